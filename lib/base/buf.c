@@ -1,0 +1,195 @@
+#include "lib/base/buf.h"
+
+#include "lib/base/secret.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SMALLEST 64u
+
+void ps_buf_init(struct ps_buf *buf, size_t max)
+{
+    *buf = (struct ps_buf){.max = max};
+}
+
+void ps_buf_clear(struct ps_buf *buf)
+{
+    free(buf->data);
+    ps_buf_init(buf, buf->max);
+}
+
+void ps_buf_wipe(struct ps_buf *buf)
+{
+    if (buf->data != NULL) {
+        ps_wipe(buf->data, buf->cap);
+    }
+    ps_buf_clear(buf);
+}
+
+void ps_buf_reset(struct ps_buf *buf)
+{
+    buf->len = 0;
+    buf->err = PS_OK;
+}
+
+void ps_buf_consume(struct ps_buf *buf, size_t count)
+{
+    assert(count <= buf->len);
+    if (count == 0) {
+        return;
+    }
+    buf->len -= count;
+    if (buf->len != 0) {
+        memmove(buf->data, buf->data + count, buf->len);
+    }
+}
+
+static bool grow(struct ps_buf *buf, size_t needed)
+{
+    size_t cap = buf->cap == 0 ? SMALLEST : buf->cap;
+    uint8_t *data;
+
+    while (cap < needed) {
+        cap *= 2;
+    }
+    data = realloc(buf->data, cap);
+    if (data == NULL) {
+        buf->err = PS_E_NO_MEMORY;
+        return false;
+    }
+    buf->data = data;
+    buf->cap = cap;
+    return true;
+}
+
+uint8_t *ps_buf_reserve(struct ps_buf *buf, size_t count)
+{
+    if (buf->err != PS_OK) {
+        return NULL;
+    }
+    if (count > buf->max - buf->len) {
+        buf->err = PS_E_LIMIT;
+        return NULL;
+    }
+    if (count > buf->cap - buf->len || buf->data == NULL) {
+        if (!grow(buf, buf->len + count)) {
+            return NULL;
+        }
+    }
+    return buf->data + buf->len;
+}
+
+void ps_buf_commit(struct ps_buf *buf, size_t count)
+{
+    assert(buf->err == PS_OK && count <= buf->cap - buf->len);
+    buf->len += count;
+}
+
+void ps_buf_put(struct ps_buf *buf, struct ps_bytes octets)
+{
+    uint8_t *to = ps_buf_reserve(buf, octets.len);
+
+    if (to == NULL || octets.len == 0) {
+        return;
+    }
+    memcpy(to, octets.data, octets.len);
+    buf->len += octets.len;
+}
+
+static void put_number(struct ps_buf *buf, uint64_t value, unsigned octets)
+{
+    uint8_t *to = ps_buf_reserve(buf, octets);
+
+    if (to == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < octets; i++) {
+        to[i] = (uint8_t)(value >> (8 * (octets - 1 - i)));
+    }
+    buf->len += octets;
+}
+
+void ps_buf_put_u8(struct ps_buf *buf, uint8_t value)
+{
+    put_number(buf, value, 1);
+}
+
+void ps_buf_put_u16(struct ps_buf *buf, uint16_t value)
+{
+    put_number(buf, value, 2);
+}
+
+void ps_buf_put_u32(struct ps_buf *buf, uint32_t value)
+{
+    put_number(buf, value, 4);
+}
+
+void ps_buf_put_u64(struct ps_buf *buf, uint64_t value)
+{
+    put_number(buf, value, 8);
+}
+
+void ps_buf_put_str(struct ps_buf *buf, const char *text)
+{
+    ps_buf_put(buf, ps_bytes_str(text));
+}
+
+void ps_buf_put_decimal(struct ps_buf *buf, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    ps_buf_put(buf, ps_bytes(digits + at, sizeof digits - at));
+}
+
+void ps_buf_printf(struct ps_buf *buf, const char *format, ...)
+{
+    va_list args;
+    uint8_t *to;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0) {
+        buf->err = PS_E_INTERNAL;
+        return;
+    }
+    /* vsnprintf also writes a NUL, which is not counted as content. */
+    to = ps_buf_reserve(buf, (size_t)length + 1);
+    if (to == NULL) {
+        return;
+    }
+    va_start(args, format);
+    (void)vsnprintf((char *)to, (size_t)length + 1, format, args);
+    va_end(args);
+    buf->len += (size_t)length;
+}
+
+void ps_buf_set_u32(struct ps_buf *buf, size_t offset, uint32_t value)
+{
+    if (buf->err != PS_OK) {
+        return;
+    }
+    assert(offset <= buf->len && buf->len - offset >= 4);
+    for (unsigned i = 0; i < 4; i++) {
+        buf->data[offset + i] = (uint8_t)(value >> (8 * (3 - i)));
+    }
+}
+
+enum ps_err ps_buf_status(const struct ps_buf *buf)
+{
+    if (buf->err == PS_E_LIMIT) {
+        return ps_fail(PS_E_LIMIT, 0, "more than %zu octets", buf->max);
+    }
+    if (buf->err != PS_OK) {
+        return ps_fail(buf->err, 0, "out of memory");
+    }
+    return PS_OK;
+}

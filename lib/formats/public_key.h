@@ -1,0 +1,64 @@
+#ifndef FORMATS_PUBLIC_KEY_H
+#define FORMATS_PUBLIC_KEY_H
+
+#include "lib/base/algorithm.h"
+#include "lib/base/buf.h"
+
+/*
+ * A public key and what can be done with it: verify, and be written as JWK, PEM or DER. Immutable
+ * after it was made; used by one thread at a time (it caches OpenSSL contexts).
+ */
+struct public_key;
+
+/* RFC 7638 thumbprint, SHA-256, base64url: 43 characters. */
+#define PUBLIC_KEY_KID_LEN 43u
+
+/*
+ * All refuse what we do not support and what is invalid: points off the curve, other curves, RSA
+ * below 2048 or over 4096 bits or with an exponent that is even or below 65537 (3 and 17 included).
+ * Errors: PS_E_INPUT.
+ */
+PS_MUST_USE enum ps_err public_key_from_spki(struct ps_bytes der, struct public_key **ret_key);
+PS_MUST_USE enum ps_err public_key_from_jwk(struct ps_bytes json, struct public_key **ret_key);
+PS_MUST_USE enum ps_err public_key_from_pem(struct ps_bytes pem, struct public_key **ret_key);
+/* DER; takes the key only, checks no signature, date or path. */
+PS_MUST_USE enum ps_err public_key_from_certificate(struct ps_bytes der,
+                                                    struct public_key **ret_key);
+void public_key_free(struct public_key *key);
+PS_DEFINE_CLEANUP(struct public_key, public_key_free)
+
+enum ps_key_type public_key_type(const struct public_key *key);
+struct ps_bytes public_key_kid(const struct public_key *key);  /* the thumbprint's text */
+struct ps_bytes public_key_spki(const struct public_key *key); /* DER */
+
+/*
+ * The JWK's members in lexical order (RFC 7517), with `kid`, and `alg` and `use` where given.
+ * `alg`: PS_ALG_NONE to leave it out. `use`: "sig", "enc" or NULL.
+ */
+void public_key_put_jwk(const struct public_key *key, enum ps_alg alg, const char *use,
+                        struct ps_buf *out);
+void public_key_put_pem(const struct public_key *key, struct ps_buf *out);
+
+/*
+ * Verifies a raw signature (ECDSA: R || S of exactly twice the field's length, each in [1, n-1]).
+ * message: what was signed; hashed here as the algorithm says.
+ * digest:  already hashed (not for EdDSA: PS_E_INPUT).
+ * Errors:  PS_E_DENIED: it does not verify. PS_E_INPUT: the key does not do this algorithm.
+ */
+PS_MUST_USE enum ps_err public_key_verify(struct public_key *key, enum ps_alg alg,
+                                          struct ps_bytes message, struct ps_bytes signature);
+PS_MUST_USE enum ps_err public_key_verify_digest(struct public_key *key, enum ps_alg alg,
+                                                 struct ps_bytes digest, struct ps_bytes signature);
+
+/* ECDSA: R || S to DER (X9.62 ECDSA-Sig-Value) and back. Errors: PS_E_INPUT. */
+PS_MUST_USE enum ps_err ecdsa_put_der(struct ps_bytes raw, struct ps_buf *out);
+PS_MUST_USE enum ps_err ecdsa_from_der(struct ps_bytes der, size_t coordinate, struct ps_buf *out);
+
+/*
+ * The form in which an ECDSA signature goes into the log: R || min(S, n - S), since the mirrored
+ * S verifies too. Other algorithms' signatures are their own form. `out`: PS_SIGNATURE_MAX octets.
+ */
+PS_MUST_USE enum ps_err signature_log_form(enum ps_alg alg, struct ps_bytes signature, uint8_t *out,
+                                           size_t *ret_len);
+
+#endif

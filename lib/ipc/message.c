@@ -1,0 +1,99 @@
+#include "lib/ipc/message.h"
+
+#include "lib/base/reader.h"
+
+#include <assert.h>
+
+const struct ipc_message *ipc_set_find(const struct ipc_set *set, uint16_t type)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->messages[i]->type == type) {
+            return set->messages[i];
+        }
+    }
+    return NULL;
+}
+
+static enum ps_err encode_field(const struct ipc_field *field, const uint8_t *at,
+                                struct ps_buf *out)
+{
+    const void *value = at;
+    const struct ps_bytes *octets = value;
+
+    switch (field->kind) {
+    case IPC_U8:
+        ps_buf_put_u8(out, *at);
+        return PS_OK;
+    case IPC_U16:
+        ps_buf_put_u16(out, *(const uint16_t *)value);
+        return PS_OK;
+    case IPC_U32:
+        ps_buf_put_u32(out, *(const uint32_t *)value);
+        return PS_OK;
+    case IPC_U64:
+        ps_buf_put_u64(out, *(const uint64_t *)value);
+        return PS_OK;
+    case IPC_BYTES:
+        if (octets->len > field->max) {
+            return ps_fail(PS_E_INPUT, 0, "%s: %zu octets, at most %u", field->name, octets->len,
+                           field->max);
+        }
+        ps_buf_put_u32(out, (uint32_t)octets->len);
+        ps_buf_put(out, *octets);
+        return PS_OK;
+    }
+    return ps_fail(PS_E_INTERNAL, 0, "a field of no known kind");
+}
+
+enum ps_err ipc_encode(const struct ipc_message *info, const void *message, struct ps_buf *out)
+{
+    for (size_t i = 0; i < info->count; i++) {
+        const struct ipc_field *field = &info->fields[i];
+
+        PS_TRY(encode_field(field, (const uint8_t *)message + field->offset, out));
+    }
+    return ps_buf_status(out);
+}
+
+static enum ps_err decode_field(const struct ipc_field *field, struct ps_reader *reader, void *at)
+{
+    uint32_t len;
+
+    switch (field->kind) {
+    case IPC_U8:
+        *(uint8_t *)at = ps_reader_u8(reader);
+        return PS_OK;
+    case IPC_U16:
+        *(uint16_t *)at = ps_reader_u16(reader);
+        return PS_OK;
+    case IPC_U32:
+        *(uint32_t *)at = ps_reader_u32(reader);
+        return PS_OK;
+    case IPC_U64:
+        *(uint64_t *)at = ps_reader_u64(reader);
+        return PS_OK;
+    case IPC_BYTES:
+        len = ps_reader_u32(reader);
+        if (len > field->max) {
+            return ps_fail(PS_E_INPUT, 0, "%s: %u octets, at most %u", field->name, len,
+                           field->max);
+        }
+        *(struct ps_bytes *)at = ps_reader_take(reader, len);
+        return PS_OK;
+    }
+    return ps_fail(PS_E_INTERNAL, 0, "a field of no known kind");
+}
+
+enum ps_err ipc_decode(const struct ipc_message *info, struct ps_bytes payload, void *ret_message)
+{
+    struct ps_reader reader = ps_reader(payload);
+
+    assert(info->size <= IPC_STRUCT_MAX);
+    memset(ret_message, 0, info->size);
+    for (size_t i = 0; i < info->count; i++) {
+        const struct ipc_field *field = &info->fields[i];
+
+        PS_TRY(decode_field(field, &reader, (uint8_t *)ret_message + field->offset));
+    }
+    return ps_reader_finish(&reader);
+}

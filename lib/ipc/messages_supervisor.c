@@ -1,0 +1,195 @@
+#include "lib/ipc/messages_supervisor.h"
+
+static const struct ipc_field msg_api_config_fields[] = {
+    IPC_FIELD_U8(struct msg_api_config, role),
+    IPC_FIELD_U32(struct msg_api_config, header_deadline_ms),
+    IPC_FIELD_U32(struct msg_api_config, body_deadline_ms),
+    IPC_FIELD_U32(struct msg_api_config, idle_deadline_ms),
+    IPC_FIELD_U32(struct msg_api_config, connections),
+    IPC_FIELD_U32(struct msg_api_config, connections_per_caller),
+    IPC_FIELD_U32(struct msg_api_config, requests_in_flight),
+    IPC_FIELD_U8(struct msg_api_config, log_level),
+};
+
+static const struct ipc_field msg_keeper_config_fields[] = {
+    IPC_FIELD_BYTES(struct msg_keeper_config, data_directory, 4096),
+    IPC_FIELD_BYTES(struct msg_keeper_config, origin, 128),
+    IPC_FIELD_U8(struct msg_keeper_config, practice),
+    IPC_FIELD_U32(struct msg_keeper_config, request_timeout_ms),
+    IPC_FIELD_U32(struct msg_keeper_config, token_timeout_ms),
+    IPC_FIELD_U32(struct msg_keeper_config, queue_max),
+    IPC_FIELD_U32(struct msg_keeper_config, disk_reserve_mb),
+    IPC_FIELD_U64(struct msg_keeper_config, clock_step_s),
+    IPC_FIELD_BYTES(struct msg_keeper_config, administrators, 256),
+    IPC_FIELD_BYTES(struct msg_keeper_config, refused_uids, 256),
+    IPC_FIELD_BYTES(struct msg_keeper_config, hashes, 16 * 1024),
+    IPC_FIELD_U8(struct msg_keeper_config, log_level),
+};
+
+static const struct ipc_field msg_token_config_fields[] = {
+    IPC_FIELD_BYTES(struct msg_token_config, token, IPC_NAME_MAX),
+    IPC_FIELD_U32(struct msg_token_config, number),
+    IPC_FIELD_BYTES(struct msg_token_config, module, 4096),
+    IPC_FIELD_BYTES(struct msg_token_config, uri, 1024),
+    IPC_FIELD_BYTES(struct msg_token_config, profile, 64 * 1024),
+    IPC_FIELD_U32(struct msg_token_config, sessions),
+    IPC_FIELD_U32(struct msg_token_config, call_timeout_ms),
+    IPC_FIELD_BYTES(struct msg_token_config, sync_directory, 4096),
+    IPC_FIELD_BYTES(struct msg_token_config, readable, 4096),
+    IPC_FIELD_BYTES(struct msg_token_config, writable, 4096),
+    IPC_FIELD_BYTES(struct msg_token_config, environment, 4096),
+    IPC_FIELD_U8(struct msg_token_config, log_level),
+};
+
+static const struct ipc_field msg_listener_fields[] = {
+    IPC_FIELD_U8(struct msg_listener, kind),
+    IPC_FIELD_BYTES(struct msg_listener, address, 256),
+};
+
+static const struct ipc_field msg_tls_fields[] = {
+    IPC_FIELD_BYTES(struct msg_tls, certificate, 64 * 1024),
+    IPC_FIELD_BYTES(struct msg_tls, key, 16 * 1024),
+    IPC_FIELD_BYTES(struct msg_tls, client_ca, 256 * 1024),
+};
+
+static const struct ipc_field msg_peer_fields[] = {
+    IPC_FIELD_U8(struct msg_peer, role),
+    IPC_FIELD_BYTES(struct msg_peer, name, IPC_NAME_MAX),
+    IPC_FIELD_U32(struct msg_peer, number),
+};
+
+static const struct ipc_field msg_pin_fields[] = {
+    IPC_FIELD_BYTES(struct msg_pin, token, IPC_NAME_MAX),
+    IPC_FIELD_BYTES(struct msg_pin, pin, IPC_SECRET_MAX),
+    IPC_FIELD_U8(struct msg_pin, is_so),
+};
+
+static const struct ipc_field msg_start_fields[] = {
+    IPC_FIELD_U8(struct msg_start, unused),
+};
+
+static const struct ipc_field msg_stop_fields[] = {
+    IPC_FIELD_U32(struct msg_stop, within_ms),
+};
+
+static const struct ipc_field msg_ready_fields[] = {
+    IPC_FIELD_BYTES(struct msg_ready, status, 256),
+};
+
+static const struct ipc_field msg_hung_fields[] = {
+    IPC_FIELD_BYTES(struct msg_hung, token, IPC_NAME_MAX),
+    IPC_FIELD_U32(struct msg_hung, number),
+};
+
+const struct ipc_message msg_api_config_info = {
+    .name = "api_config",
+    .type = 0x0301,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_api_config),
+    .fields = msg_api_config_fields,
+    .count = PS_COUNT_OF(msg_api_config_fields),
+};
+
+const struct ipc_message msg_keeper_config_info = {
+    .name = "keeper_config",
+    .type = 0x0302,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_keeper_config),
+    .fields = msg_keeper_config_fields,
+    .count = PS_COUNT_OF(msg_keeper_config_fields),
+};
+
+const struct ipc_message msg_token_config_info = {
+    .name = "token_config",
+    .type = 0x0303,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_token_config),
+    .fields = msg_token_config_fields,
+    .count = PS_COUNT_OF(msg_token_config_fields),
+};
+
+const struct ipc_message msg_listener_info = {
+    .name = "listener",
+    .type = 0x0304,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_listener),
+    .fields = msg_listener_fields,
+    .count = PS_COUNT_OF(msg_listener_fields),
+    .has_descriptor = true,
+};
+
+const struct ipc_message msg_tls_info = {
+    .name = "tls",
+    .type = 0x0305,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_tls),
+    .fields = msg_tls_fields,
+    .count = PS_COUNT_OF(msg_tls_fields),
+};
+
+const struct ipc_message msg_peer_info = {
+    .name = "peer",
+    .type = 0x0306,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_peer),
+    .fields = msg_peer_fields,
+    .count = PS_COUNT_OF(msg_peer_fields),
+    .has_descriptor = true,
+};
+
+const struct ipc_message msg_pin_info = {
+    .name = "pin",
+    .type = 0x0307,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_pin),
+    .fields = msg_pin_fields,
+    .count = PS_COUNT_OF(msg_pin_fields),
+};
+
+const struct ipc_message msg_start_info = {
+    .name = "start",
+    .type = 0x0308,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_start),
+    .fields = msg_start_fields,
+    .count = PS_COUNT_OF(msg_start_fields),
+};
+
+const struct ipc_message msg_stop_info = {
+    .name = "stop",
+    .type = 0x0309,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_stop),
+    .fields = msg_stop_fields,
+    .count = PS_COUNT_OF(msg_stop_fields),
+};
+
+const struct ipc_message msg_ready_info = {
+    .name = "ready",
+    .type = 0x030a,
+    .way = IPC_SERVER_NOTICE,
+    .size = sizeof(struct msg_ready),
+    .fields = msg_ready_fields,
+    .count = PS_COUNT_OF(msg_ready_fields),
+};
+
+const struct ipc_message msg_hung_info = {
+    .name = "hung",
+    .type = 0x030b,
+    .way = IPC_SERVER_NOTICE,
+    .size = sizeof(struct msg_hung),
+    .fields = msg_hung_fields,
+    .count = PS_COUNT_OF(msg_hung_fields),
+};
+
+static const struct ipc_message *const messages[] = {
+    &msg_api_config_info, &msg_keeper_config_info, &msg_token_config_info, &msg_listener_info,
+    &msg_tls_info,        &msg_peer_info,          &msg_pin_info,          &msg_start_info,
+    &msg_stop_info,       &msg_ready_info,         &msg_hung_info,
+};
+
+const struct ipc_set supervisor_set = {
+    .name = "supervisor",
+    .messages = messages,
+    .count = PS_COUNT_OF(messages),
+};
