@@ -1,0 +1,30 @@
+"""Shared by the Python suites: the harness is importable, and one appliance serves a module."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from harness.appliance import Appliance  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def appliance():
+    with Appliance() as running:
+        yield running
+
+
+@pytest.fixture()
+def client(appliance):
+    made = appliance.client()
+    yield made
+    made.close()
+
+
+@pytest.fixture()
+def management(appliance):
+    made = appliance.management()
+    yield made
+    made.close()

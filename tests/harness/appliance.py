@@ -1,0 +1,139 @@
+"""Starts a whole appliance the way a developer does, `privyseal dev DIR`, and looks into it."""
+
+import os
+import pathlib
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+from .http_unix import Client
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PRIVYSEAL_BUILD", TOP / "build"))
+PRIVYSEAL = BUILD / "appliance" / "privyseal"
+PRIVYSEALD = BUILD / "appliance" / "privyseald"
+FAKE_MODULE = BUILD / "tests" / "fake_p11" / "libfake_p11.so"
+FAKE_CTL = BUILD / "tests" / "fake_p11" / "fake_p11_ctl"
+START_LIMIT_S = 120
+
+
+def wait_until(condition, limit_s, what, step_s=0.02):
+    """Polls until the condition is true and returns its value; a deadline, never a fixed wait."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {limit_s} s")
+        time.sleep(step_s)
+
+
+class Appliance:
+    def __init__(self, directory=None, arguments=()):
+        self.owned = directory is None
+        self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="privyseal-"))
+        # The roles run under users of their own and need to pass through.
+        self.directory.chmod(0o755)
+        self.arguments = list(arguments)
+        self.process = None
+        self.lines = []
+        self.environment = {}
+
+    def start(self):
+        stderr = open(self.directory / "dev.log", "ab")
+        self.process = subprocess.Popen(
+            [str(PRIVYSEAL), "dev", str(self.directory), *self.arguments], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=stderr, start_new_session=True)
+        stderr.close()
+        ready = queue.Queue()
+        threading.Thread(target=self._read, args=(self.process.stdout, ready), daemon=True).start()
+        try:
+            word = ready.get(timeout=START_LIMIT_S)
+        except queue.Empty:
+            word = "nothing"
+        if word != "ready":
+            self.stop()
+            raise RuntimeError(f"privyseal dev did not come up ({word}):\n{self.log()[-4000:]}")
+        self.environment = self.read_environment()
+        return self
+
+    def _read(self, stream, ready):
+        for raw in stream:
+            line = raw.decode("utf-8", "replace").rstrip("\n")
+            self.lines.append(line)
+            if line == "ready":
+                ready.put("ready")
+        ready.put("ended")
+
+    def read_environment(self):
+        pairs = re.findall(r"^(?:export )?([A-Z_]+)=(.*)$", (self.directory / "env").read_text(),
+                           re.M)
+        return {name: value.strip("'\"") for name, value in pairs}
+
+    def log(self):
+        return (self.directory / "dev.log").read_text(errors="replace")
+
+    def client(self, timeout=10.0) -> Client:
+        return Client(self.environment["PRIVYSEAL_SOCKET"], timeout)
+
+    def management(self, timeout=30.0) -> Client:
+        return Client(self.environment["PRIVYSEAL_MANAGEMENT_SOCKET"], timeout)
+
+    def roles(self):
+        """{role: [pid]} of the running processes, read from their command lines."""
+        found = {}
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+            if not words or not words[0].endswith(b"privyseald"):
+                continue
+            pid = int(entry.name)
+            if b"--config" in words and parent == self.process.pid:
+                found["supervisor"] = [pid]
+                continue
+            role = b" ".join(word for word in words[1:] if word).decode()
+            found.setdefault(role, []).append((pid, parent))
+        supervisor = found.get("supervisor", [None])[0]
+        return {role: pids if role == "supervisor" else
+                sorted(pid for pid, parent in pids if parent == supervisor)
+                for role, pids in found.items()}
+
+    def pids(self, prefix):
+        return [pid for role, pids in self.roles().items() if role.startswith(prefix)
+                for pid in pids]
+
+    def stop(self):
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        code = self.process.returncode
+        self.process = None
+        return code
+
+    def remove(self):
+        self.stop()
+        if self.owned and not os.environ.get("PRIVYSEAL_KEEP"):
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *exception):
+        self.remove()

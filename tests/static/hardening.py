@@ -1,0 +1,47 @@
+#!/usr/bin/python3
+"""Reads the built programs' ELF headers for what the build promises."""
+
+import pathlib
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / "build"
+PROGRAMS = ["appliance/privyseald", "appliance/privyseal"]
+
+
+def readelf(option, path):
+    return subprocess.run(["readelf", "-W", option, str(path)], check=True, capture_output=True,
+                          text=True).stdout
+
+
+def check(path):
+    header, program, dynamic = (readelf(option, path) for option in ("-h", "-l", "-d"))
+    symbols = readelf("--dyn-syms", path)
+    notes = readelf("-n", path)
+    stack = [line for line in program.splitlines() if "GNU_STACK" in line]
+    promises = {
+        "position-independent": "DYN (" in header,
+        "relro": "GNU_RELRO" in program,
+        "bind now": "BIND_NOW" in dynamic or "NOW" in dynamic,
+        "stack not executable": bool(stack) and "RWE" not in stack[0],
+        "stack protector": "__stack_chk_fail" in symbols,
+        "fortified calls": "_chk@" in symbols,
+        "no run path": "RPATH" not in dynamic and "RUNPATH" not in dynamic,
+    }
+    if "X86-64" in header:
+        promises["control-flow protection"] = "IBT" in notes and "SHSTK" in notes
+    return [f"{path.name}: not {name}" for name, kept in promises.items() if not kept]
+
+
+def main():
+    found = []
+    for name in PROGRAMS:
+        path = BUILD / name
+        found += check(path) if path.exists() else [f"{name} is not built"]
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

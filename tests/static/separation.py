@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+"""Holds the folders to docs/architecture.md: what each may include, and what each links.
+
+On the sources: an include of another folder that the table does not allow. On the built objects:
+a symbol of a library that only one folder may use.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / "build"
+
+# folder: folders of ours it may include, itself always
+MAY_INCLUDE = {
+    "lib/base": [],
+    "lib/ipc": ["lib/base"],
+    "lib/formats": ["lib/base"],
+    "lib/ceremony": ["lib/base", "lib/formats"],
+    "lib/http": ["lib/base"],
+    "lib/db": ["lib/base"],
+    "pkcs11": ["lib/base", "lib/ipc"],
+    "keystore": ["lib/base", "lib/ipc", "lib/formats", "lib/ceremony", "lib/db"],
+    "api/client": ["lib/base", "lib/formats"],
+    "api": ["lib/base", "lib/ipc", "lib/formats", "lib/http"],
+    "appliance": ["lib/base", "lib/ipc", "lib/formats", "lib/ceremony", "api/client"],
+}
+# The one program that is all roles names their entry points.
+ALLOWED_BESIDES = {("appliance", "api/api.h"), ("appliance", "keystore/keeper.h"),
+                   ("appliance", "pkcs11/token.h")}
+# pattern of undefined symbols: the only folder whose objects may have it
+ONLY = [
+    (re.compile(r"^sqlite3_|^PQ[a-z]"), "lib/db"),
+    (re.compile(r"^MHD_|^gnutls_"), "lib/http"),
+    (re.compile(r"^PKCS11_"), "pkcs11"),
+    (re.compile(r"^seccomp_|^cap_"), "appliance"),
+]
+
+
+def folder_of(path):
+    matches = [name for name in MAY_INCLUDE if path.startswith(name + "/")]
+    return max(matches, key=len) if matches else None
+
+
+def check_includes():
+    names = subprocess.run(["git", "ls-files", "*.c", "*.h"], cwd=TOP, check=True,
+                           capture_output=True, text=True).stdout.split()
+    for name in names:
+        folder = folder_of(name)
+        if folder is None:
+            continue
+        for include in re.findall(r'^#include "([^"]+)"', (TOP / name).read_text(), re.M):
+            target = folder_of(include)
+            if target in (folder, None) or target in MAY_INCLUDE[folder]:
+                continue
+            if (folder, include) not in ALLOWED_BESIDES:
+                yield f"{name} includes {include}, which {folder} may not"
+        if folder != "pkcs11" and re.search(r"\bCK_[A-Z_]+\b", (TOP / name).read_text()):
+            text = re.sub(r"/\*.*?\*/|\"[^\"\n]*\"", "", (TOP / name).read_text(), flags=re.S)
+            if re.search(r"\bCK_(RV|ULONG|BYTE|OBJECT|SESSION|SLOT|MECHANISM|ATTRIBUTE)", text):
+                yield f"{name} uses Cryptoki types outside pkcs11"
+
+
+def check_symbols():
+    objects = [path for path in BUILD.rglob("*.o") if "/tests/" not in str(path)]
+    if not objects:
+        yield f"no objects under {BUILD}"
+    for path in objects:
+        # meson: lib/base/libbase.a.p/buf.c.o
+        folder = folder_of(str(path.parent.parent.relative_to(BUILD)) + "/")
+        listing = subprocess.run(["nm", "-u", str(path)], check=True, capture_output=True,
+                                 text=True).stdout
+        for symbol in (line.split()[-1] for line in listing.splitlines() if line.strip()):
+            for pattern, only in ONLY:
+                if pattern.search(symbol) and folder != only:
+                    yield f"{path.name} in {folder} uses {symbol}, which only {only} may"
+
+
+def main():
+    found = [*check_includes(), *check_symbols()]
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
