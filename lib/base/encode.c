@@ -249,17 +249,47 @@ static size_t utf8_step(struct ps_bytes text)
     return len;
 }
 
+/* Octets at the front that are ASCII, eight at a time. */
+static size_t ascii_prefix(struct ps_bytes text)
+{
+    size_t at = 0;
+
+    for (; text.len - at >= 8; at += 8) {
+        uint64_t eight;
+
+        memcpy(&eight, text.data + at, sizeof eight);
+        if ((eight & UINT64_C(0x8080808080808080)) != 0) {
+            break;
+        }
+    }
+    while (at < text.len && text.data[at] < 0x80) {
+        at++;
+    }
+    return at;
+}
+
+size_t ps_utf8_prefix(struct ps_bytes text)
+{
+    size_t at = 0;
+
+    while (at < text.len) {
+        size_t step = ascii_prefix(ps_bytes_from(text, at));
+
+        at += step;
+        while (at < text.len && text.data[at] >= 0x80) {
+            step = utf8_step(ps_bytes_from(text, at));
+            if (step == 0) {
+                return at;
+            }
+            at += step;
+        }
+    }
+    return at;
+}
+
 bool ps_utf8_valid(struct ps_bytes text)
 {
-    while (text.len != 0) {
-        const size_t step = utf8_step(text);
-
-        if (step == 0) {
-            return false;
-        }
-        text = ps_bytes_from(text, step);
-    }
-    return true;
+    return ps_utf8_prefix(text) == text.len;
 }
 
 static const char *short_escape(uint8_t c)

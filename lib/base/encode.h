@@ -36,4 +36,7 @@ void ps_buf_put_json_string(struct ps_buf *buf, struct ps_bytes text);
 /* True for valid UTF-8: no overlong forms, no surrogates, nothing over U+10FFFF. */
 bool ps_utf8_valid(struct ps_bytes text);
 
+/* How many octets at the front are valid UTF-8: text.len when all are. */
+size_t ps_utf8_prefix(struct ps_bytes text);
+
 #endif

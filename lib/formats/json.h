@@ -7,7 +7,9 @@
  * A strict JSON reader (RFC 8259) for octets from outside: valid UTF-8, no duplicate member names
  * (compared after unescaping), no number outside the grammar, nothing after the value, limits on
  * octets, depth and values before anything is allocated for them. What it accepts, cJSON may be
- * given too. Values point into the text, which outlives them: nothing is copied or re-serialised.
+ * given too, so it refuses what is in the grammar and yet read differently by different readers:
+ * negative zero, exponents over 180 and numbers of more than 128 characters. Values point into the
+ * text, which outlives them: nothing is copied or re-serialised.
  */
 struct json;
 
@@ -17,6 +19,7 @@ struct json_limits {
     unsigned values; /* members and elements in all */
 };
 #define JSON_LIMITS_REQUEST ((struct json_limits){1024 * 1024, 16, 20000})
+#define JSON_DEPTH_MAX      64u /* the largest depth that may be asked for */
 
 enum json_type {
     JSON_NULL,
@@ -74,7 +77,8 @@ PS_MUST_USE enum ps_err json_integer(struct json_value value, int64_t *ret_numbe
 /*
  * Reading an object with a closed schema into a struct: one table per route or document. A member
  * that is unknown, missing, of another type or outside its limits is PS_E_INPUT, and the detail
- * names it. Absent optional members leave the struct's field as it was.
+ * names it. Absent optional members leave the struct's field as it was; after an error
+ * the struct's content means nothing.
  */
 enum json_kind {
     JSON_KIND_STRING, /* struct ps_bytes, unescaped; NUL is refused */
