@@ -1,0 +1,141 @@
+#ifndef PRIVYSEAL_H
+#define PRIVYSEAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The Privyseal client library: what a program needs to have things signed by the appliance.
+ *
+ * One `struct privyseal` is one appliance reached over kept-alive connections, for one thread at a
+ * time. Refusals are values: a call that reached the appliance and was refused yields
+ * PRIVYSEAL_REFUSED and the problem document (RFC 9457) in the answer. See privyseal(3).
+ */
+
+#if defined(__GNUC__)
+#define PRIVYSEAL_API      __attribute__((visibility("default")))
+#define PRIVYSEAL_MUST_USE __attribute__((warn_unused_result))
+#else
+#define PRIVYSEAL_API
+#define PRIVYSEAL_MUST_USE
+#endif
+
+enum privyseal_result {
+    PRIVYSEAL_OK = 0,
+    PRIVYSEAL_REFUSED,     /* the appliance answered with a problem document */
+    PRIVYSEAL_UNREACHABLE, /* no connection, or it broke; nothing is known to have happened */
+    PRIVYSEAL_TIMEOUT,     /* no answer within timeout_ms */
+    PRIVYSEAL_BAD_ANSWER,  /* what answered is no Privyseal appliance of this version */
+    PRIVYSEAL_USAGE,       /* a mistake in the call; see privyseal_last_error */
+    PRIVYSEAL_NO_MEMORY
+};
+
+struct privyseal_options {
+    const char *socket;      /* path of a Unix socket, or NULL */
+    const char *url;         /* "https://host:port" when there is no socket */
+    const char *ca;          /* files in PEM, for https: who issued the appliance's certificate, */
+    const char *certificate; /* our own certificate, */
+    const char *key;         /* and its key */
+    unsigned timeout_ms;     /* of one request with its retries; 0: 10,000 */
+    unsigned retries;        /* of what is safe to repeat; 0: 2, UINT_MAX: none */
+};
+
+struct privyseal;
+
+PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
+privyseal_open(const struct privyseal_options *options, struct privyseal **ret_client);
+PRIVYSEAL_API void privyseal_close(struct privyseal *client);
+
+/* A sentence about the last failed call of this client; valid until the next call. */
+PRIVYSEAL_API const char *privyseal_last_error(const struct privyseal *client);
+
+/* A problem document; members that it does not have are "" or 0. */
+struct privyseal_problem {
+    int status;
+    const char *code;
+    const char *title;
+    const char *detail;
+    const char *state;
+    const char *request_id;
+    unsigned retry_after_s;
+};
+
+struct privyseal_answer {
+    int status;
+    char *body; /* NUL-terminated; the NUL is not counted */
+    size_t body_len;
+    const char *content_type; /* these four are "" when absent */
+    const char *etag;
+    const char *location;
+    const char *request_id;
+    struct privyseal_problem problem; /* code is "" unless the call was refused */
+    void *memory;                     /* the library's */
+};
+PRIVYSEAL_API void privyseal_answer_clear(struct privyseal_answer *answer);
+
+struct privyseal_request {
+    const char *method; /* "GET", "POST", "PUT", "DELETE" */
+    const char *path;   /* with its query: "/v1/keys?limit=10" */
+    const char *body;   /* JSON, or NULL */
+    size_t body_len;
+    const char *accept;          /* media type, or NULL */
+    const char *idempotency_key; /* or NULL: makes a POST safe to repeat */
+    const char *if_match;        /* ETag without quotes, or NULL */
+    const char *request_id;      /* or NULL: the appliance makes one */
+};
+
+/*
+ * Any request. The answer is filled for PRIVYSEAL_OK (2xx, 304) and PRIVYSEAL_REFUSED; clear it.
+ *
+ * Repeated on a broken connection: GET, PUT, DELETE, and POST with an idempotency key. Repeated on
+ * 429 and 503, after `Retry-After` and within timeout_ms: everything, since the appliance says so
+ * only when nothing was released.
+ */
+PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
+privyseal_call(struct privyseal *client, const struct privyseal_request *request,
+               struct privyseal_answer *ret_answer);
+
+enum privyseal_serialization { PRIVYSEAL_COMPACT, PRIVYSEAL_JSON, PRIVYSEAL_DETACHED };
+
+struct privyseal_jws {
+    const char *key;     /* name of the key */
+    const void *payload; /* octets, signed as they are */
+    size_t payload_len;
+    const char *header;    /* JSON object of further header members, or NULL */
+    const char *algorithm; /* or NULL: the key's first */
+    enum privyseal_serialization serialization;
+    int unencoded; /* 1: RFC 7797, b64 = false */
+};
+
+struct privyseal_jwt {
+    const char *key;
+    const char *claims; /* JSON object; its octets are kept, iat, exp, jti appended when absent */
+    const char *type;   /* header `typ`, or NULL: JWT */
+    const char *algorithm;
+    uint32_t ttl_s; /* 0: no `exp` unless the claims have one */
+};
+
+/* The signed text of both is in ret_answer->signed_text; clear it after use. */
+struct privyseal_signed {
+    const char *signed_text; /* a JWS; a JSON object for PRIVYSEAL_JSON */
+    const char *kid;
+    uint32_t version;
+    struct privyseal_answer answer;
+};
+PRIVYSEAL_API void privyseal_signed_clear(struct privyseal_signed *result);
+
+PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
+privyseal_sign_jws(struct privyseal *client, const struct privyseal_jws *request,
+                   struct privyseal_signed *ret_signed);
+PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
+privyseal_sign_jwt(struct privyseal *client, const struct privyseal_jwt *request,
+                   struct privyseal_signed *ret_signed);
+
+/* The JWK set of this name (NULL: the default one) is the answer's body. */
+PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
+privyseal_get_jwks(struct privyseal *client, const char *set, struct privyseal_answer *ret_answer);
+
+/* "ok", "refused", "unreachable", ... */
+PRIVYSEAL_API const char *privyseal_result_name(enum privyseal_result result);
+
+#endif
