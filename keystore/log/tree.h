@@ -1,0 +1,58 @@
+#ifndef KEYSTORE_LOG_TREE_H
+#define KEYSTORE_LOG_TREE_H
+
+#include "lib/formats/merkle.h"
+
+/*
+ * Reading one tree: `events`, or one shard of `use`. Sizes and indexes count within the tree, and
+ * only what is durable can be read.
+ */
+struct tree;
+
+#define LOG_ENTRY_MAX (48u * 1024u)
+
+/* A shard's name: month (UTC) in which it was begun, and a number within the month. */
+#define TREE_NAME_MAX 12u /* "2026-11-0001" */
+
+struct tree_info {
+    char name[TREE_NAME_MAX + 1]; /* empty for a log without shards */
+    uint64_t first;               /* position of its leaf 0: the sizes of all before it */
+    uint64_t size;
+    struct merkle_hash root;
+};
+
+uint64_t tree_size(const struct tree *tree);
+PS_MUST_USE enum ps_err tree_describe(const struct tree *tree, struct tree_info *ret_info);
+
+/* Of the first `size` leaves. Errors: PS_E_NOT_FOUND (more than there are), PS_E_STORAGE. */
+PS_MUST_USE enum ps_err tree_root(const struct tree *tree, uint64_t size,
+                                  struct merkle_hash *ret_root);
+
+/*
+ * Appends one leaf's octets to `out`, at most LOG_ENTRY_MAX. The octets are hashed and compared
+ * with the tree. Errors: PS_E_NOT_FOUND, PS_E_STORAGE (also: they are not what was recorded).
+ */
+PS_MUST_USE enum ps_err tree_read_entry(const struct tree *tree, uint64_t index,
+                                        struct ps_buf *out);
+
+/* C2SP tlog-tiles: `width` hashes (1-256) of tile `index` at `level`; 32 octets each. */
+PS_MUST_USE enum ps_err tree_read_tile(const struct tree *tree, unsigned level, uint64_t index,
+                                       unsigned width, struct ps_buf *out);
+
+/*
+ * C2SP tlog-tiles entry bundle: u16 length and octets of each of `width` entries (1-256).
+ * Errors: also PS_E_LIMIT, when `out` may not hold so much.
+ */
+PS_MUST_USE enum ps_err tree_read_bundle(const struct tree *tree, uint64_t index, unsigned width,
+                                         struct ps_buf *out);
+
+/* Errors: PS_E_INPUT (leaf >= size, old > size), PS_E_NOT_FOUND (size over tree_size). */
+PS_MUST_USE enum ps_err tree_prove_inclusion(const struct tree *tree, uint64_t leaf, uint64_t size,
+                                             struct merkle_proof *ret_proof);
+PS_MUST_USE enum ps_err tree_prove_consistency(const struct tree *tree, uint64_t old, uint64_t size,
+                                               struct merkle_proof *ret_proof);
+
+/* Appends the tree's newest checkpoint as it is stored; nothing when there is none. */
+PS_MUST_USE enum ps_err tree_read_checkpoint(const struct tree *tree, struct ps_buf *out);
+
+#endif
