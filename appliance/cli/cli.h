@@ -1,0 +1,113 @@
+#ifndef APPLIANCE_CLI_CLI_H
+#define APPLIANCE_CLI_CLI_H
+
+#include "lib/base/buf.h"
+
+#include <stdbool.h>
+
+/*
+ * The command line is one table of commands (commands.c). Parsing, help, completions and the
+ * request that most commands make are derived from its rows; man pages are held against it.
+ */
+
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_REFUSED = 3,
+    CLI_NOT_FOUND = 4,
+    CLI_UNAVAILABLE = 5
+};
+
+/* How an option's text becomes a member of the request's body, or not. */
+enum cli_kind {
+    CLI_FLAG,    /* no argument: member is true */
+    CLI_TEXT,    /* a JSON string */
+    CLI_NUMBER,  /* a JSON integer */
+    CLI_LIST,    /* comma-separated: an array of strings */
+    CLI_NUMBERS, /* comma-separated: an array of integers */
+    CLI_OBJECT,  /* JSON as given */
+    CLI_QUERY,   /* member of the query string */
+    CLI_LOCAL    /* read by the command itself */
+};
+
+struct cli_option {
+    const char *name;     /* without its dashes */
+    const char *argument; /* what help shows; NULL for a flag */
+    enum cli_kind kind;
+    const char *member; /* of the body or query: "rotation.period_s" goes into an object */
+    const char *help;
+};
+
+struct cli_column {
+    const char *title;
+    const char *member;
+};
+
+#define CLI_OPTIONS_MAX 24
+#define CLI_COLUMNS_MAX 8
+#define CLI_WORDS_MAX   8
+
+struct cli_run;
+
+struct cli_command {
+    const char *words;     /* "keys create" */
+    const char *arguments; /* "NAME"; "[FILE]"; NULL: none */
+    const char *summary;   /* one line, for help and completions */
+    const char *method;    /* NULL: the command is local */
+    const char *path;      /* "%s" is replaced by the first argument */
+    bool management;       /* asks the management listener */
+    struct cli_option options[CLI_OPTIONS_MAX];
+    struct cli_column columns[CLI_COLUMNS_MAX]; /* of a list's table; none: members one a line */
+    int (*run)(const struct cli_run *run);      /* NULL: the request of the row, rendered */
+};
+
+extern const struct cli_command cli_commands[];
+extern const size_t cli_command_count;
+
+/* Options that every command takes. */
+extern const struct cli_option cli_common_options[];
+extern const size_t cli_common_option_count;
+
+/* One call of the program. */
+struct cli_run {
+    const struct cli_command *command;
+    const char *arguments[CLI_WORDS_MAX];
+    size_t argument_count;
+    const char *values[CLI_OPTIONS_MAX];        /* by the command's option; NULL: not given */
+    const char *common_values[CLI_OPTIONS_MAX]; /* by the common option */
+};
+
+/* An option's text by name, the command's own before common ones; NULL: not given. */
+const char *cli_value(const struct cli_run *run, const char *name);
+bool cli_flag(const struct cli_run *run, const char *name);
+
+/* Fills `ret_run`; on a mistake says so on standard error. CLI_DONE or CLI_USAGE. */
+int cli_parse(int argc, char **argv, struct cli_run *ret_run);
+void cli_put_usage(const struct cli_command *command, struct ps_buf *out);
+void cli_put_overview(struct ps_buf *out);
+
+/* The request of the command's row, with the body built from its options; rendered. */
+int cli_request(const struct cli_run *run);
+/* The same with a body of the command's own making; the answer's body is appended to `answer`. */
+int cli_send(const struct cli_run *run, const char *path, struct ps_bytes body,
+             struct ps_buf *answer);
+PS_MUST_USE enum ps_err cli_put_body(const struct cli_run *run, struct ps_buf *out);
+
+/* Prints a JSON answer: as it is with --json, else as a table or lines. */
+int cli_render(const struct cli_run *run, struct ps_bytes json);
+
+/* Reads a file, or standard input for "-" or NULL. Says what is wrong on standard error. */
+PS_MUST_USE enum ps_err cli_read_file(const char *path, struct ps_buf *out);
+
+/* The commands with a run of their own. */
+int cli_jws_sign(const struct cli_run *run);
+int cli_jws_verify(const struct cli_run *run);
+int cli_explain(const struct cli_run *run);
+int cli_completion(const struct cli_run *run);
+int cli_keys_public(const struct cli_run *run);
+int cli_log_verify(const struct cli_run *run);
+int cli_log_export(const struct cli_run *run);
+int cli_help(const struct cli_run *run);
+
+#endif

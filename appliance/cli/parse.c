@@ -1,0 +1,206 @@
+#include "appliance/cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* How many words of `argv` are the command's; 0 when they are not its words. */
+static int words_matched(const struct cli_command *command, int argc, char **argv)
+{
+    const char *left = command->words;
+    int at = 0;
+
+    while (*left != '\0') {
+        const size_t len = strcspn(left, " ");
+
+        if (at == argc || strlen(argv[at]) != len || strncmp(argv[at], left, len) != 0) {
+            return 0;
+        }
+        at++;
+        left += len;
+        left += *left == ' ' ? 1 : 0;
+    }
+    return at;
+}
+
+static const struct cli_command *find_command(int argc, char **argv, int *ret_words)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        *ret_words = words_matched(&cli_commands[i], argc, argv);
+        if (*ret_words != 0) {
+            return &cli_commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* Says which commands begin with the word, so that `privyseal keys` helps on. */
+static void suggest(const char *word)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < cli_command_count; i++) {
+        if (strncmp(cli_commands[i].words, word, strlen(word)) == 0) {
+            (void)fprintf(stderr, "  privyseal %-20s %s\n", cli_commands[i].words,
+                          cli_commands[i].summary);
+            any = true;
+        }
+    }
+    if (!any) {
+        (void)fprintf(stderr, "`privyseal help` lists the commands.\n");
+    }
+}
+
+static const struct cli_option *find_option(const struct cli_option *options, size_t count,
+                                            const char *name, size_t len, size_t *ret_index)
+{
+    for (size_t i = 0; i < count && options[i].name != NULL; i++) {
+        if (strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0) {
+            *ret_index = i;
+            return &options[i];
+        }
+    }
+    return NULL;
+}
+
+/* One option at argv[*at]; moves past its argument. */
+static int parse_option(int argc, char **argv, int *at, struct cli_run *run)
+{
+    const char *name = argv[*at] + 2;
+    const size_t len = strcspn(name, "=");
+    const char *value = name[len] == '=' ? name + len + 1 : NULL;
+    const char **place;
+    const struct cli_option *option;
+    size_t index;
+
+    option = find_option(run->command->options, CLI_OPTIONS_MAX, name, len, &index);
+    place = option != NULL ? &run->values[index] : NULL;
+    if (option == NULL) {
+        option = find_option(cli_common_options, cli_common_option_count, name, len, &index);
+        place = option != NULL ? &run->common_values[index] : NULL;
+    }
+    if (option == NULL) {
+        (void)fprintf(stderr, "privyseal: %s has no option %s; see `privyseal help %s`\n",
+                      run->command->words, argv[*at], run->command->words);
+        return CLI_USAGE;
+    }
+    if (option->argument == NULL) {
+        value = value == NULL ? "true" : NULL;
+    } else if (value == NULL && *at + 1 < argc) {
+        value = argv[++*at];
+    }
+    if (value == NULL) {
+        (void)fprintf(stderr, "privyseal: --%s takes %s\n", option->name,
+                      option->argument == NULL ? "no argument" : option->argument);
+        return CLI_USAGE;
+    }
+    *place = value;
+    return CLI_DONE;
+}
+
+static int check_arguments(const struct cli_run *run)
+{
+    const char *pattern = run->command->arguments;
+    size_t least = 0;
+    size_t most = 0;
+
+    for (const char *word = pattern; word != NULL && *word != '\0';) {
+        const size_t len = strcspn(word, " ");
+
+        most = len > 4 && strncmp(word + len - 4, "...]", 4) == 0 ? CLI_WORDS_MAX : most + 1;
+        least += *word == '[' ? 0 : 1;
+        word += len;
+        word += *word == ' ' ? 1 : 0;
+    }
+    if (run->argument_count >= least && run->argument_count <= most) {
+        return CLI_DONE;
+    }
+    (void)fprintf(stderr, "usage: privyseal %s %s\n", run->command->words,
+                  pattern == NULL ? "" : pattern);
+    return CLI_USAGE;
+}
+
+int cli_parse(int argc, char **argv, struct cli_run *ret_run)
+{
+    struct cli_run run = {0};
+    bool only_arguments = false;
+    int words;
+
+    run.command = find_command(argc - 1, argv + 1, &words);
+    if (run.command == NULL) {
+        (void)fprintf(stderr, "privyseal: no command `%s`\n", argc > 1 ? argv[1] : "");
+        suggest(argc > 1 ? argv[1] : "");
+        return CLI_USAGE;
+    }
+    for (int i = 1 + words; i < argc; i++) {
+        if (!only_arguments && strcmp(argv[i], "--") == 0) {
+            only_arguments = true;
+        } else if (!only_arguments && strncmp(argv[i], "--", 2) == 0) {
+            const int code = parse_option(argc, argv, &i, &run);
+
+            if (code != CLI_DONE) {
+                return code;
+            }
+        } else if (run.argument_count < CLI_WORDS_MAX) {
+            run.arguments[run.argument_count++] = argv[i];
+        } else {
+            (void)fprintf(stderr, "privyseal: too many arguments\n");
+            return CLI_USAGE;
+        }
+    }
+    *ret_run = run;
+    return cli_flag(&run, "help") ? CLI_DONE : check_arguments(&run);
+}
+
+const char *cli_value(const struct cli_run *run, const char *name)
+{
+    size_t index;
+
+    if (find_option(run->command->options, CLI_OPTIONS_MAX, name, strlen(name), &index) != NULL &&
+        run->values[index] != NULL) {
+        return run->values[index];
+    }
+    if (find_option(cli_common_options, cli_common_option_count, name, strlen(name), &index) !=
+        NULL) {
+        return run->common_values[index];
+    }
+    return NULL;
+}
+
+bool cli_flag(const struct cli_run *run, const char *name)
+{
+    return cli_value(run, name) != NULL;
+}
+
+static void put_option(const struct cli_option *option, struct ps_buf *out)
+{
+    char left[64];
+
+    (void)snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument == NULL ? "" : " ",
+                   option->argument == NULL ? "" : option->argument);
+    ps_buf_printf(out, "  %-32s %s\n", left, option->help);
+}
+
+void cli_put_usage(const struct cli_command *command, struct ps_buf *out)
+{
+    ps_buf_printf(out, "usage: privyseal %s%s%s [options]\n\n%s\n\n", command->words,
+                  command->arguments == NULL ? "" : " ",
+                  command->arguments == NULL ? "" : command->arguments, command->summary);
+    for (size_t i = 0; i < CLI_OPTIONS_MAX && command->options[i].name != NULL; i++) {
+        put_option(&command->options[i], out);
+    }
+    ps_buf_put_str(out, "\nand with every command:\n");
+    for (size_t i = 0; i < cli_common_option_count; i++) {
+        put_option(&cli_common_options[i], out);
+    }
+}
+
+void cli_put_overview(struct ps_buf *out)
+{
+    ps_buf_put_str(out, "usage: privyseal COMMAND [arguments] [options]\n\n"
+                        "  dev DIR              a complete throw-away appliance in DIR\n");
+    for (size_t i = 0; i < cli_command_count; i++) {
+        ps_buf_printf(out, "  %-20s %s\n", cli_commands[i].words, cli_commands[i].summary);
+    }
+    ps_buf_put_str(out, "\n`privyseal help COMMAND` shows a command's options. privyseal(1) has "
+                        "examples.\n");
+}

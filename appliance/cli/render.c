@@ -1,0 +1,162 @@
+#include "appliance/cli/cli.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CELL_MAX 48
+
+static void delete_json(cJSON **json)
+{
+    cJSON_Delete(*json);
+}
+
+/* A value on one line: arrays joined with commas, objects left to put_lines. */
+static void put_cell(const cJSON *value, struct ps_buf *out)
+{
+    const cJSON *element;
+
+    if (value == NULL || cJSON_IsNull(value)) {
+        ps_buf_put_u8(out, '-');
+    } else if (cJSON_IsString(value)) {
+        ps_buf_put_str(out, value->valuestring[0] == '\0' ? "-" : value->valuestring);
+    } else if (cJSON_IsBool(value)) {
+        ps_buf_put_str(out, cJSON_IsTrue(value) ? "yes" : "no");
+    } else if (cJSON_IsNumber(value)) {
+        ps_buf_printf(out, "%.0f", value->valuedouble);
+    } else if (cJSON_IsArray(value)) {
+        cJSON_ArrayForEach(element, value)
+        {
+            ps_buf_put_str(out, element == value->child ? "" : ",");
+            put_cell(element, out);
+        }
+    } else {
+        ps_buf_put_str(out, "{...}");
+    }
+}
+
+/* What a terminal would act on never reaches it. */
+static void print_clean(struct ps_bytes text, int width)
+{
+    int printed = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = text.data[i];
+
+        (void)putchar(c < 0x20 || c == 0x7f ? '?' : c);
+        printed += (c & 0xc0) == 0x80 ? 0 : 1;
+    }
+    for (; printed < width; printed++) {
+        (void)putchar(' ');
+    }
+}
+
+static size_t columns_of(const struct cli_command *command)
+{
+    size_t count = 0;
+
+    while (count < CLI_COLUMNS_MAX && command->columns[count].title != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static void read_cell(const cJSON *row, const char *member, struct ps_buf *out)
+{
+    ps_buf_reset(out);
+    put_cell(cJSON_GetObjectItemCaseSensitive(row, member), out);
+}
+
+static int render_table(const struct cli_command *command, const cJSON *items)
+{
+    const size_t count = columns_of(command);
+    int widths[CLI_COLUMNS_MAX] = {0};
+    PS_BUF_AUTO cell;
+    const cJSON *row;
+
+    ps_buf_init(&cell, 1024 * 1024);
+    for (size_t i = 0; i < count; i++) {
+        widths[i] = (int)strlen(command->columns[i].title);
+        cJSON_ArrayForEach(row, items)
+        {
+            read_cell(row, command->columns[i].member, &cell);
+            if ((int)cell.len > widths[i]) {
+                widths[i] = cell.len > CELL_MAX ? CELL_MAX : (int)cell.len;
+            }
+        }
+        (void)printf("%-*s%s", widths[i], command->columns[i].title, i + 1 < count ? "  " : "\n");
+    }
+    cJSON_ArrayForEach(row, items)
+    {
+        for (size_t i = 0; i < count; i++) {
+            read_cell(row, command->columns[i].member, &cell);
+            print_clean(ps_buf_bytes(&cell), i + 1 < count ? widths[i] : 0);
+            (void)printf("%s", i + 1 < count ? "  " : "\n");
+        }
+    }
+    return CLI_DONE;
+}
+
+static bool is_flat(const cJSON *value)
+{
+    const cJSON *element;
+
+    if (cJSON_IsObject(value)) {
+        return false;
+    }
+    cJSON_ArrayForEach(element, value)
+    {
+        if (cJSON_IsObject(element) || cJSON_IsArray(element)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One member a line, nested ones indented below their name. The tree is at most 16 deep. */
+static void print_lines(const cJSON *object, int indent)
+{
+    PS_BUF_AUTO cell;
+    const cJSON *value;
+
+    ps_buf_init(&cell, 1024 * 1024);
+    cJSON_ArrayForEach(value, object)
+    {
+        if (!is_flat(value)) {
+            (void)printf("%*s%s:\n", indent, "", value->string == NULL ? "-" : value->string);
+            print_lines(value, indent + 2);
+            continue;
+        }
+        ps_buf_reset(&cell);
+        put_cell(value, &cell);
+        (void)printf("%*s%-*s ", indent, "", 16, value->string == NULL ? "-" : value->string);
+        print_clean(ps_buf_bytes(&cell), 0);
+        (void)putchar('\n');
+    }
+}
+
+int cli_render(const struct cli_run *run, struct ps_bytes json)
+{
+    PS_CLEANUP(delete_json) cJSON *parsed = NULL;
+    const cJSON *items;
+
+    if (cli_flag(run, "json")) {
+        (void)printf("%.*s\n", PS_BYTES_FMT(json));
+        return CLI_DONE;
+    }
+    if (json.len == 0) {
+        return CLI_DONE;
+    }
+    parsed = cJSON_ParseWithLength((const char *)json.data, json.len);
+    if (parsed == NULL) {
+        (void)printf("%.*s\n", PS_BYTES_FMT(json));
+        return CLI_DONE;
+    }
+    items = cJSON_GetObjectItemCaseSensitive(parsed, "items");
+    if (items != NULL && columns_of(run->command) != 0) {
+        return render_table(run->command, items);
+    }
+    print_lines(parsed, 0);
+    return CLI_DONE;
+}
