@@ -4,6 +4,8 @@
 #include "lib/base/algorithm.h"
 #include "lib/base/buf.h"
 
+struct json_value;
+
 /*
  * A public key and what can be done with it: verify, and be written as JWK, PEM or DER. Immutable
  * after it was made; used by one thread at a time (it caches OpenSSL contexts).
@@ -14,12 +16,16 @@ struct public_key;
 #define PUBLIC_KEY_KID_LEN 43u
 
 /*
- * All refuse what we do not support and what is invalid: points off the curve, other curves, RSA
- * below 2048 or over 4096 bits or with an exponent that is even or below 65537 (3 and 17 included).
- * Errors: PS_E_INPUT.
+ * All refuse what we do not support and what is invalid: points off the curve or of small order,
+ * compressed points, other curves, RSA of other than 2048, 3072 or 4096 bits or with an exponent
+ * that is even, below 65537 (3 and 17 included) or over 64 bits, DER that is not the one encoding
+ * of its key, and JWKs with a private member. Other members of a JWK (alg, use, ...) are not looked
+ * at. Errors: PS_E_INPUT, PS_E_NO_MEMORY.
  */
 PS_MUST_USE enum ps_err public_key_from_spki(struct ps_bytes der, struct public_key **ret_key);
 PS_MUST_USE enum ps_err public_key_from_jwk(struct ps_bytes json, struct public_key **ret_key);
+PS_MUST_USE enum ps_err public_key_from_jwk_value(struct json_value jwk,
+                                                  struct public_key **ret_key);
 PS_MUST_USE enum ps_err public_key_from_pem(struct ps_bytes pem, struct public_key **ret_key);
 /* DER; takes the key only, checks no signature, date or path. */
 PS_MUST_USE enum ps_err public_key_from_certificate(struct ps_bytes der,
