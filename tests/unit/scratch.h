@@ -1,0 +1,71 @@
+#ifndef TESTS_UNIT_SCRATCH_H
+#define TESTS_UNIT_SCRATCH_H
+
+/* cmocka wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* A directory of one test alone, and files in it. */
+#define SCRATCH_PATH_MAX 200
+
+static char scratch_directory[SCRATCH_PATH_MAX / 2];
+
+/* Setup and teardown of a test; flat: files only. */
+static int scratch_make(void **state)
+{
+    const char *top = getenv("TMPDIR");
+
+    (void)state;
+    (void)snprintf(scratch_directory, sizeof scratch_directory, "%s/privyseal-test-XXXXXX",
+                   top == NULL ? "/tmp" : top);
+    assert_non_null(mkdtemp(scratch_directory));
+    return 0;
+}
+
+static int scratch_remove(void **state)
+{
+    DIR *directory = opendir(scratch_directory);
+    struct dirent *entry;
+
+    (void)state;
+    assert_non_null(directory);
+    while ((entry = readdir(directory)) != NULL) {
+        (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    }
+    (void)closedir(directory);
+    return rmdir(scratch_directory);
+}
+
+static inline void scratch_path(const char *name, char out[SCRATCH_PATH_MAX])
+{
+    (void)snprintf(out, SCRATCH_PATH_MAX, "%s/%s", scratch_directory, name);
+}
+
+static inline void scratch_copy_file(const char *from, const char *to)
+{
+    const int in = open(from, O_RDONLY | O_CLOEXEC);
+    const int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    char block[4096];
+    ssize_t len;
+
+    assert_true(in >= 0 && out >= 0);
+    while ((len = read(in, block, sizeof block)) > 0) {
+        assert_int_equal(write(out, block, (size_t)len), len);
+    }
+    assert_int_equal(len, 0);
+    assert_int_equal(close(in), 0);
+    assert_int_equal(close(out), 0);
+}
+
+#endif

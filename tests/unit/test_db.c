@@ -1,0 +1,536 @@
+#include "lib/db/db.h"
+
+#include "lib/db/migrate.h"
+
+#include "tests/unit/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[SCRATCH_PATH_MAX];
+
+static int make_directory(void **state)
+{
+    scratch_make(state);
+    scratch_path("some.sqlite", path);
+    return 0;
+}
+
+/* Another program, with SQLite's own defaults. */
+static void elsewhere(const char *sql)
+{
+    sqlite3 *other = NULL;
+    int code;
+
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    code = sqlite3_exec(other, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK) {
+        print_error("%s\n", sqlite3_errmsg(other));
+    }
+    assert_int_equal(code, SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+}
+
+static struct db *open_with_table(void)
+{
+    struct db *db = NULL;
+
+    assert_int_equal(db_open(path, &db), PS_OK);
+    assert_int_equal(db_run(db, "CREATE TABLE pair (name TEXT PRIMARY KEY NOT NULL,"
+                                " number INTEGER NOT NULL, octets BLOB NOT NULL) STRICT"),
+                     PS_OK);
+    return db;
+}
+
+static enum ps_err put_pair(struct db *db, const char *name, uint64_t number,
+                            struct ps_bytes octets)
+{
+    DB_QUERY_AUTO *query = NULL;
+
+    PS_TRY(db_query_begin(db, "INSERT INTO pair VALUES (?1, ?2, ?3)", &query));
+    db_bind_text(query, 1, ps_bytes_str(name));
+    db_bind_u64(query, 2, number);
+    db_bind_octets(query, 3, octets);
+    return db_query_run(query);
+}
+
+static uint64_t number_of(struct db *db, const char *sql)
+{
+    DB_QUERY_AUTO *query = NULL;
+    uint64_t number;
+    bool row = false;
+
+    assert_int_equal(db_query_begin(db, sql, &query), PS_OK);
+    assert_int_equal(db_query_step(query, &row), PS_OK);
+    assert_true(row);
+    number = db_column_u64(query, 0);
+    assert_int_equal(db_query_status(query), PS_OK);
+    return number;
+}
+
+static void what_was_put_is_read(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    DB_QUERY_AUTO *query = NULL;
+    bool row = false;
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", INT64_MAX, ps_bytes("\0\xff", 2)), PS_OK);
+    assert_int_equal(db_changes(db), 1);
+    assert_int_equal(put_pair(db, "", 0, ps_bytes(NULL, 0)), PS_OK);
+    assert_int_equal(
+        db_query_begin(db, "SELECT name, number, octets FROM pair ORDER BY name", &query), PS_OK);
+    assert_int_equal(db_query_step(query, &row), PS_OK);
+    assert_true(row);
+    assert_int_equal(db_column_text(query, 0).len, 0);
+    assert_int_equal(db_column_octets(query, 2).len, 0);
+    assert_int_equal(db_query_status(query), PS_OK);
+    assert_int_equal(db_query_step(query, &row), PS_OK);
+    assert_true(row);
+    assert_true(ps_bytes_equal_str(db_column_text(query, 0), "a"));
+    assert_int_equal(db_column_u64(query, 1), INT64_MAX);
+    assert_true(ps_bytes_equal(db_column_octets(query, 2), ps_bytes("\0\xff", 2)));
+    assert_int_equal(db_query_step(query, &row), PS_OK);
+    assert_false(row);
+}
+
+static void every_commit_is_synced_to_a_write_ahead_log(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = NULL;
+    DB_QUERY_AUTO *query = NULL;
+    bool row = false;
+
+    (void)state;
+    assert_int_equal(db_open(path, &db), PS_OK);
+    assert_int_equal(number_of(db, "PRAGMA synchronous"), 2);
+    assert_int_equal(number_of(db, "PRAGMA foreign_keys"), 1);
+    assert_int_equal(number_of(db, "PRAGMA trusted_schema"), 0);
+    assert_int_equal(number_of(db, "PRAGMA cell_size_check"), 1);
+    assert_int_equal(number_of(db, "PRAGMA secure_delete"), 1);
+    assert_int_equal(number_of(db, "PRAGMA mmap_size"), 0);
+    assert_int_equal(db_query_begin(db, "PRAGMA journal_mode", &query), PS_OK);
+    assert_int_equal(db_query_step(query, &row), PS_OK);
+    assert_true(ps_bytes_equal_str(db_column_text(query, 0), "wal"));
+}
+
+static void files_are_for_us_alone(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    static const char *const endings[] = {"", "-wal", "-shm"};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(endings); i++) {
+        char name[SCRATCH_PATH_MAX + 8];
+        struct stat status;
+
+        (void)snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        assert_int_equal(stat(name, &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0600);
+    }
+}
+
+static void number_over_sqlites_range_is_refused(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", (uint64_t)INT64_MAX + 1, ps_bytes("", 0)), PS_E_LIMIT);
+    assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 0);
+}
+
+static void value_over_its_limit_is_refused(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    uint8_t *much = test_calloc(1, DB_VALUE_MAX + 1);
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes(much, DB_VALUE_MAX + 1)), PS_E_LIMIT);
+    /* The limit is one for the whole row. */
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes(much, DB_VALUE_MAX - 64)), PS_OK);
+    test_free(much);
+}
+
+static void unique_name_is_a_conflict(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    assert_int_equal(put_pair(db, "a", 2, ps_bytes("", 0)), PS_E_CONFLICT);
+    assert_int_equal(ps_detail()->code, SQLITE_CONSTRAINT_PRIMARYKEY);
+    assert_int_equal(number_of(db, "SELECT number FROM pair"), 1);
+}
+
+static void column_of_another_type_is_a_storage_error(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    DB_QUERY_AUTO *query = NULL;
+    bool row = false;
+
+    (void)state;
+    assert_int_equal(db_query_begin(db, "SELECT 'x', -1, x'00', 1", &query), PS_OK);
+    assert_int_equal(db_query_step(query, &row), PS_OK);
+    assert_int_equal(db_column_u64(query, 3), 1);
+    assert_int_equal(db_query_status(query), PS_OK);
+    assert_int_equal(db_column_text(query, 2).len, 0);
+    assert_int_equal(db_query_status(query), PS_E_STORAGE);
+    db_query_end(query);
+    assert_int_equal(db_query_begin(db, "SELECT -1", &query), PS_OK);
+    assert_int_equal(db_query_step(query, &row), PS_OK);
+    assert_int_equal(db_column_u64(query, 0), 0);
+    assert_int_equal(db_query_status(query), PS_E_STORAGE);
+}
+
+static void statement_inside_its_own_use_is_another_one(void **state)
+{
+    static const char sql[] = "SELECT number FROM pair ORDER BY number";
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    DB_QUERY_AUTO *outer = NULL;
+    bool row = false;
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    assert_int_equal(put_pair(db, "b", 2, ps_bytes("", 0)), PS_OK);
+    assert_int_equal(db_query_begin(db, sql, &outer), PS_OK);
+    assert_int_equal(db_query_step(outer, &row), PS_OK);
+    assert_int_equal(number_of(db, sql), 1);
+    assert_int_equal(db_query_step(outer, &row), PS_OK);
+    assert_true(row);
+    assert_int_equal(db_column_u64(outer, 0), 2);
+}
+
+static void many_statements_are_not_all_kept(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    char texts[80][32];
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < PS_COUNT_OF(texts); i++) {
+            (void)snprintf(texts[i], sizeof texts[i], "SELECT %u", i);
+            assert_int_equal(number_of(db, texts[i]), i);
+        }
+    }
+}
+
+static void transaction_without_commit_is_rolled_back(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+
+    (void)state;
+    {
+        DB_TRANSACTION_AUTO transaction = {0};
+
+        assert_int_equal(db_begin(db, &transaction), PS_OK);
+        assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    }
+    assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 0);
+    {
+        DB_TRANSACTION_AUTO transaction = {0};
+
+        assert_int_equal(db_begin(db, &transaction), PS_OK);
+        assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+        assert_int_equal(db_commit(&transaction), PS_OK);
+    }
+    assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 1);
+}
+
+static void another_writer_is_busy_and_goes_away(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    sqlite3 *other = NULL;
+
+    (void)state;
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_E_BUSY);
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+}
+
+static void data_version_tells_of_changes_by_others(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    uint64_t before = 0;
+    uint64_t after = 0;
+
+    (void)state;
+    assert_int_equal(db_data_version(db, &before), PS_OK);
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    assert_int_equal(db_data_version(db, &after), PS_OK);
+    assert_int_equal(before, after);
+    elsewhere("UPDATE pair SET number = 2");
+    assert_int_equal(db_data_version(db, &after), PS_OK);
+    assert_int_not_equal(before, after);
+}
+
+static void triggers_and_views_of_the_file_do_nothing(void **state)
+{
+    struct db *db = open_with_table();
+    struct db_query *query = NULL;
+
+    (void)state;
+    db_close(db);
+    elsewhere("CREATE TRIGGER more AFTER INSERT ON pair BEGIN"
+              " UPDATE pair SET number = 99; END;"
+              "CREATE VIEW seen AS SELECT 1 AS number;");
+    assert_int_equal(db_open(path, &db), PS_OK);
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    assert_int_equal(number_of(db, "SELECT number FROM pair"), 1);
+    assert_int_equal(db_query_begin(db, "SELECT number FROM seen", &query), PS_E_STORAGE);
+    db_close(db);
+}
+
+static void statement_without_its_table_is_a_storage_error(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    elsewhere("DROP TABLE pair");
+    assert_int_equal(put_pair(db, "b", 1, ps_bytes("", 0)), PS_E_STORAGE);
+}
+
+static void removed_file_is_not_alive(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+
+    (void)state;
+    assert_int_equal(db_check_alive(db), PS_OK);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(db_check_alive(db), PS_E_STORAGE);
+    assert_int_equal(ps_detail()->code, ENOENT);
+}
+
+static void removed_log_is_not_alive(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    char log[SCRATCH_PATH_MAX + 8];
+
+    (void)state;
+    (void)snprintf(log, sizeof log, "%s-wal", path);
+    assert_int_equal(unlink(log), 0);
+    assert_int_equal(db_check_alive(db), PS_E_STORAGE);
+}
+
+static void replaced_file_is_not_alive(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    char copy[SCRATCH_PATH_MAX];
+
+    (void)state;
+    scratch_path("copy", copy);
+    scratch_copy_file(path, copy);
+    assert_int_equal(rename(copy, path), 0);
+    assert_int_equal(db_check_alive(db), PS_E_STORAGE);
+    assert_non_null(strstr(ps_detail()->text, "replaced"));
+}
+
+static void overwritten_and_truncated_files_are_not_alive(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "nothing of the kind", 19, 0), 19);
+    assert_int_equal(db_check_alive(db), PS_E_STORAGE);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(db_check_alive(db), PS_E_STORAGE);
+    assert_int_equal(close(fd), 0);
+}
+
+static void what_is_no_database_is_refused(void **state)
+{
+    struct db *db = NULL;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    (void)state;
+    assert_true(fd >= 0);
+    for (unsigned i = 0; i < 200; i++) {
+        assert_int_equal(write(fd, "this is some text of somebody", 29), 29);
+    }
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(db_open(path, &db), PS_E_STORAGE);
+    assert_null(db);
+}
+
+static void what_is_no_regular_file_is_refused(void **state)
+{
+    char elsewhere_path[SCRATCH_PATH_MAX];
+    struct db *db = NULL;
+
+    (void)state;
+    scratch_path("elsewhere", elsewhere_path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(db_open(path, &db), PS_E_STORAGE);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(symlink(elsewhere_path, path), 0);
+    assert_int_equal(db_open(path, &db), PS_E_STORAGE);
+    assert_int_not_equal(access(elsewhere_path, F_OK), 0);
+}
+
+static void missing_directory_is_a_storage_error(void **state)
+{
+    struct db *db = NULL;
+    char deep[SCRATCH_PATH_MAX];
+
+    (void)state;
+    scratch_path("missing/some.sqlite", deep);
+    assert_int_equal(db_open(deep, &db), PS_E_STORAGE);
+    assert_null(db);
+}
+
+static void file_size_limit_leaves_the_data_as_it_was(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    struct rlimit before;
+    struct rlimit small;
+    uint8_t *much = test_calloc(1, 1024 * 1024);
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = 128 * 1024, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(put_pair(db, "b", 2, ps_bytes(much, 1024 * 1024)), PS_E_STORAGE);
+    assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(put_pair(db, "b", 2, ps_bytes(much, 1024 * 1024)), PS_OK);
+    assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 2);
+    test_free(much);
+}
+
+/* SQLite's own limit on pages yields the code of a full disk. */
+static void full_disk_is_a_storage_error_and_nothing_is_changed(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    uint8_t *much = test_calloc(1, 1024 * 1024);
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    assert_int_equal(db_run(db, "PRAGMA max_page_count = 16"), PS_OK);
+    {
+        DB_TRANSACTION_AUTO transaction = {0};
+
+        assert_int_equal(db_begin(db, &transaction), PS_OK);
+        assert_int_equal(put_pair(db, "b", 2, ps_bytes("", 0)), PS_OK);
+        assert_int_equal(put_pair(db, "c", 2, ps_bytes(much, 1024 * 1024)), PS_E_STORAGE);
+        assert_int_equal(ps_detail()->code, SQLITE_FULL);
+    }
+    assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 1);
+    assert_int_equal(db_run(db, "PRAGMA max_page_count = 100000"), PS_OK);
+    assert_int_equal(put_pair(db, "c", 2, ps_bytes(much, 1024 * 1024)), PS_OK);
+    test_free(much);
+}
+
+static const char *const two_steps[] = {
+    "CREATE TABLE pair (name TEXT NOT NULL) STRICT; INSERT INTO pair VALUES ('one')",
+    "ALTER TABLE pair ADD COLUMN number INTEGER NOT NULL DEFAULT 7",
+};
+
+static void steps_are_taken_one_after_the_other(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = NULL;
+    struct db_schema schema = {"thing", 1234, two_steps, 1};
+
+    (void)state;
+    assert_int_equal(db_open(path, &db), PS_OK);
+    assert_int_equal(db_migrate(db, &schema), PS_OK);
+    assert_int_equal(number_of(db, "SELECT version FROM schema"), 1);
+    schema.count = 2;
+    assert_int_equal(db_migrate(db, &schema), PS_OK);
+    assert_int_equal(db_migrate(db, &schema), PS_OK);
+    assert_int_equal(number_of(db, "SELECT version FROM schema"), 2);
+    assert_int_equal(number_of(db, "SELECT number FROM pair"), 7);
+}
+
+static void newer_version_is_refused_in_a_sentence(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = NULL;
+    struct db_schema schema = {"thing", 1234, two_steps, 2};
+
+    (void)state;
+    assert_int_equal(db_open(path, &db), PS_OK);
+    assert_int_equal(db_migrate(db, &schema), PS_OK);
+    schema.count = 1;
+    assert_int_equal(db_migrate(db, &schema), PS_E_STATE);
+    assert_string_equal(ps_detail()->text,
+                        "the thing is of version 2, written by a newer Privyseal; this one knows "
+                        "versions up to 1: start the newer one");
+    assert_int_equal(number_of(db, "SELECT version FROM schema"), 2);
+}
+
+static void failed_step_leaves_the_version_before_it(void **state)
+{
+    static const char *const bad[] = {"CREATE TABLE pair (name TEXT NOT NULL) STRICT",
+                                      "CREATE TABLE more (a TEXT) STRICT; CREATE TABLE pair (b)"};
+    PS_CLEANUP(db_close_cleanup) struct db *db = NULL;
+    struct db_schema schema = {"thing", 1234, bad, 2};
+
+    (void)state;
+    assert_int_equal(db_open(path, &db), PS_OK);
+    assert_int_equal(db_migrate(db, &schema), PS_E_STORAGE);
+    assert_int_equal(number_of(db, "SELECT version FROM schema"), 1);
+    assert_int_equal(number_of(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'more'"), 0);
+}
+
+static void database_of_something_else_is_refused(void **state)
+{
+    struct db_schema schema = {"thing", 1234, two_steps, 2};
+    struct db *db = NULL;
+
+    (void)state;
+    elsewhere("CREATE TABLE theirs (a)");
+    assert_int_equal(db_open(path, &db), PS_OK);
+    assert_int_equal(db_migrate(db, &schema), PS_E_STORAGE);
+    db_close(db);
+    elsewhere("DROP TABLE theirs; PRAGMA application_id = 99");
+    assert_int_equal(db_open(path, &db), PS_OK);
+    assert_int_equal(db_migrate(db, &schema), PS_E_STORAGE);
+    db_close(db);
+}
+
+#define DB_TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, scratch_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DB_TEST(what_was_put_is_read),
+        DB_TEST(every_commit_is_synced_to_a_write_ahead_log),
+        DB_TEST(files_are_for_us_alone),
+        DB_TEST(number_over_sqlites_range_is_refused),
+        DB_TEST(value_over_its_limit_is_refused),
+        DB_TEST(unique_name_is_a_conflict),
+        DB_TEST(column_of_another_type_is_a_storage_error),
+        DB_TEST(statement_inside_its_own_use_is_another_one),
+        DB_TEST(many_statements_are_not_all_kept),
+        DB_TEST(transaction_without_commit_is_rolled_back),
+        DB_TEST(another_writer_is_busy_and_goes_away),
+        DB_TEST(data_version_tells_of_changes_by_others),
+        DB_TEST(triggers_and_views_of_the_file_do_nothing),
+        DB_TEST(statement_without_its_table_is_a_storage_error),
+        DB_TEST(removed_file_is_not_alive),
+        DB_TEST(removed_log_is_not_alive),
+        DB_TEST(replaced_file_is_not_alive),
+        DB_TEST(overwritten_and_truncated_files_are_not_alive),
+        DB_TEST(what_is_no_database_is_refused),
+        DB_TEST(what_is_no_regular_file_is_refused),
+        DB_TEST(missing_directory_is_a_storage_error),
+        DB_TEST(file_size_limit_leaves_the_data_as_it_was),
+        DB_TEST(full_disk_is_a_storage_error_and_nothing_is_changed),
+        DB_TEST(steps_are_taken_one_after_the_other),
+        DB_TEST(newer_version_is_refused_in_a_sentence),
+        DB_TEST(failed_step_leaves_the_version_before_it),
+        DB_TEST(database_of_something_else_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
