@@ -1,0 +1,278 @@
+/*
+ * The limit: C_SignInit + C_Sign on a token key by a number of processes, nothing in between.
+ *
+ *   direct MODULE TOKEN-LABEL PIN-FILE KEY-ID-HEX ALGORITHM PROCESSES THREADS SECONDS
+ *
+ * Prints one JSON object: {"operations", "seconds", "rate", "p50_us", "p95_us", "p99_us"}.
+ */
+#include "lib/base/algorithm.h"
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef CKM_EDDSA
+#define CKM_EDDSA 0x00001057UL /* PKCS#11 v3.0, section 2.3.14 */
+#endif
+
+#define SAMPLES_MAX 2000000u
+
+struct plan {
+    const char *module;
+    const char *label;
+    char pin[256];
+    struct ps_buf key_id;
+    const struct ps_alg_info *alg;
+    unsigned processes;
+    unsigned threads;
+    double seconds;
+};
+
+/* Shared by all processes; each thread adds when it is done. */
+struct totals {
+    uint64_t started;
+    uint64_t operations;
+    uint64_t first_ns;
+    uint64_t last_ns;
+    uint64_t samples;
+    uint32_t micros_tenths[SAMPLES_MAX];
+};
+
+static struct totals *totals;
+
+static void must(bool good, const char *what)
+{
+    if (!good) {
+        (void)fprintf(stderr, "direct: %s failed\n", what);
+        exit(1);
+    }
+}
+
+static CK_SLOT_ID find_slot(CK_FUNCTION_LIST *p11, const char *label)
+{
+    CK_SLOT_ID slots[64];
+    CK_ULONG count = PS_COUNT_OF(slots);
+    char padded[33];
+
+    (void)snprintf(padded, sizeof padded, "%-32s", label);
+    must(p11->C_GetSlotList(CK_TRUE, slots, &count) == CKR_OK, "C_GetSlotList");
+    for (CK_ULONG i = 0; i < count; i++) {
+        CK_TOKEN_INFO info;
+
+        if (p11->C_GetTokenInfo(slots[i], &info) == CKR_OK && memcmp(info.label, padded, 32) == 0) {
+            return slots[i];
+        }
+    }
+    must(false, "finding the token");
+    return 0;
+}
+
+static CK_OBJECT_HANDLE find_key(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session,
+                                 struct ps_bytes id)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &class, sizeof class},
+                             {CKA_ID, (void *)(uintptr_t)id.data, id.len}};
+    CK_OBJECT_HANDLE key = 0;
+    CK_ULONG count = 0;
+
+    must(p11->C_FindObjectsInit(session, wanted, 2) == CKR_OK, "C_FindObjectsInit");
+    must(p11->C_FindObjects(session, &key, 1, &count) == CKR_OK && count == 1, "finding the key");
+    (void)p11->C_FindObjectsFinal(session);
+    return key;
+}
+
+/* What the token gets for the algorithm: digest, message or DigestInfo. */
+static size_t input_for(const struct ps_alg_info *alg, uint8_t *out)
+{
+    static const uint8_t sha256_info[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60,
+                                          0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                                          0x01, 0x05, 0x00, 0x04, 0x20};
+    size_t len = 0;
+
+    if (alg->scheme == PS_SCHEME_RSA_PKCS1) {
+        must(alg->hash == PS_SHA256, "DigestInfo for other hashes than SHA-256");
+        memcpy(out, sha256_info, sizeof sha256_info);
+        len = sizeof sha256_info;
+    }
+    if (alg->scheme == PS_SCHEME_EDDSA) {
+        ps_random(out, 300); /* about the signing input of a small JWS */
+        return 300;
+    }
+    ps_random(out + len, ps_hash_len(alg->hash));
+    return len + ps_hash_len(alg->hash);
+}
+
+static CK_MECHANISM mechanism_for(const struct ps_alg_info *alg, CK_RSA_PKCS_PSS_PARAMS *pss)
+{
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+
+    if (alg->scheme == PS_SCHEME_EDDSA) {
+        mechanism.mechanism = CKM_EDDSA;
+    } else if (alg->scheme == PS_SCHEME_RSA_PKCS1) {
+        mechanism.mechanism = CKM_RSA_PKCS;
+    } else if (alg->scheme == PS_SCHEME_RSA_PSS) {
+        *pss = (CK_RSA_PKCS_PSS_PARAMS){CKM_SHA256, CKG_MGF1_SHA256, 32};
+        mechanism = (CK_MECHANISM){CKM_RSA_PKCS_PSS, pss, sizeof *pss};
+    }
+    return mechanism;
+}
+
+struct worker {
+    const struct plan *plan;
+    CK_FUNCTION_LIST *p11;
+    CK_SLOT_ID slot;
+};
+
+static void *work(void *context)
+{
+    const struct worker *worker = context;
+    CK_FUNCTION_LIST *p11 = worker->p11;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_RSA_PKCS_PSS_PARAMS pss;
+    CK_MECHANISM mechanism = mechanism_for(worker->plan->alg, &pss);
+    uint8_t input[512];
+    const size_t input_len = input_for(worker->plan->alg, input);
+    uint64_t operations = 0;
+    uint64_t began;
+    uint64_t end;
+    uint64_t now;
+
+    must(p11->C_OpenSession(worker->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                            &session) == CKR_OK,
+         "C_OpenSession");
+    key = find_key(p11, session, ps_buf_bytes(&worker->plan->key_id));
+    (void)__atomic_add_fetch(&totals->started, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&totals->started, __ATOMIC_SEQ_CST) <
+           (uint64_t)worker->plan->processes * worker->plan->threads) {
+        (void)usleep(100); /* all begin together */
+    }
+    began = now = ps_clock_mono_ns();
+    end = began + (uint64_t)(worker->plan->seconds * 1e9);
+    while (now < end) {
+        uint8_t signature[1024];
+        CK_ULONG len = sizeof signature;
+        const uint64_t before = now;
+        uint64_t at;
+
+        must(p11->C_SignInit(session, &mechanism, key) == CKR_OK, "C_SignInit");
+        must(p11->C_Sign(session, input, input_len, signature, &len) == CKR_OK, "C_Sign");
+        operations++;
+        now = ps_clock_mono_ns();
+        at = __atomic_fetch_add(&totals->samples, 1, __ATOMIC_RELAXED);
+        if (at < SAMPLES_MAX) {
+            totals->micros_tenths[at] = (uint32_t)((now - before) / 100);
+        }
+    }
+    (void)__atomic_add_fetch(&totals->operations, operations, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&totals->first_ns, began, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&totals->last_ns, now, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+static void run_process(const struct plan *plan)
+{
+    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
+    void *module = dlopen(plan->module, RTLD_NOW | RTLD_LOCAL);
+    CK_C_GetFunctionList get_list;
+    struct worker worker = {.plan = plan};
+    CK_SESSION_HANDLE session;
+    pthread_t threads[256];
+
+    must(module != NULL && plan->threads <= PS_COUNT_OF(threads), "loading the module");
+    *(void **)&get_list = dlsym(module, "C_GetFunctionList");
+    must(get_list != NULL && get_list(&worker.p11) == CKR_OK, "C_GetFunctionList");
+    must(worker.p11->C_Initialize(&args) == CKR_OK, "C_Initialize");
+    worker.slot = find_slot(worker.p11, plan->label);
+    must(worker.p11->C_OpenSession(worker.slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                                   &session) == CKR_OK,
+         "C_OpenSession");
+    must(worker.p11->C_Login(session, CKU_USER, (unsigned char *)(uintptr_t)plan->pin,
+                             strlen(plan->pin)) == CKR_OK,
+         "C_Login");
+    (void)prctl(PR_SET_TIMERSLACK, 1);
+    for (unsigned i = 0; i < plan->threads; i++) {
+        must(pthread_create(&threads[i], NULL, work, &worker) == 0, "pthread_create");
+    }
+    for (unsigned i = 0; i < plan->threads; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    /* Without C_Finalize: SoftHSM is known to crash in it, and the process ends here anyway. */
+    _exit(0);
+}
+
+static int compare_samples(const void *a, const void *b)
+{
+    const uint32_t left = *(const uint32_t *)a;
+    const uint32_t right = *(const uint32_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static double percentile(size_t count, double part)
+{
+    return count == 0 ? 0 : totals->micros_tenths[(size_t)((double)(count - 1) * part)] / 10.0;
+}
+
+static void read_plan(char **argv, struct plan *plan)
+{
+    FILE *file = fopen(argv[3], "r");
+
+    plan->module = argv[1];
+    plan->label = argv[2];
+    must(file != NULL && fgets(plan->pin, sizeof plan->pin, file) != NULL, "reading the PIN file");
+    (void)fclose(file);
+    plan->pin[strcspn(plan->pin, "\n")] = '\0';
+    ps_buf_init(&plan->key_id, 64);
+    must(ps_hex_decode(ps_bytes_str(argv[4]), &plan->key_id) == PS_OK, "reading the key id");
+    plan->alg = ps_alg_info(ps_alg_by_name(ps_bytes_str(argv[5])));
+    must(plan->alg != NULL, "finding the algorithm");
+    plan->processes = (unsigned)strtoul(argv[6], NULL, 10);
+    plan->threads = (unsigned)strtoul(argv[7], NULL, 10);
+    plan->seconds = strtod(argv[8], NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct plan plan = {0};
+    size_t samples;
+
+    if (argc != 9) {
+        (void)fprintf(stderr, "usage: direct MODULE TOKEN-LABEL PIN-FILE KEY-ID-HEX ALGORITHM "
+                              "PROCESSES THREADS SECONDS\n");
+        return 2;
+    }
+    read_plan(argv, &plan);
+    totals = mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must(totals != MAP_FAILED, "mmap");
+    for (unsigned i = 0; i < plan.processes; i++) {
+        const pid_t child = fork();
+
+        must(child >= 0, "fork");
+        if (child == 0) {
+            run_process(&plan);
+        }
+    }
+    for (unsigned i = 0; i < plan.processes; i++) {
+        int status = 0;
+
+        must(wait(&status) > 0 && status == 0, "a measuring process");
+    }
+    samples = totals->samples < SAMPLES_MAX ? totals->samples : SAMPLES_MAX;
+    qsort(totals->micros_tenths, samples, sizeof totals->micros_tenths[0], compare_samples);
+    (void)printf("{\"operations\":%lu,\"seconds\":%.3f,\"rate\":%.1f,\"p50_us\":%.1f,"
+                 "\"p95_us\":%.1f,\"p99_us\":%.1f}\n",
+                 totals->operations, (double)(totals->last_ns - totals->first_ns) / 1e9,
+                 (double)totals->operations / ((double)(totals->last_ns - totals->first_ns) / 1e9),
+                 percentile(samples, 0.5), percentile(samples, 0.95), percentile(samples, 0.99));
+    return 0;
+}

@@ -1,0 +1,120 @@
+"""Every JWS algorithm and shape that is made here verifies in two libraries, and theirs here."""
+
+import json
+import warnings
+
+import pytest
+from jwcrypto import jwk as jwcrypto_jwk
+from jwcrypto import jws as jwcrypto_jws
+
+from harness.http_unix import b64u, unb64u
+
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+# algorithm: (key type, algorithms of the key)
+ALGORITHMS = {
+    "RS256": "rsa-2048",
+    "RS512": "rsa-2048",
+    "PS256": "rsa-2048",
+    "ES256": "ec-p256",
+    "ES384": "ec-p384",
+    "ES512": "ec-p521",
+    "ES256K": "ec-secp256k1",
+    "EdDSA": "ed25519",
+}
+PAYLOAD = '{"sub":"é \u2028","n":1.50}'.encode()
+
+
+@pytest.fixture(scope="module")
+def keys(appliance):
+    """One key per algorithm, made through the API like any operator would."""
+    management = appliance.management(timeout=120)
+    names = {}
+    for algorithm, key_type in ALGORITHMS.items():
+        name = f"interop.{algorithm.lower()}"
+        answer = management.post("/v1/keys", {
+            "name": name, "type": key_type, "usage": "sign", "formats": ["jws"],
+            "algorithms": [algorithm], "residence": "token"})
+        assert answer.status in (200, 201), answer
+        names[algorithm] = name
+    return names
+
+
+def public_keys(client, name):
+    answer = client.get(f"/v1/keys/{name}/public")
+    assert answer.status == 200, answer
+    return {"keys": [answer.json()]}
+
+
+def verify_with_jwcrypto(jws, keys, algorithm, payload=None):
+    token = jwcrypto_jws.JWS()
+    token.allowed_algs = [algorithm]
+    token.deserialize(jws if isinstance(jws, str) else json.dumps(jws))
+    if payload is not None:
+        token.verify(jwcrypto_jwk.JWK(**keys["keys"][0]), detached_payload=payload)
+    else:
+        token.verify(jwcrypto_jwk.JWK(**keys["keys"][0]))
+    return token.payload
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_compact(client, keys, jose, algorithm):
+    answer = client.post("/v1/jws/sign", {"key": keys[algorithm], "payload": b64u(PAYLOAD)})
+    assert answer.status == 200, answer
+    jws = answer.json()["jws"]
+    jwks = public_keys(client, keys[algorithm])
+    theirs = jose({"do": "verify", "jws": jws, "jwks": jwks, "algorithms": [algorithm]})
+    assert theirs["good"], theirs
+    assert unb64u(theirs["payload"]) == PAYLOAD
+    assert theirs["header"]["kid"] == jwks["keys"][0]["kid"]
+    assert verify_with_jwcrypto(jws, jwks, algorithm) == PAYLOAD
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_flattened_json(client, keys, jose, algorithm):
+    answer = client.post("/v1/jws/sign", {"key": keys[algorithm], "payload": b64u(PAYLOAD),
+                                          "serialization": "json", "header": {"cty": "json"}})
+    assert answer.status == 200, answer
+    jws = answer.json()["jws"]
+    jwks = public_keys(client, keys[algorithm])
+    assert jose({"do": "verify", "jws": jws, "jwks": jwks, "algorithms": [algorithm]})["good"]
+    assert verify_with_jwcrypto(jws, jwks, algorithm) == PAYLOAD
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("encoded", [True, False])
+def test_detached(client, keys, jose, algorithm, encoded):
+    payload = b"$.02" if not encoded else PAYLOAD
+    answer = client.post("/v1/jws/sign", {"key": keys[algorithm], "payload": b64u(payload),
+                                          "serialization": "detached", "b64": encoded})
+    assert answer.status == 200, answer
+    jws = answer.json()["jws"]
+    assert ".." in jws
+    jwks = public_keys(client, keys[algorithm])
+    theirs = jose({"do": "verify", "jws": jws, "jwks": jwks, "payload": b64u(payload),
+                   "algorithms": [algorithm]})
+    assert theirs["good"], theirs
+    verify_with_jwcrypto(jws, jwks, algorithm, payload=payload)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_theirs_verifies_here(client, jose, algorithm):
+    made = jose({"do": "sign", "alg": algorithm, "payload": b64u(PAYLOAD)})
+    assert made["good"], made
+    answer = client.post("/v1/jws/verify", {"jws": made["jws"], "jwks": {"keys": [made["jwk"]]}})
+    assert answer.status == 200, answer
+    assert answer.json()["valid"] is True
+    broken = made["jws"][:-6] + ("AAAAAA" if made["jws"][-6:] != "AAAAAA" else "BBBBBB")
+    answer = client.post("/v1/jws/verify", {"jws": broken, "jwks": {"keys": [made["jwk"]]}})
+    assert answer.status in (200, 400, 422), answer
+    assert answer.status != 200 or answer.json()["valid"] is False
+
+
+def test_the_jwk_set_is_taken_by_both(client, keys):
+    answer = client.get("/v1/jwks")
+    assert answer.status == 200, answer
+    assert "max-age" in answer.headers["cache-control"]
+    taken = jwcrypto_jwk.JWKSet.from_json(answer.body.decode())
+    assert len(list(taken)) == len(answer.json()["keys"])
+    again = client.get("/v1/jwks", headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status == 304
