@@ -24,7 +24,7 @@ struct jws_header {
  * Appends the protected header's JSON: alg, kid and ours first, then the caller's members with
  * their own octets. Errors: PS_E_INPUT when `members` is no strict JSON object, or sets one that is
  * ours (alg, kid, x5c, x5t, x5t#S256, x5u, jku, jwk, crit, b64); the detail names it.
- * An `alg` equal to ours is allowed.
+ * An `alg` equal to ours is allowed. `typ` and `cty` are strings.
  */
 PS_MUST_USE enum ps_err jws_put_header(const struct jws_header *header, struct ps_buf *out);
 
@@ -59,9 +59,11 @@ struct jws_parsed {
 
 /*
  * text:     compact, or flattened JSON (RFC 7515 section 7.2.2), or general JSON with one signature
- * detached: the payload of a detached one; empty data: there must be a payload inside
+ * detached: the payload of a detached one; NULL or data NULL: there must be a payload inside
+ * memory:   gets what has to be decoded: at most 3 times the text and 4/3 of a detached payload
  * Errors:   PS_E_INPUT: malformed, an unknown `crit`, an algorithm that is not ours (`none`
- *           included), an unprotected header that names one of ours or repeats a member
+ *           included), an unprotected header that names one of ours or repeats a member;
+ *           the buffer's
  */
 PS_MUST_USE enum ps_err jws_parse(struct ps_bytes text, const struct ps_bytes *detached,
                                   struct ps_buf *memory, struct jws_parsed *ret_jws);
@@ -85,8 +87,8 @@ struct jwt_pins {
 /*
  * Appends the payload: the claims' own octets, and iat, exp, jti before the closing brace where
  * they are absent. Errors: PS_E_INPUT (no strict JSON object; iat, exp, nbf no integers; iss, sub,
- * jti no strings), PS_E_DENIED (against a pin: another iss, lives too long, no exp; the detail
- * says which).
+ * jti no strings), PS_E_DENIED (against a pin: another iss or none, lives too long counted from now
+ * or from its iat, no exp; the detail says which).
  */
 PS_MUST_USE enum ps_err jwt_put_payload(struct ps_bytes claims, const struct jwt_defaults *defaults,
                                         const struct jwt_pins *pins, struct ps_buf *out);
