@@ -39,6 +39,8 @@ static const struct ipc_field msg_token_config_fields[] = {
     IPC_FIELD_BYTES(struct msg_token_config, writable, 4096),
     IPC_FIELD_BYTES(struct msg_token_config, environment, 4096),
     IPC_FIELD_U8(struct msg_token_config, log_level),
+    IPC_FIELD_U8(struct msg_token_config, network),
+    IPC_FIELD_BYTES(struct msg_token_config, system_calls, 4096),
 };
 
 static const struct ipc_field msg_listener_fields[] = {
@@ -70,6 +72,10 @@ static const struct ipc_field msg_start_fields[] = {
 
 static const struct ipc_field msg_stop_fields[] = {
     IPC_FIELD_U32(struct msg_stop, within_ms),
+};
+
+static const struct ipc_field msg_log_level_fields[] = {
+    IPC_FIELD_U8(struct msg_log_level, level),
 };
 
 static const struct ipc_field msg_ready_fields[] = {
@@ -182,10 +188,19 @@ const struct ipc_message msg_hung_info = {
     .count = PS_COUNT_OF(msg_hung_fields),
 };
 
+const struct ipc_message msg_log_level_info = {
+    .name = "log_level",
+    .type = 0x030c,
+    .way = IPC_CLIENT_NOTICE,
+    .size = sizeof(struct msg_log_level),
+    .fields = msg_log_level_fields,
+    .count = PS_COUNT_OF(msg_log_level_fields),
+};
+
 static const struct ipc_message *const messages[] = {
     &msg_api_config_info, &msg_keeper_config_info, &msg_token_config_info, &msg_listener_info,
     &msg_tls_info,        &msg_peer_info,          &msg_pin_info,          &msg_start_info,
-    &msg_stop_info,       &msg_ready_info,         &msg_hung_info,
+    &msg_stop_info,       &msg_log_level_info,     &msg_ready_info,        &msg_hung_info,
 };
 
 const struct ipc_set supervisor_set = {

@@ -49,6 +49,8 @@ struct msg_token_config {
     struct ps_bytes writable;
     struct ps_bytes environment; /* "NAME=value" lines for the module, e.g. SOFTHSM2_CONF */
     uint8_t log_level;
+    uint8_t network;              /* for the sandbox: the module may open connections */
+    struct ps_bytes system_calls; /* for the sandbox: further ones, newline-separated */
 };
 
 enum listener_kind { LISTENER_UNIX, LISTENER_TLS };
@@ -90,6 +92,11 @@ struct msg_stop {
     uint32_t within_ms;
 };
 
+/* A reload changed the least level of log lines (enum ps_level). */
+struct msg_log_level {
+    uint8_t level;
+};
+
 /* Role to supervisor. */
 struct msg_ready {
     struct ps_bytes status; /* one line for people, e.g. systemd's STATUS= */
@@ -103,6 +110,6 @@ struct msg_hung {
 
 extern const struct ipc_message msg_api_config_info, msg_keeper_config_info, msg_token_config_info,
     msg_listener_info, msg_tls_info, msg_peer_info, msg_pin_info, msg_start_info, msg_stop_info,
-    msg_ready_info, msg_hung_info;
+    msg_log_level_info, msg_ready_info, msg_hung_info;
 
 #endif
