@@ -188,8 +188,8 @@ enum ps_err ps_buf_status(const struct ps_buf *buf)
     if (buf->err == PS_E_LIMIT) {
         return ps_fail(PS_E_LIMIT, 0, "more than %zu octets", buf->max);
     }
-    if (buf->err != PS_OK) {
-        return ps_fail(buf->err, 0, "out of memory");
+    if (buf->err == PS_E_NO_MEMORY) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    return PS_OK;
+    return buf->err == PS_OK ? PS_OK : ps_fail(buf->err, 0, "a value that cannot be written");
 }

@@ -56,7 +56,10 @@ static inline struct ps_bytes ps_buf_bytes(const struct ps_buf *buf)
     return ps_bytes(buf->data, buf->len);
 }
 
-/* PS_OK, PS_E_LIMIT (over max) or PS_E_NO_MEMORY, whichever came first. */
+/*
+ * PS_OK, PS_E_LIMIT (over max), PS_E_NO_MEMORY, or PS_E_INTERNAL (a caller put what cannot be
+ * written), whichever came first.
+ */
 PS_MUST_USE enum ps_err ps_buf_status(const struct ps_buf *buf);
 
 #define PS_BUF_AUTO PS_CLEANUP(ps_buf_clear) struct ps_buf

@@ -58,8 +58,8 @@ static enum ps_err check_name(struct json *json, uint32_t at)
 
     PS_TRY(json_token_text(json, at, &name));
     for (size_t i = 0; i < name.len; i++) {
-        if (name.data[i] < 0x20 || name.data[i] > 0x7e) {
-            return outside_profile(json, at, "a member name that is not printable ASCII");
+        if (name.data[i] >= 0x80) {
+            return outside_profile(json, at, "a member name that is not ASCII");
         }
     }
     return PS_OK;

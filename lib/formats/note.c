@@ -301,8 +301,7 @@ static enum ps_err read_checkpoint(struct ps_bytes text, struct checkpoint *ret_
     return PS_OK;
 }
 
-enum ps_err checkpoint_open(struct ps_bytes note, const struct note_key *key,
-                            struct checkpoint *ret_checkpoint)
+enum ps_err note_open(struct ps_bytes note, const struct note_key *key, struct ps_bytes *ret_text)
 {
     struct signature_line line = {0};
     struct ps_bytes text = {0};
@@ -311,5 +310,15 @@ enum ps_err checkpoint_open(struct ps_bytes note, const struct note_key *key,
     PS_TRY(split_note(note, &text, &signatures));
     PS_TRY(find_signature(signatures, key, &line));
     PS_TRY(verify(key, text, &line));
+    *ret_text = text;
+    return PS_OK;
+}
+
+enum ps_err checkpoint_open(struct ps_bytes note, const struct note_key *key,
+                            struct checkpoint *ret_checkpoint)
+{
+    struct ps_bytes text = {0};
+
+    PS_TRY(note_open(note, key, &text));
     return read_checkpoint(text, ret_checkpoint);
 }

@@ -37,9 +37,14 @@ void note_put_signature(const struct note_key *key, struct ps_bytes signature, s
                         bool first);
 
 /*
- * Verifies that `key` signed the note, and reads the checkpoint in it (borrowed from `note`).
+ * Verifies that `key` signed the note, and yields its text (borrowed from `note`). Signatures by
+ * others are read past.
  * Errors: PS_E_INPUT (malformed), PS_E_DENIED (no signature by the key, or it does not verify).
  */
+PS_MUST_USE enum ps_err note_open(struct ps_bytes note, const struct note_key *key,
+                                  struct ps_bytes *ret_text);
+
+/* The same for a checkpoint, which is read from the text. */
 PS_MUST_USE enum ps_err checkpoint_open(struct ps_bytes note, const struct note_key *key,
                                         struct checkpoint *ret_checkpoint);
 
