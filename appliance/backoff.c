@@ -1,0 +1,23 @@
+#include "appliance/backoff.h"
+
+#include "lib/base/clock.h"
+
+#define FIRST_NS     (100 * PS_NS_PER_MS)
+#define LONGEST_NS   (5 * PS_NS_PER_S)
+#define GOOD_LIFE_NS (30 * PS_NS_PER_S)
+
+uint64_t backoff_next(struct backoff *backoff, uint64_t lived_ns)
+{
+    uint64_t wait = FIRST_NS;
+
+    if (lived_ns >= GOOD_LIFE_NS) {
+        backoff->failures = 0;
+    }
+    if (backoff->failures++ == 0) {
+        return 0;
+    }
+    for (unsigned i = 2; i < backoff->failures && wait < LONGEST_NS; i++) {
+        wait *= 2;
+    }
+    return wait < LONGEST_NS ? wait : LONGEST_NS;
+}

@@ -1,0 +1,212 @@
+#include "appliance/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK 65536u
+
+void file_close_cleanup(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+}
+
+static enum ps_err class_of_errno(void)
+{
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+        return PS_E_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+        return PS_E_DENIED;
+    default:
+        return PS_E_STORAGE;
+    }
+}
+
+/* Opening must not hang on a pipe or device that somebody put there. */
+static enum ps_err open_regular(const char *path, int *ret_fd, struct stat *ret_stat)
+{
+    PS_CLEANUP(file_close_cleanup)
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0) {
+        return ps_fail_errno(class_of_errno(), "cannot open %.160s", path);
+    }
+    if (fstat(fd, ret_stat) != 0) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot look at %.160s", path);
+    }
+    if (!S_ISREG(ret_stat->st_mode)) {
+        return ps_fail(PS_E_DENIED, 0, "%.180s is no regular file", path);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return PS_OK;
+}
+
+static enum ps_err read_some(int fd, const char *path, void *to, size_t len, size_t *ret_got)
+{
+    ssize_t got;
+
+    do {
+        got = read(fd, to, len);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot read %.160s", path);
+    }
+    *ret_got = (size_t)got;
+    return PS_OK;
+}
+
+enum ps_err file_read(const char *path, size_t max, struct ps_buf *ret_content)
+{
+    PS_CLEANUP(file_close_cleanup) int fd = -1;
+    struct stat found;
+    size_t got;
+
+    /* One octet of room more than allowed tells a file that is too long. */
+    ps_buf_init(ret_content, max + 1);
+    PS_TRY(open_regular(path, &fd, &found));
+    do {
+        const size_t room = max + 1 - ret_content->len;
+        uint8_t *to = ps_buf_reserve(ret_content, room < BLOCK ? room : BLOCK);
+
+        PS_TRY(ps_buf_status(ret_content));
+        PS_TRY(read_some(fd, path, to, room < BLOCK ? room : BLOCK, &got));
+        ps_buf_commit(ret_content, got);
+        if (ret_content->len > max) {
+            return ps_fail(PS_E_LIMIT, 0, "%.160s is longer than %zu octets", path, max);
+        }
+    } while (got != 0);
+    return PS_OK;
+}
+
+static void free_digest(EVP_MD_CTX **context)
+{
+    EVP_MD_CTX_free(*context);
+}
+
+enum ps_err file_hash(const char *path, uint8_t ret_sha256[PS_SHA256_LEN])
+{
+    PS_CLEANUP(file_close_cleanup) int fd = -1;
+    PS_CLEANUP(free_digest) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    uint8_t block[4096];
+    struct stat found;
+    size_t got;
+
+    if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
+        return ps_fail(PS_E_INTERNAL, 0, "no SHA-256");
+    }
+    PS_TRY(open_regular(path, &fd, &found));
+    do {
+        PS_TRY(read_some(fd, path, block, sizeof block, &got));
+        if (EVP_DigestUpdate(context, block, got) != 1) {
+            return ps_fail(PS_E_INTERNAL, 0, "SHA-256 failed");
+        }
+    } while (got != 0);
+    if (EVP_DigestFinal_ex(context, ret_sha256, NULL) != 1) {
+        return ps_fail(PS_E_INTERNAL, 0, "SHA-256 failed");
+    }
+    return PS_OK;
+}
+
+enum ps_err file_open_private(const char *path, int *ret_fd)
+{
+    PS_CLEANUP(file_close_cleanup) int fd = -1;
+    struct stat found;
+
+    PS_TRY(open_regular(path, &fd, &found));
+    if ((found.st_mode & 077) != 0) {
+        return ps_fail(PS_E_DENIED, 0,
+                       "%.140s can be read or written by others (mode %04o); chmod 0600 it", path,
+                       (unsigned)found.st_mode & 07777u);
+    }
+    if (found.st_uid != 0 && found.st_uid != geteuid()) {
+        return ps_fail(PS_E_DENIED, 0, "%.140s belongs to user %u; make it root's or user %u's",
+                       path, (unsigned)found.st_uid, (unsigned)geteuid());
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return PS_OK;
+}
+
+static enum ps_err write_all(int fd, const char *path, struct ps_bytes content)
+{
+    while (content.len != 0) {
+        const ssize_t written = write(fd, content.data, content.len);
+
+        if (written < 0 && errno != EINTR) {
+            return ps_fail_errno(PS_E_STORAGE, "cannot write %.160s", path);
+        }
+        content = ps_bytes_from(content, written < 0 ? 0 : (size_t)written);
+    }
+    if (fsync(fd) != 0) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot sync %.160s", path);
+    }
+    return PS_OK;
+}
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
+{
+    PS_CLEANUP(file_close_cleanup) int fd = -1;
+    PS_CLEANUP(free_text) char *temporary = NULL;
+    enum ps_err err;
+
+    if (asprintf(&temporary, "%s.new", path) < 0) {
+        temporary = NULL;
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    (void)unlink(temporary);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0 || fchmod(fd, mode) != 0) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot create %.160s", temporary);
+    }
+    err = write_all(fd, temporary, content);
+    if (err == PS_OK && rename(temporary, path) != 0) {
+        err = ps_fail_errno(PS_E_STORAGE, "cannot rename %.160s", temporary);
+    }
+    if (err != PS_OK) {
+        (void)unlink(temporary);
+    }
+    return err;
+}
+
+static bool may_pass(const struct stat *directory, unsigned uid, unsigned gid)
+{
+    if (directory->st_uid == uid) {
+        return (directory->st_mode & S_IXUSR) != 0;
+    }
+    if (directory->st_gid == gid) {
+        return (directory->st_mode & S_IXGRP) != 0;
+    }
+    return (directory->st_mode & S_IXOTH) != 0;
+}
+
+bool file_reachable(const char *path, unsigned uid, unsigned gid)
+{
+    PS_CLEANUP(free_text) char *copy = strdup(path);
+    struct stat found;
+
+    if (copy == NULL || copy[0] != '/' || stat("/", &found) != 0 || !may_pass(&found, uid, gid)) {
+        return false;
+    }
+    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (stat(copy, &found) != 0 || !may_pass(&found, uid, gid)) {
+            return false;
+        }
+        *slash = '/';
+    }
+    return true;
+}
