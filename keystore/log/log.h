@@ -69,8 +69,8 @@ PS_MUST_USE enum ps_err log_reopen(struct log *log);
 
 /*
  * Queues a leaf. *ret_index is its position; it is durable when log_durable > *ret_index.
- * Errors: PS_E_INPUT (over LOG_ENTRY_MAX or empty), PS_E_STORAGE (failed before), PS_E_BUSY (more
- * than the writer can hold), PS_E_NO_MEMORY.
+ * Errors: PS_E_INPUT (over LOG_ENTRY_MAX, empty, or with an octet of zero), PS_E_STORAGE (failed
+ * before), PS_E_BUSY (more than the writer can hold), PS_E_NO_MEMORY.
  */
 PS_MUST_USE enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_index);
 
@@ -111,6 +111,8 @@ struct ps_bytes log_checkpoint(const struct log *log); /* of the present tree; e
 
 /* Of the present tree: see tree.h. Errors: PS_E_NOT_FOUND, PS_E_STORAGE. */
 PS_MUST_USE enum ps_err log_read_entry(struct log *log, uint64_t index, struct ps_buf *out);
+PS_MUST_USE enum ps_err log_each_entry(struct log *log, uint64_t from, tree_leaf_fn *fn,
+                                       void *context);
 PS_MUST_USE enum ps_err log_read_tile(struct log *log, unsigned level, uint64_t index,
                                       unsigned width, struct ps_buf *out);
 PS_MUST_USE enum ps_err log_read_bundle(struct log *log, uint64_t index, unsigned width,
@@ -129,7 +131,8 @@ PS_MUST_USE enum ps_err log_shard_info(struct log *log, size_t at, struct tree_i
 
 /*
  * The tree of a shard by its name, or the present one for its name or "". Valid until the loop's
- * next turn, the next call of this or the next log_reopen. Errors: PS_E_NOT_FOUND, PS_E_STORAGE.
+ * next turn, or the next call of this, log_sync or log_reopen. Errors: PS_E_NOT_FOUND,
+ * PS_E_STORAGE.
  */
 PS_MUST_USE enum ps_err log_find_tree(struct log *log, struct ps_bytes shard,
                                       const struct tree **ret_tree);

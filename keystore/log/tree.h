@@ -35,6 +35,14 @@ PS_MUST_USE enum ps_err tree_root(const struct tree *tree, uint64_t size,
 PS_MUST_USE enum ps_err tree_read_entry(const struct tree *tree, uint64_t index,
                                         struct ps_buf *out);
 
+/*
+ * Each leaf from index `from` to the end, in order, compared with the tree as by tree_read_entry;
+ * about 1 us each. What `fn` returns, when it is an error, ends the walk. The leaf is borrowed.
+ */
+typedef enum ps_err tree_leaf_fn(void *context, uint64_t index, struct ps_bytes leaf);
+PS_MUST_USE enum ps_err tree_each_entry(const struct tree *tree, uint64_t from, tree_leaf_fn *fn,
+                                        void *context);
+
 /* C2SP tlog-tiles: `width` hashes (1-256) of tile `index` at `level`; 32 octets each. */
 PS_MUST_USE enum ps_err tree_read_tile(const struct tree *tree, unsigned level, uint64_t index,
                                        unsigned width, struct ps_buf *out);

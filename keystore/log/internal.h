@@ -1,0 +1,125 @@
+#ifndef KEYSTORE_LOG_INTERNAL_H
+#define KEYSTORE_LOG_INTERNAL_H
+
+#include "keystore/log/head.h"
+#include "keystore/log/store.h"
+
+#include <pthread.h>
+
+/* Octets that may wait for the writer; a disk that stalls must not eat the memory. */
+#define LOG_QUEUE_MAX  (8u * 1024u * 1024u)
+#define LOG_RATE_SLOTS 60u
+
+struct tree {
+    const struct store *store;
+    uint64_t first;
+    uint64_t size;
+    uint64_t octets; /* of the record */
+};
+
+/* A checkpoint on its way to the disk. */
+struct log_note {
+    struct log_note *next;
+    char tree[TREE_NAME_MAX + 1];
+    struct ps_buf text;
+};
+
+/* A complete shard. `store` is handed over by the writer, and closed as soon as it arrives. */
+struct log_shard_node {
+    struct log_shard_node *next;
+    struct tree_info info;
+    struct store *store;
+};
+
+/* Where a log ends: the writer's own while it works, else the loop's (log_open, log_reopen). */
+struct log_end {
+    struct store *store;
+    struct edge *edge;
+    uint64_t first;
+    uint64_t octets;       /* of the record; edge->size leaves, all synced */
+    uint64_t derived_upto; /* leaves whose hashes and offsets are synced */
+    uint64_t month_end_ns;
+    uint64_t checked_ns; /* when all files were last looked for */
+    struct ps_buf cells[EDGE_LEVELS];
+    struct ps_buf offsets;
+};
+
+struct log {
+    struct log_writer *writer;
+    struct log *next;
+    char *directory;
+    char *name;
+    bool sharded;
+    uint64_t shard_leaves;
+    int top_fd; /* of the directory; locked */
+
+    /* Under the writer's mutex. */
+    struct ps_buf queued;
+    struct log_note *notes;
+    struct log_shard_node *closed; /* not yet taken by the loop; oldest first */
+    struct tree durable;
+    bool working; /* the writer is at it */
+    bool failed;
+    struct ps_detail failure;
+    uint64_t sync_us;
+    uint64_t rate_second[LOG_RATE_SLOTS];
+    uint64_t rate_octets[LOG_RATE_SLOTS];
+
+    /* The writer's. */
+    struct log_end end;
+    struct ps_buf batch;
+
+    /* The loop's. */
+    struct tree present; /* `durable` as last taken */
+    uint64_t appended;   /* positions given */
+    uint64_t told;       /* positions told durable */
+    bool told_failed;
+    struct log_shard_node *shards; /* complete ones, oldest first */
+    size_t told_shards;            /* so many of them were told */
+    struct store *found;           /* of log_find_tree */
+    struct tree found_tree;
+    struct ps_buf checkpoint; /* of the present tree */
+    uint64_t checkpoint_size;
+};
+
+struct log_writer {
+    struct ps_loop *loop;
+    struct log_handler handler;
+    void *context;
+    const struct log_io *io;
+    struct log *logs;
+    struct ps_defer *wake_defer;
+    struct ps_watch *watch;
+    int event_fd;
+    pthread_t thread;
+    bool has_thread;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t wake; /* for the writer: there is work */
+    pthread_cond_t done; /* for the loop's thread, when it waits: a turn has ended */
+    bool waiting;
+    bool stopping;
+    bool signalled; /* the event is up and was not taken yet */
+};
+
+/* open.c: builds log->end from the files. `again`: after a failure, with what is in log->end. */
+PS_MUST_USE enum ps_err open_files(struct log *log, bool again);
+void open_clear_end(struct log_end *end);
+
+/* turn.c: makes log->batch and the notes durable; called by the writer's thread without mutex. */
+PS_MUST_USE enum ps_err turn_run(struct log *log, const struct log_note *notes);
+
+/* writer.c */
+void writer_publish_shard(struct log *log, struct log_shard_node *closed); /* takes the mutex */
+void writer_count_sync(struct log *log, uint64_t octets, uint64_t micros); /* the same */
+void writer_wake(void *writer);
+/* Waits, with the mutex, for the end of a turn. */
+void writer_wait(struct log_writer *writer);
+void writer_free_notes(struct log_note *notes);
+
+/* log.c: takes over what the writer has published; told to the handler by log_tell. */
+void log_take(struct log *log);
+void log_tell(struct log *log);
+void log_free(struct log *log);
+
+#endif

@@ -1,0 +1,214 @@
+#include "keystore/log/tree.h"
+
+#include "keystore/log/internal.h"
+#include "keystore/log/record.h"
+
+#include <assert.h>
+
+uint64_t tree_size(const struct tree *tree)
+{
+    return tree->size;
+}
+
+enum ps_err tree_describe(const struct tree *tree, struct tree_info *ret_info)
+{
+    struct tree_info info = {.first = tree->first, .size = tree->size};
+
+    PS_TRY(tree_root(tree, tree->size, &info.root));
+    memcpy(info.name, tree->store->name, sizeof info.name);
+    *ret_info = info;
+    return PS_OK;
+}
+
+/* Root of the full subtree of 2^level leaves: from the stored level at or below it. */
+static enum ps_err read_hash(void *context, unsigned level, uint64_t index,
+                             struct merkle_hash *ret_hash)
+{
+    const struct tree *tree = context;
+    unsigned stored = level / 8;
+    unsigned count;
+    struct merkle_hash hashes[128];
+
+    if (stored >= EDGE_LEVELS || level % 8 > 7) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "no such level in the tree");
+    }
+    count = 1u << level % 8;
+    PS_TRY(store_read_hashes(tree->store, stored, index * count, count, hashes));
+    for (; count > 1; count /= 2) {
+        for (unsigned i = 0; i < count / 2; i++) {
+            hashes[i] = merkle_node_hash(hashes[2 * i], hashes[2 * i + 1]);
+        }
+    }
+    *ret_hash = hashes[0];
+    return PS_OK;
+}
+
+static struct merkle_source source_of(const struct tree *tree)
+{
+    /* Only read through. */
+    return (struct merkle_source){.read_hash = read_hash, .context = (void *)(uintptr_t)tree};
+}
+
+static enum ps_err check_size(const struct tree *tree, uint64_t size)
+{
+    if (size > tree->size) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "the tree has only %llu leaves",
+                       (unsigned long long)tree->size);
+    }
+    return PS_OK;
+}
+
+enum ps_err tree_root(const struct tree *tree, uint64_t size, struct merkle_hash *ret_root)
+{
+    const struct merkle_source source = source_of(tree);
+
+    PS_TRY(check_size(tree, size));
+    return merkle_root(&source, size, ret_root);
+}
+
+enum ps_err tree_prove_inclusion(const struct tree *tree, uint64_t leaf, uint64_t size,
+                                 struct merkle_proof *ret_proof)
+{
+    const struct merkle_source source = source_of(tree);
+
+    PS_TRY(check_size(tree, size));
+    return merkle_prove_inclusion(&source, leaf, size, ret_proof);
+}
+
+enum ps_err tree_prove_consistency(const struct tree *tree, uint64_t old, uint64_t size,
+                                   struct merkle_proof *ret_proof)
+{
+    const struct merkle_source source = source_of(tree);
+
+    PS_TRY(check_size(tree, size));
+    return merkle_prove_consistency(&source, old, size, ret_proof);
+}
+
+/* True when `width` cells from tile `index` on are among `cells`. */
+static bool tile_exists(uint64_t cells, uint64_t index, unsigned width)
+{
+    return width >= 1 && width <= EDGE_TILE && index <= cells / EDGE_TILE &&
+           index * EDGE_TILE + width <= cells;
+}
+
+enum ps_err tree_read_tile(const struct tree *tree, unsigned level, uint64_t index, unsigned width,
+                           struct ps_buf *out)
+{
+    struct merkle_hash hashes[128];
+
+    if (level >= EDGE_LEVELS || !tile_exists(edge_cells(tree->size, level), index, width)) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "no such tile");
+    }
+    for (unsigned at = 0; at < width; at += 128) {
+        const unsigned count = width - at < 128 ? width - at : 128;
+
+        PS_TRY(store_read_hashes(tree->store, level, index * EDGE_TILE + at, count, hashes));
+        ps_buf_put(out, ps_bytes(hashes, count * sizeof hashes[0]));
+    }
+    return ps_buf_status(out);
+}
+
+/* The record from the bundle that holds leaf `index` on. */
+static enum ps_err open_bundle(const struct tree *tree, uint64_t index, struct record **ret_record)
+{
+    uint64_t offset;
+
+    PS_TRY(store_read_offset(tree->store, index / EDGE_TILE, &offset));
+    return record_new(tree->store->fds[STORE_ENTRIES], tree->store->label, offset, tree->octets,
+                      ret_record);
+}
+
+static enum ps_err next_leaf(const struct tree *tree, struct record *record,
+                             struct ps_bytes *ret_leaf)
+{
+    enum record_step step;
+
+    PS_TRY(record_next(record, &step, ret_leaf));
+    if (step != RECORD_LEAF) {
+        return ps_fail(PS_E_STORAGE, 0, "%s/entries: no leaf at octet %llu", tree->store->label,
+                       (unsigned long long)record_offset(record));
+    }
+    return PS_OK;
+}
+
+static enum ps_err compare_leaf(const struct tree *tree, uint64_t index, struct ps_bytes leaf,
+                                const struct merkle_hash *stored)
+{
+    const struct merkle_hash computed = merkle_leaf_hash(leaf);
+
+    if (memcmp(stored, &computed, sizeof computed) != 0) {
+        return ps_fail(PS_E_STORAGE, 0, "%s/entries: leaf %llu is not what was recorded",
+                       tree->store->label, (unsigned long long)index);
+    }
+    return PS_OK;
+}
+
+enum ps_err tree_read_entry(const struct tree *tree, uint64_t index, struct ps_buf *out)
+{
+    PS_CLEANUP(record_free_cleanup) struct record *record = NULL;
+    struct merkle_hash stored;
+    struct ps_bytes leaf = {0};
+
+    if (index >= tree->size) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "no such leaf");
+    }
+    PS_TRY(open_bundle(tree, index, &record));
+    for (uint64_t at = index / EDGE_TILE * EDGE_TILE; at <= index; at++) {
+        PS_TRY(next_leaf(tree, record, &leaf));
+    }
+    PS_TRY(store_read_hashes(tree->store, 0, index, 1, &stored));
+    PS_TRY(compare_leaf(tree, index, leaf, &stored));
+    ps_buf_put(out, leaf);
+    return ps_buf_status(out);
+}
+
+enum ps_err tree_each_entry(const struct tree *tree, uint64_t from, tree_leaf_fn *fn, void *context)
+{
+    PS_CLEANUP(record_free_cleanup) struct record *record = NULL;
+    const uint64_t size = tree->size; /* the tree may grow meanwhile */
+    struct merkle_hash stored[64];
+
+    if (from >= size) {
+        return PS_OK;
+    }
+    PS_TRY(open_bundle(tree, from, &record));
+    for (uint64_t at = from / EDGE_TILE * EDGE_TILE; at < size; at++) {
+        struct ps_bytes leaf;
+
+        PS_TRY(next_leaf(tree, record, &leaf));
+        if (at % 64 == 0) {
+            const unsigned count = size - at < 64 ? (unsigned)(size - at) : 64;
+
+            PS_TRY(store_read_hashes(tree->store, 0, at, count, stored));
+        }
+        if (at >= from) {
+            PS_TRY(compare_leaf(tree, at, leaf, &stored[at % 64]));
+            PS_TRY(fn(context, at, leaf));
+        }
+    }
+    return PS_OK;
+}
+
+enum ps_err tree_read_bundle(const struct tree *tree, uint64_t index, unsigned width,
+                             struct ps_buf *out)
+{
+    PS_CLEANUP(record_free_cleanup) struct record *record = NULL;
+
+    if (!tile_exists(tree->size, index, width)) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "no such bundle");
+    }
+    PS_TRY(open_bundle(tree, index * EDGE_TILE, &record));
+    for (unsigned i = 0; i < width; i++) {
+        struct ps_bytes leaf;
+
+        PS_TRY(next_leaf(tree, record, &leaf));
+        ps_buf_put_u16(out, (uint16_t)leaf.len);
+        ps_buf_put(out, leaf);
+    }
+    return ps_buf_status(out);
+}
+
+enum ps_err tree_read_checkpoint(const struct tree *tree, struct ps_buf *out)
+{
+    return head_read(tree->store->dir_fd, tree->store->label, out);
+}

@@ -1,0 +1,289 @@
+#include "keystore/log/internal.h"
+#include "lib/base/clock.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* A batch as large as this was an exception; its memory is given back. */
+#define BATCH_KEEP (1024u * 1024u)
+
+static void lock(struct log_writer *writer)
+{
+    const int failed = pthread_mutex_lock(&writer->mutex);
+
+    assert(failed == 0);
+}
+
+static void unlock(struct log_writer *writer)
+{
+    const int failed = pthread_mutex_unlock(&writer->mutex);
+
+    assert(failed == 0);
+}
+
+/* With the mutex. */
+static void signal_loop(struct log_writer *writer)
+{
+    const uint64_t one = 1;
+
+    if (!writer->signalled) {
+        /* The counter of an event cannot overflow here: it is read before the next is written. */
+        const ssize_t written = write(writer->event_fd, &one, sizeof one);
+
+        assert(written == (ssize_t)sizeof one);
+        writer->signalled = true;
+    }
+}
+
+static void publish(struct log *log)
+{
+    log->durable = (struct tree){
+        .store = log->end.store,
+        .first = log->end.first,
+        .size = log->end.edge->size,
+        .octets = log->end.octets,
+    };
+}
+
+void writer_publish_shard(struct log *log, struct log_shard_node *closed)
+{
+    struct log_shard_node **at = &log->closed;
+
+    lock(log->writer);
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = closed;
+    publish(log);
+    unlock(log->writer);
+}
+
+void writer_count_sync(struct log *log, uint64_t octets, uint64_t micros)
+{
+    const uint64_t second = ps_clock_mono_ns() / PS_NS_PER_S;
+    const size_t slot = second % LOG_RATE_SLOTS;
+
+    lock(log->writer);
+    log->sync_us = micros;
+    if (log->rate_second[slot] != second) {
+        log->rate_second[slot] = second;
+        log->rate_octets[slot] = 0;
+    }
+    log->rate_octets[slot] += octets;
+    unlock(log->writer);
+}
+
+void writer_free_notes(struct log_note *notes)
+{
+    while (notes != NULL) {
+        struct log_note *next = notes->next;
+
+        ps_buf_clear(&notes->text);
+        free(notes);
+        notes = next;
+    }
+}
+
+/* With the mutex. */
+static void fail(struct log *log)
+{
+    log->failed = true;
+    log->failure = *ps_detail();
+    ps_buf_clear(&log->queued);
+    writer_free_notes(log->notes);
+    log->notes = NULL;
+}
+
+/* One turn for one log. With the mutex, which it gives up meanwhile. */
+static void serve(struct log_writer *writer, struct log *log)
+{
+    const struct ps_buf queued = log->queued;
+    struct log_note *notes = log->notes;
+    enum ps_err err;
+
+    log->queued = log->batch;
+    log->batch = queued;
+    log->notes = NULL;
+    log->working = true;
+    unlock(writer);
+    err = turn_run(log, notes);
+    writer_free_notes(notes);
+    ps_buf_reset(&log->batch);
+    if (log->batch.cap > BATCH_KEEP) {
+        ps_buf_clear(&log->batch);
+    }
+    lock(writer);
+    log->working = false;
+    if (err == PS_OK) {
+        publish(log);
+    } else {
+        fail(log);
+    }
+    signal_loop(writer);
+    if (writer->waiting) {
+        (void)pthread_cond_broadcast(&writer->done);
+    }
+}
+
+/* With the mutex. The one after `last`, so that a busy log does not keep another waiting. */
+static struct log *next_with_work(const struct log_writer *writer, const struct log *last)
+{
+    struct log *log = last == NULL || last->next == NULL ? writer->logs : last->next;
+
+    for (const struct log *first = log; log != NULL;) {
+        if (!log->failed && (log->queued.len != 0 || log->notes != NULL)) {
+            return log;
+        }
+        log = log->next == NULL ? writer->logs : log->next;
+        if (log == first) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static void *run(void *context)
+{
+    struct log_writer *writer = context;
+    struct log *log = NULL;
+
+    (void)pthread_setname_np(pthread_self(), "log");
+    lock(writer);
+    for (;;) {
+        struct log *next = next_with_work(writer, log);
+
+        if (next != NULL) {
+            log = next;
+            serve(writer, log);
+        } else if (writer->stopping) {
+            break;
+        } else {
+            (void)pthread_cond_wait(&writer->wake, &writer->mutex);
+        }
+    }
+    unlock(writer);
+    return NULL;
+}
+
+void writer_wake(void *context)
+{
+    struct log_writer *writer = context;
+
+    lock(writer);
+    (void)pthread_cond_signal(&writer->wake);
+    unlock(writer);
+}
+
+void writer_wait(struct log_writer *writer)
+{
+    writer->waiting = true;
+    (void)pthread_cond_signal(&writer->wake);
+    (void)pthread_cond_wait(&writer->done, &writer->mutex);
+    writer->waiting = false;
+}
+
+static void on_event(void *context, uint32_t events)
+{
+    struct log_writer *writer = context;
+    uint64_t count;
+
+    (void)events;
+    lock(writer);
+    if (read(writer->event_fd, &count, sizeof count) > 0) {
+        writer->signalled = false;
+    }
+    unlock(writer);
+    for (struct log *log = writer->logs; log != NULL; log = log->next) {
+        log_take(log);
+        log_tell(log);
+    }
+}
+
+/* The thread takes no signals: they are the loop's. */
+static enum ps_err start_thread(struct log_writer *writer)
+{
+    sigset_t all;
+    sigset_t before;
+    int failed;
+
+    (void)sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) {
+        return ps_fail(PS_E_INTERNAL, 0, "pthread_sigmask");
+    }
+    failed = pthread_create(&writer->thread, NULL, run, writer);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed != 0) {
+        return ps_fail(PS_E_NO_MEMORY, failed, "starting the log's thread");
+    }
+    writer->has_thread = true;
+    return PS_OK;
+}
+
+PS_DEFINE_CLEANUP(struct log_writer, log_writer_free)
+
+enum ps_err log_writer_new(struct ps_loop *loop, const struct log_handler *handler, void *context,
+                           struct log_writer **ret_writer)
+{
+    PS_CLEANUP(log_writer_free_cleanup) struct log_writer *writer = calloc(1, sizeof *writer);
+
+    if (writer == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    writer->event_fd = -1;
+    writer->loop = loop;
+    writer->handler = *handler;
+    writer->context = context;
+    writer->io = &log_io_system;
+    (void)pthread_mutex_init(&writer->mutex, NULL);
+    (void)pthread_cond_init(&writer->wake, NULL);
+    (void)pthread_cond_init(&writer->done, NULL);
+    writer->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (writer->event_fd < 0) {
+        return ps_fail_errno(PS_E_INTERNAL, "eventfd");
+    }
+    PS_TRY(ps_watch_new(loop, writer->event_fd, EPOLLIN, on_event, writer, &writer->watch));
+    PS_TRY(ps_defer_new(loop, writer_wake, writer, &writer->wake_defer));
+    PS_TRY(start_thread(writer));
+    *ret_writer = writer;
+    writer = NULL;
+    return PS_OK;
+}
+
+void log_writer_set_io(struct log_writer *writer, const struct log_io *io)
+{
+    assert(writer->logs == NULL);
+    writer->io = io;
+}
+
+void log_writer_free(struct log_writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    if (writer->has_thread) {
+        lock(writer);
+        writer->stopping = true;
+        (void)pthread_cond_signal(&writer->wake);
+        unlock(writer);
+        (void)pthread_join(writer->thread, NULL);
+    }
+    while (writer->logs != NULL) {
+        struct log *next = writer->logs->next;
+
+        log_free(writer->logs);
+        writer->logs = next;
+    }
+    ps_watch_free(writer->watch);
+    ps_defer_free(writer->wake_defer);
+    if (writer->event_fd >= 0) {
+        (void)close(writer->event_fd);
+    }
+    (void)pthread_mutex_destroy(&writer->mutex);
+    (void)pthread_cond_destroy(&writer->wake);
+    (void)pthread_cond_destroy(&writer->done);
+    free(writer);
+}
