@@ -1,0 +1,112 @@
+#include "keystore/catalog/internal.h"
+
+#include "lib/base/encode.h"
+
+#include <stdlib.h>
+
+/* Effects of one leaf; it holds no more. */
+#define EFFECTS_MAX 4096u
+
+static void put_effect(const struct catalog_change *change, struct ps_buf *out)
+{
+    ps_buf_put_str(out, "{\"kind\":");
+    ps_buf_put_json_string(out, ps_bytes_str(catalog_kind_name(change->kind)));
+    ps_buf_put_str(out, ",\"name\":");
+    ps_buf_put_json_string(out, change->name);
+    if (change->body.len == 0) {
+        ps_buf_put_str(out, ",\"removed\":true}");
+        return;
+    }
+    ps_buf_put_str(out, ",\"row\":");
+    ps_buf_put(out, change->body);
+    ps_buf_put_u8(out, '}');
+}
+
+void catalog_put_effects(const struct catalog_change *changes, size_t count, struct ps_buf *out)
+{
+    bool first = true;
+
+    ps_buf_put_u8(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].kind >= CATALOG_AUTHORISING_COUNT) {
+            continue;
+        }
+        if (!first) {
+            ps_buf_put_u8(out, ',');
+        }
+        put_effect(&changes[i], out);
+        first = false;
+    }
+    ps_buf_put_u8(out, ']');
+}
+
+struct effect {
+    struct ps_bytes kind;
+    struct ps_bytes name;
+    bool removed;
+    struct json_value row;
+};
+
+static const struct json_field effect_fields[] = {
+    JSON_FIELD(struct effect, kind, JSON_KIND_STRING, true, 32),
+    JSON_FIELD(struct effect, name, JSON_KIND_STRING, true, CATALOG_NAME_MAX),
+    JSON_FIELD(struct effect, removed, JSON_KIND_BOOL, false, 0),
+    JSON_FIELD(struct effect, row, JSON_KIND_OBJECT, false, 0),
+};
+
+static enum ps_err read_effect(struct catalog *catalog, struct json_value value,
+                               struct catalog_change *ret_change)
+{
+    struct effect effect = {0};
+    struct catalog_change change = {0};
+    PS_BUF_AUTO memory;
+    struct catalog_row row = {0};
+    enum ps_err err;
+
+    PS_TRY(json_read_object(value, effect_fields, PS_COUNT_OF(effect_fields), &effect, NULL));
+    if (!catalog_kind_by_name(effect.kind, &change.kind) ||
+        change.kind >= CATALOG_AUTHORISING_COUNT || effect.removed == (effect.row.doc != NULL)) {
+        return ps_fail(PS_E_INPUT, 0, "an effect of another form than ours");
+    }
+    PS_TRY(catalog_check_name(change.kind, effect.name));
+    ps_buf_init(&memory, CATALOG_NAME_MAX + CATALOG_BODY_MAX);
+    err = catalog->ops->get(catalog->backend, change.kind, effect.name, &memory, &row);
+    if (err != PS_OK && err != PS_E_NOT_FOUND) {
+        return err;
+    }
+    change.name = effect.name;
+    change.expected = row.revision;
+    change.body = effect.removed ? ps_bytes(NULL, 0) : json_raw(effect.row);
+    *ret_change = change;
+    return PS_OK;
+}
+
+static void free_changes(struct catalog_change **changes)
+{
+    free(*changes);
+}
+
+enum ps_err catalog_apply_effects(struct catalog *catalog, struct ps_bytes effects, uint64_t event)
+{
+    const struct json_limits limits = CATALOG_JSON_LIMITS;
+    PS_CLEANUP(free_changes) struct catalog_change *changes = NULL;
+    struct json_value list;
+    struct json_value value;
+    uint32_t cursor = 0;
+    size_t count = 0;
+
+    PS_TRY(json_parse(catalog->effects, effects, &limits, &list));
+    if (json_type(list) != JSON_ARRAY || json_count(list) > EFFECTS_MAX) {
+        return ps_fail(PS_E_INPUT, 0, "effects are no list of at most %u", EFFECTS_MAX);
+    }
+    PS_TRY(json_check_canonical(list));
+    changes = calloc(json_count(list) + 1, sizeof *changes);
+    if (changes == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    while (json_next(list, &cursor, NULL, &value)) {
+        PS_TRY(read_effect(catalog, value, &changes[count]));
+        count++;
+    }
+    return catalog_apply(catalog, changes, count, event, NULL);
+}

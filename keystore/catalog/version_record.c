@@ -1,0 +1,86 @@
+#include "keystore/catalog/key_record.h"
+
+#include "keystore/catalog/record_fields.h"
+
+struct raw_version {
+    uint64_t activates_s;
+    uint64_t created_s;
+    uint64_t expires_s;
+    struct ps_bytes key;
+    struct ps_bytes kid;
+    uint32_t number;
+    struct ps_bytes object_id;
+    struct ps_bytes public_key;
+    uint64_t retired_s;
+    struct ps_bytes state;
+    struct ps_bytes token;
+};
+
+static const struct json_field version_fields[] = {
+    JSON_FIELD(struct raw_version, activates_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct raw_version, created_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct raw_version, expires_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct raw_version, key, JSON_KIND_NAME, true, 0),
+    JSON_FIELD(struct raw_version, kid, JSON_KIND_STRING, true, KEY_KID_MAX),
+    JSON_FIELD(struct raw_version, number, JSON_KIND_U32, true, 0),
+    JSON_FIELD(struct raw_version, object_id, JSON_KIND_OCTETS, true, KEY_OBJECT_ID_MAX),
+    JSON_FIELD(struct raw_version, public_key, JSON_KIND_OCTETS, true, KEY_PUBLIC_MAX),
+    JSON_FIELD(struct raw_version, retired_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct raw_version, state, JSON_KIND_STRING, true, 0),
+    JSON_FIELD(struct raw_version, token, JSON_KIND_NAME, true, 0),
+};
+
+enum ps_err version_record_read(struct json_value row, struct version_record *ret_record)
+{
+    struct raw_version raw = {0};
+    enum key_state state;
+
+    PS_TRY(json_read_object(row, version_fields, PS_COUNT_OF(version_fields), &raw, NULL));
+    PS_TRY(record_check_text("kid", raw.kid));
+    if (raw.number == 0) {
+        return record_fail("number", "versions count from 1");
+    }
+    if (raw.object_id.len == 0) {
+        return record_fail("object_id", "empty");
+    }
+    if (!key_state_by_name(raw.state, &state)) {
+        return record_fail("state", "not a value this member has");
+    }
+    *ret_record = (struct version_record){
+        .key = raw.key,
+        .number = raw.number,
+        .state = state,
+        .object_id = raw.object_id,
+        .public_key = raw.public_key,
+        .kid = raw.kid,
+        .token = raw.token,
+        .created_s = raw.created_s,
+        .activates_s = raw.activates_s,
+        .expires_s = raw.expires_s,
+        .retired_s = raw.retired_s,
+    };
+    return PS_OK;
+}
+
+void version_record_put(const struct version_record *record, struct ps_buf *out)
+{
+    record_put_number(out, "{\"activates_s\":", record->activates_s);
+    record_put_number(out, ",\"created_s\":", record->created_s);
+    record_put_number(out, ",\"expires_s\":", record->expires_s);
+    record_put_text(out, ",\"key\":", record->key);
+    record_put_text(out, ",\"kid\":", record->kid);
+    record_put_number(out, ",\"number\":", record->number);
+    record_put_octets(out, ",\"object_id\":", record->object_id);
+    record_put_octets(out, ",\"public_key\":", record->public_key);
+    record_put_number(out, ",\"retired_s\":", record->retired_s);
+    record_put_text(out, ",\"state\":", ps_bytes_str(key_state_name(record->state)));
+    record_put_text(out, ",\"token\":", record->token);
+    ps_buf_put_str(out, "}");
+}
+
+void version_record_put_name(struct ps_bytes key, uint32_t number, struct ps_buf *out)
+{
+    ps_buf_put(out, key);
+    ps_buf_put_u8(out, '/');
+    ps_buf_put_decimal(out, number);
+}
