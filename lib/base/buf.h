@@ -62,6 +62,10 @@ static inline struct ps_bytes ps_buf_bytes(const struct ps_buf *buf)
  */
 PS_MUST_USE enum ps_err ps_buf_status(const struct ps_buf *buf);
 
+/*
+ * A buffer that is cleared when it goes out of scope. Where anything can return before ps_buf_init,
+ * initialise it where it is declared: PS_BUF_AUTO buf = {.max = 4096};
+ */
 #define PS_BUF_AUTO PS_CLEANUP(ps_buf_clear) struct ps_buf
 
 #endif

@@ -113,6 +113,7 @@ static const uint8_t *values_of(uint8_t kind)
 static enum ps_err decode64(const uint8_t *values, struct ps_bytes text, struct ps_buf *out)
 {
     const uint8_t *in = text.data;
+    const size_t len = text.len / 4 * 3 + (text.len % 4 == 0 ? 0 : text.len % 4 - 1);
     size_t left = text.len;
     unsigned bad = 0;
     uint8_t *to;
@@ -120,7 +121,7 @@ static enum ps_err decode64(const uint8_t *values, struct ps_bytes text, struct 
     if (text.len % 4 == 1) {
         return ps_fail(PS_E_INPUT, 0, "base64 of an impossible length");
     }
-    to = ps_buf_reserve(out, text.len / 4 * 3 + 3);
+    to = ps_buf_reserve(out, len);
     if (to == NULL) {
         return ps_buf_status(out);
     }
@@ -144,12 +145,14 @@ static enum ps_err decode64(const uint8_t *values, struct ps_bytes text, struct 
         /* Unused bits are zero, so that one octet string has one text only. */
         bad |= (left == 2 ? (b & 15) : (c & 3)) != 0 ? IS_STD : 0;
         to[0] = (uint8_t)(a << 2 | b >> 4);
-        to[1] = (uint8_t)(b << 4 | c >> 2);
+        if (left == 3) {
+            to[1] = (uint8_t)(b << 4 | c >> 2);
+        }
     }
     if ((bad & (IS_STD | IS_URL)) != 0) {
         return ps_fail(PS_E_INPUT, 0, "not base64 in its one canonical form");
     }
-    ps_buf_commit(out, text.len / 4 * 3 + (left == 0 ? 0 : left - 1));
+    ps_buf_commit(out, len);
     return PS_OK;
 }
 

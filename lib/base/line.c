@@ -32,13 +32,12 @@ static void put_field(struct ps_buf *buf, const struct ps_line_field *field)
 void ps_line_write(enum ps_level level, const char *event, const struct ps_line_field *fields,
                    size_t count)
 {
-    PS_BUF_AUTO buf;
+    PS_BUF_AUTO buf = {.max = LINE_MAX_OCTETS};
     size_t whole;
 
     if (level < least_level) {
         return;
     }
-    ps_buf_init(&buf, LINE_MAX_OCTETS);
     ps_buf_put_str(&buf, "{\"time\":\"");
     ps_buf_put_time(&buf, ps_clock_real_ns(), 6);
     ps_buf_printf(&buf, "\",\"level\":\"%s\",\"process\":\"%s\",\"event\":", level_names[level],

@@ -309,13 +309,12 @@ static bool is_contiguous(const struct jws_parsed *jws)
 static enum ps_err verify_message(const struct jws_parsed *jws, struct public_key *key)
 {
     const size_t len = jws->header_b64.len + 1 + jws->payload_as_signed.len;
-    PS_BUF_AUTO message;
+    PS_BUF_AUTO message = {.max = len};
 
     if (is_contiguous(jws)) {
         return public_key_verify(key, jws->alg, ps_bytes(jws->header_b64.data, len),
                                  jws->signature);
     }
-    ps_buf_init(&message, len);
     ps_buf_put(&message, jws->header_b64);
     ps_buf_put_u8(&message, '.');
     ps_buf_put(&message, jws->payload_as_signed);

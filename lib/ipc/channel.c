@@ -231,7 +231,7 @@ static enum ps_err send_with_fd(int socket, struct ps_bytes frame, int fd)
 enum ps_err channel_send_fd(struct channel *channel, const struct ipc_message *info, uint64_t id,
                             const void *message, int fd)
 {
-    PS_BUF_AUTO frame;
+    PS_BUF_AUTO frame = {.max = IPC_FRAME_MAX};
 
     assert(info->has_descriptor);
     PS_TRY(check_sendable(channel, info));
@@ -241,7 +241,6 @@ enum ps_err channel_send_fd(struct channel *channel, const struct ipc_message *i
         return ps_fail(PS_E_BUSY, 0, "the peer on the %s channel does not read",
                        channel->set->name);
     }
-    ps_buf_init(&frame, IPC_FRAME_MAX);
     PS_TRY(ipc_frame_put(info, id, message, &frame));
     return send_with_fd(channel->fd, ps_buf_bytes(&frame), fd);
 }
