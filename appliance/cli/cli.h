@@ -82,6 +82,9 @@ struct cli_run {
 const char *cli_value(const struct cli_run *run, const char *name);
 bool cli_flag(const struct cli_run *run, const char *name);
 
+/* The whole program but for `privyseal dev`. An exit code. */
+int cli_main(int argc, char **argv);
+
 /* Fills `ret_run`; on a mistake says so on standard error. CLI_DONE or CLI_USAGE. */
 int cli_parse(int argc, char **argv, struct cli_run *ret_run);
 void cli_put_usage(const struct cli_command *command, struct ps_buf *out);
