@@ -199,7 +199,7 @@ def slow_token(bench):
 
 def set_latency(bench, micros):
     directory = bench.environment()["FAKE_P11_DIR"]
-    subprocess.run([str(FAKE_CTL), directory, "latency", str(micros)], check=True)
+    subprocess.run([str(FAKE_CTL), directory, "latency", "0", str(micros)], check=True)
 
 
 # id: (measure, floor, goal, kind of appliance); floors and goals are of the ratio, but for the
