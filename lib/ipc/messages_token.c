@@ -83,7 +83,7 @@ static const struct ipc_field msg_token_random_fields[] = {
 };
 
 static const struct ipc_field msg_token_octets_fields[] = {
-    IPC_FIELD_BYTES(struct msg_token_octets, octets, 4096),
+    IPC_FIELD_BYTES(struct msg_token_octets, octets, 16 * 1024),
 };
 
 static const struct ipc_field msg_token_data_read_fields[] = {

@@ -110,7 +110,8 @@ struct msg_token_destroy {
 
 /*
  * All objects: for the sweep at start and for the inventory. `objects` is one row per object:
- * u8 class (1 private, 2 public, 3 secret, 4 certificate, 5 data), u8 key type or 0,
+ * u8 class (1 private, 2 public, 3 secret, 4 certificate, 5 data, 0 another or one that cannot be
+ * read), u8 key type or 0,
  * u16 length + CKA_ID, u16 length + CKA_LABEL. More than fits goes on with `after`.
  */
 struct msg_token_list {
