@@ -28,10 +28,10 @@ static void must(int succeeded)
  * Fetching a digest costs more than hashing a small message, so each thread keeps a context per
  * hash that is set up once and started anew.
  */
+static _Thread_local EVP_MD_CTX *contexts[HASHES];
+
 static EVP_MD_CTX *context_of(enum ps_hash hash)
 {
-    static _Thread_local EVP_MD_CTX *contexts[HASHES];
-
     if (contexts[hash] == NULL) {
         EVP_MD *md = EVP_MD_fetch(NULL, names[hash], NULL);
 
@@ -58,6 +58,14 @@ void ps_hash_parts(enum ps_hash hash, const struct ps_bytes *parts, size_t count
 void ps_sha256(struct ps_bytes octets, uint8_t out[PS_SHA256_LEN])
 {
     ps_hash_parts(PS_SHA256, &octets, 1, out);
+}
+
+void ps_hash_end_thread(void)
+{
+    for (size_t i = 0; i < HASHES; i++) {
+        EVP_MD_CTX_free(contexts[i]);
+        contexts[i] = NULL;
+    }
 }
 
 void ps_random(void *out, size_t len)

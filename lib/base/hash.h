@@ -18,6 +18,9 @@ size_t ps_hash_len(enum ps_hash hash);
 void ps_hash_parts(enum ps_hash hash, const struct ps_bytes *parts, size_t count, uint8_t *out);
 void ps_sha256(struct ps_bytes octets, uint8_t out[PS_SHA256_LEN]);
 
+/* Frees what hashing keeps for the calling thread; for threads that end before the process does. */
+void ps_hash_end_thread(void);
+
 /* From the kernel's generator; never fails (ends the process instead). */
 void ps_random(void *out, size_t len);
 
