@@ -137,11 +137,11 @@ static enum ps_err covered_size(const struct log *log, const struct tree *tree, 
     PS_BUF_AUTO note;
     struct head head = {.size = 0};
 
+    ps_buf_init(&note, HEAD_MAX + 1);
     if (tree == &log->present) {
         *ret_size = log->checkpoint_size;
         return PS_OK;
     }
-    ps_buf_init(&note, HEAD_MAX + 1);
     PS_TRY(tree_read_checkpoint(tree, &note));
     if (note.len != 0) {
         PS_TRY(head_parse(ps_buf_bytes(&note), &head));

@@ -166,6 +166,7 @@ static void *run(void *context)
         }
     }
     unlock(writer);
+    ps_hash_end_thread();
     return NULL;
 }
 
