@@ -72,8 +72,8 @@ typedef CK_RV (*CK_C_CryptMessageBegin)(CK_SESSION_HANDLE session, CK_VOID_PTR p
                                         CK_ULONG associated_length);
 typedef CK_RV (*CK_C_CryptMessageNext)(CK_SESSION_HANDLE session, CK_VOID_PTR parameter,
                                        CK_ULONG parameter_length, CK_BYTE_PTR in,
-                                       CK_ULONG in_length, CK_BYTE_PTR out,
-                                       CK_ULONG_PTR out_length, CK_FLAGS flags);
+                                       CK_ULONG in_length, CK_BYTE_PTR out, CK_ULONG_PTR out_length,
+                                       CK_FLAGS flags);
 typedef CK_RV (*CK_C_SignMessage)(CK_SESSION_HANDLE session, CK_VOID_PTR parameter,
                                   CK_ULONG parameter_length, CK_BYTE_PTR data, CK_ULONG data_length,
                                   CK_BYTE_PTR signature, CK_ULONG_PTR signature_length);

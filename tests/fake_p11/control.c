@@ -143,6 +143,8 @@ int control_open(const char *directory, struct fake_control **ret_control)
     if (fd < 0)
         return -1;
     int result = control_map(fd, ret_control);
+    /* The mapping keeps the open file, and with it the lock, beyond close. */
+    flock(fd, LOCK_UN);
     close(fd);
     return result;
 }

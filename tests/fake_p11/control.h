@@ -89,12 +89,12 @@ struct fake_token {
     _Atomic uint64_t session_epoch;   /* a session of an older epoch is lost */
     _Atomic uint64_t login_epoch;     /* so is a login */
     _Atomic uint64_t pin_locked;
-    _Atomic uint64_t pin_tries;    /* wrong PINs in a row that lock it; 0: never */
-    _Atomic uint64_t max_sessions; /* of one process; 0: no limit */
-    _Atomic uint64_t latency_us;   /* of each cryptographic call, from its entry */
-    _Atomic uint64_t reuse_handles;   /* after lost sessions a handle names another object */
-    _Atomic uint64_t raw_ec_point;    /* CKA_EC_POINT without its OCTET STRING */
-    _Atomic uint64_t firmware;        /* major << 8 | minor */
+    _Atomic uint64_t pin_tries;        /* wrong PINs in a row that lock it; 0: never */
+    _Atomic uint64_t max_sessions;     /* of one process; 0: no limit */
+    _Atomic uint64_t latency_us;       /* of each cryptographic call, from its entry */
+    _Atomic uint64_t reuse_handles;    /* after lost sessions a handle names another object */
+    _Atomic uint64_t raw_ec_point;     /* CKA_EC_POINT without its OCTET STRING */
+    _Atomic uint64_t firmware;         /* major << 8 | minor */
     _Atomic uint64_t store_generation; /* moved by each change of an object's file */
     struct fake_text serial, label, model, manufacturer;
 };

@@ -1,0 +1,572 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "harness.h"
+
+/* What the scripted module does when nobody scripts it: that of a token that behaves. */
+
+static struct harness harness;
+static CK_FUNCTION_LIST *p11;
+static CK_SESSION_HANDLE session;
+static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+
+static const unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+static const unsigned char p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
+static const unsigned char p521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
+static const unsigned char k256[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a};
+static const unsigned char ed25519[] = {0x06, 0x03, 0x2b, 0x65, 0x70};
+
+static int start(void **state)
+{
+    (void)state;
+    harness_start(&harness, 2);
+    p11 = harness.p11;
+    session = harness_login(&harness, 0);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    harness_stop(&harness);
+    return 0;
+}
+
+static CK_ULONG get_attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *value,
+                              CK_ULONG size)
+{
+    CK_ATTRIBUTE wanted = {type, value, size};
+    assert_int_equal(p11->C_GetAttributeValue(session, object, &wanted, 1), CKR_OK);
+    return wanted.ulValueLen;
+}
+
+static bool get_bool(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
+{
+    CK_BBOOL value = 2;
+    assert_int_equal(get_attribute(object, type, &value, sizeof(value)), sizeof(value));
+    return value == CK_TRUE;
+}
+
+static EVP_PKEY *public_key(CK_OBJECT_HANDLE object)
+{
+    unsigned char der[1024];
+    const unsigned char *at = der;
+    CK_ULONG length = get_attribute(object, CKA_PUBLIC_KEY_INFO, der, sizeof(der));
+    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)length);
+    assert_non_null(pkey);
+    return pkey;
+}
+
+static struct pair make_rsa(CK_ATTRIBUTE_TYPE usage)
+{
+    CK_ULONG bits = 2048;
+    struct pair pair;
+    CK_MECHANISM mechanism = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
+    CK_ATTRIBUTE public[] = {{CKA_MODULUS_BITS, &bits, sizeof(bits)}};
+    CK_ATTRIBUTE private[] = {{usage, &yes, sizeof(yes)}, {CKA_EXTRACTABLE, &yes, sizeof(yes)}};
+    assert_int_equal(p11->C_GenerateKeyPair(session, &mechanism, public, 1, private, 2,
+                                            &pair.public, &pair.private),
+                     CKR_OK);
+    return pair;
+}
+
+static CK_RV sign_once(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, const void *data,
+                       CK_ULONG length, unsigned char *signature, CK_ULONG *signature_length)
+{
+    unsigned char copy[256];
+    memcpy(copy, data, length);
+    CK_RV rv = p11->C_SignInit(session, mechanism, key);
+    return rv == CKR_OK ? p11->C_Sign(session, copy, length, signature, signature_length) : rv;
+}
+
+static void sign_and_verify(CK_MECHANISM *mechanism, const struct pair *pair, CK_ULONG data_length,
+                            CK_ULONG signature_length)
+{
+    unsigned char data[64], signature[512];
+    memset(data, 0x5a, sizeof(data));
+    CK_ULONG length = sizeof(signature);
+    assert_int_equal(sign_once(mechanism, pair->private, data, data_length, signature, &length),
+                     CKR_OK);
+    assert_int_equal(length, signature_length);
+    assert_int_equal(p11->C_VerifyInit(session, mechanism, pair->public), CKR_OK);
+    assert_int_equal(p11->C_Verify(session, data, data_length, signature, length), CKR_OK);
+    signature[length / 2] ^= 1;
+    assert_int_equal(p11->C_VerifyInit(session, mechanism, pair->public), CKR_OK);
+    assert_int_equal(p11->C_Verify(session, data, data_length, signature, length),
+                     CKR_SIGNATURE_INVALID);
+}
+
+static void both_interfaces_are_offered_unless_v3_is_off(void **state)
+{
+    (void)state;
+    CK_C_GetInterfaceList get_list = NULL;
+    CK_C_GetInterface get = NULL;
+    *(void **)&get_list = dlsym(harness.library, "C_GetInterfaceList");
+    *(void **)&get = dlsym(harness.library, "C_GetInterface");
+    CK_INTERFACE list[2], *one = NULL;
+    CK_VERSION three = {3, 0}, two = {2, 40};
+    CK_ULONG count = 2;
+    assert_int_equal(get_list(list, &count), CKR_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(get(NULL, &three, &one, 0), CKR_OK);
+    const CK_FUNCTION_LIST_3_0 *v3 = one->pFunctionList;
+    assert_int_equal(v3->v2.version.major, 3);
+    assert_int_equal(v3->C_LoginUser(session, CKU_USER, NULL, 0, NULL, 0),
+                     CKR_FUNCTION_NOT_SUPPORTED);
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    struct pair pair = harness_make_p256(&harness, session);
+    assert_int_equal(p11->C_SignInit(session, &mechanism, pair.private), CKR_OK);
+    assert_int_equal(v3->C_SessionCancel(session, CKF_SIGN), CKR_OK);
+    assert_int_equal(p11->C_SignInit(session, &mechanism, pair.private), CKR_OK);
+    assert_int_equal(p11->C_SignInit(session, NULL, 0), CKR_OK);
+    atomic_store(&harness.control->offers_v3, 0);
+    assert_int_equal(get_list(NULL, &count), CKR_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(get(NULL, &three, &one, 0), CKR_FUNCTION_FAILED);
+    assert_int_equal(get(NULL, &two, &one, 0), CKR_OK);
+}
+
+static void each_curve_signs_what_it_verifies(void **state)
+{
+    (void)state;
+    const struct {
+        const unsigned char *params;
+        size_t length, digest, signature;
+    } curves[] = {{p256, sizeof(p256), 32, 64},
+                  {p384, sizeof(p384), 48, 96},
+                  {p521, sizeof(p521), 64, 132},
+                  {k256, sizeof(k256), 32, 64}};
+    CK_MECHANISM raw = {CKM_ECDSA, NULL, 0}, hashing = {CKM_ECDSA_SHA256, NULL, 0};
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+        struct pair pair =
+            harness_make_curve(&harness, session, curves[i].params, curves[i].length);
+        sign_and_verify(&raw, &pair, curves[i].digest, curves[i].signature);
+        sign_and_verify(&hashing, &pair, 50, curves[i].signature);
+        assert_true(get_bool(pair.private, CKA_ALWAYS_SENSITIVE));
+        assert_true(get_bool(pair.private, CKA_NEVER_EXTRACTABLE));
+        assert_true(get_bool(pair.private, CKA_LOCAL));
+    }
+}
+
+static void ed25519_agrees_with_openssl(void **state)
+{
+    (void)state;
+    struct pair pair = harness_make_curve(&harness, session, ed25519, sizeof(ed25519));
+    CK_MECHANISM mechanism = {CKM_EDDSA, NULL, 0};
+    unsigned char signature[64], point[64];
+    CK_ULONG length = sizeof(signature);
+    sign_and_verify(&mechanism, &pair, 33, 64);
+    assert_int_equal(sign_once(&mechanism, pair.private, "abc", 3, signature, &length), CKR_OK);
+    EVP_PKEY *pkey = public_key(pair.public);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey), 1);
+    assert_int_equal(EVP_DigestVerify(context, signature, length, (const unsigned char *)"abc", 3),
+                     1);
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(pkey);
+    assert_int_equal(get_attribute(pair.public, CKA_EC_POINT, point, sizeof(point)), 34);
+    assert_memory_equal(point, "\x04\x20", 2);
+    atomic_store(&harness.control->tokens[0].raw_ec_point, 1);
+    assert_int_equal(get_attribute(pair.public, CKA_EC_POINT, point, sizeof(point)), 32);
+}
+
+static void rsa_signs_in_each_padding_and_in_parts(void **state)
+{
+    (void)state;
+    struct pair pair = make_rsa(CKA_SIGN);
+    CK_RSA_PKCS_PSS_PARAMS pss = {CKM_SHA256, CKG_MGF1_SHA256, 32};
+    CK_MECHANISM pkcs = {CKM_RSA_PKCS, NULL, 0}, hashing = {CKM_SHA256_RSA_PKCS, NULL, 0};
+    CK_MECHANISM raw_pss = {CKM_RSA_PKCS_PSS, &pss, sizeof(pss)};
+    CK_MECHANISM hashing_pss = {CKM_SHA256_RSA_PKCS_PSS, &pss, sizeof(pss)};
+    sign_and_verify(&pkcs, &pair, 51, 256);
+    sign_and_verify(&hashing, &pair, 20, 256);
+    sign_and_verify(&raw_pss, &pair, 32, 256);
+    sign_and_verify(&hashing_pss, &pair, 40, 256);
+    unsigned char once[256], parts[256], data[] = "two parts";
+    CK_ULONG length = sizeof(once);
+    assert_int_equal(sign_once(&hashing, pair.private, data, 9, once, &length), CKR_OK);
+    assert_int_equal(p11->C_SignInit(session, &hashing, pair.private), CKR_OK);
+    assert_int_equal(p11->C_SignUpdate(session, data, 4), CKR_OK);
+    assert_int_equal(p11->C_SignUpdate(session, data + 4, 5), CKR_OK);
+    assert_int_equal(p11->C_SignFinal(session, parts, &length), CKR_OK);
+    assert_memory_equal(once, parts, 256);
+    assert_int_equal(sign_once(&raw_pss, pair.private, data, 9, once, &length), CKR_DATA_LEN_RANGE);
+    pss.mgf = 99;
+    assert_int_equal(p11->C_SignInit(session, &raw_pss, pair.private), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static void a_length_query_leaves_the_operation_active(void **state)
+{
+    (void)state;
+    struct pair pair = harness_make_p256(&harness, session);
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    unsigned char digest[32] = {1}, signature[64];
+    CK_ULONG length = 0;
+    assert_int_equal(p11->C_Sign(session, digest, 32, signature, &length),
+                     CKR_OPERATION_NOT_INITIALIZED);
+    assert_int_equal(p11->C_SignInit(session, &mechanism, pair.private), CKR_OK);
+    assert_int_equal(p11->C_SignInit(session, &mechanism, pair.private), CKR_OPERATION_ACTIVE);
+    assert_int_equal(p11->C_Sign(session, digest, 32, NULL, &length), CKR_OK);
+    assert_int_equal(length, 64);
+    length = 63;
+    assert_int_equal(p11->C_Sign(session, digest, 32, signature, &length), CKR_BUFFER_TOO_SMALL);
+    assert_int_equal(length, 64);
+    assert_int_equal(p11->C_Sign(session, digest, 32, signature, &length), CKR_OK);
+    assert_int_equal(p11->C_Sign(session, digest, 32, signature, &length),
+                     CKR_OPERATION_NOT_INITIALIZED);
+}
+
+static void attribute_values_follow_the_five_cases(void **state)
+{
+    (void)state;
+    struct pair pair = harness_make_p256(&harness, session);
+    CK_ULONG type = 0;
+    unsigned char secret[32], small[1];
+    CK_ATTRIBUTE wanted[] = {{CKA_VALUE, secret, sizeof(secret)},
+                             {CKA_MODULUS, secret, sizeof(secret)},
+                             {CKA_EC_PARAMS, NULL, 0},
+                             {CKA_KEY_TYPE, &type, sizeof(type)},
+                             {CKA_PUBLIC_KEY_INFO, small, sizeof(small)}};
+    CK_RV rv = p11->C_GetAttributeValue(session, pair.private, wanted, 5);
+    assert_true(rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID ||
+                rv == CKR_BUFFER_TOO_SMALL);
+    assert_int_equal(wanted[0].ulValueLen, CK_UNAVAILABLE_INFORMATION);
+    assert_int_equal(wanted[1].ulValueLen, CK_UNAVAILABLE_INFORMATION);
+    assert_int_equal(wanted[2].ulValueLen, sizeof(p256));
+    assert_int_equal(type, CKK_EC);
+    assert_int_equal(wanted[4].ulValueLen, CK_UNAVAILABLE_INFORMATION);
+}
+
+static CK_RV set_one(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, CK_BBOOL *value)
+{
+    CK_ATTRIBUTE change = {type, value, sizeof(*value)};
+    return p11->C_SetAttributeValue(session, object, &change, 1);
+}
+
+static void attributes_change_only_the_way_they_may(void **state)
+{
+    (void)state;
+    struct pair pair = harness_make_p256(&harness, session);
+    CK_OBJECT_HANDLE copy;
+    CK_ATTRIBUTE fixed[] = {{CKA_MODIFIABLE, &no, sizeof(no)}, {CKA_COPYABLE, &no, sizeof(no)}};
+    assert_int_equal(set_one(pair.private, CKA_SENSITIVE, &no), CKR_ATTRIBUTE_READ_ONLY);
+    assert_int_equal(set_one(pair.private, CKA_EXTRACTABLE, &yes), CKR_ATTRIBUTE_READ_ONLY);
+    assert_int_equal(set_one(pair.private, CKA_WRAP_WITH_TRUSTED, &yes), CKR_OK);
+    assert_int_equal(set_one(pair.private, CKA_WRAP_WITH_TRUSTED, &no), CKR_ATTRIBUTE_READ_ONLY);
+    assert_int_equal(set_one(pair.private, CKA_LOCAL, &no), CKR_ATTRIBUTE_READ_ONLY);
+    assert_int_equal(set_one(pair.public, CKA_TRUSTED, &yes), CKR_ATTRIBUTE_READ_ONLY);
+    assert_int_equal(p11->C_CopyObject(session, pair.private, fixed, 2, &copy), CKR_OK);
+    assert_int_equal(set_one(copy, CKA_SIGN, &no), CKR_ACTION_PROHIBITED);
+    assert_int_equal(p11->C_CopyObject(session, copy, NULL, 0, &copy), CKR_ACTION_PROHIBITED);
+    assert_int_equal(set_one(pair.private, CKA_SIGN, &no), CKR_OK);
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    assert_int_equal(p11->C_SignInit(session, &mechanism, pair.private),
+                     CKR_KEY_FUNCTION_NOT_PERMITTED);
+}
+
+static CK_OBJECT_HANDLE make_aes(const CK_ATTRIBUTE *more, CK_ULONG count)
+{
+    CK_ULONG length = 32;
+    CK_OBJECT_HANDLE key;
+    CK_ATTRIBUTE templ[8] = {{CKA_VALUE_LEN, &length, sizeof(length)}};
+    if (count > 0)
+        memcpy(templ + 1, more, count * sizeof(*more));
+    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
+    assert_int_equal(p11->C_GenerateKey(session, &mechanism, templ, count + 1, &key), CKR_OK);
+    return key;
+}
+
+static struct pair make_extractable(const unsigned char *params, size_t length)
+{
+    struct pair pair;
+    unsigned char copy[16];
+    memcpy(copy, params, length);
+    CK_ATTRIBUTE public[] = {{CKA_EC_PARAMS, copy, length}};
+    CK_ATTRIBUTE private[] = {{CKA_EXTRACTABLE, &yes, sizeof(yes)}};
+    CK_MECHANISM mechanism = {length == 5 ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL,
+                              0};
+    assert_int_equal(p11->C_GenerateKeyPair(session, &mechanism, public, 1, private, 1,
+                                            &pair.public, &pair.private),
+                     CKR_OK);
+    return pair;
+}
+
+static void check_wrapping(const struct pair *pair, CK_KEY_TYPE type, CK_MECHANISM *signing,
+                           CK_ULONG data, CK_ULONG signature)
+{
+    CK_OBJECT_HANDLE wrapper = make_aes(NULL, 0);
+    CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP_KWP, NULL, 0};
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE templ[] = {{CKA_CLASS, &class, sizeof(class)},
+                            {CKA_KEY_TYPE, &type, sizeof(type)},
+                            {CKA_SIGN, &yes, sizeof(yes)},
+                            {CKA_EXTRACTABLE, &no, sizeof(no)}};
+    unsigned char blob[2048];
+    CK_ULONG length = sizeof(blob);
+    struct pair back = {.public = pair->public};
+    assert_int_equal(p11->C_WrapKey(session, &mechanism, wrapper, pair->private, blob, &length),
+                     CKR_OK);
+    assert_int_equal(
+        p11->C_UnwrapKey(session, &mechanism, wrapper, blob, length, templ, 4, &back.private),
+        CKR_OK);
+    assert_false(get_bool(back.private, CKA_LOCAL));
+    assert_false(get_bool(back.private, CKA_ALWAYS_SENSITIVE));
+    assert_false(get_bool(back.private, CKA_NEVER_EXTRACTABLE));
+    sign_and_verify(signing, &back, data, signature);
+    blob[9] ^= 1;
+    assert_int_equal(
+        p11->C_UnwrapKey(session, &mechanism, wrapper, blob, length, templ, 4, &back.private),
+        CKR_WRAPPED_KEY_INVALID);
+}
+
+static void every_kind_of_private_key_can_be_wrapped(void **state)
+{
+    (void)state;
+    CK_MECHANISM ecdsa = {CKM_ECDSA, NULL, 0}, eddsa = {CKM_EDDSA, NULL, 0};
+    CK_MECHANISM pkcs = {CKM_SHA256_RSA_PKCS, NULL, 0};
+    struct pair ec = make_extractable(k256, sizeof(k256));
+    struct pair ed = make_extractable(ed25519, sizeof(ed25519));
+    struct pair rsa = make_rsa(CKA_SIGN);
+    check_wrapping(&ec, CKK_EC, &ecdsa, 32, 64);
+    check_wrapping(&ed, CKK_EC_EDWARDS, &eddsa, 20, 64);
+    check_wrapping(&rsa, CKK_RSA, &pkcs, 20, 256);
+}
+
+static void wrapping_obeys_both_keys(void **state)
+{
+    (void)state;
+    CK_ATTRIBUTE inner[] = {{CKA_SIGN, &yes, sizeof(yes)}};
+    CK_ATTRIBUTE limits[] = {{CKA_WRAP_TEMPLATE, inner, sizeof(inner)},
+                             {CKA_UNWRAP_TEMPLATE, inner, sizeof(inner)}};
+    CK_ATTRIBUTE trusting[] = {{CKA_EXTRACTABLE, &yes, sizeof(yes)},
+                               {CKA_WRAP_WITH_TRUSTED, &yes, sizeof(yes)}};
+    CK_ATTRIBUTE plain[] = {{CKA_EXTRACTABLE, &yes, sizeof(yes)}, {CKA_SIGN, &no, sizeof(no)}};
+    CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP_PAD, NULL, 0};
+    CK_OBJECT_HANDLE limited = make_aes(limits, 2), wrapper = make_aes(NULL, 0), back;
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_AES;
+    CK_ATTRIBUTE templ[] = {{CKA_CLASS, &class, sizeof(class)},
+                            {CKA_KEY_TYPE, &type, sizeof(type)},
+                            {CKA_SIGN, &no, sizeof(no)}};
+    unsigned char blob[64];
+    CK_ULONG length = sizeof(blob);
+    assert_int_equal(p11->C_WrapKey(session, &mechanism, wrapper, limited, blob, &length),
+                     CKR_KEY_UNEXTRACTABLE);
+    assert_int_equal(
+        p11->C_WrapKey(session, &mechanism, wrapper, make_aes(trusting, 2), blob, &length),
+        CKR_KEY_NOT_WRAPPABLE);
+    assert_int_equal(
+        p11->C_WrapKey(session, &mechanism, limited, make_aes(plain, 2), blob, &length),
+        CKR_KEY_HANDLE_INVALID);
+    assert_int_equal(
+        p11->C_WrapKey(session, &mechanism, limited, make_aes(plain, 1), blob, &length), CKR_OK);
+    assert_int_equal(length, 40);
+    assert_int_equal(p11->C_UnwrapKey(session, &mechanism, limited, blob, length, templ, 3, &back),
+                     CKR_TEMPLATE_INCONSISTENT);
+    assert_int_equal(p11->C_UnwrapKey(session, &mechanism, limited, blob, length, templ, 2, &back),
+                     CKR_OK);
+    assert_true(get_bool(back, CKA_SIGN));
+}
+
+static void oaep_and_raw_rsa_decrypt_what_openssl_encrypted(void **state)
+{
+    (void)state;
+    struct pair pair = make_rsa(CKA_DECRYPT);
+    CK_RSA_PKCS_OAEP_PARAMS oaep = {CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL, 0};
+    CK_MECHANISM mechanism = {CKM_RSA_PKCS_OAEP, &oaep, sizeof(oaep)};
+    CK_MECHANISM raw = {CKM_RSA_X_509, NULL, 0};
+    unsigned char encrypted[256], plain[256];
+    size_t size = sizeof(encrypted);
+    EVP_PKEY *pkey = public_key(pair.public);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
+    assert_int_equal(EVP_PKEY_encrypt_init(context), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha256()), 1);
+    assert_int_equal(
+        EVP_PKEY_encrypt(context, encrypted, &size, (const unsigned char *)"secret", 6), 1);
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(pkey);
+    CK_ULONG length = 6;
+    assert_int_equal(p11->C_DecryptInit(session, &mechanism, pair.private), CKR_OK);
+    assert_int_equal(p11->C_Decrypt(session, encrypted, 256, plain, &length), CKR_OK);
+    assert_int_equal(length, 6);
+    assert_memory_equal(plain, "secret", 6);
+    length = sizeof(plain);
+    assert_int_equal(p11->C_DecryptInit(session, &raw, pair.private), CKR_OK);
+    assert_int_equal(p11->C_Decrypt(session, encrypted, 256, plain, &length), CKR_OK);
+    assert_int_equal(length, 256);
+    encrypted[0] ^= 1;
+    assert_int_equal(p11->C_DecryptInit(session, &mechanism, pair.private), CKR_OK);
+    assert_int_equal(p11->C_Decrypt(session, encrypted, 256, plain, &length),
+                     CKR_ENCRYPTED_DATA_INVALID);
+}
+
+static void gcm_opens_only_what_it_sealed(void **state)
+{
+    (void)state;
+    CK_OBJECT_HANDLE key = make_aes(NULL, 0);
+    unsigned char iv[12] = {7}, aad[3] = "aad", data[20] = "twenty octets of it", sealed[36],
+                  opened[20];
+    CK_GCM_PARAMS gcm = {iv, sizeof(iv), 96, aad, sizeof(aad), 128};
+    CK_MECHANISM mechanism = {CKM_AES_GCM, &gcm, sizeof(gcm)};
+    CK_ULONG length = sizeof(sealed), opened_length = sizeof(opened);
+    assert_int_equal(p11->C_EncryptInit(session, &mechanism, key), CKR_OK);
+    assert_int_equal(p11->C_Encrypt(session, data, 20, sealed, &length), CKR_OK);
+    assert_int_equal(length, 36);
+    assert_int_equal(p11->C_DecryptInit(session, &mechanism, key), CKR_OK);
+    assert_int_equal(p11->C_Decrypt(session, sealed, 36, opened, &opened_length), CKR_OK);
+    assert_memory_equal(opened, data, 20);
+    aad[0] = 'x';
+    assert_int_equal(p11->C_DecryptInit(session, &mechanism, key), CKR_OK);
+    assert_int_equal(p11->C_Decrypt(session, sealed, 36, opened, &opened_length),
+                     CKR_ENCRYPTED_DATA_INVALID);
+    gcm.pIv = NULL;
+    assert_int_equal(p11->C_EncryptInit(session, &mechanism, key), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static CK_RV derive(CK_OBJECT_HANDLE base, unsigned char *point, CK_ULONG size,
+                    unsigned char *secret)
+{
+    CK_ECDH1_DERIVE_PARAMS ecdh = {CKD_NULL, 0, NULL, size, point};
+    CK_MECHANISM mechanism = {CKM_ECDH1_DERIVE, &ecdh, sizeof(ecdh)};
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_OBJECT_HANDLE key;
+    CK_ATTRIBUTE templ[] = {{CKA_CLASS, &class, sizeof(class)},
+                            {CKA_SENSITIVE, &no, sizeof(no)},
+                            {CKA_EXTRACTABLE, &yes, sizeof(yes)}};
+    CK_RV rv = p11->C_DeriveKey(session, &mechanism, base, templ, 3, &key);
+    if (rv == CKR_OK)
+        assert_int_equal(get_attribute(key, CKA_VALUE, secret, 32), 32);
+    return rv;
+}
+
+static void two_sides_derive_the_same_secret(void **state)
+{
+    (void)state;
+    struct pair a = harness_make_p256(&harness, session), b = harness_make_p256(&harness, session);
+    unsigned char point_a[80], point_b[80], first[32], second[32];
+    get_attribute(a.public, CKA_EC_POINT, point_a, sizeof(point_a));
+    get_attribute(b.public, CKA_EC_POINT, point_b, sizeof(point_b));
+    assert_int_equal(derive(a.private, point_b, 67, first), CKR_OK);
+    assert_int_equal(derive(b.private, point_a + 2, 65, second), CKR_OK);
+    assert_memory_equal(first, second, 32);
+    point_b[40] ^= 1;
+    assert_int_equal(derive(a.private, point_b, 67, first), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static void private_objects_need_a_login(void **state)
+{
+    (void)state;
+    struct pair pair = harness_make_p256(&harness, session);
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    CK_UTF8CHAR pin[] = HARNESS_USER_PIN;
+    assert_int_equal(p11->C_Login(session, CKU_USER, pin, sizeof(pin) - 1),
+                     CKR_USER_ALREADY_LOGGED_IN);
+    assert_int_equal(p11->C_Logout(session), CKR_OK);
+    assert_int_equal(p11->C_SignInit(session, &mechanism, pair.private), CKR_OBJECT_HANDLE_INVALID);
+    CK_OBJECT_HANDLE found[8];
+    CK_ULONG count = 0;
+    assert_int_equal(p11->C_FindObjectsInit(session, NULL, 0), CKR_OK);
+    assert_int_equal(p11->C_FindObjects(session, found, 8, &count), CKR_OK);
+    assert_int_equal(p11->C_FindObjectsFinal(session), CKR_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(found[0], pair.public);
+}
+
+static void wrong_pins_count_and_lock(void **state)
+{
+    (void)state;
+    CK_SESSION_HANDLE other = harness_open(&harness, 1);
+    CK_UTF8CHAR wrong[] = "wrong", pin[] = HARNESS_USER_PIN;
+    CK_TOKEN_INFO info;
+    atomic_store(&harness.control->tokens[1].pin_tries, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(p11->C_Login(other, CKU_USER, wrong, 5), CKR_PIN_INCORRECT);
+    assert_int_equal(p11->C_Login(other, CKU_USER, pin, sizeof(pin) - 1), CKR_PIN_LOCKED);
+    assert_int_equal(p11->C_GetTokenInfo(1, &info), CKR_OK);
+    assert_true(info.flags & CKF_USER_PIN_LOCKED);
+    CK_UTF8CHAR so_pin[] = HARNESS_SO_PIN;
+    assert_int_equal(p11->C_Login(other, CKU_SO, so_pin, sizeof(so_pin) - 1), CKR_OK);
+    assert_int_equal(p11->C_InitPIN(other, pin, sizeof(pin) - 1), CKR_OK);
+    assert_int_equal(p11->C_Logout(other), CKR_OK);
+    assert_int_equal(p11->C_Login(other, CKU_USER, pin, sizeof(pin) - 1), CKR_OK);
+}
+
+static void allowed_mechanisms_are_the_only_ones(void **state)
+{
+    (void)state;
+    CK_MECHANISM_TYPE allowed[] = {CKM_SHA256_HMAC};
+    CK_ULONG length = 32;
+    CK_OBJECT_HANDLE key;
+    CK_ATTRIBUTE templ[] = {{CKA_VALUE_LEN, &length, sizeof(length)},
+                            {CKA_ALLOWED_MECHANISMS, allowed, sizeof(allowed)}};
+    CK_MECHANISM generate = {CKM_GENERIC_SECRET_KEY_GEN, NULL, 0};
+    CK_MECHANISM hmac256 = {CKM_SHA256_HMAC, NULL, 0}, hmac512 = {CKM_SHA512_HMAC, NULL, 0};
+    assert_int_equal(p11->C_GenerateKey(session, &generate, templ, 2, &key), CKR_OK);
+    assert_int_equal(p11->C_SignInit(session, &hmac512, key), CKR_MECHANISM_INVALID);
+    struct pair same = {key, key};
+    sign_and_verify(&hmac256, &same, 30, 32);
+}
+
+static void lists_of_attributes_are_checked(void **state)
+{
+    (void)state;
+    CK_ULONG length = 32;
+    CK_OBJECT_HANDLE key;
+    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
+    const struct {
+        CK_ATTRIBUTE attribute;
+        CK_RV rv;
+    } bad[] = {{{CKA_LOCAL, &yes, 1}, CKR_ATTRIBUTE_READ_ONLY},
+               {{CKA_VALUE, &length, 8}, CKR_TEMPLATE_INCONSISTENT},
+               {{CKA_MODULUS, &length, 8}, CKR_ATTRIBUTE_TYPE_INVALID},
+               {{CKA_VENDOR_DEFINED, &length, 8}, CKR_ATTRIBUTE_TYPE_INVALID},
+               {{CKA_SIGN, &length, 8}, CKR_ATTRIBUTE_VALUE_INVALID},
+               {{CKA_TRUSTED, &yes, 1}, CKR_ATTRIBUTE_READ_ONLY}};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CK_ATTRIBUTE templ[] = {{CKA_VALUE_LEN, &length, sizeof(length)}, bad[i].attribute};
+        assert_int_equal(p11->C_GenerateKey(session, &mechanism, templ, 2, &key), bad[i].rv);
+    }
+    assert_int_equal(p11->C_GenerateKey(session, &mechanism, NULL, 0, &key),
+                     CKR_TEMPLATE_INCOMPLETE);
+    CK_SESSION_HANDLE reading;
+    CK_ATTRIBUTE stored[] = {{CKA_VALUE_LEN, &length, sizeof(length)},
+                             {CKA_TOKEN, &yes, sizeof(yes)}};
+    assert_int_equal(p11->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &reading), CKR_OK);
+    assert_int_equal(p11->C_GenerateKey(reading, &mechanism, stored, 2, &key),
+                     CKR_SESSION_READ_ONLY);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(both_interfaces_are_offered_unless_v3_is_off),
+        TEST(each_curve_signs_what_it_verifies),
+        TEST(ed25519_agrees_with_openssl),
+        TEST(rsa_signs_in_each_padding_and_in_parts),
+        TEST(a_length_query_leaves_the_operation_active),
+        TEST(attribute_values_follow_the_five_cases),
+        TEST(attributes_change_only_the_way_they_may),
+        TEST(every_kind_of_private_key_can_be_wrapped),
+        TEST(wrapping_obeys_both_keys),
+        TEST(oaep_and_raw_rsa_decrypt_what_openssl_encrypted),
+        TEST(gcm_opens_only_what_it_sealed),
+        TEST(two_sides_derive_the_same_secret),
+        TEST(private_objects_need_a_login),
+        TEST(wrong_pins_count_and_lock),
+        TEST(allowed_mechanisms_are_the_only_ones),
+        TEST(lists_of_attributes_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
