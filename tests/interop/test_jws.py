@@ -14,8 +14,11 @@ warnings.filterwarnings("ignore", category=DeprecationWarning)
 # algorithm: (key type, algorithms of the key)
 ALGORITHMS = {
     "RS256": "rsa-2048",
+    "RS384": "rsa-2048",
     "RS512": "rsa-2048",
     "PS256": "rsa-2048",
+    "PS384": "rsa-2048",
+    "PS512": "rsa-2048",
     "ES256": "ec-p256",
     "ES384": "ec-p384",
     "ES512": "ec-p521",
