@@ -21,8 +21,8 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from harness.appliance import BUILD, FAKE_CTL, FAKE_MODULE, TOP, Appliance, wait_until  # noqa: E402
-from harness.http_unix import b64u  # noqa: E402
-from harness.leaves import read_use  # noqa: E402
+from harness.http_unix import b64u, unb64u  # noqa: E402
+from harness.leaves import read_events, read_use  # noqa: E402
 
 DIRECT = BUILD / "tests" / "bench" / "direct"
 LOAD = BUILD / "tests" / "bench" / "load"
@@ -103,8 +103,12 @@ class Bench:
         return tokens[0]["label"]
 
     def object_id(self, name):
-        answer = self.appliance.management().get(f"/v1/keys/bench.{name}").json()
-        return answer["versions"][-1]["object_id"]
+        """CKA_ID in hex, from the row that the result leaf of the key's creation carries."""
+        for leaf in read_events(self.appliance.directory / "data" / "log"):
+            for effect in leaf.get("data", {}).get("effects", []):
+                if effect["kind"] == "version" and effect["name"].startswith(f"bench.{name}/"):
+                    return unb64u(effect["row"]["object_id"]).hex()
+        raise RuntimeError(f"no leaf made bench.{name}")
 
     def request_file(self, name, batch):
         item = {"payload": b64u(PAYLOAD)}
