@@ -50,27 +50,36 @@ void connection_end(const struct http_connection *connection)
     (void)shutdown(connection->fd, SHUT_RDWR);
 }
 
-/*
- * Makes room when all connections are taken: the one idle longest goes, else one that has been
- * there for a second without sending a request line.
- */
-static bool evict_one(struct http_server *server)
+/* The first of a queue that belongs to the caller; of any caller when `tally` is NULL. */
+static struct http_connection *oldest_of(const struct http_server *server, enum phase phase,
+                                         const struct tally *tally)
 {
-    struct http_connection *idle = server->phases[PHASE_IDLE].first;
-    struct http_connection *fresh = server->phases[PHASE_FRESH].first;
+    struct http_connection *at = server->phases[phase].first;
 
-    if (idle != NULL) {
-        /* Its turn to be evicted has come; it leaves the queue so that it is not chosen twice. */
-        connection_enter(idle, PHASE_OVER);
-        connection_end(idle);
-        return true;
+    while (at != NULL && tally != NULL && at->tally != tally) {
+        at = at->next;
     }
-    if (fresh != NULL && ps_clock_mono_ns() - fresh->since_ns > PS_NS_PER_S) {
-        connection_enter(fresh, PHASE_OVER);
-        connection_end(fresh);
-        return true;
+    return at;
+}
+
+/*
+ * Makes room: the connection idle longest goes, else one that has been there for a second without
+ * sending a request line. `tally`: one of this caller's; NULL: anyone's.
+ */
+static bool evict_one(struct http_server *server, const struct tally *tally)
+{
+    struct http_connection *victim = oldest_of(server, PHASE_IDLE, tally);
+
+    if (victim == NULL) {
+        victim = oldest_of(server, PHASE_FRESH, tally);
+        if (victim == NULL || ps_clock_mono_ns() - victim->since_ns < PS_NS_PER_S) {
+            return false;
+        }
     }
-    return false;
+    /* It leaves its queue, so that it is not chosen twice before it is gone. */
+    connection_enter(victim, PHASE_OVER);
+    connection_end(victim);
+    return true;
 }
 
 static void begin_tls(struct http_connection *connection, struct MHD_Connection *mhd)
@@ -92,9 +101,10 @@ static void check_limits(struct http_connection *connection)
     struct http_server *server = connection->server;
 
     if (connection->tally != NULL &&
-        connection->tally->count > server->limits.connections_per_caller) {
+        connection->tally->count > server->limits.connections_per_caller &&
+        !evict_one(server, connection->tally)) {
         connection->over = PS_PROBLEM_RATE_LIMITED;
-    } else if (server->connections > server->limits.connections && !evict_one(server)) {
+    } else if (server->connections > server->limits.connections && !evict_one(server, NULL)) {
         connection->over = PS_PROBLEM_OVERLOADED;
     }
 }

@@ -133,11 +133,20 @@ static enum MHD_Result on_end(struct http_request *request)
 {
     struct http_server *server = request->server;
 
-    if (request->status == 0 && !request->failed) {
+    if (request->status == 0 && !request->working) {
         connection_enter(request->connection, PHASE_WORK);
+        request->working = true;
         server->handler.on_request(server->context, request);
+        /*
+         * Not suspended yet: libmicrohttpd would read from the socket first thing after resuming
+         * and, finding that the client has closed its half, drop the answer. Called again without
+         * an answer it waits for nothing from the client.
+         */
+        if (request->status == 0 && !request->failed) {
+            return MHD_YES;
+        }
     }
-    if (request->status == 0 && !request->failed) {
+    if (request->status == 0) {
         request->suspended = true;
         MHD_suspend_connection(request->mhd);
         return MHD_YES;

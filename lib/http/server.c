@@ -15,6 +15,9 @@
  */
 #define CONNECTION_OCTETS (32u * 1024u)
 
+/* An answer takes three passes from its header to waiting for the next request. */
+#define PASSES_MAX 4u
+
 /* Connections beyond the limit that are accepted to be told so. */
 #define CONNECTIONS_OVER 64u
 
@@ -36,13 +39,23 @@ static void check_drained(struct http_server *server)
     }
 }
 
+/* Whether libmicrohttpd has something to do before it waits. */
+static bool has_more(struct http_server *server)
+{
+    MHD_UNSIGNED_LONG_LONG timeout;
+
+    return MHD_get_timeout(server->daemon, &timeout) == MHD_YES && timeout == 0;
+}
+
 static void on_run(void *context)
 {
     struct http_server *server = context;
-    MHD_UNSIGNED_LONG_LONG timeout;
+    unsigned passes = 0;
 
-    (void)MHD_run(server->daemon);
-    if (MHD_get_timeout(server->daemon, &timeout) == MHD_YES && timeout == 0) {
+    do {
+        (void)MHD_run(server->daemon);
+    } while (has_more(server) && ++passes < PASSES_MAX);
+    if (has_more(server)) {
         ps_timer_set(server->again, 0);
     }
     check_drained(server);

@@ -1,0 +1,76 @@
+#include "api/internal.h"
+
+static const char *const media_types[] = {
+    [MEDIA_JSON] = "application/json",
+    [MEDIA_JWKS] = "application/jwk-set+json",
+    [MEDIA_PEM] = "application/x-pem-file",
+    [MEDIA_DER] = "application/pkix-spki",
+    [MEDIA_TEXT] = "text/plain; charset=utf-8",
+    [MEDIA_OCTETS] = "application/octet-stream",
+    [MEDIA_PROMETHEUS] = "text/plain; version=0.0.4; charset=utf-8",
+};
+
+/* RFC 9110 section 13.1.2: weak comparison with each entity-tag of the list, or "*". */
+static bool names_etag(struct ps_bytes list, struct ps_bytes etag)
+{
+    if (ps_bytes_equal_str(list, "*")) {
+        return true;
+    }
+    while (list.len != 0) {
+        const uint8_t *open = memchr(list.data, '"', list.len);
+        const uint8_t *end;
+        struct ps_bytes rest;
+
+        if (open == NULL) {
+            return false;
+        }
+        rest = ps_bytes_from(list, (size_t)(open - list.data) + 1);
+        end = rest.len == 0 ? NULL : memchr(rest.data, '"', rest.len);
+        if (end == NULL) {
+            return false;
+        }
+        if (ps_bytes_equal(ps_bytes(rest.data, (size_t)(end - rest.data)), etag)) {
+            return true;
+        }
+        list = ps_bytes_from(rest, (size_t)(end - rest.data) + 1);
+    }
+    return false;
+}
+
+static bool is_not_modified(const struct exchange *exchange, const struct msg_document *document)
+{
+    const struct ps_bytes header = http_request_header(exchange->request, HTTP_IF_NONE_MATCH);
+
+    return document->status == 200 && document->etag.len != 0 && header.data != NULL &&
+           exchange->match.route->method == HTTP_GET && names_etag(header, document->etag);
+}
+
+void document_answer(struct exchange *exchange, uint32_t item, const struct ipc_message *info,
+                     const void *message)
+{
+    const struct msg_document *document = message;
+    struct http_answer answer;
+
+    (void)item;
+    if (info == &msg_problem_info) {
+        exchange_refuse_message(exchange, message);
+        return;
+    }
+    if (document->media >= PS_COUNT_OF(media_types) || document->status < 200 ||
+        document->status > 599) {
+        exchange_refuse(exchange, PS_PROBLEM_INTERNAL, NULL);
+        return;
+    }
+    answer = (struct http_answer){.status = document->status,
+                                  .media = media_types[document->media],
+                                  .etag = document->etag,
+                                  .location = document->location,
+                                  .max_age_s = document->max_age_s};
+    if (is_not_modified(exchange, document)) {
+        answer.status = 304;
+        answer.media = NULL;
+    } else {
+        ps_buf_put(http_request_out(exchange->request), document->body);
+    }
+    http_answer(exchange->request, &answer);
+}

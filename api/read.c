@@ -1,0 +1,117 @@
+#include "api/handlers.h"
+#include "api/internal.h"
+#include "lib/base/name.h"
+
+#include <strings.h>
+
+#define LIST_DEFAULT 100u
+#define LIST_MAX     1000u
+
+/* What ends within a month is what one looks for. */
+#define WITHIN_DEFAULT_S (30u * 86400u)
+#define WITHIN_MAX_S     (100ull * 366 * 86400)
+
+/* Names and ids alike. */
+static bool is_position(struct ps_bytes text)
+{
+    return text.len <= PS_NAME_MAX && (ps_request_id_valid(text) || ps_name_valid(text));
+}
+
+static enum ps_err read_list_query(const struct exchange *exchange, struct msg_read *message)
+{
+    uint64_t limit = LIST_DEFAULT;
+
+    if (http_target_parameter(http_request_target(exchange->request), "after", &message->after) &&
+        !is_position(message->after)) {
+        return ps_fail(PS_E_INPUT, 0, "the query parameter after is no name");
+    }
+    PS_TRY(exchange_query_number(exchange, "limit", 1, LIST_MAX, &limit));
+    message->limit = (uint32_t)limit;
+    return PS_OK;
+}
+
+static struct msg_read begin(const struct exchange *exchange)
+{
+    return (struct msg_read){.caller = exchange_caller(exchange),
+                             .request_id = http_request_id(exchange->request),
+                             .resource = (uint16_t)exchange->match.route->resource,
+                             .name = exchange_variable(exchange, 0)};
+}
+
+static void ask(struct exchange *exchange, const struct msg_read *message)
+{
+    exchange_ask(exchange, &msg_read_info, message, &msg_document_info, document_answer);
+}
+
+void read_resource(struct exchange *exchange)
+{
+    struct msg_read message = begin(exchange);
+    const enum ps_err err = read_list_query(exchange, &message);
+    char tree[PS_NAME_MAX + 1];
+
+    if (err != PS_OK) {
+        exchange_refuse_err(exchange, err);
+        return;
+    }
+    if (exchange->match.variable_count == 2) {
+        message.name = log_tree_name(exchange, tree);
+    }
+    ask(exchange, &message);
+}
+
+void expiring_read(struct exchange *exchange)
+{
+    struct msg_read message = begin(exchange);
+    enum ps_err err;
+
+    message.resource = READ_EXPIRING;
+    message.from = WITHIN_DEFAULT_S;
+    err = exchange_query_number(exchange, "within_s", 0, WITHIN_MAX_S, &message.from);
+    if (err != PS_OK) {
+        exchange_refuse_err(exchange, err);
+        return;
+    }
+    ask(exchange, &message);
+}
+
+static const struct {
+    const char *media;
+    uint8_t accept; /* of msg_read */
+} key_forms[] = {
+    {"application/jwk+json", 0},  {"application/json", 0}, {"application/x-pem-file", 1},
+    {"application/pkix-spki", 2}, {"application/*", 0},    {"*/*", 0},
+};
+
+/* The first media range of the list that we can serve; JWK when there is none. */
+static uint8_t key_form(struct ps_bytes accept)
+{
+    while (accept.len != 0) {
+        const uint8_t *comma = memchr(accept.data, ',', accept.len);
+        struct ps_bytes range =
+            ps_bytes(accept.data, comma == NULL ? accept.len : (size_t)(comma - accept.data));
+
+        accept = ps_bytes_from(accept, range.len + 1);
+        while (range.len != 0 && range.data[0] == ' ') {
+            range = ps_bytes_from(range, 1);
+        }
+        for (size_t i = 0; i < PS_COUNT_OF(key_forms); i++) {
+            const size_t len = strlen(key_forms[i].media);
+
+            if (range.len >= len &&
+                strncasecmp((const char *)range.data, key_forms[i].media, len) == 0 &&
+                (range.len == len || range.data[len] == ';' || range.data[len] == ' ')) {
+                return key_forms[i].accept;
+            }
+        }
+    }
+    return 0;
+}
+
+void key_public(struct exchange *exchange)
+{
+    struct msg_read message = begin(exchange);
+
+    message.resource = READ_KEY_PUBLIC;
+    message.accept = key_form(http_request_header(exchange->request, HTTP_ACCEPT));
+    ask(exchange, &message);
+}
