@@ -148,28 +148,40 @@ void ps_buf_put_decimal(struct ps_buf *buf, uint64_t value)
     ps_buf_put(buf, ps_bytes(digits + at, sizeof digits - at));
 }
 
+/* Longer texts than most: formatted on the heap. */
+PS_PRINTF(2, 0) static void put_long(struct ps_buf *buf, const char *format, va_list args)
+{
+    char *text = NULL;
+    const int length = vasprintf(&text, format, args);
+
+    if (length < 0) {
+        buf->err = PS_E_NO_MEMORY;
+        return;
+    }
+    ps_buf_put(buf, ps_bytes(text, (size_t)length));
+    free(text);
+}
+
+/* Not straight into the buffer: the NUL that vsnprintf adds may be one octet over its maximum. */
 void ps_buf_printf(struct ps_buf *buf, const char *format, ...)
 {
+    char text[256];
     va_list args;
-    uint8_t *to;
     int length;
 
-    va_start(args, format);
-    length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (length < 0) {
-        buf->err = PS_E_INTERNAL;
-        return;
-    }
-    /* vsnprintf also writes a NUL, which is not counted as content. */
-    to = ps_buf_reserve(buf, (size_t)length + 1);
-    if (to == NULL) {
+    if (buf->err != PS_OK) {
         return;
     }
     va_start(args, format);
-    (void)vsnprintf((char *)to, (size_t)length + 1, format, args);
+    length = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    buf->len += (size_t)length;
+    if (length >= 0 && (size_t)length < sizeof text) {
+        ps_buf_put(buf, ps_bytes(text, (size_t)length));
+        return;
+    }
+    va_start(args, format);
+    put_long(buf, format, args);
+    va_end(args);
 }
 
 void ps_buf_set_u32(struct ps_buf *buf, size_t offset, uint32_t value)

@@ -239,13 +239,21 @@ enum ps_err json_integer(struct json_value value, int64_t *ret_number)
     return PS_OK;
 }
 
+static _Thread_local struct json *readers[JSON_SLOT_COUNT];
+
 enum ps_err json_thread_reader(enum json_slot slot, struct json **ret_json)
 {
-    static _Thread_local struct json *readers[JSON_SLOT_COUNT];
-
     if (readers[slot] == NULL) {
         PS_TRY(json_new(&readers[slot]));
     }
     *ret_json = readers[slot];
     return PS_OK;
+}
+
+void json_end_thread(void)
+{
+    for (size_t i = 0; i < JSON_SLOT_COUNT; i++) {
+        json_free(readers[i]);
+        readers[i] = NULL;
+    }
 }

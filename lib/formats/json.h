@@ -42,6 +42,9 @@ PS_MUST_USE enum ps_err json_new(struct json **ret_json);
 void json_free(struct json *json);
 PS_DEFINE_CLEANUP(struct json, json_free)
 
+/* Frees the readers that the other functions of lib/formats keep for the calling thread. */
+void json_end_thread(void);
+
 /* Errors: PS_E_INPUT (the detail says what and at which octet), PS_E_LIMIT, PS_E_NO_MEMORY. */
 PS_MUST_USE enum ps_err json_parse(struct json *json, struct ps_bytes text,
                                    const struct json_limits *limits, struct json_value *ret_root);

@@ -1,6 +1,7 @@
 #include "lib/ipc/channel.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/reader.h"
 #include "lib/base/secret.h"
 #include "lib/ipc/frame.h"
 
@@ -16,6 +17,9 @@
 #define READ_SIZE    (64u * 1024u)
 #define FDS_WAITING  16
 #define READS_A_TURN 4
+
+/* What waits and at most half as much that has been written and not dropped yet. */
+#define OUT_MAX (IPC_QUEUE_MAX + IPC_QUEUE_MAX / 2 + 2 * IPC_FRAME_MAX)
 
 struct fd_queue {
     int fds[FDS_WAITING];
@@ -47,6 +51,18 @@ static void on_flush(void *context);
 static void on_resume(void *context);
 static void on_events(void *context, uint32_t events);
 
+/* Buffers that hold a PIN for a moment do not grow then: what they leave behind is not wiped. */
+static enum ps_err prepare_buffers(struct channel *channel)
+{
+    ps_buf_init(&channel->in, IPC_FRAME_MAX + 2 * READ_SIZE);
+    ps_buf_init(&channel->out, OUT_MAX);
+    if (ps_buf_reserve(&channel->in, 2 * READ_SIZE) == NULL ||
+        ps_buf_reserve(&channel->out, READ_SIZE) == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    return PS_OK;
+}
+
 static enum ps_err prepare_fd(int fd)
 {
     const int flags = fcntl(fd, F_GETFL);
@@ -74,8 +90,7 @@ enum ps_err channel_new(struct ps_loop *loop, int fd, const struct ipc_set *set,
     channel->side = side;
     channel->handler = handler;
     channel->context = context;
-    ps_buf_init(&channel->in, IPC_FRAME_MAX + 2 * READ_SIZE);
-    ps_buf_init(&channel->out, IPC_QUEUE_MAX + IPC_FRAME_MAX);
+    PS_TRY(prepare_buffers(channel));
     PS_TRY(prepare_fd(fd));
     PS_TRY(ps_watch_new(loop, fd, EPOLLIN, on_events, channel, &channel->watch));
     PS_TRY(ps_defer_new(loop, on_flush, channel, &channel->flush));
@@ -160,11 +175,24 @@ void channel_flush(struct channel *channel)
         channel->out_written = 0;
     }
     watch_what_matters(channel);
+    if (channel->out.len == 0 && channel->waiting_for_room) {
+        /* Told later: this may be called from within a callback. */
+        ps_defer_arm(channel->flush);
+    }
 }
 
 static void on_flush(void *context)
 {
-    channel_flush(context);
+    struct channel *channel = context;
+
+    channel_flush(channel);
+    if (channel->ended || channel->out.len != 0 || !channel->waiting_for_room) {
+        return;
+    }
+    channel->waiting_for_room = false;
+    if (channel->handler->on_room != NULL) {
+        channel->handler->on_room(channel->context, channel);
+    }
 }
 
 static enum ps_err check_sendable(const struct channel *channel, const struct ipc_message *info)
@@ -197,8 +225,11 @@ enum ps_err channel_send(struct channel *channel, const struct ipc_message *info
     return PS_OK;
 }
 
-/* Waits for room: descriptors are rare, small messages between supervisor and roles. */
-static enum ps_err send_with_fd(int socket, struct ps_bytes frame, int fd)
+/*
+ * Waits for room: descriptors are rare, small messages between supervisor and roles. Yields how
+ * much was sent; the descriptor goes with the first octet.
+ */
+static enum ps_err send_with_fd(int socket, struct ps_bytes frame, int fd, size_t *ret_sent)
 {
     union {
         char octets[CMSG_SPACE(sizeof(int))];
@@ -222,27 +253,43 @@ static enum ps_err send_with_fd(int socket, struct ps_bytes frame, int fd)
         (void)poll(&wait, 1, 1000);
         sent = sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
-    if (sent != (ssize_t)frame.len) {
+    if (sent <= 0) {
         return ps_fail_errno(PS_E_BUSY, "cannot send a descriptor");
     }
+    *ret_sent = (size_t)sent;
     return PS_OK;
+}
+
+/* The rest of a frame whose beginning is on its way already. */
+static enum ps_err queue_rest(struct channel *channel, struct ps_bytes rest)
+{
+    ps_buf_put(&channel->out, rest);
+    ps_defer_arm(channel->flush);
+    return ps_buf_status(&channel->out);
 }
 
 enum ps_err channel_send_fd(struct channel *channel, const struct ipc_message *info, uint64_t id,
                             const void *message, int fd)
 {
     PS_BUF_AUTO frame = {.max = IPC_FRAME_MAX};
+    enum ps_err err;
+    size_t sent = 0;
 
     assert(info->has_descriptor);
     PS_TRY(check_sendable(channel, info));
     /* Order is kept: what was queued before goes first. */
     channel_flush(channel);
     if (channel->out.len != 0) {
+        channel->waiting_for_room = true;
         return ps_fail(PS_E_BUSY, 0, "the peer on the %s channel does not read",
                        channel->set->name);
     }
     PS_TRY(ipc_frame_put(info, id, message, &frame));
-    return send_with_fd(channel->fd, ps_buf_bytes(&frame), fd);
+    err = send_with_fd(channel->fd, ps_buf_bytes(&frame), fd, &sent);
+    if (err != PS_OK || sent == frame.len) {
+        return err;
+    }
+    return queue_rest(channel, ps_bytes_from(ps_buf_bytes(&frame), sent));
 }
 
 void channel_pause(struct channel *channel, bool paused)
@@ -334,6 +381,18 @@ static enum ps_err handle_frame(struct channel *channel, const struct ipc_frame 
                                         fd);
 }
 
+/* Drops what has been handled, and wipes where it was: it may have held a PIN. */
+static void drop_handled(struct channel *channel)
+{
+    const size_t handled = channel->in_used;
+
+    ps_buf_consume(&channel->in, handled);
+    if (handled != 0) {
+        ps_wipe(channel->in.data + channel->in.len, handled);
+    }
+    channel->in_used = 0;
+}
+
 /* Handles the whole frames that are there. *ret_freed tells that a callback freed the channel. */
 static enum ps_err handle_frames(struct channel *channel, bool *ret_freed)
 {
@@ -359,8 +418,11 @@ static enum ps_err handle_frames(struct channel *channel, bool *ret_freed)
         }
     }
     channel->freed = NULL;
-    ps_buf_consume(&channel->in, channel->in_used);
-    channel->in_used = 0;
+    drop_handled(channel);
+    if (err == PS_OK && channel->in.len == 0 && channel->fds_in.count != 0) {
+        /* A descriptor arrives with the first octet of its frame. */
+        return ps_fail(PS_E_INPUT, 0, "a descriptor that belongs to no message");
+    }
     return err;
 }
 
@@ -412,24 +474,12 @@ static enum read_result read_once(struct channel *channel)
     return (size_t)got < READ_SIZE ? READ_DONE : READ_MORE;
 }
 
-static void on_room(struct channel *channel)
-{
-    channel->waiting_for_room = false;
-    if (channel->handler->on_room != NULL) {
-        channel->handler->on_room(channel->context, channel);
-    }
-}
-
 static void on_events(void *context, uint32_t events)
 {
     struct channel *channel = context;
 
     if ((events & EPOLLOUT) != 0) {
         channel_flush(channel);
-        if (channel->out.len == 0 && channel->waiting_for_room) {
-            on_room(channel);
-            return;
-        }
     }
     if (channel->paused && (events & (EPOLLHUP | EPOLLERR)) != 0) {
         end(channel, PS_OK);
@@ -439,10 +489,51 @@ static void on_events(void *context, uint32_t events)
         return;
     }
     for (int i = 0; i < READS_A_TURN; i++) {
-        if (read_once(channel) != READ_MORE) {
+        if (read_once(channel) != READ_MORE || channel->paused) {
             return;
         }
     }
+}
+
+/* Waits until something can be read. Errors: PS_E_BUSY after the deadline. */
+static enum ps_err wait_readable(int fd, uint64_t deadline)
+{
+    const uint64_t now = ps_clock_mono_ns();
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    const int left_ms = now >= deadline ? 0 : (int)((deadline - now) / PS_NS_PER_MS) + 1;
+    const int ready = poll(&wait, 1, left_ms);
+
+    if (ready == 0 || (ready < 0 && errno != EINTR)) {
+        return ps_fail(PS_E_BUSY, 0, "no whole message before the deadline");
+    }
+    return PS_OK;
+}
+
+/* Reads up to `want` octets in all, never past the frame: the rest belongs to the channel. */
+static enum ps_err receive_up_to(int fd, size_t want, const struct ipc_set *set,
+                                 struct ps_buf *frame)
+{
+    uint8_t *to = ps_buf_reserve(frame, want - frame->len);
+    ssize_t got;
+
+    if (to == NULL) {
+        return ps_buf_status(frame);
+    }
+    got = recv(fd, to, want - frame->len, MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
+        return ps_fail(PS_E_STATE, 0, "the %s channel ended", set->name);
+    }
+    if (got > 0) {
+        ps_buf_commit(frame, (size_t)got);
+    }
+    return PS_OK;
+}
+
+static size_t announced_len(const struct ps_buf *frame)
+{
+    struct ps_reader reader = ps_reader(ps_buf_bytes(frame));
+
+    return frame->len < IPC_HEADER_LEN ? IPC_HEADER_LEN : ps_reader_u32(&reader);
 }
 
 enum ps_err channel_receive_one(int fd, const struct ipc_set *set, enum ipc_side side,
@@ -450,40 +541,23 @@ enum ps_err channel_receive_one(int fd, const struct ipc_set *set, enum ipc_side
                                 const struct ipc_message **ret_info, uint64_t *ret_id,
                                 void *ret_message)
 {
-    const uint64_t deadline = ps_clock_mono_ns() + (uint64_t)timeout_ms * (uint64_t)PS_NS_PER_MS;
+    const uint64_t deadline = ps_clock_mono_ns() + (uint64_t)timeout_ms * PS_NS_PER_MS;
+    struct ipc_frame found = {0};
+    size_t len = 0;
 
     for (;;) {
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        struct ipc_frame found;
-        size_t len;
-        size_t want = IPC_HEADER_LEN;
-        uint8_t *to;
-        ssize_t got;
-
         PS_TRY(ipc_frame_parse(set, side, ps_buf_bytes(frame), &found, &len));
         if (len != 0) {
-            *ret_info = found.info;
-            *ret_id = found.id;
-            return ipc_decode(found.info, found.payload, ret_message);
+            break;
         }
-        if (frame->len >= IPC_HEADER_LEN) {
-            /* Never past this frame: what follows belongs to the channel made later. */
-            want = (size_t)frame->data[0] << 24 | (size_t)frame->data[1] << 16 |
-                   (size_t)frame->data[2] << 8 | frame->data[3];
-        }
-        if (ps_clock_mono_ns() > deadline || poll(&wait, 1, timeout_ms) <= 0) {
-            return ps_fail(PS_E_BUSY, 0, "no message within %d ms", timeout_ms);
-        }
-        to = ps_buf_reserve(frame, want - frame->len);
-        if (to == NULL) {
-            return ps_buf_status(frame);
-        }
-        got = recv(fd, to, want - frame->len, 0);
-        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
-            return ps_fail(PS_E_STATE, 0, "the %s channel ended", set->name);
-        }
-        if (got > 0) {
-            ps_buf_commit(frame, (size_t)got);
-        }
+        PS_TRY(wait_readable(fd, deadline));
+        PS_TRY(receive_up_to(fd, announced_len(frame), set, frame));
     }
+    if (found.has_descriptor) {
+        return ps_fail(PS_E_INPUT, 0, "%s cannot be a first message", found.info->name);
+    }
+    PS_TRY(ipc_decode(found.info, found.payload, ret_message));
+    *ret_info = found.info;
+    *ret_id = found.id;
+    return PS_OK;
 }

@@ -29,10 +29,11 @@ struct channel_handler {
                               int fd);
     /*
      * The channel ended: the peer closed it (PS_OK), or it was malformed or broken (detail set).
-     * Nothing more arrives; the callee may free the channel here.
+     * Nothing more arrives; the callee may free the channel here. Never called from channel_send
+     * or channel_flush, always from the loop.
      */
     void (*on_end)(void *context, struct channel *channel, enum ps_err why);
-    /* May be NULL. All that waited has been written; after PS_E_BUSY sending works again. */
+    /* May be NULL. After PS_E_BUSY: all that waited has been written, sending works again. */
     void (*on_room)(void *context, struct channel *channel);
 };
 
@@ -61,7 +62,10 @@ PS_MUST_USE enum ps_err channel_send_fd(struct channel *channel, const struct ip
 /* Writes what waits now rather than at the end of the turn. */
 void channel_flush(struct channel *channel);
 
-/* While paused nothing is read, so that the peer's queue fills and it slows down. */
+/*
+ * While paused nothing is read, so that the peer's queue fills and it slows down. That the peer is
+ * gone is noticed all the same, and ends the channel; what it had sent and was not read is dropped.
+ */
 void channel_pause(struct channel *channel, bool paused);
 
 /* Octets waiting to be written. */

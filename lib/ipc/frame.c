@@ -79,6 +79,7 @@ enum ps_err ipc_frame_put(const struct ipc_message *info, uint64_t id, const voi
     enum ps_err err;
 
     assert(id_fits(info->way, id));
+    PS_TRY(ps_buf_status(out));
     ps_buf_put_u32(out, 0);
     ps_buf_put_u8(out, IPC_VERSION);
     ps_buf_put_u8(out, info->has_descriptor ? IPC_FLAG_DESCRIPTOR : 0);
