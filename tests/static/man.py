@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+"""The man pages have every command and option of the command line, and no others; all are sound."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / "build"
+PRIVYSEAL = BUILD / "appliance" / "privyseal"
+
+
+def help_of(*words):
+    return subprocess.run([str(PRIVYSEAL), "help", *words], check=True, capture_output=True,
+                          text=True).stdout
+
+
+def commands():
+    lines = help_of().splitlines()
+    return [line[2:23].strip() for line in lines if line.startswith("  ")]
+
+
+def check_command_line():
+    page = (TOP / "docs" / "man" / "privyseal.1").read_text()
+    section = page.split(".Sh COMMANDS")[1].split(".Sh ENVIRONMENT")[0]
+    parts = re.split(r"^\.It Cm ", section, flags=re.M)[1:]
+    described = {re.split(r" (?:Op|Ar) ", part.splitlines()[0])[0].strip(): part for part in parts}
+    known = commands()
+    for name in known:
+        if name not in described:
+            yield f"privyseal.1 lacks `{name}`"
+            continue
+        if name == "dev":
+            continue
+        own = help_of(*name.split()).split("and with every command:")[0]
+        for option in re.findall(r"^  --(\S+)", own, re.M):
+            if f".It Fl -{option}" not in described[name]:
+                yield f"privyseal.1: `{name}` lacks --{option}"
+    for name in described:
+        if name not in known:
+            yield f"privyseal.1 has `{name}`, which there is not"
+
+
+def check_pages():
+    for page in sorted((TOP / "docs" / "man").iterdir()):
+        done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(page)],
+                              capture_output=True, text=True, check=False)
+        if done.returncode:
+            yield done.stdout.strip()
+
+
+def main():
+    found = [*check_command_line(), *check_pages()]
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
