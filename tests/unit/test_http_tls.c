@@ -1,0 +1,491 @@
+#include "tests/unit/http_client.h"
+#include "tests/unit/tls_material.h"
+
+#include "lib/http/server.h"
+
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+
+/* Who the server takes a TLS client for; the client is OpenSSL. */
+#define DAY 86400l
+
+static struct ps_loop *loop;
+static struct http_server *server;
+static uint16_t port;
+static struct http_caller last_caller;
+static unsigned requests;
+
+static struct identity authority;
+static struct identity other_authority; /* of the same name, another key */
+static struct identity appliance;
+static struct identity good;
+
+static void on_head(void *context, struct http_request *request)
+{
+    (void)context;
+    (void)request;
+}
+
+static void on_request(void *context, struct http_request *request)
+{
+    const struct http_answer answer = {.status = 200, .media = "text/plain"};
+
+    (void)context;
+    requests++;
+    last_caller = *http_request_caller(request);
+    ps_buf_put_str(http_request_out(request), "ok");
+    http_answer(request, &answer);
+}
+
+static void on_answer(void *context, struct http_request *request, unsigned status)
+{
+    (void)context;
+    (void)request;
+    (void)status;
+}
+
+static void on_drained(void *context, struct http_server *ended)
+{
+    (void)context;
+    (void)ended;
+}
+
+static const struct http_handler handler = {on_head, on_request, on_answer, on_drained, 0};
+
+static int listen_loopback(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 64), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    port = ntohs(address.sin_port);
+    return fd;
+}
+
+static struct http_tls *material(const struct identity *own, const char *authorities)
+{
+    struct http_tls *tls = NULL;
+
+    assert_ok(http_tls_new(ps_bytes_str(own->certificate_pem), ps_bytes_str(own->key_pem),
+                           ps_bytes_str(authorities), &tls));
+    return tls;
+}
+
+static void make_client(const char *names, struct identity *ret_identity)
+{
+    const struct identity_wish wish = {.name = "client",
+                                       .issuer = &authority,
+                                       .names = names,
+                                       .purpose = "clientAuth",
+                                       .begins_s = -60,
+                                       .ends_s = DAY};
+
+    make_identity(&wish, ret_identity);
+}
+
+static int begin(void **state)
+{
+    const struct http_limits limits = {20000, 20000, 20000, 100, 50};
+    const struct identity_wish ca = {
+        .name = "authority", .is_authority = true, .begins_s = -60, .ends_s = DAY};
+    const struct identity_wish own = {.name = "appliance",
+                                      .issuer = &authority,
+                                      .names = "IP:127.0.0.1",
+                                      .purpose = "serverAuth",
+                                      .begins_s = -60,
+                                      .ends_s = DAY};
+    struct http_listener listener = {.transport = HTTP_TRANSPORT_TLS};
+
+    (void)state;
+    make_identity(&ca, &authority);
+    make_identity(&ca, &other_authority);
+    make_identity(&own, &appliance);
+    make_client("DNS:oidc.example,URI:https://a.example/x", &good);
+    assert_ok(ps_loop_new(&loop));
+    listener.fd = listen_loopback();
+    listener.tls = material(&appliance, authority.certificate_pem);
+    assert_ok(http_server_new(loop, &listener, &limits, &handler, NULL, &server));
+    http_tls_free(listener.tls);
+    requests = 0;
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    http_server_free(server);
+    ps_loop_free(loop);
+    free_identity(&authority);
+    free_identity(&other_authority);
+    free_identity(&appliance);
+    free_identity(&good);
+    return 0;
+}
+
+struct tls_client {
+    SSL_CTX *context;
+    SSL *ssl;
+    int fd;
+};
+
+static void tls_open(struct tls_client *client, const struct identity *identity,
+                     const struct identity *chain)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons(port),
+                                        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+
+    client->context = SSL_CTX_new(TLS_client_method());
+    if (identity != NULL) {
+        assert_int_equal(SSL_CTX_use_certificate(client->context, identity->certificate), 1);
+        assert_int_equal(SSL_CTX_use_PrivateKey(client->context, identity->key), 1);
+    }
+    if (chain != NULL) {
+        assert_int_equal(SSL_CTX_add1_chain_cert(client->context, chain->certificate), 1);
+    }
+    client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(client->fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(fcntl(client->fd, F_SETFL, O_NONBLOCK), 0);
+    client->ssl = SSL_new(client->context);
+    (void)SSL_set_fd(client->ssl, client->fd);
+}
+
+static void tls_close(struct tls_client *client)
+{
+    SSL_free(client->ssl);
+    SSL_CTX_free(client->context);
+    (void)close(client->fd);
+}
+
+/* Goes on until the call succeeds or fails for good, turning the server meanwhile. */
+static int tls_wait(struct tls_client *client, int (*step)(struct tls_client *))
+{
+    const uint64_t deadline = ps_clock_mono_ns() + CLIENT_WAIT_NS;
+
+    for (;;) {
+        const int result = step(client);
+        const int why = SSL_get_error(client->ssl, result);
+
+        if (result > 0 || (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)) {
+            return result;
+        }
+        assert_true(ps_clock_mono_ns() < deadline);
+        assert_ok(ps_loop_turn(loop, 1));
+    }
+}
+
+static int step_connect(struct tls_client *client)
+{
+    return SSL_connect(client->ssl);
+}
+
+static int step_write(struct tls_client *client)
+{
+    static const char request[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    return SSL_write(client->ssl, request, (int)sizeof request - 1);
+}
+
+static char answer[4096];
+
+static int step_read(struct tls_client *client)
+{
+    const int got = SSL_read(client->ssl, answer, (int)sizeof answer - 1);
+
+    answer[got > 0 ? got : 0] = '\0';
+    return got;
+}
+
+/* One request; who the server took the client for is in last_caller. */
+static bool ask(struct tls_client *client)
+{
+    const unsigned before = requests;
+
+    if (tls_wait(client, step_write) <= 0) {
+        return false;
+    }
+    while (strstr(answer, "ok") == NULL || requests == before) {
+        if (tls_wait(client, step_read) <= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void ask_as(const struct identity *identity, const struct identity *chain)
+{
+    struct tls_client client;
+
+    memset(&last_caller, 0xff, sizeof last_caller);
+    tls_open(&client, identity, chain);
+    assert_int_equal(tls_wait(&client, step_connect), 1);
+    assert_true(ask(&client));
+    tls_close(&client);
+}
+
+static void a_good_certificate_says_who_calls(void **state)
+{
+    (void)state;
+    ask_as(&good, NULL);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    assert_memory_equal(last_caller.spki, good.spki, PS_SHA256_LEN);
+    assert_true(last_caller.has_issuer);
+    assert_memory_equal(last_caller.issuer, authority.spki, PS_SHA256_LEN);
+    assert_bytes(ps_bytes(last_caller.san, last_caller.san_len), LITERAL("oidc.example"));
+}
+
+static void without_a_certificate_the_caller_is_nobody(void **state)
+{
+    (void)state;
+    ask_as(NULL, NULL);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_NOBODY);
+}
+
+static void the_first_dns_or_uri_name_counts(void **state)
+{
+    struct identity client;
+
+    (void)state;
+    make_client("email:a@b.example,URI:urn:x:y,DNS:z.example", &client);
+    ask_as(&client, NULL);
+    assert_bytes(ps_bytes(last_caller.san, last_caller.san_len), LITERAL("urn:x:y"));
+    free_identity(&client);
+    make_client(NULL, &client);
+    ask_as(&client, NULL);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    assert_int_equal(last_caller.san_len, 0);
+    free_identity(&client);
+}
+
+static void is_nobody(const struct identity_wish *wish)
+{
+    struct identity client;
+
+    make_identity(wish, &client);
+    ask_as(&client, NULL);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_NOBODY);
+    assert_int_equal(last_caller.san_len, 0);
+    free_identity(&client);
+}
+
+static void certificates_that_do_not_verify_are_nobody(void **state)
+{
+    const struct identity_wish wishes[] = {
+        {"rogue", &other_authority, false, "DNS:oidc.example", "clientAuth", -60, DAY},
+        {"self", NULL, false, "DNS:oidc.example", "clientAuth", -60, DAY},
+        {"expired", &authority, false, "DNS:oidc.example", "clientAuth", -DAY, -60},
+        {"later", &authority, false, "DNS:oidc.example", "clientAuth", 3600, DAY},
+        {"server", &authority, false, "DNS:oidc.example", "serverAuth", -60, DAY},
+        {"below a client", &good, false, "DNS:oidc.example", "clientAuth", -60, DAY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(wishes); i++) {
+        is_nobody(&wishes[i]);
+    }
+}
+
+static void an_intermediate_is_the_issuer(void **state)
+{
+    const struct identity_wish middle = {.name = "middle",
+                                         .issuer = &authority,
+                                         .is_authority = true,
+                                         .begins_s = -60,
+                                         .ends_s = DAY};
+    struct identity_wish leaf = {.name = "leaf", .begins_s = -60, .ends_s = DAY};
+    struct identity intermediate;
+    struct identity client;
+
+    (void)state;
+    make_identity(&middle, &intermediate);
+    leaf.issuer = &intermediate;
+    make_identity(&leaf, &client);
+    ask_as(&client, &intermediate);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    assert_memory_equal(last_caller.issuer, intermediate.spki, PS_SHA256_LEN);
+    ask_as(&client, NULL);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_NOBODY);
+    free_identity(&intermediate);
+    free_identity(&client);
+}
+
+/* Trusts both authorities, of which `first` stands first. */
+static void trust_both(const struct identity *first, const struct identity *second)
+{
+    char both[sizeof first->certificate_pem * 2];
+    struct http_tls *tls;
+
+    (void)snprintf(both, sizeof both, "%s%s", first->certificate_pem, second->certificate_pem);
+    tls = material(&appliance, both);
+    http_server_set_tls(server, tls);
+    http_tls_free(tls);
+}
+
+static void issuer_is(const struct identity *client, const struct identity *chain,
+                      const struct identity *issuer)
+{
+    ask_as(client, chain);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    assert_true(last_caller.has_issuer);
+    assert_memory_equal(last_caller.issuer, issuer->spki, PS_SHA256_LEN);
+}
+
+/* Two trusted authorities of one name: the key that made the signature is the issuer's. */
+static void the_issuer_is_who_signed_not_who_has_the_name(void **state)
+{
+    const struct identity_wish wish = {
+        .name = "client", .issuer = &other_authority, .begins_s = -60, .ends_s = DAY};
+    struct identity client;
+
+    (void)state;
+    make_identity(&wish, &client);
+    for (int i = 0; i < 2; i++) {
+        trust_both(i == 0 ? &authority : &other_authority, i == 0 ? &other_authority : &authority);
+        issuer_is(&client, NULL, &other_authority);
+        issuer_is(&client, &authority, &other_authority);
+        issuer_is(&good, NULL, &authority);
+        issuer_is(&good, &other_authority, &authority);
+    }
+    free_identity(&client);
+}
+
+/* Where only names lead to the issuer a wrong one may be tried, but is never taken for the right.
+ */
+static void an_issuer_that_did_not_sign_is_never_named(void **state)
+{
+    struct identity_wish wish = {.name = "twin",
+                                 .is_authority = true,
+                                 .begins_s = -60,
+                                 .ends_s = DAY,
+                                 .lacks_key_ids = true};
+    static struct identity twins[2];
+    struct identity client;
+
+    (void)state;
+    make_identity(&wish, &twins[0]);
+    make_identity(&wish, &twins[1]);
+    wish.name = "client";
+    wish.is_authority = false;
+    for (int i = 0; i < 2; i++) {
+        wish.issuer = &twins[i];
+        make_identity(&wish, &client);
+        for (int j = 0; j < 4; j++) {
+            trust_both(&twins[j % 2], &twins[1 - j % 2]);
+            ask_as(&client, j < 2 ? NULL : &twins[1 - i]);
+            if (last_caller.kind != HTTP_CALLER_NOBODY) {
+                assert_memory_equal(last_caller.issuer, twins[i].spki, PS_SHA256_LEN);
+            }
+        }
+        free_identity(&client);
+    }
+    free_identity(&twins[0]);
+    free_identity(&twins[1]);
+}
+
+static void tls_1_2_is_refused(void **state)
+{
+    struct tls_client client;
+
+    (void)state;
+    tls_open(&client, &good, NULL);
+    assert_int_equal(SSL_set_max_proto_version(client.ssl, TLS1_2_VERSION), 1);
+    assert_true(tls_wait(&client, step_connect) <= 0);
+    tls_close(&client);
+}
+
+static bool shows(const struct tls_client *client, const struct identity *identity)
+{
+    X509 *shown = SSL_get1_peer_certificate(client->ssl);
+    const bool same = X509_cmp(shown, identity->certificate) == 0;
+
+    X509_free(shown);
+    return same;
+}
+
+static void new_material_drops_no_connection(void **state)
+{
+    const struct identity_wish wish = {
+        .name = "appliance 2", .issuer = &authority, .begins_s = -60, .ends_s = DAY};
+    struct identity renewed;
+    struct tls_client before;
+    struct tls_client after;
+    struct http_tls *tls;
+
+    (void)state;
+    make_identity(&wish, &renewed);
+    tls_open(&before, &good, NULL);
+    assert_int_equal(tls_wait(&before, step_connect), 1);
+    assert_true(ask(&before));
+    tls = material(&renewed, authority.certificate_pem);
+    http_server_set_tls(server, tls);
+    http_tls_free(tls);
+    tls_open(&after, &good, NULL);
+    assert_int_equal(tls_wait(&after, step_connect), 1);
+    assert_true(shows(&before, &appliance));
+    assert_true(shows(&after, &renewed));
+    assert_true(ask(&before));
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    assert_true(ask(&after));
+    tls_close(&before);
+    tls_close(&after);
+    free_identity(&renewed);
+}
+
+static void a_caller_is_verified_anew_against_new_authorities(void **state)
+{
+    struct tls_client client;
+    struct http_tls *tls;
+
+    (void)state;
+    tls_open(&client, &good, NULL);
+    assert_int_equal(tls_wait(&client, step_connect), 1);
+    assert_true(ask(&client));
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    tls = material(&appliance, other_authority.certificate_pem);
+    http_server_set_tls(server, tls);
+    http_tls_free(tls);
+    assert_true(ask(&client));
+    assert_int_equal(last_caller.kind, HTTP_CALLER_NOBODY);
+    tls_close(&client);
+}
+
+static void bad_material_is_an_input_error(void **state)
+{
+    const struct ps_bytes certificate = ps_bytes_str(appliance.certificate_pem);
+    const struct ps_bytes key = ps_bytes_str(appliance.key_pem);
+    const struct ps_bytes ca = ps_bytes_str(authority.certificate_pem);
+    struct http_tls *tls = NULL;
+
+    (void)state;
+    assert_fails(PS_E_INPUT, http_tls_new(LITERAL("nonsense"), key, ca, &tls));
+    assert_fails(PS_E_INPUT, http_tls_new(certificate, LITERAL("nonsense"), ca, &tls));
+    assert_fails(PS_E_INPUT, http_tls_new(certificate, key, LITERAL("nonsense"), &tls));
+    assert_fails(PS_E_INPUT, http_tls_new(certificate, key, ps_bytes(NULL, 0), &tls));
+    assert_fails(PS_E_INPUT, http_tls_new(certificate, ps_bytes_str(good.key_pem), ca, &tls));
+    assert_null(tls);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_good_certificate_says_who_calls),
+        TEST(without_a_certificate_the_caller_is_nobody),
+        TEST(the_first_dns_or_uri_name_counts),
+        TEST(certificates_that_do_not_verify_are_nobody),
+        TEST(an_intermediate_is_the_issuer),
+        TEST(the_issuer_is_who_signed_not_who_has_the_name),
+        TEST(an_issuer_that_did_not_sign_is_never_named),
+        TEST(tls_1_2_is_refused),
+        TEST(new_material_drops_no_connection),
+        TEST(a_caller_is_verified_anew_against_new_authorities),
+        TEST(bad_material_is_an_input_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
