@@ -33,6 +33,7 @@ struct parser {
     struct place places[CONFIG_TOKENS_MAX + 8];
     size_t place_count;
     struct place *current; /* NULL in a section that is not known */
+    bool in_section;       /* a header stands above */
     bool failed;
 };
 
@@ -159,6 +160,7 @@ static void read_header(struct parser *parser, const char *start)
     const char *end = strchr(start, ']');
 
     parser->current = NULL;
+    parser->in_section = true;
     if (end == NULL || end[1 + strspn(end + 1, " \t\r\n")] != '\0') {
         report(parser, "a section is [NAME] on a line of its own");
         return;
@@ -240,7 +242,12 @@ static int on_value(void *context, const char *section, const char *name, const 
     struct parser *parser = context;
 
     (void)section;
-    if (parser->place_count == 0 || parser->current == NULL) {
+    if (parser->current == NULL) {
+        if (!parser->in_section) {
+            parser->failed = true;
+            config_put_error(parser->errors, parser->path, parser->line,
+                             "%.40s: it stands before any [section]", name);
+        }
         return 1;
     }
     if (set_value(parser->current, name, value) != PS_OK) {

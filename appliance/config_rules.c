@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define CORES_MAX 64
+#define CORES_MAX     64
+#define PROCESSES_MAX 128
 
 static bool is_set(const char *text)
 {
@@ -92,6 +93,7 @@ static uint64_t count_cores(void)
 bool config_check_rules(struct config *config, struct ps_buf *errors)
 {
     struct rules rules = {.config = config, .errors = errors};
+    uint64_t processes = 0;
 
     check_listener(&rules, "clients", &config->clients);
     check_listener(&rules, "management", &config->management);
@@ -103,7 +105,12 @@ bool config_check_rules(struct config *config, struct ps_buf *errors)
         if (config->tokens[i].processes == 0) {
             config->tokens[i].processes = count_cores();
         }
+        processes += config->tokens[i].processes;
         check_token(&rules, &config->tokens[i]);
+    }
+    if (processes > PROCESSES_MAX) {
+        refuse(&rules, "at most %d token processes in all, not %llu", PROCESSES_MAX,
+               (unsigned long long)processes);
     }
     return !rules.failed;
 }

@@ -2,11 +2,10 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define IDS_LOOKED_AT 512u
@@ -24,37 +23,10 @@ static void close_dir(DIR **dir)
     }
 }
 
-static void close_file(FILE **file)
-{
-    if (*file != NULL) {
-        (void)fclose(*file);
-    }
-}
-
-static void mark(struct taken *taken, unsigned long id)
+static void mark(struct taken *taken, uid_t id)
 {
     if (id >= taken->first && id - taken->first < IDS_LOOKED_AT) {
         taken->ids[id - taken->first] = true;
-    }
-}
-
-/* From its status file: the owner of its directory is root when it is not dumpable. */
-static void mark_process(struct taken *taken, const char *pid)
-{
-    PS_CLEANUP(close_file) FILE *file = NULL;
-    char text[300];
-
-    (void)snprintf(text, sizeof text, "/proc/%.20s/status", pid);
-    file = fopen(text, "re");
-    while (file != NULL && fgets(text, sizeof text, file) != NULL) {
-        unsigned long ids[4];
-
-        if (sscanf(text, "Uid: %lu %lu %lu %lu", &ids[0], &ids[1], &ids[2], &ids[3]) == 4) {
-            for (size_t i = 0; i < 4; i++) {
-                mark(taken, ids[i]);
-            }
-            return;
-        }
     }
 }
 
@@ -64,8 +36,12 @@ static void mark_processes(struct taken *taken)
     const struct dirent *entry;
 
     while (proc != NULL && (entry = readdir(proc)) != NULL) {
-        if (isdigit((unsigned char)entry->d_name[0])) {
-            mark_process(taken, entry->d_name);
+        struct stat found;
+
+        /* The owner of /proc/PID is the process's effective user. */
+        if (isdigit((unsigned char)entry->d_name[0]) &&
+            fstatat(dirfd(proc), entry->d_name, &found, 0) == 0) {
+            mark(taken, found.st_uid);
         }
     }
 }

@@ -1,0 +1,287 @@
+#include "tests/appliance/harness.h"
+
+#include "appliance/file.h"
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define LIMIT_NS  (20 * PS_NS_PER_S)
+#define LINES_MAX (4u * 1024u * 1024u)
+#define WORDS_MAX 8
+
+static void write_file(const struct harness *harness, const char *name, const char *text)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "%s/%s", harness->directory, name);
+    assert_int_equal(file_write(path, ps_bytes_str(text), 0600), PS_OK);
+}
+
+void harness_set_up(struct harness *harness)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *harness = (struct harness){.directory = "/tmp/privyseal-super-XXXXXX", .lines_fd = -1};
+    assert_non_null(mkdtemp(harness->directory));
+    assert_int_equal(chmod(harness->directory, 0755), 0);
+    ps_buf_init(&harness->seen, LINES_MAX);
+    write_file(harness, "profile.json", "{\"id\":\"probe\"}");
+    write_file(harness, "pin", "123456\n");
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", harness->directory);
+    harness->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(harness->notify_fd, (const struct sockaddr *)&address, sizeof address),
+                     0);
+}
+
+static int remove_entry(const char *path, const struct stat *found, int type, struct FTW *place)
+{
+    (void)found;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+void harness_tear_down(struct harness *harness)
+{
+    if (harness->pid != 0) {
+        (void)kill(harness->pid, SIGKILL);
+        (void)waitpid(harness->pid, NULL, 0);
+    }
+    file_close_cleanup(&harness->lines_fd);
+    file_close_cleanup(&harness->notify_fd);
+    ps_buf_clear(&harness->seen);
+    (void)nftw(harness->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void harness_write_config(struct harness *harness, const char *appliance, const char *token)
+{
+    const char *in = harness->directory;
+    PS_BUF_AUTO text;
+
+    ps_buf_init(&text, 16384);
+    ps_buf_printf(&text,
+                  "[appliance]\norigin = probe.example/a\ndata = %s/data\n%s"
+                  "[clients]\nsocket = %s/clients.sock\n[management]\nsocket = %s/management.sock\n"
+                  "[token a]\nmodule = /bin/true\nprofile = %s/profile.json\nprocesses = 2\n"
+                  "pin_file = %s/pin\nstore = %s/store\n%s",
+                  in, appliance, in, in, in, in, in, token);
+    assert_int_equal(ps_buf_status(&text), PS_OK);
+    (void)snprintf(harness->config, sizeof harness->config, "%s/probe.conf", in);
+    assert_int_equal(file_write(harness->config, ps_buf_bytes(&text), 0600), PS_OK);
+}
+
+static PS_NORETURN void execute(const struct harness *harness, const char *const *environment,
+                                int passed_fd)
+{
+    char text[160];
+
+    (void)snprintf(text, sizeof text, "%s/notify", harness->directory);
+    (void)setenv("NOTIFY_SOCKET", text, 1);
+    for (; environment != NULL && *environment != NULL; environment++) {
+        (void)putenv(strdup(*environment));
+    }
+    (void)snprintf(text, sizeof text, "%d", (int)getpid());
+    (void)setenv("WATCHDOG_PID", text, 1);
+    if (passed_fd >= 0) {
+        (void)setenv("LISTEN_PID", text, 1);
+        (void)setenv("LISTEN_FDS", "1", 1);
+        (void)setenv("LISTEN_FDNAMES", "clients", 1);
+        (void)dup2(passed_fd, 3);
+    }
+    (void)execl("/proc/self/exe", "privyseald", "--config", harness->config, NULL);
+    _exit(127);
+}
+
+void harness_start(struct harness *harness, const char *const *environment, int passed_fd)
+{
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    harness->pid = fork();
+    if (harness->pid == 0) {
+        (void)dup2(ends[1], STDERR_FILENO);
+        execute(harness, environment, passed_fd);
+    }
+    (void)close(ends[1]);
+    file_close_cleanup(&harness->lines_fd);
+    harness->lines_fd = ends[0];
+}
+
+void harness_start_ready(struct harness *harness)
+{
+    harness_start(harness, NULL, -1);
+    harness_wait_notify(harness, "READY=1");
+}
+
+static void read_lines(struct harness *harness, uint64_t deadline)
+{
+    struct pollfd wait = {.fd = harness->lines_fd, .events = POLLIN};
+    const uint64_t now = ps_clock_mono_ns();
+    uint8_t *to;
+    ssize_t got;
+
+    if (now > deadline || poll(&wait, 1, (int)((deadline - now) / PS_NS_PER_MS) + 1) <= 0) {
+        return;
+    }
+    to = ps_buf_reserve(&harness->seen, 65536);
+    assert_non_null(to);
+    got = read(harness->lines_fd, to, 65536);
+    ps_buf_commit(&harness->seen, got > 0 ? (size_t)got : 0);
+}
+
+/* Cuts the next whole line off; NULL when there is none yet. */
+static char *next_line(struct harness *harness, char line[5000])
+{
+    const uint8_t *start = harness->seen.data + harness->searched;
+    const size_t left = harness->seen.len - harness->searched;
+    const uint8_t *end = left == 0 ? NULL : memchr(start, '\n', left);
+
+    if (end == NULL) {
+        return NULL;
+    }
+    (void)snprintf(line, 5000, "%.*s", (int)(end - start), (const char *)start);
+    harness->searched += (size_t)(end - start) + 1;
+    return line;
+}
+
+static bool holds_all(const char *line, const char *const words[WORDS_MAX])
+{
+    for (size_t i = 0; i < WORDS_MAX && words[i] != NULL; i++) {
+        if (strstr(line, words[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *harness_wait_line(struct harness *harness, ...)
+{
+    static char line[5000];
+    const uint64_t deadline = ps_clock_mono_ns() + LIMIT_NS;
+    const char *words[WORDS_MAX] = {NULL};
+    va_list args;
+
+    va_start(args, harness);
+    for (size_t i = 0; i < WORDS_MAX && (words[i] = va_arg(args, const char *)) != NULL; i++) {
+    }
+    va_end(args);
+    while (ps_clock_mono_ns() < deadline) {
+        while (next_line(harness, line) != NULL) {
+            if (holds_all(line, words)) {
+                return line;
+            }
+        }
+        read_lines(harness, deadline);
+    }
+    fail_msg("no line with '%s', '%s' came:\n%.*s", words[0], words[1] == NULL ? "" : words[1],
+             PS_BYTES_FMT(ps_buf_bytes(&harness->seen)));
+    return NULL;
+}
+
+void harness_rewind(struct harness *harness)
+{
+    harness->searched = 0;
+}
+
+bool harness_has_line(const struct harness *harness, const char *text)
+{
+    return harness->seen.len != 0 &&
+           memmem(harness->seen.data, harness->seen.len, text, strlen(text)) != NULL;
+}
+
+void harness_wait_notify(struct harness *harness, const char *text)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + LIMIT_NS;
+
+    while (ps_clock_mono_ns() < deadline) {
+        struct pollfd wait = {.fd = harness->notify_fd, .events = POLLIN};
+        char message[1024];
+        ssize_t got;
+
+        if (poll(&wait, 1, 100) <= 0) {
+            continue;
+        }
+        got = recv(harness->notify_fd, message, sizeof message - 1, 0);
+        message[got > 0 ? got : 0] = '\0';
+        if (strstr(message, text) != NULL) {
+            return;
+        }
+    }
+    read_lines(harness, ps_clock_mono_ns());
+    fail_msg("no notification '%s' came:\n%.*s", text, PS_BYTES_FMT(ps_buf_bytes(&harness->seen)));
+}
+
+unsigned long harness_number(const char *line, const char *name)
+{
+    char member[64];
+    const char *at;
+
+    (void)snprintf(member, sizeof member, "\"%s\":", name);
+    at = strstr(line, member);
+    assert_non_null(at);
+    return strtoul(at + strlen(member), NULL, 10);
+}
+
+pid_t harness_pid_of(struct harness *harness, const char *role)
+{
+    const size_t searched = harness->searched;
+    char line[5000];
+    char wanted[128];
+    pid_t pid = 0;
+
+    (void)snprintf(wanted, sizeof wanted, "\"event\":\"role_started\",\"role\":\"%s\",", role);
+    harness_rewind(harness);
+    while (next_line(harness, line) != NULL) {
+        if (strstr(line, wanted) != NULL) {
+            pid = (pid_t)harness_number(line, "pid");
+        }
+    }
+    harness->searched = searched;
+    if (pid == 0) {
+        pid = (pid_t)harness_number(harness_wait_line(harness, wanted, NULL), "pid");
+    }
+    return pid;
+}
+
+void harness_wait_gone(pid_t pid)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + LIMIT_NS;
+
+    while (kill(pid, 0) == 0 || errno != ESRCH) {
+        if (ps_clock_mono_ns() > deadline) {
+            fail_msg("process %d is still there", (int)pid);
+        }
+        (void)poll(NULL, 0, 5);
+    }
+}
+
+int harness_wait_end(struct harness *harness)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + LIMIT_NS;
+    int status = -1;
+
+    while (waitpid(harness->pid, &status, WNOHANG) == 0) {
+        if (ps_clock_mono_ns() > deadline) {
+            fail_msg("the supervisor does not end");
+        }
+        read_lines(harness, ps_clock_mono_ns() + 10 * PS_NS_PER_MS);
+    }
+    harness->pid = 0;
+    read_lines(harness, ps_clock_mono_ns());
+    return status;
+}
