@@ -148,6 +148,10 @@ static enum ps_err on_message(void *context, struct channel *channel,
         stop(api, ((const struct msg_stop *)message)->within_ms);
         return PS_OK;
     }
+    if (info == &msg_log_level_info) {
+        ps_line_set_level(((const struct msg_log_level *)message)->level);
+        return PS_OK;
+    }
     return ps_fail(PS_E_INPUT, 0, "%s is not for an api process", info->name);
 }
 

@@ -17,6 +17,13 @@ void ps_line_init(const char *process, enum ps_level least)
     least_level = least;
 }
 
+void ps_line_set_level(unsigned least)
+{
+    if (least <= PS_ERROR) {
+        least_level = (enum ps_level)least;
+    }
+}
+
 static void put_field(struct ps_buf *buf, const struct ps_line_field *field)
 {
     ps_buf_put_u8(buf, ',');

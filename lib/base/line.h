@@ -12,6 +12,9 @@ enum ps_level { PS_DEBUG, PS_INFO, PS_WARNING, PS_ERROR };
 /* Called once per process. `process` is a literal such as "keeper" or "token a/0". */
 void ps_line_init(const char *process, enum ps_level least);
 
+/* From now on; a number that is no level changes nothing. */
+void ps_line_set_level(unsigned least);
+
 struct ps_line_field {
     const char *name;
     enum { PS_LINE_TEXT, PS_LINE_NUMBER } kind;
