@@ -169,10 +169,8 @@ static enum ps_err plan_sandbox(struct received *received, enum ipc_role role)
 
 static enum ps_err receive_config(struct received *received, enum ipc_role role)
 {
-    uint64_t id;
-
-    PS_TRY(channel_receive_one(ROLE_CHANNEL_FD, &supervisor_set, IPC_SERVER, CONFIG_WAIT_MS,
-                               &received->frame, &received->info, &id, &received->config));
+    PS_TRY(channel_receive_one(ROLE_CHANNEL_FD, &supervisor_set, CONFIG_WAIT_MS, &received->frame,
+                               &received->info, &received->config));
     return plan_sandbox(received, role);
 }
 

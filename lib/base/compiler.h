@@ -14,6 +14,7 @@
 
 /* Makes f_cleanup for use with PS_CLEANUP from a f_free that accepts NULL. */
 #define PS_DEFINE_CLEANUP(type, free_function)                                                     \
+    /* NOLINTNEXTLINE(bugprone-macro-parentheses): a type cannot stand in parentheses here. */     \
     static inline PS_UNUSED void free_function##_cleanup(type **object)                            \
     {                                                                                              \
         free_function(*object);                                                                    \

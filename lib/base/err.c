@@ -32,7 +32,7 @@ const struct ps_detail *ps_detail(void)
     return &current;
 }
 
-enum ps_err ps_fail(enum ps_err err, long code, const char *format, ...)
+void ps_record_failure(enum ps_err err, long code, const char *format, ...)
 {
     va_list args;
 
@@ -41,10 +41,9 @@ enum ps_err ps_fail(enum ps_err err, long code, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(current.text, sizeof current.text, format, args);
     va_end(args);
-    return err;
 }
 
-enum ps_err ps_fail_errno(enum ps_err err, const char *format, ...)
+void ps_record_errno(enum ps_err err, const char *format, ...)
 {
     const int number = errno;
     va_list args;
@@ -58,5 +57,4 @@ enum ps_err ps_fail_errno(enum ps_err err, const char *format, ...)
     used = strlen(current.text);
     (void)snprintf(current.text + used, sizeof current.text - used, ": %s",
                    strerrordesc_np(number));
-    return err;
 }

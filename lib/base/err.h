@@ -46,12 +46,18 @@ struct ps_detail {
     char text[240];
 };
 
-/* Records the detail and returns `err`, so that an error starts with `return ps_fail(...)`. */
-PS_MUST_USE PS_PRINTF(3, 4) enum ps_err
-    ps_fail(enum ps_err err, long code, const char *format, ...);
+/*
+ * Records the detail and yields `err`, so that an error starts with
+ * `return ps_fail(PS_E_INPUT, 0, "%zu octets", len);`. A macro, so that compilers and analysers see
+ * that what is returned is not PS_OK.
+ */
+#define ps_fail(err, code, ...) (ps_record_failure((err), (code), __VA_ARGS__), (err))
 
 /* The same with errno as code and its text at the end. */
-PS_MUST_USE PS_PRINTF(2, 3) enum ps_err ps_fail_errno(enum ps_err err, const char *format, ...);
+#define ps_fail_errno(err, ...) (ps_record_errno((err), __VA_ARGS__), (err))
+
+PS_PRINTF(3, 4) void ps_record_failure(enum ps_err err, long code, const char *format, ...);
+PS_PRINTF(2, 3) void ps_record_errno(enum ps_err err, const char *format, ...);
 
 const struct ps_detail *ps_detail(void);
 

@@ -186,6 +186,21 @@ static enum ps_err read_critical(struct json_value header, bool *ret_unencoded)
     return PS_OK;
 }
 
+static enum ps_err has_name(struct json_value object, struct ps_bytes name, bool *ret_has)
+{
+    struct ps_bytes other = {0};
+    struct json_value value;
+    uint32_t cursor = 0;
+    bool more = true;
+
+    *ret_has = false;
+    while (more && !*ret_has) {
+        PS_TRY(jws_next_member(object, &cursor, &other, &value, &more));
+        *ret_has = more && ps_bytes_equal(other, name);
+    }
+    return PS_OK;
+}
+
 /*
  * RFC 7515 section 7.2.1: the names in both headers MUST be disjoint. What decides about the
  * verification counts only where the signature covers it.
@@ -199,9 +214,9 @@ static enum ps_err check_unprotected(struct json_value unprotected, struct json_
     }
     for (;;) {
         struct json_value value;
-        struct ps_bytes name;
-        bool more;
-        uint32_t inner = 0;
+        struct ps_bytes name = {0};
+        bool more = false;
+        bool in_both = false;
 
         PS_TRY(jws_next_member(unprotected, &cursor, &name, &value, &more));
         if (!more) {
@@ -211,13 +226,9 @@ static enum ps_err check_unprotected(struct json_value unprotected, struct json_
             return ps_fail(PS_E_INPUT, 0, "JWS: \"%.*s\" stands in the unprotected header",
                            PS_BYTES_FMT(name));
         }
-        for (more = true; more;) {
-            struct ps_bytes other = {0};
-
-            PS_TRY(jws_next_member(header, &inner, &other, &value, &more));
-            if (more && ps_bytes_equal(name, other)) {
-                return bad("a member stands in both headers");
-            }
+        PS_TRY(has_name(header, name, &in_both));
+        if (in_both) {
+            return bad("a member stands in both headers");
         }
     }
 }

@@ -11,7 +11,7 @@ struct merkle_hash merkle_leaf_hash(struct ps_bytes entry)
 {
     const uint8_t prefix = LEAF_PREFIX;
     const struct ps_bytes parts[] = {ps_bytes(&prefix, 1), entry};
-    struct merkle_hash hash;
+    struct merkle_hash hash = {{0}};
 
     ps_hash_parts(PS_SHA256, parts, PS_COUNT_OF(parts), hash.octets);
     return hash;
@@ -20,7 +20,7 @@ struct merkle_hash merkle_leaf_hash(struct ps_bytes entry)
 struct merkle_hash merkle_node_hash(struct merkle_hash left, struct merkle_hash right)
 {
     uint8_t octets[1 + 2 * PS_SHA256_LEN] = {NODE_PREFIX};
-    struct merkle_hash hash;
+    struct merkle_hash hash = {{0}};
 
     memcpy(octets + 1, left.octets, PS_SHA256_LEN);
     memcpy(octets + 1 + PS_SHA256_LEN, right.octets, PS_SHA256_LEN);
@@ -30,7 +30,7 @@ struct merkle_hash merkle_node_hash(struct merkle_hash left, struct merkle_hash 
 
 struct merkle_hash merkle_empty_root(void)
 {
-    struct merkle_hash hash;
+    struct merkle_hash hash = {{0}};
 
     ps_sha256(ps_bytes(NULL, 0), hash.octets);
     return hash;
@@ -119,6 +119,33 @@ static enum ps_err add_range(const struct merkle_source *source, uint64_t start,
     return PS_OK;
 }
 
+/* A subtree's leaves, from `start` to before `end`. */
+struct range {
+    uint64_t start;
+    uint64_t end;
+};
+
+static uint64_t middle_of(const struct range *range)
+{
+    return range->start + split_of(range->end - range->start);
+}
+
+/* Goes down into one half; the root of the other half is a part of the proof. */
+static enum ps_err descend(const struct merkle_source *source, bool to_left, struct range *range,
+                           struct merkle_proof *proof)
+{
+    const uint64_t middle = middle_of(range);
+
+    if (to_left) {
+        PS_TRY(add_range(source, middle, range->end, proof));
+        range->end = middle;
+        return PS_OK;
+    }
+    PS_TRY(add_range(source, range->start, middle, proof));
+    range->start = middle;
+    return PS_OK;
+}
+
 /* Proofs are made from the root down and read from the leaf up. */
 static void reverse(struct merkle_proof *proof)
 {
@@ -135,23 +162,14 @@ enum ps_err merkle_prove_inclusion(const struct merkle_source *source, uint64_t 
                                    struct merkle_proof *ret_proof)
 {
     struct merkle_proof proof = {.count = 0};
-    uint64_t start = 0;
-    uint64_t end = size;
+    struct range range = {.start = 0, .end = size};
 
     PS_TRY(check_size(size));
     if (leaf >= size) {
         return ps_fail(PS_E_INPUT, 0, "no such leaf in a tree of this size");
     }
-    while (end - start > 1) {
-        const uint64_t middle = start + split_of(end - start);
-
-        if (leaf < middle) {
-            PS_TRY(add_range(source, middle, end, &proof));
-            end = middle;
-        } else {
-            PS_TRY(add_range(source, start, middle, &proof));
-            start = middle;
-        }
+    while (range.end - range.start > 1) {
+        PS_TRY(descend(source, leaf < middle_of(&range), &range, &proof));
     }
     reverse(&proof);
     *ret_proof = proof;
@@ -162,22 +180,13 @@ enum ps_err merkle_prove_inclusion(const struct merkle_source *source, uint64_t 
 static enum ps_err prove_older(const struct merkle_source *source, uint64_t old, uint64_t size,
                                struct merkle_proof *proof)
 {
-    uint64_t start = 0;
-    uint64_t end = size;
+    struct range range = {.start = 0, .end = size};
 
-    while (old != end) {
-        const uint64_t middle = start + split_of(end - start);
-
-        if (old <= middle) {
-            PS_TRY(add_range(source, middle, end, proof));
-            end = middle;
-        } else {
-            PS_TRY(add_range(source, start, middle, proof));
-            start = middle;
-        }
+    while (old != range.end) {
+        PS_TRY(descend(source, old <= middle_of(&range), &range, proof));
     }
     /* The old tree as a whole is known to who verifies; a part of it is not. */
-    return start == 0 ? PS_OK : add_range(source, start, end, proof);
+    return range.start == 0 ? PS_OK : add_range(source, range.start, range.end, proof);
 }
 
 enum ps_err merkle_prove_consistency(const struct merkle_source *source, uint64_t old,

@@ -44,7 +44,8 @@ struct channel {
     bool paused;
     bool ended;
     bool waiting_for_room;
-    bool *freed; /* set while a callback runs: tells that it freed the channel */
+    bool handling; /* a callback of ours is running: what it was given must stay */
+    bool freed;    /* by that callback */
 };
 
 static void on_flush(void *context);
@@ -100,13 +101,18 @@ enum ps_err channel_new(struct ps_loop *loop, int fd, const struct ipc_set *set,
     return PS_OK;
 }
 
+/* Frames may have held a PIN. */
+static void destroy(struct channel *channel)
+{
+    ps_buf_wipe(&channel->in);
+    ps_buf_wipe(&channel->out);
+    free(channel);
+}
+
 void channel_free(struct channel *channel)
 {
     if (channel == NULL) {
         return;
-    }
-    if (channel->freed != NULL) {
-        *channel->freed = true;
     }
     for (size_t i = 0; i < channel->fds_in.count; i++) {
         (void)close(channel->fds_in.fds[i]);
@@ -114,11 +120,12 @@ void channel_free(struct channel *channel)
     ps_watch_free(channel->watch);
     ps_defer_free(channel->flush);
     ps_defer_free(channel->resume);
-    /* Frames may have held a PIN. */
-    ps_buf_wipe(&channel->in);
-    ps_buf_wipe(&channel->out);
     (void)close(channel->fd);
-    free(channel);
+    if (channel->handling) {
+        channel->freed = true;
+        return;
+    }
+    destroy(channel);
 }
 
 static void watch_what_matters(struct channel *channel)
@@ -396,10 +403,9 @@ static void drop_handled(struct channel *channel)
 /* Handles the whole frames that are there. *ret_freed tells that a callback freed the channel. */
 static enum ps_err handle_frames(struct channel *channel, bool *ret_freed)
 {
-    bool freed = false;
     enum ps_err err = PS_OK;
 
-    channel->freed = &freed;
+    channel->handling = true;
     while (err == PS_OK && !channel->paused) {
         struct ipc_frame frame;
         size_t len;
@@ -412,12 +418,13 @@ static enum ps_err handle_frames(struct channel *channel, bool *ret_freed)
         }
         channel->in_used += len;
         err = handle_frame(channel, &frame);
-        if (freed) {
+        if (channel->freed) {
+            destroy(channel);
             *ret_freed = true;
             return err;
         }
     }
-    channel->freed = NULL;
+    channel->handling = false;
     drop_handled(channel);
     if (err == PS_OK && channel->in.len == 0 && channel->fds_in.count != 0) {
         /* A descriptor arrives with the first octet of its frame. */
@@ -536,28 +543,24 @@ static size_t announced_len(const struct ps_buf *frame)
     return frame->len < IPC_HEADER_LEN ? IPC_HEADER_LEN : ps_reader_u32(&reader);
 }
 
-enum ps_err channel_receive_one(int fd, const struct ipc_set *set, enum ipc_side side,
-                                int timeout_ms, struct ps_buf *frame,
-                                const struct ipc_message **ret_info, uint64_t *ret_id,
+enum ps_err channel_receive_one(int fd, const struct ipc_set *set, int timeout_ms,
+                                struct ps_buf *frame, const struct ipc_message **ret_info,
                                 void *ret_message)
 {
     const uint64_t deadline = ps_clock_mono_ns() + (uint64_t)timeout_ms * PS_NS_PER_MS;
     struct ipc_frame found = {0};
     size_t len = 0;
 
-    for (;;) {
-        PS_TRY(ipc_frame_parse(set, side, ps_buf_bytes(frame), &found, &len));
-        if (len != 0) {
-            break;
-        }
+    PS_TRY(ipc_frame_parse(set, IPC_SERVER, ps_buf_bytes(frame), &found, &len));
+    while (len == 0) {
         PS_TRY(wait_readable(fd, deadline));
         PS_TRY(receive_up_to(fd, announced_len(frame), set, frame));
+        PS_TRY(ipc_frame_parse(set, IPC_SERVER, ps_buf_bytes(frame), &found, &len));
     }
     if (found.has_descriptor) {
         return ps_fail(PS_E_INPUT, 0, "%s cannot be a first message", found.info->name);
     }
     PS_TRY(ipc_decode(found.info, found.payload, ret_message));
     *ret_info = found.info;
-    *ret_id = found.id;
     return PS_OK;
 }

@@ -72,12 +72,13 @@ void channel_pause(struct channel *channel, bool paused);
 size_t channel_queued(const struct channel *channel);
 
 /*
- * For a role's first message, before it has a loop: waits until one whole frame is there.
- * Errors: PS_E_INPUT (malformed), PS_E_STATE (the peer closed), PS_E_BUSY (deadline).
+ * For a role's first message, before it has a loop: waits until one whole frame is there. The octet
+ * fields of *ret_message borrow from `frame`; what follows the frame stays in the socket.
+ * Errors: PS_E_INPUT (malformed, or with a descriptor), PS_E_STATE (the peer closed), PS_E_BUSY
+ * (not within timeout_ms).
  */
-PS_MUST_USE enum ps_err channel_receive_one(int fd, const struct ipc_set *set, enum ipc_side side,
-                                            int timeout_ms, struct ps_buf *frame,
-                                            const struct ipc_message **ret_info, uint64_t *ret_id,
-                                            void *ret_message);
+PS_MUST_USE enum ps_err channel_receive_one(int fd, const struct ipc_set *set, int timeout_ms,
+                                            struct ps_buf *frame,
+                                            const struct ipc_message **ret_info, void *ret_message);
 
 #endif

@@ -48,8 +48,8 @@ struct ipc_set {
     size_t count;
 };
 
-#define IPC_STRUCT_MAX 1024u /* of any message struct; decoding happens in a buffer of this size   \
-                              */
+/* Octets of any message struct; decoding happens in a buffer of this size. */
+#define IPC_STRUCT_MAX 1024u
 
 /* NULL when the set has no message of this type. */
 const struct ipc_message *ipc_set_find(const struct ipc_set *set, uint16_t type);
