@@ -112,20 +112,27 @@ static enum ps_err read_all(int fd, struct ps_secret *secret)
     }
 }
 
-enum ps_err ps_secret_read_fd(int fd, struct ps_secret **ret_secret)
+static enum ps_err fill_from_fd(int fd, struct ps_secret *secret)
 {
-    PS_CLEANUP(ps_secret_free_cleanup) struct ps_secret *secret = NULL;
-
-    PS_TRY(ps_secret_new(ps_bytes(NULL, 0), &secret));
     PS_TRY(read_all(fd, secret));
     if (secret->len != 0 && secret->page[secret->len - 1] == '\n') {
         secret->len--;
     }
-    if (secret->len == 0) {
-        return ps_fail(PS_E_INPUT, 0, "an empty secret");
+    return secret->len != 0 ? PS_OK : ps_fail(PS_E_INPUT, 0, "an empty secret");
+}
+
+enum ps_err ps_secret_read_fd(int fd, struct ps_secret **ret_secret)
+{
+    struct ps_secret *secret = NULL;
+    enum ps_err err;
+
+    PS_TRY(ps_secret_new(ps_bytes(NULL, 0), &secret));
+    err = fill_from_fd(fd, secret);
+    if (err != PS_OK) {
+        ps_secret_free(secret);
+        return err;
     }
     *ret_secret = secret;
-    secret = NULL;
     return PS_OK;
 }
 
