@@ -29,7 +29,7 @@ struct metrics {
 static void on_timer(void *context)
 {
     struct metrics *metrics = context;
-    PS_BUF_AUTO rows;
+    PS_BUF_AUTO rows = {0};
     struct msg_api_metrics message;
 
     ps_timer_set_in(metrics->timer, PS_NS_PER_S);

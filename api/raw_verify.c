@@ -80,7 +80,7 @@ static enum ps_err try_key(void *context, const struct keyset_key *key)
 {
     struct verification *verification = context;
     const enum ps_alg algorithm = algorithm_of(verification, key);
-    PS_BUF_AUTO signature;
+    PS_BUF_AUTO signature = {0};
     enum ps_err err;
 
     if (algorithm == PS_ALG_NONE) {

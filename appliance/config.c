@@ -216,7 +216,7 @@ static char *read_line(char *to, int size, void *context)
 static enum ps_err set_value(struct place *place, const char *name, const char *value)
 {
     const struct config_key *key = config_key_find(place->info->section, name);
-    PS_BUF_AUTO known;
+    PS_BUF_AUTO known = {0};
 
     if (key != NULL) {
         bool *seen = &place->seen[key - config_keys];

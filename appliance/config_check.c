@@ -85,7 +85,7 @@ static enum ps_err check_module(const char *path)
 
 static enum ps_err check_profile(const char *path)
 {
-    PS_BUF_AUTO profile;
+    PS_BUF_AUTO profile = {0};
 
     return profile_load(path, &profile);
 }

@@ -160,7 +160,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 
 static bool add_header(struct curl_slist **list, const char *name, const char *value)
 {
-    PS_BUF_AUTO line;
+    PS_BUF_AUTO line = {0};
     struct curl_slist *longer;
 
     if (value == NULL) {

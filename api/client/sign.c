@@ -110,7 +110,7 @@ enum privyseal_result privyseal_sign_jws(struct privyseal *client,
                                          const struct privyseal_jws *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body;
+    PS_BUF_AUTO body = {0};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || (unsigned)request->serialization > PRIVYSEAL_DETACHED) {
@@ -133,7 +133,7 @@ enum privyseal_result privyseal_sign_jwt(struct privyseal *client,
                                          const struct privyseal_jwt *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body;
+    PS_BUF_AUTO body = {0};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->claims == NULL) {

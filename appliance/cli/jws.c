@@ -40,9 +40,9 @@ static enum ps_err begin_body(const struct cli_run *run, struct ps_buf *body)
 
 int cli_jws_sign(const struct cli_run *run)
 {
-    PS_BUF_AUTO payload;
-    PS_BUF_AUTO body;
-    PS_BUF_AUTO answer;
+    PS_BUF_AUTO payload = {0};
+    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO answer = {0};
     PS_CLEANUP(delete_json) cJSON *parsed = NULL;
     const cJSON *jws;
     int code = needs_key(run);
@@ -88,10 +88,10 @@ static struct ps_bytes trimmed(struct ps_bytes text)
 int cli_jws_verify(const struct cli_run *run)
 {
     const char *detached = cli_value(run, "payload");
-    PS_BUF_AUTO jws;
-    PS_BUF_AUTO payload;
-    PS_BUF_AUTO body;
-    PS_BUF_AUTO answer;
+    PS_BUF_AUTO jws = {0};
+    PS_BUF_AUTO payload = {0};
+    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO answer = {0};
     int code = needs_key(run);
 
     if (code != CLI_DONE) {

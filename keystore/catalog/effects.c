@@ -59,7 +59,7 @@ static enum ps_err read_effect(struct catalog *catalog, struct json_value value,
 {
     struct effect effect = {0};
     struct catalog_change change = {0};
-    PS_BUF_AUTO memory;
+    PS_BUF_AUTO memory = {0};
     struct catalog_row row = {0};
     enum ps_err err;
 

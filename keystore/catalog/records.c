@@ -84,7 +84,7 @@ static check_fn *const checks[CATALOG_KIND_COUNT] = {
 
 enum ps_err record_check(enum catalog_kind kind, struct ps_bytes name, struct json_value row)
 {
-    PS_BUF_AUTO own;
+    PS_BUF_AUTO own = {0};
 
     if (checks[kind] == NULL) {
         return PS_OK;
