@@ -129,11 +129,13 @@ static enum ps_err write_segment(struct log *log, struct ps_bytes segment)
     const uint64_t start_ns = ps_clock_mono_ns();
     uint64_t end_ns;
 
+    /* Before, since writing behind a cut end would leave a hole of the right length ... */
+    PS_TRY(store_check_record(store, end->octets));
     PS_TRY(io_write(store->io, store->fds[STORE_ENTRIES], segment, end->octets, store->label,
                     "entries"));
     PS_TRY(io_sync(store->io, store->fds[STORE_ENTRIES], store->label, "entries"));
     end_ns = ps_clock_mono_ns();
-    /* After the sync, so that what went into a file that is not the log is never counted. */
+    /* ... and after, so that what went into a file that is not the log is never counted. */
     PS_TRY(store_check_record(store, end->octets + segment.len));
     if (end_ns - end->checked_ns >= CHECK_EVERY_NS) {
         PS_TRY(store_check_files(store));
