@@ -1,0 +1,158 @@
+#include "pkcs11/generate.h"
+
+#include "pkcs11/readback.h"
+#include "pkcs11/spki.h"
+
+enum { SPKI_MAX = 1024, ATTRIBUTES_MAX = 8192 };
+
+struct pair {
+    CK_OBJECT_HANDLE own; /* the private or secret key */
+    CK_OBJECT_HANDLE public;
+};
+
+static enum ps_err check_unused(struct session *session, struct ps_bytes id)
+{
+    PS_CLEANUP(object_list_clear) struct object_list found = {0};
+
+    PS_TRY(object_find_id(session, id, NULL, &found));
+    if (found.count != 0) {
+        return ps_fail(PS_E_CONFLICT, 0, "the token has objects with this id already");
+    }
+    return PS_OK;
+}
+
+static enum ps_err make_pair(struct session *session, const struct template_request *request,
+                             struct template *own, struct template *public, struct pair *ret_pair)
+{
+    const struct profile_key_type *quirk = &session->profile->key_types[request->type];
+    CK_MECHANISM mechanism = {quirk->generate, NULL, 0};
+    struct pair pair = {CK_INVALID_HANDLE, CK_INVALID_HANDLE};
+
+    template_build(session->profile, request, TEMPLATE_PRIVATE, own);
+    template_build(session->profile, request, TEMPLATE_PUBLIC, public);
+    PS_TRY(session_try(session, OPERATION_MAKE,
+                       session->fn->C_GenerateKeyPair(
+                           session->handle, &mechanism, public->attributes, public->count,
+                           own->attributes, own->count, &pair.public, &pair.own),
+                       "C_GenerateKeyPair"));
+    *ret_pair = pair;
+    return PS_OK;
+}
+
+static enum ps_err make_secret(struct session *session, const struct template_request *request,
+                               struct template *own, struct pair *ret_pair)
+{
+    const struct profile_key_type *quirk = &session->profile->key_types[request->type];
+    CK_MECHANISM mechanism = {quirk->generate, NULL, 0};
+    struct pair pair = {CK_INVALID_HANDLE, CK_INVALID_HANDLE};
+
+    template_build(session->profile, request, TEMPLATE_SECRET, own);
+    PS_TRY(session_try(session, OPERATION_MAKE,
+                       session->fn->C_GenerateKey(session->handle, &mechanism, own->attributes,
+                                                  own->count, &pair.own),
+                       "C_GenerateKey"));
+    *ret_pair = pair;
+    return PS_OK;
+}
+
+static enum ps_err describe(struct session *session, const struct pair *pair, bool is_pair,
+                            struct ps_buf *json)
+{
+    ps_buf_put_u8(json, '{');
+    PS_TRY(
+        readback_describe(session, pair->own, is_pair ? TEMPLATE_PRIVATE : TEMPLATE_SECRET, json));
+    if (is_pair) {
+        ps_buf_put_u8(json, ',');
+        PS_TRY(readback_describe(session, pair->public, TEMPLATE_PUBLIC, json));
+    }
+    ps_buf_put_u8(json, '}');
+    return ps_buf_status(json);
+}
+
+static enum ps_err check_pair(struct session *session, const struct template_request *request,
+                              const struct pair *pair, const struct template *own,
+                              const struct template *public, struct admin_answer *answer)
+{
+    PS_TRY(readback_compare(session, pair->own, request, TEMPLATE_PRIVATE, own));
+    PS_TRY(readback_compare(session, pair->public, request, TEMPLATE_PUBLIC, public));
+    PS_TRY(spki_read(session, pair->public, request->type, &answer->first));
+    if (request->algorithms.len != 0) {
+        PS_TRY(spki_check_pair(session, ps_buf_bytes(&answer->first), pair->own,
+                               (enum ps_alg)request->algorithms.data[0], request->type));
+    }
+    return describe(session, pair, true, &answer->second);
+}
+
+static void undo(struct session *session, const struct pair *pair)
+{
+    const struct fault fault = session->fault;
+
+    (void)session->fn->C_DestroyObject(session->handle, pair->own);
+    if (pair->public != CK_INVALID_HANDLE) {
+        (void)session->fn->C_DestroyObject(session->handle, pair->public);
+    }
+    session->fault = fault;
+}
+
+static enum ps_err generate(struct session *session, const struct template_request *request,
+                            struct pair *ret_pair, struct admin_answer *answer)
+{
+    struct template own;
+    struct template public;
+    enum ps_err err;
+
+    if (template_is_pair(request->type)) {
+        PS_TRY(make_pair(session, request, &own, &public, ret_pair));
+        err = check_pair(session, request, ret_pair, &own, &public, answer);
+    } else {
+        PS_TRY(make_secret(session, request, &own, ret_pair));
+        err = readback_compare(session, ret_pair->own, request, TEMPLATE_SECRET, &own);
+        if (err == PS_OK) {
+            err = describe(session, ret_pair, false, &answer->second);
+        }
+    }
+    if (err != PS_OK) {
+        undo(session, ret_pair);
+    }
+    return err;
+}
+
+enum ps_err generate_key(struct admin_context *context, const void *message,
+                         struct admin_answer *ret_answer)
+{
+    const struct msg_token_generate *asked = message;
+    const struct template_request request = {
+        .id = asked->object_id,
+        .label = asked->label,
+        .type = (enum ps_key_type)asked->key_type,
+        .usage = (enum ps_usage)asked->usage,
+        .extractable = asked->flags == TOKEN_KEY_EXTRACTABLE,
+        .algorithms = asked->algorithms,
+    };
+    struct pair pair;
+    enum ps_err err;
+
+    if ((asked->flags & ~TOKEN_KEY_EXTRACTABLE) != 0) {
+        return ps_fail(PS_E_INPUT, 0, "unknown flags");
+    }
+    PS_TRY(template_check(context->session->profile, &request));
+    PS_TRY(check_unused(context->session, request.id));
+    ps_buf_init(&ret_answer->first, SPKI_MAX);
+    ps_buf_init(&ret_answer->second, ATTRIBUTES_MAX);
+    PS_TRY(generate(context->session, &request, &pair, ret_answer));
+    err = admin_sync(context);
+    if (err != PS_OK) {
+        undo(context->session, &pair);
+        return err;
+    }
+    ret_answer->info = &msg_token_generated_info;
+    ret_answer->message.generated = (struct msg_token_generated){
+        .public_key = ps_buf_bytes(&ret_answer->first),
+        .attributes = ps_buf_bytes(&ret_answer->second),
+    };
+    ret_answer->change = ADMIN_KEY_MADE;
+    ret_answer->id = request.id;
+    ret_answer->handle = pair.own;
+    ret_answer->type = request.type;
+    return PS_OK;
+}
