@@ -22,6 +22,7 @@ struct change_body {
     struct ps_bytes verify;
     struct json_value jwt;
     struct json_value labels;
+    uint32_t version;
 
     struct json_value pins;
     struct json_value uids;
@@ -39,6 +40,7 @@ struct change_body {
     uint64_t max_age_s;
 
     bool initialise;
+    struct ps_bytes log_key_type;
     struct ps_bytes origin;
 };
 
@@ -61,6 +63,7 @@ static const struct json_field genesis_fields[] = {
     FIELD(origin, STRING, false, 128),
     FIELD(token, NAME, false, 128),
     FIELD(initialise, BOOL, false, 0),
+    FIELD(log_key_type, STRING, false, 16),
     FIELD(client, NAME, false, 128),
     FIELD(uids, ARRAY, false, 0),
     FIELD(pins, ARRAY, false, 0),
@@ -83,6 +86,11 @@ static const struct json_field key_create_fields[] = {
     FIELD(verify, STRING, false, 16),
     FIELD(jwt, OBJECT, false, 0),
     FIELD(labels, OBJECT, false, 0),
+};
+
+static const struct json_field key_version_fields[] = {
+    COMMON,
+    FIELD(version, U32, false, 0),
 };
 
 static const struct json_field client_register_fields[] = {
@@ -114,6 +122,7 @@ static const struct json_field set_put_fields[] = {
 SCHEMA(nothing);
 SCHEMA(genesis);
 SCHEMA(key_create);
+SCHEMA(key_version);
 SCHEMA(client_register);
 SCHEMA(grant_add);
 SCHEMA(set_put);

@@ -13,7 +13,7 @@ struct body_schema {
 };
 
 extern const struct body_schema schema_nothing, schema_genesis, schema_key_create,
-    schema_client_register, schema_grant_add, schema_set_put;
+    schema_key_version, schema_client_register, schema_grant_add, schema_set_put;
 
 /*
  * Checks `body` against the schema and the members that every change may have, `requester` and
