@@ -124,6 +124,7 @@ static void files_are_for_us_alone(void **state)
     static const char *const endings[] = {"", "-wal", "-shm"};
 
     (void)state;
+    assert_non_null(db);
     for (size_t i = 0; i < PS_COUNT_OF(endings); i++) {
         char name[SCRATCH_PATH_MAX + 8];
         struct stat status;

@@ -1,6 +1,6 @@
 #include "keystore/catalog/records.h"
 
-#include "lib/base/encode.h"
+#include "tests/unit/record_round_trip.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,54 +90,13 @@ static enum ps_err check_text(enum catalog_kind kind, const char *name, const ch
     return record_check(kind, ps_bytes_str(name), parse(text));
 }
 
-/* Reads by the kind's reader and writes by its writer. */
-static enum ps_err round_trip(enum catalog_kind kind, struct json_value row, struct ps_buf *out)
-{
-    union {
-        struct key_record key;
-        struct version_record version;
-        struct client_record client;
-        struct grant_record grant;
-        struct set_record set;
-        struct policy_record policy;
-        struct token_record token;
-        struct appliance_record appliance;
-    } record;
-
-#define ROUND_TRIP(member)                                                                         \
-    PS_TRY(member##_record_read(row, &record.member));                                             \
-    member##_record_put(&record.member, out);                                                      \
-    return PS_OK
-
-    switch ((unsigned)kind) {
-    case CATALOG_KEY:
-        ROUND_TRIP(key);
-    case CATALOG_VERSION:
-        ROUND_TRIP(version);
-    case CATALOG_CLIENT:
-        ROUND_TRIP(client);
-    case CATALOG_GRANT:
-        ROUND_TRIP(grant);
-    case CATALOG_SET:
-        ROUND_TRIP(set);
-    case CATALOG_POLICY:
-        ROUND_TRIP(policy);
-    case CATALOG_TOKEN:
-        ROUND_TRIP(token);
-    case CATALOG_APPLIANCE:
-        ROUND_TRIP(appliance);
-    default:
-        return PS_E_INTERNAL;
-    }
-}
-
 static void assert_same_octets(enum catalog_kind kind, const char *text)
 {
     PS_BUF_AUTO out;
 
     ps_buf_init(&out, 65536);
     assert_int_equal(json_check_canonical(parse(text)), PS_OK);
-    assert_int_equal(round_trip(kind, parse(text), &out), PS_OK);
+    assert_int_equal(record_round_trip(kind, parse(text), &out), PS_OK);
     assert_int_equal(ps_buf_status(&out), PS_OK);
     if (!ps_bytes_equal_str(ps_buf_bytes(&out), text)) {
         fail_msg("%.*s\nis not\n%s", PS_BYTES_FMT(ps_buf_bytes(&out)), text);
