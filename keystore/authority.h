@@ -1,0 +1,47 @@
+#ifndef KEYSTORE_AUTHORITY_H
+#define KEYSTORE_AUTHORITY_H
+
+#include "keystore/internal.h"
+#include "keystore/policy/access.h"
+
+/*
+ * Who a caller is and whether it may do something: the policy's decision (keystore/policy/), for
+ * the channel that the request came on.
+ */
+struct authority {
+    enum ps_problem problem;            /* PS_PROBLEM_NONE: allowed */
+    uint32_t retry_after_s;             /* of RATE_LIMITED */
+    const char *rule;                   /* its name; static */
+    const char *text;                   /* the same as a sentence, for people; static */
+    const struct access_client *client; /* NULL: not registered. Valid until clients change */
+};
+
+struct question {
+    uint8_t role; /* enum ipc_role: of the channel */
+    const struct msg_caller *caller;
+    enum granted_op operation; /* GRANTED_NONE: only who it is */
+    struct ps_bytes key;       /* or empty */
+    enum ps_format format;     /* or PS_FORMAT_NONE */
+    bool is_free;              /* does not count against the rate */
+};
+
+/* Reads clients and grants from the catalog, in place of those known before. */
+PS_MUST_USE enum ps_err authority_load(struct keeper *keeper);
+
+struct authority authority_decide(struct keeper *keeper, const struct question *question);
+
+/*
+ * The same for a request; what is decided is remembered for `privyseal why`, and a refusal becomes
+ * an event.
+ */
+struct authority authority_decide_request(struct keeper *keeper, const struct question *question,
+                                          struct ps_bytes request_id);
+
+enum access_listener authority_listener(uint8_t role);
+
+static inline struct ps_bytes authority_name(const struct authority *authority)
+{
+    return authority->client == NULL ? ps_bytes(NULL, 0) : access_client_name(authority->client);
+}
+
+#endif

@@ -1,0 +1,126 @@
+#ifndef KEYSTORE_INTERNAL_H
+#define KEYSTORE_INTERNAL_H
+
+#include "keystore/catalog/catalog.h"
+#include "keystore/keys.h"
+#include "keystore/log/leaf.h"
+#include "keystore/log/log.h"
+#include "keystore/signing/held.h"
+#include "keystore/tokens/tokens.h"
+#include "lib/base/clock.h"
+#include "lib/base/line.h"
+#include "lib/base/problem.h"
+#include "lib/ipc/channel.h"
+#include "lib/ipc/messages_keeper.h"
+#include "lib/ipc/messages_supervisor.h"
+
+/*
+ * The keeper process. Its parts see each other through this struct; each part is opaque but for its
+ * own header.
+ */
+struct access;
+struct anchor;
+struct checkpoints;
+struct check;
+struct metrics;
+struct operations;
+struct refusals;
+struct signer;
+struct why;
+
+/* Why nothing may be signed. Each is a row of `conditions` in state.c. */
+enum condition {
+    CONDITION_CATALOG_DIFFERS,
+    CONDITION_CATALOG_GONE,
+    CONDITION_LOG_DAMAGED, /* the files contradict themselves, at start */
+    CONDITION_LOG_FAILED,  /* a write or sync failed; goes away when it works again */
+    CONDITION_DISK_FULL,
+    CONDITION_ANCHOR,
+    CONDITION_CHECKPOINT_LATE,
+    CONDITION_COUNT
+};
+
+struct state {
+    bool is_set[CONDITION_COUNT];
+    char detail[CONDITION_COUNT][160];
+    enum appliance_state shown; /* what was last told to the apis */
+    struct ps_buf ready;        /* body of /health/ready as it was last told */
+    struct ps_defer *tell;
+};
+
+/* What genesis fixed; empty before it. */
+struct appliance {
+    bool exists;
+    bool is_practice;
+    bool is_rehearsal;             /* the policy needs nobody */
+    char origin[IPC_NAME_MAX + 1]; /* of the logs, without "/events" */
+    char token[PS_NAME_MAX + 1];   /* where log and identity key are */
+    uint8_t identity_hash[PS_SHA256_LEN];
+    uint8_t policy_hash[PS_SHA256_LEN];
+    uint64_t policy_epoch;
+    uint8_t roster_hash[PS_SHA256_LEN];
+};
+
+/* One api process; `generation` tells its channel from the one before it. */
+struct api_peer {
+    struct keeper *keeper;
+    struct channel *channel;
+    uint8_t role; /* enum ipc_role */
+    uint32_t generation;
+    struct ps_buf metrics; /* rows it last sent */
+};
+
+/* To whom an answer goes: nowhere when that process is gone meanwhile. */
+struct reply_to {
+    struct api_peer *peer; /* NULL: nobody waits */
+    uint32_t generation;
+    uint64_t id;
+};
+
+struct keeper {
+    struct ps_loop *loop;
+    const struct msg_keeper_config *config;
+    struct channel *supervisor;
+    struct api_peer clients;
+    struct api_peer management;
+    bool was_told_to_start;
+    bool started;
+    bool stopping;
+    struct ps_timer *stop_deadline;
+    uint64_t started_ns; /* monotonic */
+
+    struct catalog *catalog;
+    struct log_writer *writer;
+    struct log *events;
+    struct log *use;
+    struct held *events_held;
+    struct held *use_held;
+
+    struct state state;
+    struct appliance appliance;
+    struct keys *keys;
+    struct access *access;
+    uint64_t access_epoch; /* one more at each change of clients and grants */
+    struct tokens *tokens;
+    struct signer *signer;
+    struct operations *operations;
+    struct checkpoints *checkpoints;
+    struct anchor *anchor;
+    struct check *check;
+    struct refusals *refusals;
+    struct why *why;
+    struct metrics *metrics;
+};
+
+/* The token that holds the log key; NULL while it is not configured or before genesis. */
+struct token *keeper_main_token(const struct keeper *keeper);
+
+/* Uids of our own roles, at most 16, into `out`; returns how many. */
+size_t keeper_refused_uids(const struct keeper *keeper, uint32_t *out);
+
+static inline uint64_t real_now_s(void)
+{
+    return ps_clock_real_ns() / PS_NS_PER_S;
+}
+
+#endif

@@ -1,0 +1,356 @@
+#include "keystore/keeper.h"
+
+#include "keystore/anchor.h"
+#include "keystore/authority.h"
+#include "keystore/check.h"
+#include "keystore/checkpoints.h"
+#include "keystore/events.h"
+#include "keystore/internal.h"
+#include "keystore/load.h"
+#include "keystore/metrics.h"
+#include "keystore/operations/operations.h"
+#include "keystore/peers.h"
+#include "keystore/pins.h"
+#include "keystore/signing/signer.h"
+#include "keystore/start.h"
+#include "keystore/state.h"
+#include "keystore/why.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TICK_NS (50 * PS_NS_PER_MS)
+#define SLOW_NS PS_NS_PER_S
+
+struct process {
+    struct keeper keeper;
+    struct ps_timer *tick;
+    struct ps_timer *slow;
+    int status;
+};
+
+struct token *keeper_main_token(const struct keeper *keeper)
+{
+    return keeper->appliance.token[0] == 0
+               ? NULL
+               : tokens_find(keeper->tokens, ps_bytes_str(keeper->appliance.token));
+}
+
+size_t keeper_refused_uids(const struct keeper *keeper, uint32_t *out)
+{
+    const struct ps_bytes list = keeper->config->refused_uids;
+    size_t count = 0;
+
+    for (size_t at = 0; at + 4 <= list.len && count < ACCESS_REFUSED_MAX; at += 4) {
+        const uint8_t *octets = list.data + at;
+
+        out[count++] = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 |
+                       (uint32_t)octets[2] << 8 | octets[3];
+    }
+    return count;
+}
+
+/* --- Tokens --- */
+
+static void on_token_change(void *context, struct token *token)
+{
+    struct keeper *keeper = context;
+
+    state_look(keeper);
+    if (keeper->started) {
+        anchor_look(keeper->anchor);
+        operations_token_changed(keeper->operations, token);
+    }
+}
+
+static void on_token_room(void *context, struct token *token)
+{
+    struct keeper *keeper = context;
+
+    signer_dispatch(keeper->signer, token);
+}
+
+static void on_token_hung(void *context, struct token *token, uint32_t number, const char *why)
+{
+    struct keeper *keeper = context;
+    const struct msg_hung message = {.token = tokens_name(token), .number = number};
+
+    keeper_metrics_note_hung(keeper->metrics, token, why);
+    ps_line(PS_ERROR, "token_process_given_up", PS_TEXT("token", tokens_name(token)),
+            PS_NUM("number", number), PS_STR("why", why));
+    if (channel_send(keeper->supervisor, &msg_hung_info, 0, &message) != PS_OK) {
+        ps_line(PS_ERROR, "supervisor_not_told", PS_STR("detail", ps_detail()->text));
+    }
+    events_alarm(keeper, "token-process", tokens_name(token), why);
+}
+
+static void on_token_wrong_pin(void *context, struct token *token)
+{
+    struct keeper *keeper = context;
+
+    pins_remember_refused(keeper, token);
+    events_alarm(keeper, "wrong-pin", tokens_name(token),
+                 "the token refused the PIN; it is not tried again before another is configured");
+}
+
+static const struct tokens_handler token_calls = {
+    .on_change = on_token_change,
+    .on_room = on_token_room,
+    .on_hung = on_token_hung,
+    .on_wrong_pin = on_token_wrong_pin,
+};
+
+/* --- Supervisor --- */
+
+static enum ps_err on_peer(struct keeper *keeper, const struct msg_peer *message, int fd)
+{
+    if (message->role != IPC_ROLE_TOKEN) {
+        return peers_connect(keeper, message->role, fd);
+    }
+    return tokens_add_process(keeper->tokens, message->name, message->number, fd);
+}
+
+/* Nobody logs in with a PIN before it is known not to be one that was refused. */
+static enum ps_err on_pin(struct keeper *keeper, const struct msg_pin *message)
+{
+    struct token *token = tokens_find(keeper->tokens, message->token);
+
+    if (!keeper->started || message->is_so != 0) {
+        return tokens_set_pin(keeper->tokens, message->token, message->pin, message->is_so != 0);
+    }
+    if (token != NULL) {
+        tokens_withdraw_approval(token);
+    }
+    PS_TRY(tokens_set_pin(keeper->tokens, message->token, message->pin, false));
+    pins_check(keeper, tokens_find(keeper->tokens, message->token));
+    load_approve_tokens(keeper);
+    return PS_OK;
+}
+
+static void on_start(struct keeper *keeper)
+{
+    struct token *token;
+
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        pins_check(keeper, token);
+    }
+    keeper->was_told_to_start = true;
+    start_keeper(keeper);
+    signer_tick(keeper->signer);
+}
+
+static bool is_drained(const struct keeper *keeper)
+{
+    return signer_count(keeper->signer) == 0 && operations_count(keeper->operations) == 0;
+}
+
+static void record_stop(struct keeper *keeper)
+{
+    if (keeper->appliance.exists && keeper->started && !log_has_failed(keeper->events) &&
+        events_record(keeper, &(struct event_leaf){.time_ns = ps_clock_real_ns(), .kind = "stop"},
+                      NULL, NULL) != PS_OK) {
+        ps_line(PS_WARNING, "stop_not_recorded", PS_STR("detail", ps_detail()->text));
+    }
+}
+
+static void finish_stop(struct keeper *keeper)
+{
+    ps_line(PS_INFO, "stopped", PS_NUM("requests_left", signer_count(keeper->signer)),
+            PS_NUM("operations_left", operations_count(keeper->operations)));
+    record_stop(keeper);
+    peers_flush(keeper);
+    ps_loop_stop(keeper->loop);
+}
+
+static void on_stop_deadline(void *context)
+{
+    finish_stop(context);
+}
+
+static void on_stop(struct keeper *keeper, const struct msg_stop *message)
+{
+    keeper->stopping = true;
+    state_look(keeper);
+    if (is_drained(keeper)) {
+        finish_stop(keeper);
+    } else {
+        ps_timer_set_in(keeper->stop_deadline, message->within_ms * PS_NS_PER_MS);
+    }
+}
+
+static enum ps_err on_supervisor_message(void *context, struct channel *channel,
+                                         const struct ipc_message *info, uint64_t id,
+                                         const void *message, int fd)
+{
+    struct keeper *keeper = &((struct process *)context)->keeper;
+
+    (void)channel;
+    (void)id;
+    if (info == &msg_peer_info) {
+        return on_peer(keeper, message, fd);
+    }
+    if (info == &msg_pin_info) {
+        return on_pin(keeper, message);
+    }
+    if (info == &msg_log_level_info) {
+        ps_line_set_level(((const struct msg_log_level *)message)->level);
+        return PS_OK;
+    }
+    if (info == &msg_start_info) {
+        on_start(keeper);
+        return PS_OK;
+    }
+    if (info == &msg_stop_info) {
+        on_stop(keeper, message);
+        return PS_OK;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return ps_fail(PS_E_INPUT, 0, "%s is not for the keeper", info->name);
+}
+
+/* Whoever ended it: without a supervisor nobody starts what dies, and nobody stops us. */
+static void on_supervisor_end(void *context, struct channel *channel, enum ps_err why)
+{
+    struct process *process = context;
+
+    (void)channel;
+    if (why != PS_OK) {
+        ps_line(PS_ERROR, "supervisor_channel_broken", PS_STR("detail", ps_detail()->text));
+        process->status = 1;
+    }
+    ps_loop_stop(process->keeper.loop);
+}
+
+static const struct channel_handler supervisor_calls = {
+    .on_message = on_supervisor_message,
+    .on_end = on_supervisor_end,
+};
+
+/* --- Ticks --- */
+
+static void on_tick(void *context)
+{
+    struct process *process = context;
+    struct keeper *keeper = &process->keeper;
+
+    signer_tick(keeper->signer);
+    if (keeper->stopping && is_drained(keeper)) {
+        finish_stop(keeper);
+    }
+    ps_timer_set_in(process->tick, TICK_NS);
+}
+
+static void on_slow(void *context)
+{
+    struct process *process = context;
+    struct keeper *keeper = &process->keeper;
+
+    start_tick(keeper);
+    if (keeper->was_told_to_start) {
+        check_tick(keeper->check);
+    }
+    if (keeper->started && keeper->events != NULL && keeper->use != NULL) {
+        operations_tick(keeper->operations);
+        checkpoints_tick(keeper->checkpoints);
+        anchor_tick(keeper->anchor);
+        events_note_state(keeper);
+    }
+    state_look(keeper);
+    ps_timer_set_in(process->slow, SLOW_NS);
+}
+
+/* --- Life --- */
+
+static enum ps_err make_access(struct keeper *keeper)
+{
+    uint32_t refused[ACCESS_REFUSED_MAX];
+    const struct access_config config = {
+        .is_rehearsal = keeper->config->practice != 0,
+        .refused_uids = refused,
+        .refused_count = keeper_refused_uids(keeper, refused),
+    };
+
+    return access_new(&config, &keeper->access);
+}
+
+static enum ps_err make_parts(struct keeper *keeper)
+{
+    PS_TRY(state_init(keeper));
+    PS_TRY(held_new(&keeper->events_held));
+    PS_TRY(held_new(&keeper->use_held));
+    PS_TRY(keys_new(&keeper->keys));
+    PS_TRY(make_access(keeper));
+    PS_TRY(keeper_metrics_new(&keeper->metrics));
+    PS_TRY(why_new(&keeper->why));
+    PS_TRY(refusals_new(&keeper->refusals));
+    PS_TRY(check_new(keeper, &keeper->check));
+    PS_TRY(checkpoints_new(keeper, &keeper->checkpoints));
+    PS_TRY(anchor_new(keeper, &keeper->anchor));
+    PS_TRY(operations_new(keeper, &keeper->operations));
+    PS_TRY(signer_new(keeper, &keeper->signer));
+    return tokens_new(keeper->loop, &token_calls, keeper, keeper->config->token_timeout_ms,
+                      &keeper->tokens);
+}
+
+static enum ps_err make_process(struct process *process, int supervisor_fd)
+{
+    struct keeper *keeper = &process->keeper;
+
+    PS_TRY(channel_new(keeper->loop, supervisor_fd, &supervisor_set, IPC_SERVER, &supervisor_calls,
+                       process, &keeper->supervisor));
+    PS_TRY(make_parts(keeper));
+    PS_TRY(ps_timer_new(keeper->loop, on_stop_deadline, keeper, &keeper->stop_deadline));
+    PS_TRY(ps_timer_new(keeper->loop, on_tick, process, &process->tick));
+    PS_TRY(ps_timer_new(keeper->loop, on_slow, process, &process->slow));
+    ps_timer_set_in(process->tick, TICK_NS);
+    ps_timer_set_in(process->slow, 0);
+    return PS_OK;
+}
+
+/* Nobody is answered any more here; the logs are closed after what they hold is on disk. */
+static void clear_process(struct process *process)
+{
+    struct keeper *keeper = &process->keeper;
+
+    ps_timer_free(process->tick);
+    ps_timer_free(process->slow);
+    ps_timer_free(keeper->stop_deadline);
+    peers_clear(keeper);
+    tokens_free(keeper->tokens);
+    held_free(keeper->use_held);
+    held_free(keeper->events_held);
+    signer_free(keeper->signer);
+    operations_free(keeper->operations);
+    anchor_free(keeper->anchor);
+    checkpoints_free(keeper->checkpoints);
+    check_free(keeper->check);
+    refusals_free(keeper->refusals);
+    why_free(keeper->why);
+    keeper_metrics_free(keeper->metrics);
+    access_free(keeper->access);
+    keys_free(keeper->keys);
+    log_writer_free(keeper->writer);
+    catalog_close(keeper->catalog);
+    state_clear(keeper);
+    channel_free(keeper->supervisor);
+}
+
+int keeper_main(struct ps_loop *loop, int supervisor_fd, const struct msg_keeper_config *config)
+{
+    struct process process = {
+        .keeper = {.loop = loop, .config = config, .started_ns = ps_clock_mono_ns()}};
+    enum ps_err err;
+
+    peers_init(&process.keeper);
+    err = make_process(&process, supervisor_fd);
+    if (err == PS_OK) {
+        err = ps_loop_run(loop);
+    }
+    if (err != PS_OK) {
+        ps_line(PS_ERROR, "keeper_ended", PS_STR("detail", ps_detail()->text));
+    }
+    clear_process(&process);
+    return err == PS_OK ? process.status : 1;
+}

@@ -1,0 +1,227 @@
+#include "keystore/load.h"
+
+#include "keystore/authority.h"
+#include "keystore/catalog/records.h"
+#include "keystore/checkpoints.h"
+#include "lib/base/hash.h"
+
+static const struct json_limits limits = {64 * 1024, 8, 4000};
+
+/* A row that is read on its own, with the memory it borrows from. */
+struct single {
+    struct ps_buf memory;
+    struct json *parser;
+    struct catalog_row row;
+    struct json_value body;
+};
+
+static void single_clear(struct single *single)
+{
+    ps_buf_clear(&single->memory);
+    json_free(single->parser);
+}
+
+static enum ps_err single_read(struct keeper *keeper, enum catalog_kind kind, struct ps_bytes name,
+                               struct single *single)
+{
+    ps_buf_init(&single->memory, CATALOG_BODY_MAX + 1024);
+    PS_TRY(json_new(&single->parser));
+    PS_TRY(catalog_get(keeper->catalog, kind, name, &single->memory, &single->row));
+    return json_parse(single->parser, single->row.body, &limits, &single->body);
+}
+
+static enum ps_err copy_text(struct ps_bytes from, char *to, size_t size)
+{
+    if (from.len >= size) {
+        return ps_fail(PS_E_INPUT, 0, "a text of a row is too long");
+    }
+    if (from.len != 0) {
+        memcpy(to, from.data, from.len);
+    }
+    to[from.len] = 0;
+    return PS_OK;
+}
+
+static enum ps_err load_appliance(struct keeper *keeper)
+{
+    struct appliance *appliance = &keeper->appliance;
+    PS_CLEANUP(single_clear) struct single single = {0};
+    struct appliance_record record;
+    enum ps_err err = single_read(keeper, CATALOG_APPLIANCE, ps_bytes_str(APPLIANCE_ROW), &single);
+
+    if (err == PS_E_NOT_FOUND) {
+        return PS_OK;
+    }
+    PS_TRY(err);
+    PS_TRY(appliance_record_read(single.body, &record));
+    PS_TRY(copy_text(record.origin, appliance->origin, sizeof appliance->origin));
+    PS_TRY(copy_text(record.log_token, appliance->token, sizeof appliance->token));
+    appliance->is_practice = record.practice;
+    appliance->exists = true;
+    return PS_OK;
+}
+
+static enum ps_err load_policy(struct keeper *keeper)
+{
+    PS_CLEANUP(single_clear) struct single single = {0};
+    struct policy_record record;
+    enum ps_err err = single_read(keeper, CATALOG_POLICY, ps_bytes_str(POLICY_ROW), &single);
+
+    if (err == PS_E_NOT_FOUND) {
+        return PS_OK;
+    }
+    PS_TRY(err);
+    PS_TRY(policy_record_read(single.body, &record));
+    keeper->appliance.policy_epoch = record.epoch;
+    keeper->appliance.is_rehearsal = record.rehearsal;
+    ps_sha256(single.row.body, keeper->appliance.policy_hash);
+    return PS_OK;
+}
+
+/* The hash of all rows of people, in the order of their names; of nothing when there are none. */
+static enum ps_err hash_person(void *context, const struct catalog_row *row)
+{
+    ps_buf_put(context, row->body);
+    ps_buf_put_u8(context, '\n');
+    return ps_buf_status(context);
+}
+
+static enum ps_err load_roster(struct keeper *keeper)
+{
+    PS_BUF_AUTO people;
+
+    ps_buf_init(&people, 4 * 1024 * 1024);
+    PS_TRY(catalog_list(keeper->catalog, CATALOG_ROSTER, ps_bytes(NULL, 0), UINT32_MAX, hash_person,
+                        &people));
+    ps_sha256(ps_buf_bytes(&people), keeper->appliance.roster_hash);
+    return PS_OK;
+}
+
+static enum ps_err on_key(void *context, const struct catalog_row *row)
+{
+    struct keeper *keeper = context;
+
+    return keys_put(keeper->keys, row->body, row->revision);
+}
+
+static enum ps_err on_version(void *context, const struct catalog_row *row)
+{
+    struct keeper *keeper = context;
+
+    return keys_put_version(keeper->keys, row->body);
+}
+
+static enum ps_err load_keys(struct keeper *keeper)
+{
+    PS_TRY(
+        catalog_list(keeper->catalog, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, on_key, keeper));
+    return catalog_list(keeper->catalog, CATALOG_VERSION, ps_bytes(NULL, 0), UINT32_MAX, on_version,
+                        keeper);
+}
+
+static void hash_identity(struct keeper *keeper)
+{
+    const struct key *key = keys_find(keeper->keys, ps_bytes_str(IDENTITY_KEY_NAME));
+    const struct key_version *version = key == NULL ? NULL : key_latest(key);
+
+    if (version != NULL) {
+        ps_sha256(version_spki(version), keeper->appliance.identity_hash);
+    }
+}
+
+enum ps_err load_all(struct keeper *keeper)
+{
+    PS_TRY(load_appliance(keeper));
+    PS_TRY(load_policy(keeper));
+    PS_TRY(load_roster(keeper));
+    PS_TRY(load_keys(keeper));
+    PS_TRY(authority_load(keeper));
+    hash_identity(keeper);
+    return PS_OK;
+}
+
+static enum ps_err load_change(struct keeper *keeper, const struct catalog_change *change)
+{
+    switch (change->kind) {
+    case CATALOG_APPLIANCE:
+        return load_appliance(keeper);
+    case CATALOG_POLICY:
+        return load_policy(keeper);
+    case CATALOG_ROSTER:
+        return load_roster(keeper);
+    case CATALOG_KEY: /* load_key_changes */
+    case CATALOG_VERSION:
+    case CATALOG_CLIENT: /* all together: load_changes */
+    case CATALOG_GRANT:
+    case CATALOG_SET:
+    case CATALOG_TOKEN:
+    case CATALOG_OPERATION:
+    case CATALOG_RESERVED:
+    case CATALOG_KIND_COUNT:
+        break;
+    }
+    return PS_OK;
+}
+
+enum ps_err load_key_changes(struct keeper *keeper, const struct catalog_change *changes,
+                             size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].kind == CATALOG_KEY) {
+            PS_TRY(keys_put(keeper->keys, changes[i].body, changes[i].expected + 1));
+        } else if (changes[i].kind == CATALOG_VERSION) {
+            PS_TRY(keys_put_version(keeper->keys, changes[i].body));
+        }
+    }
+    return PS_OK;
+}
+
+enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *changes, size_t count)
+{
+    bool access_changed = false;
+    bool tokens_changed = false;
+
+    for (size_t i = 0; i < count; i++) {
+        PS_TRY(load_change(keeper, &changes[i]));
+        access_changed |= changes[i].kind == CATALOG_CLIENT || changes[i].kind == CATALOG_GRANT ||
+                          changes[i].kind == CATALOG_APPLIANCE;
+        tokens_changed |= changes[i].kind == CATALOG_TOKEN;
+    }
+    hash_identity(keeper);
+    if (access_changed) {
+        keeper->access_epoch++;
+        PS_TRY(authority_load(keeper));
+    }
+    if (tokens_changed) {
+        load_approve_tokens(keeper);
+    }
+    return PS_OK;
+}
+
+static enum ps_err on_token(void *context, const struct catalog_row *row)
+{
+    struct keeper *keeper = context;
+    struct token *token = tokens_find(keeper->tokens, row->name);
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct token_record record;
+    struct json_value body;
+
+    PS_TRY(json_new(&parser));
+    PS_TRY(json_parse(parser, row->body, &limits, &body));
+    PS_TRY(token_record_read(body, &record));
+    if (token != NULL) {
+        tokens_approve(token, record.serial, record.module_hash);
+    }
+    return PS_OK;
+}
+
+void load_approve_tokens(struct keeper *keeper)
+{
+    if (keeper->catalog == NULL || !keeper->appliance.exists) {
+        return;
+    }
+    if (catalog_list(keeper->catalog, CATALOG_TOKEN, ps_bytes(NULL, 0), UINT32_MAX, on_token,
+                     keeper) != PS_OK) {
+        ps_line(PS_ERROR, "tokens_not_approved", PS_STR("detail", ps_detail()->text));
+    }
+}

@@ -1,0 +1,396 @@
+#include "keystore/operations/internal.h"
+
+#include "keystore/anchor.h"
+#include "keystore/checkpoints.h"
+#include "keystore/events.h"
+#include "keystore/load.h"
+#include "keystore/state.h"
+
+/*
+ * The end of an operation: one at a time, so that after a crash at most one result is in the log
+ * and not yet in the catalog.
+ */
+
+static void on_result_durable(void *context, bool is_durable);
+
+static size_t list_changes(const struct operation *op, struct catalog_change *out)
+{
+    for (size_t i = 0; i < op->change_count; i++) {
+        const struct change *change = &op->changes[i];
+
+        out[i] = (struct catalog_change){.kind = change->kind,
+                                         .name = ps_buf_bytes(&change->name),
+                                         .expected = change->expected,
+                                         .body = ps_buf_bytes(&change->body)};
+    }
+    return op->change_count;
+}
+
+/*
+ * What only takes away takes effect with its leaf: a signature that comes after it in time must
+ * find the key blocked already.
+ */
+static void set_blocks(const struct operation *op, bool is_blocked)
+{
+    for (size_t i = 0; i < op->change_count && op->type->narrows; i++) {
+        const struct ps_bytes name = ps_buf_bytes(&op->changes[i].name);
+        const uint8_t *slash = name.len == 0 ? NULL : memchr(name.data, '/', name.len);
+        struct key *key =
+            keys_find(op->keeper->keys,
+                      ps_bytes(name.data, slash == NULL ? name.len : (size_t)(slash - name.data)));
+
+        if (key != NULL &&
+            (op->changes[i].kind == CATALOG_KEY || op->changes[i].kind == CATALOG_VERSION)) {
+            key->is_blocked = is_blocked;
+        }
+    }
+}
+
+/* --- The result leaf --- */
+
+static void put_idempotency(const struct operation *op, struct writer *json)
+{
+    if (op->idempotency_key.len == 0 || !op->is_done) {
+        return;
+    }
+    writer_begin_object(json, "idempotency");
+    writer_octets(json, "body", ps_bytes(op->body_hash, sizeof op->body_hash));
+    writer_str(json, "caller", op->caller);
+    writer_text(json, "key", ps_buf_bytes(&op->idempotency_key));
+    writer_end_object(json);
+}
+
+/* Members in the order of RFC 8785. Genesis is the log's first leaf: intent and result in one. */
+static enum ps_err put_result(const struct operation *op, struct ps_buf *out)
+{
+    struct catalog_change changes[CHANGES_MAX];
+    const size_t count = list_changes(op, changes);
+    struct writer json = writer(out);
+    PS_BUF_AUTO effects;
+
+    ps_buf_init(&effects, LOG_ENTRY_MAX);
+    writer_begin_object(&json, NULL);
+    if (op->type->before_genesis) {
+        writer_raw(&json, "document", ps_buf_bytes(&op->document));
+    }
+    if (op->is_done) {
+        catalog_put_effects(changes, count, &effects);
+        PS_TRY(ps_buf_status(&effects));
+        writer_raw(&json, "effects", ps_buf_bytes(&effects));
+    }
+    put_idempotency(op, &json);
+    if (op->type->before_genesis) {
+        writer_text(&json, "log_key", ps_buf_bytes(&op->subject));
+    }
+    writer_str(&json, "operation", op->id);
+    writer_str(&json, "outcome", op->is_done ? "done" : "not-done");
+    if (!op->is_done) {
+        writer_str(&json, "problem", ps_problem_info(op->problem)->code);
+    }
+    writer_end_object(&json);
+    return ps_buf_status(out);
+}
+
+static enum ps_err record(struct operation *op)
+{
+    PS_BUF_AUTO data;
+
+    ps_buf_init(&data, LOG_ENTRY_MAX);
+    PS_TRY(put_result(op, &data));
+    op->result_event = log_size(op->keeper->events);
+    return events_record(
+        op->keeper,
+        &(struct event_leaf){.time_ns = ps_clock_real_ns(),
+                             .kind = op->type->before_genesis ? "genesis" : "result",
+                             .caller = ps_bytes_str(op->caller),
+                             .request_id = ps_buf_bytes(&op->request_id),
+                             .data = ps_buf_bytes(&data)},
+        on_result_durable, op);
+}
+
+/* --- The rows --- */
+
+static enum ps_err put_own_row(struct operation *op, struct ps_buf *body,
+                               struct catalog_change *ret_change)
+{
+    document_put_row(op, op->is_done ? "done" : "failed", body);
+    PS_TRY(ps_buf_status(body));
+    *ret_change = (struct catalog_change){.kind = CATALOG_OPERATION,
+                                          .name = ps_bytes_str(op->id),
+                                          .expected = op->row_revision,
+                                          .body = ps_buf_bytes(body)};
+    return PS_OK;
+}
+
+/* Reserved ids whose keys are in the catalog now, or were destroyed. */
+static size_t list_reserved(const struct operation *op, struct ps_buf *names,
+                            struct catalog_change *out)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < op->object_count; i++) {
+        ps_buf_put_hex(names, ps_bytes(op->objects[i].id, OBJECT_ID_LEN));
+    }
+    for (size_t i = 0; i < op->object_count && names->err == PS_OK; i++) {
+        if (op->objects[i].revision != 0) {
+            out[count++] = (struct catalog_change){
+                .kind = CATALOG_RESERVED,
+                .name = ps_bytes(names->data + 2 * OBJECT_ID_LEN * i, 2 * OBJECT_ID_LEN),
+                .expected = op->objects[i].revision};
+        }
+    }
+    return count;
+}
+
+static enum ps_err apply(struct operation *op)
+{
+    struct catalog_change changes[CHANGES_MAX + OBJECTS_MAX + 1];
+    struct catalog_answer answer;
+    size_t count = op->is_done ? list_changes(op, changes) : 0;
+    PS_BUF_AUTO row;
+    PS_BUF_AUTO names;
+    PS_BUF_AUTO memory;
+    bool remembers;
+
+    ps_buf_init(&row, CATALOG_BODY_MAX);
+    ps_buf_init(&names, 1024);
+    ps_buf_init(&memory, CATALOG_ANSWER_MAX);
+    count += list_reserved(op, &names, changes + count);
+    PS_TRY(put_own_row(op, &row, &changes[count]));
+    count++;
+    remembers = op->is_done && idempotency_put_answer(op, &memory, &answer);
+    return catalog_apply(op->keeper->catalog, changes, count, op->result_event,
+                         remembers ? &answer : NULL);
+}
+
+enum ps_err commit_describe(struct operation *op)
+{
+    struct writer json = writer(&op->body);
+
+    ps_buf_reset(&op->body);
+    ps_buf_reset(&op->etag);
+    ps_buf_reset(&op->location);
+    writer_begin_object(&json, NULL);
+    if (op->type->describe != NULL) {
+        PS_TRY(op->type->describe(op, &json));
+    }
+    writer_str(&json, "operation", op->id);
+    writer_end_object(&json);
+    return ps_buf_status(&op->body);
+}
+
+static void answer(struct operation *op)
+{
+    if (op->is_answered) {
+        return;
+    }
+    op->is_answered = true;
+    answer_document(&op->to, &(struct msg_document){.status = op->status,
+                                                    .media = MEDIA_JSON,
+                                                    .etag = ps_buf_bytes(&op->etag),
+                                                    .location = ps_buf_bytes(&op->location),
+                                                    .body = ps_buf_bytes(&op->body)});
+}
+
+static void ignore_checkpoint(void *context, bool is_signed)
+{
+    (void)context;
+    (void)is_signed; /* the tick tries again */
+}
+
+static void start_next(struct operations *operations)
+{
+    struct operation *next = NULL;
+
+    /* The list has the newest first. */
+    for (struct operation *op = operations->first; op != NULL; op = op->next) {
+        next = op->step == OPERATION_COMMITTING ? op : next;
+    }
+    if (next != NULL && operations->committing == NULL) {
+        commit_begin(next);
+    }
+}
+
+static void end(struct operation *op)
+{
+    struct operations *operations = op->operations;
+    struct keeper *keeper = operations->keeper;
+
+    ps_line(PS_INFO, "operation", PS_STR("operation", op->id), PS_STR("type", op->type->name),
+            PS_STR("client", op->caller), PS_STR("result", op->is_done ? "done" : "failed"),
+            PS_NUM("ms", (ps_clock_real_ns() - op->created_ns) / PS_NS_PER_MS));
+    operations->committing = NULL;
+    operation_free(op);
+    anchor_write(keeper->anchor, NULL, NULL);
+    checkpoints_request(keeper->checkpoints, ignore_checkpoint, NULL);
+    start_next(operations);
+}
+
+static enum ps_err take_over(struct operation *op)
+{
+    struct catalog_change changes[CHANGES_MAX];
+
+    if (!op->is_done) {
+        return PS_OK;
+    }
+    return load_changes(op->keeper, changes, list_changes(op, changes));
+}
+
+static enum ps_err take_over_keys(struct operation *op)
+{
+    struct catalog_change changes[CHANGES_MAX];
+
+    if (!op->is_done) {
+        return PS_OK;
+    }
+    return load_key_changes(op->keeper, changes, list_changes(op, changes));
+}
+
+/* Before genesis no token may be used but by it. */
+static void give_up_token(const struct operation *op)
+{
+    if (op->type->before_genesis && op->token != NULL) {
+        tokens_withdraw_approval(op->token);
+    }
+}
+
+/* Requests of a version that gives way to its successor are finished: rotation is no revocation. */
+static void let_finish(struct operation *op)
+{
+    const bool is_rotation =
+        strcmp(op->type->name, "key.activate") == 0 || strcmp(op->type->name, "key.rotate") == 0;
+    struct ps_bytes name;
+    struct key *key;
+
+    if (!op->is_done || !is_rotation || document_text(op->params, "key", &name) != PS_OK) {
+        return;
+    }
+    key = keys_find(op->keeper->keys, name);
+    for (size_t i = 0; key != NULL && i < key->version_count; i++) {
+        if (key->versions[i]->state == KEY_DEACTIVATED && key->versions[i]->was_active) {
+            key->versions[i]->finish_ns =
+                ps_clock_mono_ns() +
+                2 * (uint64_t)op->keeper->config->request_timeout_ms * PS_NS_PER_MS;
+        }
+    }
+}
+
+/*
+ * The leaf is durable: what it says is so, whatever the database does now. Until the rows are there
+ * nothing is signed, and they are tried again.
+ */
+static void finish(struct operation *op)
+{
+    struct keeper *keeper = op->keeper;
+    enum ps_err err = take_over_keys(op);
+
+    let_finish(op);
+    if (err == PS_OK && op->is_done) {
+        err = commit_describe(op);
+    }
+    if (err == PS_OK) {
+        err = apply(op);
+    }
+    if (err != PS_OK) {
+        state_raise(keeper,
+                    err == PS_E_CONFLICT ? CONDITION_CATALOG_DIFFERS : CONDITION_CATALOG_GONE,
+                    ps_detail()->text);
+        op->is_waiting = false;
+        return;
+    }
+    if (!op->is_done) {
+        idempotency_forget(op);
+        give_up_token(op);
+    }
+    err = take_over(op);
+    if (err != PS_OK) {
+        state_raise(keeper, CONDITION_CATALOG_DIFFERS, ps_detail()->text);
+    }
+    set_blocks(op, false);
+    answer(op);
+    end(op);
+}
+
+static void on_result_durable(void *context, bool is_durable)
+{
+    struct operation *op = context;
+
+    op->is_waiting = false;
+    if (!is_durable) {
+        /* It counts as not written: the result is recorded when the log works again. */
+        if (!op->is_answered) {
+            answer_problem(&op->to,
+                           &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
+            op->is_answered = true;
+        }
+        return;
+    }
+    op->is_recorded = true;
+    finish(op);
+}
+
+/* --- In turn --- */
+
+static enum ps_err check(const struct operation *op)
+{
+    struct catalog_change changes[CHANGES_MAX];
+
+    return catalog_check_changes(op->keeper->catalog, changes, list_changes(op, changes));
+}
+
+static bool needs_leaf(const struct operation *op)
+{
+    return op->has_intent || op->is_done;
+}
+
+static void run(struct operation *op)
+{
+    enum ps_err err;
+
+    if (op->is_recorded || !needs_leaf(op)) {
+        finish(op);
+        return;
+    }
+    set_blocks(op, true);
+    err = record(op);
+    if (err == PS_OK) {
+        op->is_waiting = true;
+    } else if (!op->is_answered) {
+        answer_error(&op->to, err);
+        op->is_answered = true;
+    }
+}
+
+void commit_begin(struct operation *op)
+{
+    struct operations *operations = op->operations;
+
+    op->step = OPERATION_COMMITTING;
+    op->is_waiting = false;
+    if (op->row_revision == 0) {
+        /* Nothing of it was ever written. */
+        idempotency_forget(op);
+        operation_free(op);
+        return;
+    }
+    if (operations->committing != NULL) {
+        return;
+    }
+    if (op->is_done && !op->is_recorded && check(op) != PS_OK) {
+        operation_failed(op, PS_PROBLEM_INTERNAL, "%s", ps_detail()->text);
+        return;
+    }
+    operations->committing = op;
+    run(op);
+}
+
+void commit_retry(struct operations *operations)
+{
+    struct operation *op = operations->committing;
+
+    if (op == NULL) {
+        start_next(operations);
+    } else if (!op->is_waiting && !log_has_failed(op->keeper->events)) {
+        run(op);
+    }
+}

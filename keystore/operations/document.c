@@ -1,0 +1,136 @@
+#include "keystore/operations/internal.h"
+
+/* A document is good for a day, or for so many leaves of `events`. */
+#define VALID_S    86400u
+#define VALID_SIZE UINT64_C(100000)
+
+static const struct json_limits document_limits = {DOCUMENT_MAX, 8, 4000};
+
+static enum ps_err put_log(struct operation *op, struct writer *json)
+{
+    struct keeper *keeper = op->keeper;
+    const uint64_t size = log_tree_size(keeper->events);
+    struct merkle_hash root;
+
+    PS_TRY(log_root(keeper->events, size, &root));
+    writer_begin_object(json, "log");
+    writer_str(json, "origin", keeper->appliance.origin);
+    writer_octets(json, "root", ps_bytes(root.octets, sizeof root.octets));
+    writer_decimal(json, "size", size);
+    writer_end_object(json);
+    return PS_OK;
+}
+
+static void put_hash(struct writer *json, const char *name, const uint8_t hash[PS_SHA256_LEN])
+{
+    writer_hex(json, name, ps_bytes(hash, PS_SHA256_LEN));
+}
+
+/* The members in the order of RFC 8785; ceremonies.md says what each is. */
+static enum ps_err put_document(struct operation *op, struct ps_buf *out)
+{
+    const struct appliance *appliance = &op->keeper->appliance;
+    const uint64_t now_s = op->created_ns / PS_NS_PER_S;
+    struct writer json = writer(out);
+    uint8_t nonce[NONCE_LEN];
+
+    ps_random(nonce, sizeof nonce);
+    writer_begin_object(&json, NULL);
+    put_hash(&json, "appliance", appliance->identity_hash);
+    writer_str(&json, "ceremony", appliance->is_rehearsal ? "rehearsal" : "");
+    PS_TRY(put_log(op, &json));
+    writer_decimal(&json, "max_log_size", log_tree_size(op->keeper->events) + VALID_SIZE);
+    writer_hex(&json, "nonce", ps_bytes(nonce, sizeof nonce));
+    writer_time_s(&json, "not_after", now_s + VALID_S);
+    writer_time_s(&json, "not_before", now_s);
+    writer_raw(&json, "params", ps_buf_bytes(&op->resolved));
+    writer_begin_object(&json, "policy");
+    writer_decimal(&json, "epoch", appliance->policy_epoch);
+    put_hash(&json, "hash", appliance->policy_hash);
+    writer_end_object(&json);
+    writer_text(&json, "reason", ps_buf_bytes(&op->reason));
+    writer_text(&json, "requester", ps_buf_bytes(&op->requester));
+    put_hash(&json, "roster", appliance->roster_hash);
+    writer_str(&json, "step", "1");
+    writer_str(&json, "type", op->type->name);
+    writer_str(&json, "v", "1");
+    writer_end_object(&json);
+    return ps_buf_status(out);
+}
+
+/* What is executed is parsed from the octets that people sign. */
+static enum ps_err take_document(struct operation *op)
+{
+    struct json_value root;
+
+    PS_TRY(json_parse(op->parser, ps_buf_bytes(&op->document), &document_limits, &root));
+    PS_TRY(json_check_canonical(root));
+    if (!json_member(root, "params", &op->params) || json_type(op->params) != JSON_OBJECT) {
+        return ps_fail(PS_E_INPUT, 0, "a document without params");
+    }
+    ps_sha256(ps_buf_bytes(&op->document), op->hash);
+    return PS_OK;
+}
+
+enum ps_err document_build(struct operation *op)
+{
+    PS_TRY(ps_buf_status(&op->resolved));
+    PS_TRY(put_document(op, &op->document));
+    return take_document(op);
+}
+
+enum ps_err document_parse(struct operation *op, struct ps_bytes document)
+{
+    ps_buf_reset(&op->document);
+    ps_buf_put(&op->document, document);
+    PS_TRY(ps_buf_status(&op->document));
+    return take_document(op);
+}
+
+void document_put_row(const struct operation *op, const char *state, struct ps_buf *out)
+{
+    struct writer json = writer(out);
+
+    writer_begin_object(&json, NULL);
+    writer_str(&json, "caller", op->caller);
+    writer_number(&json, "created_s", op->created_ns / PS_NS_PER_S);
+    writer_str(&json, "detail", op->is_done ? "" : op->detail);
+    writer_raw(&json, "document", ps_buf_bytes(&op->document));
+    writer_number(&json, "event", op->result_event);
+    writer_text(&json, "location", ps_buf_bytes(&op->location));
+    writer_str(&json, "problem",
+               op->problem == PS_PROBLEM_NONE ? "" : ps_problem_info(op->problem)->code);
+    writer_text(&json, "request_id", ps_buf_bytes(&op->request_id));
+    writer_str(&json, "state", state);
+    writer_str(&json, "type", op->type->name);
+    writer_end_object(&json);
+}
+
+enum ps_err document_text(struct json_value object, const char *name, struct ps_bytes *ret_text)
+{
+    struct json_value value;
+
+    if (!json_member(object, name, &value)) {
+        return ps_fail(PS_E_INPUT, 0, "member \"%s\" is missing", name);
+    }
+    return json_string(value, ret_text);
+}
+
+enum ps_err document_number(struct json_value object, const char *name, uint64_t *ret_number)
+{
+    struct ps_bytes text;
+    uint64_t number = 0;
+
+    PS_TRY(document_text(object, name, &text));
+    if (text.len == 0 || text.len > 16 || (text.len > 1 && text.data[0] == '0')) {
+        return ps_fail(PS_E_INPUT, 0, "member \"%s\" is no number", name);
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return ps_fail(PS_E_INPUT, 0, "member \"%s\" is no number", name);
+        }
+        number = number * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    *ret_number = number;
+    return PS_OK;
+}

@@ -1,0 +1,211 @@
+#include "keystore/operations/internal.h"
+
+#include "keystore/reads/reads.h"
+#include "lib/base/encode.h"
+
+/*
+ * Destroying a key, or one version of it: the objects in the token first, then the rows. What was
+ * begun is finished, however often the token goes away meanwhile: a half of a pair is of no use.
+ */
+
+struct destroy_request {
+    uint32_t version; /* 0: all */
+};
+
+static const struct json_field request_fields[] = {
+    JSON_FIELD(struct destroy_request, version, JSON_KIND_U32, false, 0),
+};
+
+static bool is_meant(const struct key_version *version, uint64_t number)
+{
+    return (number == 0 || version->number == number) && version->state != KEY_DESTROYED;
+}
+
+static void put_params(struct operation *op, const struct key *key, uint32_t number)
+{
+    struct writer json = writer(&op->resolved);
+
+    writer_begin_object(&json, NULL);
+    writer_str(&json, "key", key->name);
+    writer_begin_array(&json, "objects");
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (is_meant(key->versions[i], number)) {
+            writer_hex(&json, NULL, version_object_id(key->versions[i]));
+        }
+    }
+    writer_end_array(&json);
+    writer_str(&json, "recovery", key->recovery);
+    writer_str(&json, "token", key->token);
+    writer_decimal(&json, "version", number);
+    writer_end_object(&json);
+}
+
+static bool may_destroy(struct operation *op, const struct key *key, uint32_t number)
+{
+    const struct key_version *version = key_version(key, number);
+    const enum key_state state = version == NULL ? key->state : version->state;
+
+    if (number != 0 && version == NULL) {
+        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "the key has no such version");
+        return false;
+    }
+    if (!key_state_may_become(state, KEY_DESTROYED)) {
+        operation_refuse_state(op, key_state_name(state), "deactivate it first");
+        return false;
+    }
+    op->token = tokens_find(op->keeper->tokens, ps_bytes_str(key->token));
+    if (op->token == NULL || !tokens_is_ready(op->token)) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    return true;
+}
+
+static void answer_destroyed(struct operation *op, struct key *key)
+{
+    struct writer json = writer(&op->body);
+
+    writer_begin_object(&json, NULL);
+    read_put_key(key, true, &json);
+    writer_end_object(&json);
+    operation_exists(op);
+}
+
+bool key_destroy_resolve(struct operation *op, struct json_value body)
+{
+    struct destroy_request request = {.version = 0};
+    struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
+    const enum ps_err err =
+        json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    if (key == NULL) {
+        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
+        return false;
+    }
+    read_put_key_etag(key, &op->etag);
+    operation_lock(op, "key", ps_bytes_str(key->name));
+    if (request.version == 0 && key->state == KEY_DESTROYED) {
+        answer_destroyed(op, key);
+        return false;
+    }
+    if (!may_destroy(op, key, request.version)) {
+        return false;
+    }
+    put_params(op, key, request.version);
+    return true;
+}
+
+static enum ps_err put_rows(struct operation *op)
+{
+    struct ps_bytes name;
+    struct key *key;
+    uint64_t number;
+
+    PS_TRY(document_text(op->params, "key", &name));
+    PS_TRY(document_number(op->params, "version", &number));
+    key = keys_find(op->keeper->keys, name);
+    if (key == NULL) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
+    }
+    PS_TRY(key_rows_put(op, key, number == 0 ? KEY_DESTROYED : key->state, key->latest));
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (is_meant(key->versions[i], number)) {
+            PS_TRY(key_rows_put_version(op, key, key->versions[i]->number, KEY_DESTROYED));
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err object_at(const struct operation *op, size_t at, struct ps_buf *out)
+{
+    struct json_value objects;
+    struct json_value value;
+    struct ps_bytes text;
+    uint32_t cursor = 0;
+
+    if (!json_member(op->params, "objects", &objects)) {
+        return ps_fail(PS_E_INPUT, 0, "no objects");
+    }
+    for (size_t i = 0; json_next(objects, &cursor, NULL, &value); i++) {
+        if (i == at) {
+            PS_TRY(json_string(value, &text));
+            return ps_hex_decode(text, out);
+        }
+    }
+    return PS_E_NOT_FOUND;
+}
+
+static void on_destroyed(void *context, const struct token_answer *answer)
+{
+    struct operation *op = context;
+
+    op->is_waiting = false;
+    if (answer->outcome == TOKEN_ANSWERED ||
+        (answer->outcome == TOKEN_REFUSED && answer->problem->problem == PS_PROBLEM_NOT_FOUND)) {
+        op->cleaned++;
+        op->type->execute(op);
+    }
+    /* Else the tick goes on when the token is there. */
+}
+
+static void tell_it_takes_longer(struct operation *op)
+{
+    if (!op->is_answered) {
+        answer_problem(&op->to, &(struct problem_answer){
+                                    .problem = PS_PROBLEM_TOKEN_UNAVAILABLE,
+                                    .detail = "the token went away; the destruction goes on when "
+                                              "it is back"});
+        op->is_answered = true;
+    }
+}
+
+/* Also what the tick calls to go on. */
+void key_destroy_execute(struct operation *op)
+{
+    struct msg_token_destroy message;
+    enum ps_err err;
+    PS_BUF_AUTO id;
+
+    ps_buf_init(&id, OBJECT_ID_MAX);
+    op->goes_on = true;
+    err = object_at(op, op->cleaned, &id);
+    if (err == PS_E_NOT_FOUND) {
+        err = put_rows(op);
+        if (err == PS_OK) {
+            operation_done(op);
+            return;
+        }
+    }
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+        return;
+    }
+    message.object_id = ps_buf_bytes(&id);
+    op->is_waiting =
+        tokens_call(op->token, &msg_token_destroy_info, &message, 0, on_destroyed, op) == PS_OK;
+    if (!op->is_waiting) {
+        tell_it_takes_longer(op);
+    }
+}
+
+/*
+ * The intent was durable and people had approved it: whatever is left of the objects goes now, and
+ * it was done.
+ */
+void key_destroy_settle(struct operation *op)
+{
+    struct ps_bytes name;
+
+    if (document_text(op->params, "token", &name) == PS_OK) {
+        op->token = tokens_find(op->keeper->tokens, name);
+    }
+    if (op->token == NULL) {
+        operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is not configured");
+        return;
+    }
+    key_destroy_execute(op);
+}

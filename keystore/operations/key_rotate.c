@@ -1,0 +1,199 @@
+#include "keystore/operations/internal.h"
+
+#include "keystore/reads/reads.h"
+#include "lib/base/encode.h"
+
+/*
+ * A successor: a new key of the same kind under the next number. It is published at once and signs
+ * later, so that relying parties have seen it; the predecessor goes on until then.
+ */
+
+static uint64_t publish_ahead(const struct operation *op, const struct key *key)
+{
+    const uint64_t max_age_s =
+        key_has_format(key, PS_FORMAT_JWS) ? read_max_age_of(op->keeper, key) : 0;
+
+    return key->rotation.publish_ahead_s > max_age_s ? key->rotation.publish_ahead_s : max_age_s;
+}
+
+static bool may_rotate(struct operation *op, const struct key *key)
+{
+    const struct key_version *latest = key_latest(key);
+
+    if (key->state != KEY_ACTIVE) {
+        operation_refuse_state(op, key_state_name(key->state), "only active keys are rotated");
+        return false;
+    }
+    if (latest != NULL && latest->state == KEY_PRE_ACTIVATION) {
+        operation_refuse_state(op, key_state_name(latest->state),
+                               "a successor waits already: activate or destroy it first");
+        return false;
+    }
+    op->token = tokens_find(op->keeper->tokens, ps_bytes_str(key->token));
+    if (op->token == NULL || !tokens_is_ready(op->token)) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    return true;
+}
+
+static struct key *find_key(struct operation *op)
+{
+    struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
+
+    if (key == NULL) {
+        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
+        return NULL;
+    }
+    read_put_key_etag(key, &op->etag);
+    operation_lock(op, "key", ps_bytes_str(key->name));
+    return key;
+}
+
+static void put_params(struct operation *op, const struct key *key, struct ps_buf *out)
+{
+    const uint64_t ahead_s = publish_ahead(op, key);
+    const struct object *object = operation_reserve(op);
+    struct writer json = writer(out);
+    struct token_view view = {.number = 0};
+
+    (void)tokens_view(op->token, 0, &view);
+    writer_begin_object(&json, NULL);
+    writer_time_s(&json, "activates", op->created_ns / PS_NS_PER_S + ahead_s);
+    writer_str(&json, "key", key->name);
+    writer_hex(&json, "object_id", ps_bytes(object->id, OBJECT_ID_LEN));
+    writer_text(&json, "profile", view.profile);
+    writer_text(&json, "serial", view.serial);
+    writer_str(&json, "token", key->token);
+    writer_str(&json, "type", ps_key_type_info(key->type)->name);
+    writer_decimal(&json, "version", (uint64_t)key->latest + 1);
+    writer_end_object(&json);
+}
+
+bool key_rotate_resolve(struct operation *op, struct json_value request)
+{
+    struct key *key;
+
+    if (json_count(request) != 0) {
+        operation_refuse(op, PS_PROBLEM_MALFORMED, "a rotation has no parameters");
+        return false;
+    }
+    key = find_key(op);
+    if (key == NULL || !may_rotate(op, key)) {
+        return false;
+    }
+    put_params(op, key, &op->resolved);
+    return true;
+}
+
+struct rotate_params {
+    struct key *key;
+    uint64_t activates_s;
+    uint32_t version;
+};
+
+static enum ps_err read_params(struct operation *op, struct rotate_params *ret_params)
+{
+    struct ps_bytes text;
+    uint64_t number;
+    uint64_t activates_ns;
+
+    PS_TRY(document_text(op->params, "key", &text));
+    ret_params->key = keys_find(op->keeper->keys, text);
+    if (ret_params->key == NULL) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
+    }
+    PS_TRY(document_text(op->params, "activates", &text));
+    PS_TRY(ps_time_parse(text, &activates_ns));
+    ret_params->activates_s = activates_ns / PS_NS_PER_S;
+    PS_TRY(document_number(op->params, "version", &number));
+    ret_params->version = (uint32_t)number;
+    PS_TRY(key_params_object(op, 0));
+    op->token = tokens_find(op->keeper->tokens, ps_bytes_str(ret_params->key->token));
+    return op->token == NULL ? ps_fail(PS_E_TOKEN, 0, "the token is not configured") : PS_OK;
+}
+
+/* The versions that sign now give way when the new one signs at once. */
+static enum ps_err retire_others(struct operation *op, const struct key *key)
+{
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (key->versions[i]->state == KEY_ACTIVE) {
+            PS_TRY(key_rows_put_version(op, key, key->versions[i]->number, KEY_DEACTIVATED));
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err put_rows(struct operation *op, const struct made *made)
+{
+    const uint64_t now_s = real_now_s();
+    struct rotate_params params;
+    struct version_record version;
+    PS_BUF_AUTO name;
+
+    ps_buf_init(&name, KEY_VERSION_NAME_MAX);
+    PS_TRY(read_params(op, &params));
+    version = (struct version_record){
+        .key = ps_bytes_str(params.key->name),
+        .number = params.version,
+        .state = params.activates_s > now_s ? KEY_PRE_ACTIVATION : KEY_ACTIVE,
+        .object_id = ps_bytes(op->objects[0].id, OBJECT_ID_LEN),
+        .public_key = made->spki,
+        .kid = ps_bytes_str(made->kid),
+        .token = ps_bytes_str(params.key->token),
+        .created_s = now_s,
+        .activates_s = params.activates_s,
+        .expires_s = params.key->validity_s == 0 ? 0 : params.activates_s + params.key->validity_s,
+    };
+    PS_TRY(key_rows_put(op, params.key, params.key->state, params.version));
+    version_record_put_name(version.key, version.number, &name);
+    version_record_put(&version, operation_change(op, CATALOG_VERSION, ps_buf_bytes(&name), 0));
+    return version.state == KEY_ACTIVE ? retire_others(op, params.key) : PS_OK;
+}
+
+static void on_made(struct operation *op, const struct made *made)
+{
+    const enum ps_err err = put_rows(op, made);
+
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+    } else {
+        operation_done(op);
+    }
+}
+
+static bool prepare(struct operation *op, struct make_spec *ret_spec)
+{
+    struct rotate_params params;
+    const enum ps_err err = read_params(op, &params);
+
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+        return false;
+    }
+    *ret_spec = (struct make_spec){.token = op->token,
+                                   .type = params.key->type,
+                                   .usage = params.key->usage,
+                                   .algorithms = params.key->algorithms,
+                                   .algorithm_count = params.key->algorithm_count,
+                                   .label = params.key->name};
+    return true;
+}
+
+void key_rotate_execute(struct operation *op)
+{
+    struct make_spec spec;
+
+    if (prepare(op, &spec)) {
+        make_key(op, &spec, &op->objects[0], on_made);
+    }
+}
+
+void key_rotate_settle(struct operation *op)
+{
+    struct make_spec spec;
+
+    if (prepare(op, &spec)) {
+        make_settle(op, &spec, &op->objects[0], on_made);
+    }
+}

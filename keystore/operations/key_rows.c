@@ -1,0 +1,51 @@
+#include "keystore/operations/internal.h"
+
+/* New rows of keys and versions, made from the present ones. */
+
+enum ps_err key_rows_put(struct operation *op, const struct key *key, enum key_state state,
+                         uint32_t latest)
+{
+    ROW_AUTO row = {.parser = NULL};
+    const struct ps_bytes name = ps_bytes_str(key->name);
+    struct key_record record;
+
+    PS_TRY(row_read(op->keeper, CATALOG_KEY, name, &row));
+    PS_TRY(key_record_read(row.body, &record));
+    record.state = state;
+    record.latest = latest;
+    key_record_put(&record, operation_change(op, CATALOG_KEY, name, row.revision));
+    return PS_OK;
+}
+
+/* A version that stops signing says when; that counts how long it stays published. */
+static void set_state(struct version_record *record, enum key_state state, uint64_t now_s)
+{
+    if (state == KEY_ACTIVE && record->state == KEY_PRE_ACTIVATION) {
+        record->activates_s = now_s;
+    }
+    if ((state == KEY_DEACTIVATED || state == KEY_COMPROMISED) && record->retired_s == 0) {
+        record->retired_s = now_s;
+    }
+    record->state = state;
+}
+
+enum ps_err key_rows_put_version(struct operation *op, const struct key *key, uint32_t number,
+                                 enum key_state state)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct version_record record;
+    PS_BUF_AUTO name;
+
+    ps_buf_init(&name, KEY_VERSION_NAME_MAX);
+    version_record_put_name(ps_bytes_str(key->name), number, &name);
+    PS_TRY(ps_buf_status(&name));
+    if (op->change_count == CHANGES_MAX) {
+        return ps_fail(PS_E_LIMIT, 0, "more than %u rows change", CHANGES_MAX);
+    }
+    PS_TRY(row_read(op->keeper, CATALOG_VERSION, ps_buf_bytes(&name), &row));
+    PS_TRY(version_record_read(row.body, &record));
+    set_state(&record, state, real_now_s());
+    version_record_put(&record,
+                       operation_change(op, CATALOG_VERSION, ps_buf_bytes(&name), row.revision));
+    return PS_OK;
+}

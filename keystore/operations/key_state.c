@@ -1,0 +1,197 @@
+#include "keystore/operations/internal.h"
+
+#include "keystore/reads/reads.h"
+
+/* Changes of state: of a key with all its versions, or of one version. */
+
+struct state_request {
+    uint32_t version; /* 0: the key */
+};
+
+static const struct json_field request_fields[] = {
+    JSON_FIELD(struct state_request, version, JSON_KIND_U32, false, 0),
+};
+
+static const struct {
+    const char *type;
+    enum key_state target;
+} targets[] = {
+    {"key.activate", KEY_ACTIVE},        {"key.compromise", KEY_COMPROMISED},
+    {"key.deactivate", KEY_DEACTIVATED}, {"key.resume", KEY_ACTIVE},
+    {"key.suspend", KEY_SUSPENDED},
+};
+
+static enum key_state target_of(const struct operation *op)
+{
+    for (size_t i = 0; i < PS_COUNT_OF(targets); i++) {
+        if (strcmp(targets[i].type, op->type->name) == 0) {
+            return targets[i].target;
+        }
+    }
+    return KEY_STATE_COUNT;
+}
+
+static bool is_type(const struct operation *op, const char *name)
+{
+    return strcmp(op->type->name, name) == 0;
+}
+
+/* Activating begins something, resuming goes on: each from one state only. */
+static bool may_become(const struct operation *op, enum key_state from, enum key_state to)
+{
+    if (to == KEY_ACTIVE &&
+        from != (is_type(op, "key.resume") ? KEY_SUSPENDED : KEY_PRE_ACTIVATION)) {
+        return false;
+    }
+    return key_state_may_become(from, to);
+}
+
+/* Activating an active key means its successor, when one waits. */
+static uint32_t version_meant(const struct operation *op, const struct key *key, uint32_t asked)
+{
+    const struct key_version *latest = key_latest(key);
+
+    if (asked == 0 && is_type(op, "key.activate") && key->state == KEY_ACTIVE && latest != NULL &&
+        latest->state == KEY_PRE_ACTIVATION) {
+        return latest->number;
+    }
+    return asked;
+}
+
+static void answer_unchanged(struct operation *op, struct key *key)
+{
+    struct writer json = writer(&op->body);
+
+    writer_begin_object(&json, NULL);
+    read_put_key(key, true, &json);
+    writer_end_object(&json);
+    operation_exists(op);
+}
+
+/* What it is now; false when there is no such version. */
+static bool present_state(struct operation *op, const struct key *key, uint32_t number,
+                          enum key_state *ret_state)
+{
+    const struct key_version *version = key_version(key, number);
+
+    if (number == 0) {
+        *ret_state = key->state;
+        return true;
+    }
+    if (version == NULL) {
+        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "the key has no such version");
+        return false;
+    }
+    *ret_state = version->state;
+    return true;
+}
+
+static void put_params(struct operation *op, const struct key *key, uint32_t number)
+{
+    struct writer json = writer(&op->resolved);
+
+    writer_begin_object(&json, NULL);
+    writer_str(&json, "key", key->name);
+    writer_str(&json, "state", key_state_name(target_of(op)));
+    writer_decimal(&json, "version", number);
+    writer_end_object(&json);
+}
+
+bool key_state_resolve(struct operation *op, struct json_value body)
+{
+    struct state_request request = {.version = 0};
+    struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
+    const enum ps_err err =
+        json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL);
+    enum key_state present = KEY_STATE_COUNT;
+    uint32_t number;
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    if (key == NULL) {
+        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
+        return false;
+    }
+    read_put_key_etag(key, &op->etag);
+    operation_lock(op, "key", ps_bytes_str(key->name));
+    number = version_meant(op, key, request.version);
+    if (!present_state(op, key, number, &present)) {
+        return false;
+    }
+    if (present == target_of(op)) {
+        answer_unchanged(op, key);
+        return false;
+    }
+    if (!may_become(op, present, target_of(op))) {
+        operation_refuse_state(op, key_state_name(present),
+                               "not possible in the state that it is in");
+        return false;
+    }
+    put_params(op, key, number);
+    return true;
+}
+
+/* A version follows its key into every state that it can take. */
+static enum ps_err put_versions(struct operation *op, const struct key *key, enum key_state target)
+{
+    for (size_t i = 0; i < key->version_count && target != KEY_SUSPENDED; i++) {
+        const struct key_version *version = key->versions[i];
+
+        if (is_type(op, "key.resume")) {
+            break;
+        }
+        if (may_become(op, version->state, target)) {
+            PS_TRY(key_rows_put_version(op, key, version->number, target));
+        }
+    }
+    return PS_OK;
+}
+
+/* The versions before an activated successor stop signing. */
+static enum ps_err retire_predecessors(struct operation *op, const struct key *key, uint32_t number)
+{
+    for (size_t i = 0; i < key->version_count; i++) {
+        const struct key_version *version = key->versions[i];
+
+        if (version->number != number && version->state == KEY_ACTIVE) {
+            PS_TRY(key_rows_put_version(op, key, version->number, KEY_DEACTIVATED));
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err put_rows(struct operation *op)
+{
+    const enum key_state target = target_of(op);
+    struct ps_bytes name;
+    struct key *key;
+    uint64_t number;
+
+    PS_TRY(document_text(op->params, "key", &name));
+    PS_TRY(document_number(op->params, "version", &number));
+    key = keys_find(op->keeper->keys, name);
+    if (key == NULL) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
+    }
+    if (number == 0) {
+        PS_TRY(key_rows_put(op, key, target, key->latest));
+        return put_versions(op, key, target);
+    }
+    /* The key's own row changes too, so that its revision tells of it. */
+    PS_TRY(key_rows_put(op, key, key->state, key->latest));
+    PS_TRY(key_rows_put_version(op, key, (uint32_t)number, target));
+    return is_type(op, "key.activate") ? retire_predecessors(op, key, (uint32_t)number) : PS_OK;
+}
+
+void key_state_execute(struct operation *op)
+{
+    const enum ps_err err = put_rows(op);
+
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+    } else {
+        operation_done(op);
+    }
+}

@@ -1,0 +1,373 @@
+#include "keystore/operations/operations.h"
+
+#include "keystore/check.h"
+#include "keystore/operations/internal.h"
+#include "keystore/state.h"
+
+#include <stdlib.h>
+
+enum ps_err operations_new(struct keeper *keeper, struct operations **ret_operations)
+{
+    struct operations *operations = calloc(1, sizeof *operations);
+
+    if (operations == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    operations->keeper = keeper;
+    ps_buf_init(&operations->restored, LOG_ENTRY_MAX);
+    *ret_operations = operations;
+    return PS_OK;
+}
+
+void operations_free(struct operations *operations)
+{
+    if (operations == NULL) {
+        return;
+    }
+    while (operations->first != NULL) {
+        operation_free(operations->first);
+    }
+    restored_free(operations);
+    free(operations);
+}
+
+bool operations_is_committing(const struct operations *operations)
+{
+    return operations->committing != NULL;
+}
+
+size_t operations_count(const struct operations *operations)
+{
+    return operations->count;
+}
+
+/* --- Who may --- */
+
+static bool is_administrator(const struct keeper *keeper, const struct msg_caller *caller)
+{
+    const struct ps_bytes list = keeper->config->administrators;
+
+    for (size_t at = 0; caller->kind == CALLER_UNIX && at + 4 <= list.len; at += 4) {
+        const uint8_t *octets = list.data + at;
+        const uint32_t uid = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 |
+                             (uint32_t)octets[2] << 8 | octets[3];
+
+        if (uid == caller->uid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool may_begin_genesis(struct operation *op, const struct msg_change *message)
+{
+    struct keeper *keeper = op->keeper;
+    const struct question who = {.role = op->to.peer->role, .caller = &message->caller};
+
+    if (!is_administrator(keeper, &message->caller)) {
+        /* Afterwards a registered client is told what is wrong, anybody else nothing. */
+        const struct authority authority = authority_decide(keeper, &who);
+
+        if (!keeper->appliance.exists || authority.problem != PS_PROBLEM_NONE) {
+            operation_refuse(op, PS_PROBLEM_FORBIDDEN, "only a local administrator may do this");
+            return false;
+        }
+    }
+    if (keeper->appliance.exists) {
+        operation_refuse_state(op, appliance_state_name(state_now(keeper)),
+                               "the appliance has had its genesis");
+        return false;
+    }
+    op->caller_uid = message->caller.uid;
+    return true;
+}
+
+/* The key that an operation is about: in the path, or for a new one in the parameters. */
+static struct ps_bytes key_of(const struct operation *op, struct ps_bytes parameters,
+                              struct json *parser)
+{
+    struct json_value root;
+    struct json_value name;
+    struct ps_bytes text;
+
+    if (op->subject.len != 0) {
+        return ps_buf_bytes(&op->subject);
+    }
+    if (json_parse(parser, parameters, &JSON_LIMITS_REQUEST, &root) == PS_OK &&
+        json_type(root) == JSON_OBJECT && json_member(root, "name", &name) &&
+        json_string(name, &text) == PS_OK && ps_name_valid(text)) {
+        return text;
+    }
+    return ps_bytes(NULL, 0);
+}
+
+static bool is_authorised(struct operation *op, const struct msg_change *message)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct question question = {
+        .role = op->to.peer->role, .caller = &message->caller, .operation = op->type->grant};
+    struct authority authority;
+    const enum ps_err err = json_new(&parser);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    if (granted_op_info(op->type->grant)->about == ABOUT_KEY) {
+        question.key = key_of(op, message->parameters, parser);
+    }
+    authority = authority_decide_request(op->keeper, &question, message->request_id);
+    /* A key that is to be made is not hidden, it is just not this client's to make. */
+    if (authority.problem == PS_PROBLEM_NOT_FOUND && op->type->grant == GRANTED_KEYS_CREATE) {
+        authority.problem = PS_PROBLEM_FORBIDDEN;
+    }
+    if (authority.problem != PS_PROBLEM_NONE) {
+        answer_problem(&op->to, &(struct problem_answer){.problem = authority.problem,
+                                                         .retry_after_s = authority.retry_after_s,
+                                                         .detail = authority.text});
+        return false;
+    }
+    memcpy(op->caller, access_client_name(authority.client).data,
+           access_client_name(authority.client).len);
+    op->caller[access_client_name(authority.client).len] = 0;
+    return true;
+}
+
+/* The catalog must be there and be ours before anything is decided from it. */
+static bool catalog_is_good(struct operation *op)
+{
+    struct keeper *keeper = op->keeper;
+
+    if (check_catalog_now(keeper->check) == PS_OK) {
+        return true;
+    }
+    state_raise(keeper, CONDITION_CATALOG_GONE, ps_detail()->text);
+    operation_refuse(op, PS_PROBLEM_LOG_UNAVAILABLE, "the catalog is not usable");
+    return false;
+}
+
+static bool may_begin(struct operation *op, const struct msg_change *message)
+{
+    struct keeper *keeper = op->keeper;
+    const enum ps_problem problem = state_refuses_change(keeper);
+
+    /* An api process of clients that was taken over asks for what none of its routes has. */
+    if (op->to.peer->role != IPC_ROLE_API_MANAGEMENT) {
+        operation_refuse(op, PS_PROBLEM_FORBIDDEN, "changes come over the management listener");
+        return false;
+    }
+    if (problem != PS_PROBLEM_NONE) {
+        operation_refuse(op, problem, "no changes are possible now");
+        return false;
+    }
+    if (op->type->before_genesis) {
+        return may_begin_genesis(op, message) && catalog_is_good(op);
+    }
+    if (!keeper->appliance.exists) {
+        operation_refuse(op, PS_PROBLEM_UNINITIALISED, "genesis comes first");
+        return false;
+    }
+    return is_authorised(op, message) && catalog_is_good(op);
+}
+
+/* --- Requests --- */
+
+static bool take_request(struct operation *op, const struct msg_change *message)
+{
+    ps_buf_put(&op->request_id, message->request_id);
+    ps_buf_put(&op->subject, message->subject);
+    ps_buf_put(&op->reason, message->reason);
+    ps_buf_put(&op->requester, message->requester);
+    ps_buf_put(&op->if_match, message->if_match);
+    ps_buf_put(&op->idempotency_key, message->idempotency_key);
+    op->is_dry_run = message->dry_run != 0;
+    if (message->body_hash.len == sizeof op->body_hash) {
+        memcpy(op->body_hash, message->body_hash.data, sizeof op->body_hash);
+    } else {
+        ps_buf_reset(&op->idempotency_key);
+    }
+    if (!ps_request_id_valid(message->request_id) || op->reason.err != PS_OK ||
+        (message->subject.len != 0 && !ps_name_valid(message->subject))) {
+        operation_refuse(op, PS_PROBLEM_MALFORMED, "no valid name or request id");
+        return false;
+    }
+    return true;
+}
+
+void operations_change(struct operations *operations, const struct reply_to *to,
+                       const struct msg_change *message)
+{
+    const struct operation_type *type = operation_type_find(message->type);
+    struct operation *op;
+
+    if (type == NULL) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_REFUSED,
+                                                    .detail = "there is no such operation"});
+        return;
+    }
+    op = operation_new(operations, type);
+    if (op == NULL) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED});
+        return;
+    }
+    op->to = *to;
+    if (!take_request(op, message) || !may_begin(op, message) || idempotency_replay(op)) {
+        operation_free(op);
+        return;
+    }
+    operation_begin(op, message->parameters);
+}
+
+/* --- Steps of an operation that exists --- */
+
+static void refuse_step(const struct reply_to *to, struct ps_bytes state)
+{
+    char text[32];
+    const size_t len = state.len < sizeof text ? state.len : sizeof text - 1;
+
+    memcpy(text, state.data, len);
+    text[len] = 0;
+    answer_problem(to, &(struct problem_answer){
+                           .problem = PS_PROBLEM_WRONG_STATE,
+                           .detail = "under the rehearsal policy an operation is executed when it "
+                                     "is made, and nobody has to approve it",
+                           .state = text});
+}
+
+static bool is_step_authorised(struct keeper *keeper, const struct reply_to *to,
+                               const struct msg_operation_step *message)
+{
+    const struct question question = {
+        .role = to->peer->role, .caller = &message->caller, .operation = GRANTED_OPERATIONS_STEP};
+    const struct authority authority =
+        authority_decide_request(keeper, &question, message->request_id);
+
+    if (to->peer->role != IPC_ROLE_API_MANAGEMENT || authority.problem != PS_PROBLEM_NONE) {
+        answer_problem(to, &(struct problem_answer){.problem = authority.problem == PS_PROBLEM_NONE
+                                                                   ? PS_PROBLEM_FORBIDDEN
+                                                                   : authority.problem,
+                                                    .retry_after_s = authority.retry_after_s,
+                                                    .detail = authority.text});
+        return false;
+    }
+    return true;
+}
+
+static struct operation *find_open(struct operations *operations, struct ps_bytes id)
+{
+    for (struct operation *op = operations->first; op != NULL; op = op->next) {
+        if (ps_bytes_equal_str(id, op->id)) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+static void answer_executing(const struct reply_to *to, const struct operation *op)
+{
+    struct writer json;
+    PS_BUF_AUTO body;
+
+    ps_buf_init(&body, 1024);
+    json = writer(&body);
+    writer_begin_object(&json, NULL);
+    writer_str(&json, "id", op->id);
+    writer_str(&json, "state", "executing");
+    writer_end_object(&json);
+    answer_document(to, &(struct msg_document){
+                            .status = 202, .media = MEDIA_JSON, .body = ps_buf_bytes(&body)});
+}
+
+/*
+ * Operations are executed as soon as they are made, so that there is one thing a step can do: show
+ * and press on with one that waits for its token (`resume`).
+ */
+void operations_step(struct operations *operations, const struct reply_to *to,
+                     const struct msg_operation_step *message)
+{
+    struct keeper *keeper = operations->keeper;
+    ROW_AUTO row = {.parser = NULL};
+    struct operation *op;
+    struct ps_bytes state;
+    enum ps_err err;
+
+    if (!keeper->started || keeper->catalog == NULL) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_KEEPER_UNAVAILABLE});
+        return;
+    }
+    if (!is_step_authorised(keeper, to, message)) {
+        return;
+    }
+    op = find_open(operations, message->operation);
+    if (op != NULL && ps_bytes_equal_str(message->verb, "resume")) {
+        operations_tick(operations);
+        op = find_open(operations, message->operation);
+        if (op != NULL) {
+            answer_executing(to, op);
+            return;
+        }
+    }
+    err = row_read(keeper, CATALOG_OPERATION, message->operation, &row);
+    if (err == PS_OK) {
+        err = document_text(row.body, "state", &state);
+    }
+    if (err != PS_OK) {
+        answer_error(to, err == PS_E_INPUT ? PS_E_NOT_FOUND : err);
+        return;
+    }
+    refuse_step(to, state);
+}
+
+/* --- What goes on by itself --- */
+
+static void go_on(struct operation *op)
+{
+    if (op->step == OPERATION_CLEANING) {
+        clean_retry(op);
+    } else if (op->step == OPERATION_EXECUTING && op->goes_on && !op->is_waiting) {
+        op->type->execute(op);
+    } else if (op->step == OPERATION_OPEN) {
+        settle_open(op);
+    }
+}
+
+static void go_on_all(struct operations *operations)
+{
+    struct operation *list[OPERATIONS_MAX];
+    size_t count = 0;
+
+    /* Any of them may end, and be freed, while another goes on; none of the list frees another. */
+    for (struct operation *op = operations->first; op != NULL && count < OPERATIONS_MAX;
+         op = op->next) {
+        list[count++] = op;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (operation_is_alive(operations, list[i])) {
+            go_on(list[i]);
+        }
+    }
+}
+
+void operations_tick(struct operations *operations)
+{
+    struct keeper *keeper = operations->keeper;
+
+    if (!keeper->started || keeper->catalog == NULL) {
+        return;
+    }
+    commit_retry(operations);
+    go_on_all(operations);
+    if (keeper->appliance.exists && !log_has_failed(keeper->events)) {
+        restored_finish(operations);
+        clean_sweep(operations);
+        schedule_what_is_due(operations);
+    }
+}
+
+void operations_token_changed(struct operations *operations, struct token *token)
+{
+    (void)token;
+    if (operations->keeper->started && operations->keeper->catalog != NULL) {
+        go_on_all(operations);
+    }
+}

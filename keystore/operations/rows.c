@@ -1,0 +1,44 @@
+#include "keystore/operations/internal.h"
+
+#define ROW_MEMORY (CATALOG_BODY_MAX + 4096u)
+
+static const struct json_limits row_limits = {CATALOG_BODY_MAX, 8, 4000};
+
+void row_clear(struct row *row)
+{
+    ps_buf_clear(&row->memory);
+    json_free(row->parser);
+    row->parser = NULL;
+}
+
+enum ps_err row_read(struct keeper *keeper, enum catalog_kind kind, struct ps_bytes name,
+                     struct row *row)
+{
+    struct catalog_row found;
+
+    *row = (struct row){.parser = NULL};
+    ps_buf_init(&row->memory, ROW_MEMORY);
+    PS_TRY(json_new(&row->parser));
+    PS_TRY(catalog_get(keeper->catalog, kind, name, &row->memory, &found));
+    row->revision = found.revision;
+    return json_parse(row->parser, found.body, &row_limits, &row->body);
+}
+
+enum ps_err row_read_new(struct operation *op, enum catalog_kind kind, struct ps_bytes name,
+                         struct row *row)
+{
+    for (size_t i = 0; i < op->change_count; i++) {
+        const struct change *change = &op->changes[i];
+
+        if (change->kind == kind && ps_bytes_equal(ps_buf_bytes(&change->name), name) &&
+            change->body.len != 0) {
+            *row = (struct row){.revision = change->expected + 1};
+            ps_buf_init(&row->memory, ROW_MEMORY);
+            PS_TRY(json_new(&row->parser));
+            ps_buf_put(&row->memory, ps_buf_bytes(&change->body));
+            PS_TRY(ps_buf_status(&row->memory));
+            return json_parse(row->parser, ps_buf_bytes(&row->memory), &row_limits, &row->body);
+        }
+    }
+    return row_read(op->keeper, kind, name, row);
+}

@@ -1,0 +1,210 @@
+#include "keystore/reads/reads.h"
+
+#include "keystore/reads/internal.h"
+#include "keystore/state.h"
+#include "lib/base/encode.h"
+#include "lib/base/hash.h"
+
+enum serves { SERVES_PUBLIC, SERVES_REGISTERED, SERVES_GRANTED };
+
+struct resource {
+    enum serves serves;
+    enum granted_op operation;
+    bool is_of_key;     /* the grant must cover the key `name` */
+    bool is_management; /* not for the api process of clients, whatever it says */
+    bool needs_files;   /* catalog and logs are open */
+    enum document_media media;
+    enum ps_err (*fn)(struct read *read);
+};
+
+static const struct resource resources[READ_RESOURCE_COUNT] = {
+    [READ_HEALTH] = {SERVES_PUBLIC, GRANTED_NONE, false, false, false, MEDIA_JSON, read_health},
+    [READ_WHOAMI] = {SERVES_REGISTERED, GRANTED_NONE, false, false, false, MEDIA_JSON, read_whoami},
+    [READ_JWKS] = {SERVES_PUBLIC, GRANTED_NONE, false, false, true, MEDIA_JWKS, read_jwks},
+    [READ_KEYS] = {SERVES_GRANTED, GRANTED_KEYS_READ, false, false, true, MEDIA_JSON, read_keys},
+    [READ_KEY] = {SERVES_GRANTED, GRANTED_KEYS_READ, true, false, true, MEDIA_JSON, read_key},
+    [READ_KEY_PUBLIC] = {SERVES_GRANTED, GRANTED_KEYS_READ, true, false, true, MEDIA_JSON,
+                         read_key_public},
+    [READ_SYSTEM] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, false, MEDIA_JSON,
+                     read_system},
+    [READ_METRICS] = {SERVES_GRANTED, GRANTED_METRICS_READ, false, true, false, MEDIA_PROMETHEUS,
+                      read_metrics},
+    [READ_EXPIRING] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON,
+                       read_expiring},
+    [READ_CLIENTS] = {SERVES_GRANTED, GRANTED_CLIENTS_READ, false, true, true, MEDIA_JSON,
+                      read_clients},
+    [READ_CLIENT] = {SERVES_GRANTED, GRANTED_CLIENTS_READ, false, true, true, MEDIA_JSON,
+                     read_client},
+    [READ_GRANTS] = {SERVES_GRANTED, GRANTED_CLIENTS_READ, false, true, true, MEDIA_JSON,
+                     read_grants},
+    [READ_SETS] = {SERVES_GRANTED, GRANTED_KEYS_READ, false, true, true, MEDIA_JSON, read_sets},
+    [READ_OPERATIONS] = {SERVES_GRANTED, GRANTED_OPERATIONS_READ, false, true, true, MEDIA_JSON,
+                         read_operations},
+    [READ_OPERATION] = {SERVES_GRANTED, GRANTED_OPERATIONS_READ, false, true, true, MEDIA_JSON,
+                        read_operation},
+    [READ_OPERATION_DOCUMENT] = {SERVES_GRANTED, GRANTED_OPERATIONS_READ, false, true, true,
+                                 MEDIA_OCTETS, read_operation_document},
+    [READ_LOG_CHECKPOINT] = {SERVES_PUBLIC, GRANTED_NONE, false, false, true, MEDIA_TEXT,
+                             read_log_checkpoint},
+    [READ_LOG_TILE] = {SERVES_GRANTED, GRANTED_LOG_READ, false, true, true, MEDIA_OCTETS,
+                       read_log_tile},
+    [READ_LOG_ENTRIES] = {SERVES_GRANTED, GRANTED_LOG_READ, false, true, true, MEDIA_OCTETS,
+                          read_log_entries},
+    [READ_LOG_PROOF] = {SERVES_GRANTED, GRANTED_LOG_READ, false, true, true, MEDIA_JSON,
+                        read_log_proof},
+    [READ_LOG_CONSISTENCY] = {SERVES_GRANTED, GRANTED_LOG_READ, false, true, true, MEDIA_JSON,
+                              read_log_consistency},
+    [READ_POLICY] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON,
+                     read_policy},
+    [READ_WHY] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, false, MEDIA_JSON, read_why},
+};
+
+static bool is_permitted(struct read *read, const struct resource *resource,
+                         const struct reply_to *to)
+{
+    const struct msg_read *message = read->message;
+    const struct question question = {
+        .role = read->role,
+        .caller = &message->caller,
+        .operation = resource->operation,
+        .key = resource->is_of_key ? message->name : ps_bytes(NULL, 0),
+    };
+
+    if (resource->serves == SERVES_PUBLIC) {
+        return true;
+    }
+    if (resource->is_management && read->role != IPC_ROLE_API_MANAGEMENT) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_FORBIDDEN,
+                                                    .detail = "on the management listener only"});
+        return false;
+    }
+    read->authority = authority_decide_request(read->keeper, &question, message->request_id);
+    if (read->authority.problem != PS_PROBLEM_NONE) {
+        answer_problem(to, &(struct problem_answer){.problem = read->authority.problem,
+                                                    .retry_after_s = read->authority.retry_after_s,
+                                                    .detail = read->authority.text});
+        return false;
+    }
+    return true;
+}
+
+static bool is_open(const struct keeper *keeper)
+{
+    return keeper->started && keeper->catalog != NULL && keeper->events != NULL &&
+           keeper->use != NULL;
+}
+
+static void send(struct read *read, const struct reply_to *to, enum ps_err err)
+{
+    if (err == PS_OK) {
+        err = ps_buf_status(&read->body);
+    }
+    if (err != PS_OK) {
+        answer_error(to, err);
+        return;
+    }
+    read->document.body = ps_buf_bytes(&read->body);
+    read->document.etag = ps_buf_bytes(&read->etag);
+    answer_document(to, &read->document);
+}
+
+void read_answer(struct keeper *keeper, const struct reply_to *to, const struct msg_read *message)
+{
+    const struct resource *resource =
+        message->resource < READ_RESOURCE_COUNT ? &resources[message->resource] : NULL;
+    struct read read = {.keeper = keeper, .message = message, .role = to->peer->role};
+    enum ps_err err;
+
+    if (resource == NULL || resource->fn == NULL) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_NOT_FOUND});
+        return;
+    }
+    if (resource->needs_files && !is_open(keeper)) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_KEEPER_UNAVAILABLE});
+        return;
+    }
+    if (!is_permitted(&read, resource, to)) {
+        return;
+    }
+    read.document = (struct msg_document){.status = 200, .media = (uint8_t)resource->media};
+    ps_buf_init(&read.body, IPC_DOCUMENT_MAX);
+    ps_buf_init(&read.etag, 128);
+    err = json_new(&read.parser);
+    if (err == PS_OK) {
+        err = resource->fn(&read);
+    }
+    send(&read, to, err);
+    json_free(read.parser);
+    ps_buf_clear(&read.body);
+    ps_buf_clear(&read.etag);
+}
+
+void read_tag_body(struct read *read)
+{
+    uint8_t hash[PS_SHA256_LEN];
+
+    ps_sha256(ps_buf_bytes(&read->body), hash);
+    ps_buf_put_base64url(&read->etag, ps_bytes(hash, 16));
+}
+
+/* --- Lists --- */
+
+struct page {
+    struct read *read;
+    read_item_fn *fn;
+    struct writer json;
+    uint32_t count;
+    uint32_t limit;
+    char last[CATALOG_NAME_MAX + 1];
+    bool has_more;
+};
+
+static enum ps_err add_item(void *context, const struct catalog_row *row)
+{
+    struct page *page = context;
+    const size_t before = page->read->body.len;
+    const uint32_t members = page->json.has_member;
+    bool written = false;
+
+    if (page->count == page->limit) {
+        /* One more than fits; whether it may be seen is looked at with the next page. */
+        page->has_more = true;
+        return PS_E_LIMIT;
+    }
+    PS_TRY(page->fn(page->read, row, &page->json, &written));
+    if (!written) {
+        page->read->body.len = before;
+        page->json.has_member = members;
+        return PS_OK;
+    }
+    memcpy(page->last, row->name.data, row->name.len);
+    page->last[row->name.len] = 0;
+    page->count++;
+    return PS_OK;
+}
+
+enum ps_err read_list(struct read *read, enum catalog_kind kind, read_item_fn *fn)
+{
+    const uint32_t asked = read->message->limit;
+    struct page page = {.read = read,
+                        .fn = fn,
+                        .json = writer(&read->body),
+                        .limit = asked == 0     ? 100
+                                 : asked > 1000 ? 1000
+                                                : asked};
+    enum ps_err err;
+
+    writer_begin_object(&page.json, NULL);
+    writer_begin_array(&page.json, "items");
+    err = catalog_list(read->keeper->catalog, kind, read->message->after, UINT32_MAX, add_item,
+                       &page);
+    if (err != PS_OK && !page.has_more) {
+        return err;
+    }
+    writer_end_array(&page.json);
+    if (page.has_more) {
+        writer_str(&page.json, "next", page.last);
+    }
+    writer_end_object(&page.json);
+    return PS_OK;
+}

@@ -1,0 +1,281 @@
+#include "keystore/reads/internal.h"
+
+#include "keystore/metrics.h"
+#include "keystore/operations/operations.h"
+#include "keystore/signing/signer.h"
+#include "keystore/state.h"
+#include "keystore/why.h"
+#include "lib/base/clock.h"
+
+/* The appliance itself. */
+
+enum ps_err read_health(struct read *read)
+{
+    state_put_ready(read->keeper, &read->body);
+    read->document.status = state_ready_status(read->keeper);
+    return PS_OK;
+}
+
+enum ps_err read_metrics(struct read *read)
+{
+    keeper_metrics_put(read->keeper, &read->body);
+    return PS_OK;
+}
+
+enum ps_err read_why(struct read *read)
+{
+    return why_put(read->keeper->why, read->message->name, &read->body);
+}
+
+static void put_process(const struct token_view *view, struct writer *json)
+{
+    writer_begin_object(json, NULL);
+    writer_number(json, "number", view->number);
+    writer_str(json, "state", token_state_name(view->state));
+    writer_text_if(json, "reason", view->reason);
+    writer_number(json, "sessions", view->sessions);
+    writer_number(json, "in_flight", view->in_flight);
+    writer_number(json, "generation", view->generation);
+    writer_number(json, "reconnects", view->reconnects);
+    writer_end_object(json);
+}
+
+/* What the first process says of the token, all of them say. */
+static void put_token(const struct token *token, struct writer *json)
+{
+    struct token_view view;
+    uint64_t sessions = 0;
+
+    writer_begin_object(json, NULL);
+    writer_text(json, "token", tokens_name(token));
+    writer_str(json, "state", token_state_name(tokens_state(token)));
+    if (tokens_view(token, 0, &view)) {
+        writer_text(json, "model", view.model);
+        writer_text(json, "manufacturer", view.manufacturer);
+        writer_text(json, "firmware", view.firmware);
+        writer_text(json, "serial", view.serial);
+        writer_text(json, "label", view.label);
+        writer_text(json, "profile", view.profile);
+        writer_hex(json, "module_sha256", view.module_hash);
+    }
+    writer_begin_array(json, "processes");
+    for (size_t i = 0; tokens_view(token, i, &view); i++) {
+        sessions += view.state == TOKEN_READY ? view.sessions : 0;
+        put_process(&view, json);
+    }
+    writer_end_array(json);
+    writer_number(json, "sessions", sessions);
+    writer_number(json, "queue", signer_waiting(token));
+    writer_end_object(json);
+}
+
+static void put_log(struct log *log, const char *name, struct writer *json)
+{
+    struct merkle_hash root;
+    uint64_t available;
+    uint64_t per_minute;
+
+    writer_begin_object(json, name);
+    writer_number(json, "leaves", log_durable(log));
+    writer_number(json, "size", log_tree_size(log));
+    if (log_root(log, log_tree_size(log), &root) == PS_OK) {
+        writer_octets(json, "root", ps_bytes(root.octets, sizeof root.octets));
+    }
+    writer_text_if(json, "shard", ps_bytes_str(log_shard(log)));
+    log_space(log, &available, &per_minute);
+    writer_number(json, "octets_free", available);
+    if (per_minute != 0) {
+        writer_number(json, "seconds_to_full", available / per_minute * 60);
+    }
+    writer_bool(json, "failed", log_has_failed(log));
+    writer_end_object(json);
+}
+
+static void put_appliance(const struct keeper *keeper, struct writer *json)
+{
+    const struct appliance *appliance = &keeper->appliance;
+
+    if (!appliance->exists) {
+        writer_bool(json, "practice", keeper->config->practice != 0);
+        return;
+    }
+    writer_str(json, "origin", appliance->origin);
+    writer_hex(json, "appliance", ps_bytes(appliance->identity_hash, PS_SHA256_LEN));
+    writer_bool(json, "practice", appliance->is_practice);
+    writer_begin_object(json, "policy");
+    writer_number(json, "epoch", appliance->policy_epoch);
+    writer_bool(json, "rehearsal", appliance->is_rehearsal);
+    writer_end_object(json);
+}
+
+enum ps_err read_system(struct read *read)
+{
+    const struct keeper *keeper = read->keeper;
+    struct writer json = writer(&read->body);
+    const struct token *token;
+
+    writer_begin_object(&json, NULL);
+    state_put_state(keeper, &json);
+    writer_str(&json, "version", PRIVYSEAL_VERSION);
+    put_appliance(keeper, &json);
+    writer_begin_array(&json, "tokens");
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        put_token(token, &json);
+    }
+    writer_end_array(&json);
+    if (keeper->events != NULL && keeper->use != NULL) {
+        writer_begin_object(&json, "logs");
+        put_log(keeper->events, "events", &json);
+        put_log(keeper->use, "use", &json);
+        writer_end_object(&json);
+    }
+    writer_number(&json, "keys", keys_count(keeper->keys));
+    writer_number(&json, "requests", signer_count(keeper->signer));
+    writer_number(&json, "operations", operations_count(keeper->operations));
+    writer_number(&json, "uptime_s", (ps_clock_mono_ns() - keeper->started_ns) / PS_NS_PER_S);
+    writer_end_object(&json);
+    return PS_OK;
+}
+
+enum ps_err read_policy(struct read *read)
+{
+    const struct appliance *appliance = &read->keeper->appliance;
+    struct writer json = writer(&read->body);
+    struct operation_type_view view;
+
+    writer_begin_object(&json, NULL);
+    writer_number(&json, "epoch", appliance->policy_epoch);
+    writer_hex(&json, "hash", ps_bytes(appliance->policy_hash, PS_SHA256_LEN));
+    writer_bool(&json, "rehearsal", appliance->is_rehearsal);
+    writer_begin_array(&json, "operations");
+    for (size_t i = 0; operations_type_at(i, &view); i++) {
+        const char class[2] = {view.class, 0};
+
+        writer_begin_object(&json, NULL);
+        writer_str(&json, "type", view.name);
+        writer_str(&json, "class", class);
+        writer_number(&json, "approvals", 0);
+        writer_end_object(&json);
+    }
+    writer_end_array(&json);
+    writer_end_object(&json);
+    read_tag_body(read);
+    return PS_OK;
+}
+
+/* --- What ends soon --- */
+
+struct ending {
+    struct read *read;
+    struct writer json;
+    uint64_t until_s;
+};
+
+static void put_ending(struct ending *ending, const char *kind, struct ps_bytes name,
+                       uint64_t expires_s)
+{
+    writer_begin_object(&ending->json, NULL);
+    writer_str(&ending->json, "kind", kind);
+    writer_text(&ending->json, "name", name);
+    writer_time_s(&ending->json, "expires", expires_s);
+    writer_end_object(&ending->json);
+}
+
+static enum ps_err look_at_key(void *context, const struct catalog_row *row)
+{
+    struct ending *ending = context;
+    const struct key *key = keys_find(ending->read->keeper->keys, row->name);
+    struct key_version *version;
+
+    for (size_t i = 0; key != NULL && i < key->version_count; i++) {
+        version = key->versions[i];
+        if (version->state == KEY_ACTIVE && version->expires_s != 0 &&
+            version->expires_s <= ending->until_s) {
+            put_ending(ending, "key", row->name, version->expires_s);
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err look_at_grant(void *context, const struct catalog_row *row)
+{
+    struct ending *ending = context;
+    struct grant_record grant;
+    struct json_value body;
+
+    PS_TRY(json_parse(ending->read->parser, row->body, &JSON_LIMITS_REQUEST, &body));
+    PS_TRY(grant_record_read(body, &grant));
+    if (grant.not_after_s != 0 && grant.not_after_s <= ending->until_s) {
+        put_ending(ending, "grant", row->name, grant.not_after_s);
+    }
+    return PS_OK;
+}
+
+enum ps_err read_expiring(struct read *read)
+{
+    struct catalog *catalog = read->keeper->catalog;
+    struct ending ending = {
+        .read = read, .json = writer(&read->body), .until_s = real_now_s() + read->message->from};
+
+    writer_begin_object(&ending.json, NULL);
+    writer_begin_array(&ending.json, "items");
+    PS_TRY(catalog_list(catalog, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, look_at_key, &ending));
+    PS_TRY(catalog_list(catalog, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, look_at_grant,
+                        &ending));
+    writer_end_array(&ending.json);
+    writer_end_object(&ending.json);
+    return PS_OK;
+}
+
+/* --- Who asks --- */
+
+enum ps_err read_whoami(struct read *read)
+{
+    const struct msg_caller *caller = &read->message->caller;
+    struct writer json = writer(&read->body);
+
+    writer_begin_object(&json, NULL);
+    writer_text(&json, "client", authority_name(&read->authority));
+    writer_str(&json, "listener", read->role == IPC_ROLE_API_MANAGEMENT ? "management" : "clients");
+    if (caller->kind == CALLER_UNIX) {
+        writer_number(&json, "uid", caller->uid);
+    } else {
+        writer_octets(&json, "spki", caller->spki);
+    }
+    writer_raw(&json, "grants", ps_bytes(NULL, 0));
+    access_put_grants(read->authority.client, real_now_s(), &read->body);
+    writer_end_object(&json);
+    return PS_OK;
+}
+
+void read_answer_access_check(struct keeper *keeper, const struct reply_to *to,
+                              const struct msg_access_check *message)
+{
+    const struct authority authority = authority_decide_request(
+        keeper, &(struct question){.role = to->peer->role, .caller = &message->caller},
+        message->request_id);
+    struct access_question question = {
+        .key = message->key, .format = ps_format_by_name(message->format), .now_s = real_now_s()};
+    PS_BUF_AUTO body;
+
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    if (authority.problem != PS_PROBLEM_NONE) {
+        answer_problem(
+            to, &(struct problem_answer){.problem = authority.problem, .detail = authority.text});
+        return;
+    }
+    question.operation = granted_op_by_name(message->operation, &question.parameter);
+    if (message->format.len != 0 && question.format == PS_FORMAT_NONE) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_REFUSED,
+                                                    .detail = "format: there is no such format"});
+        return;
+    }
+    if (question.operation == GRANTED_NONE) {
+        ps_buf_put_str(&body, "{\"allowed\":false,\"detail\":\"no grant can name this operation\","
+                              "\"rule\":\"unknown-operation\"}");
+    } else {
+        access_put_explanation(keeper->access, authority.client, &question, &body);
+    }
+    answer_document(to, &(struct msg_document){
+                            .status = 200, .media = MEDIA_JSON, .body = ps_buf_bytes(&body)});
+}

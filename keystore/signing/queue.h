@@ -1,0 +1,45 @@
+#ifndef KEYSTORE_SIGNING_QUEUE_H
+#define KEYSTORE_SIGNING_QUEUE_H
+
+#include "lib/base/bytes.h"
+#include "lib/base/err.h"
+
+/*
+ * Signature requests that wait for one token, in one line per client and mechanism class, served by
+ * deficit round robin (Shreedhar, Varghese 1995) weighted with what a signature costs: a client
+ * with a thousand RSA signatures takes turns with one that wants a single ES256.
+ */
+struct queue;
+
+/* Embedded in what waits, as its first member. */
+struct queue_item {
+    struct queue_item *next;
+    uint64_t client;     /* a number that stands for the client */
+    uint64_t arrived_ns; /* monotonic */
+    uint32_t cost;       /* ES256 is 1 */
+    uint8_t class;       /* of mechanism: enum ps_scheme */
+};
+
+/* `max`: of waiting items in all; one line takes at most half of it. */
+PS_MUST_USE enum ps_err queue_new(size_t max, struct queue **ret_queue);
+void queue_free(struct queue *queue); /* empty by then */
+PS_DEFINE_CLEANUP(struct queue, queue_free)
+
+/* At the end of its line. Errors: PS_E_LIMIT (queue or line is full), PS_E_NO_MEMORY. */
+PS_MUST_USE enum ps_err queue_push(struct queue *queue, struct queue_item *item);
+
+/* At the front of its line, whatever the limits: what was taken once and must be tried again. */
+PS_MUST_USE enum ps_err queue_return(struct queue *queue, struct queue_item *item);
+
+/* The next item whose turn it is; NULL when none waits. */
+struct queue_item *queue_pop(struct queue *queue);
+
+/* Takes out, line by line, an item that arrived before `before_ns`; NULL when there is none. */
+struct queue_item *queue_pop_expired(struct queue *queue, uint64_t before_ns);
+
+size_t queue_count(const struct queue *queue);
+
+/* What the next item costs; 0 when none waits. Moves the turn on as queue_pop does. */
+uint32_t queue_peek_cost(struct queue *queue);
+
+#endif

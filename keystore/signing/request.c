@@ -1,0 +1,129 @@
+#include "keystore/signing/internal.h"
+
+#include "lib/base/hash.h"
+#include "lib/base/secret.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* More than that is not kept between requests: most are a few hundred octets. */
+#define KEEP_OCTETS   2048u
+#define KEEP_REQUESTS 1024u
+#define REQUESTS_MAX  65536u
+#define INPUT_MAX     (2u * 1024u * 1024u)
+
+enum ps_err sign_request_new(struct signer *signer, struct sign_request **ret_request)
+{
+    struct sign_request *request = signer->free;
+
+    if (signer->count >= REQUESTS_MAX) {
+        return ps_fail(PS_E_BUSY, 0, "%zu requests are being worked on", signer->count);
+    }
+    if (request != NULL) {
+        signer->free = request->next;
+        signer->free_count--;
+    } else {
+        request = calloc(1, sizeof *request);
+        if (request == NULL) {
+            return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+        }
+        request->signer = signer;
+        ps_buf_init(&request->input, INPUT_MAX);
+        ps_buf_init(&request->payload, INPUT_MAX);
+    }
+    request->step = STEP_ADMITTED;
+    request->attempts = 0;
+    request->header_len = 0;
+    request->digest_len = 0;
+    request->signature_len = 0;
+    request->wants_der = false;
+    request->previous = signer->newest;
+    request->next = NULL;
+    if (signer->newest != NULL) {
+        signer->newest->next = request;
+    } else {
+        signer->oldest = request;
+    }
+    signer->newest = request;
+    signer->count++;
+    *ret_request = request;
+    return PS_OK;
+}
+
+static void unlink_request(struct sign_request *request)
+{
+    struct signer *signer = request->signer;
+
+    if (request->previous != NULL) {
+        request->previous->next = request->next;
+    } else {
+        signer->oldest = request->next;
+    }
+    if (request->next != NULL) {
+        request->next->previous = request->previous;
+    } else {
+        signer->newest = request->previous;
+    }
+    signer->count--;
+}
+
+/* What was signed may be about a person. */
+static void wipe(struct ps_buf *buf)
+{
+    if (buf->cap > KEEP_OCTETS) {
+        ps_buf_wipe(buf);
+    } else if (buf->len != 0) {
+        ps_wipe(buf->data, buf->len);
+    }
+    ps_buf_reset(buf);
+}
+
+static void destroy(struct sign_request *request)
+{
+    ps_buf_wipe(&request->input);
+    ps_buf_wipe(&request->payload);
+    free(request);
+}
+
+void sign_request_free(struct sign_request *request)
+{
+    struct signer *signer = request->signer;
+
+    assert(request->step != STEP_FREE);
+    unlink_request(request);
+    wipe(&request->input);
+    wipe(&request->payload);
+    ps_wipe(request->signature, sizeof request->signature);
+    request->step = STEP_FREE;
+    if (signer->free_count >= KEEP_REQUESTS) {
+        destroy(request);
+        return;
+    }
+    request->next = signer->free;
+    signer->free = request;
+    signer->free_count++;
+}
+
+void sign_requests_free_spare(struct signer *signer)
+{
+    while (signer->oldest != NULL) {
+        sign_request_free(signer->oldest);
+    }
+    while (signer->free != NULL) {
+        struct sign_request *request = signer->free;
+
+        signer->free = request->next;
+        destroy(request);
+    }
+}
+
+void signer_random(struct signer *signer, void *out, size_t len)
+{
+    assert(len <= RANDOM_OCTETS);
+    if (signer->random_used + len > RANDOM_OCTETS) {
+        ps_random(signer->random, RANDOM_OCTETS);
+        signer->random_used = 0;
+    }
+    memcpy(out, signer->random + signer->random_used, len);
+    signer->random_used += len;
+}

@@ -1,0 +1,252 @@
+#include "keystore/state.h"
+
+#include "keystore/anchor.h"
+#include "keystore/writer.h"
+
+#include <stdio.h>
+
+struct condition_info {
+    const char *code;
+    bool stops_changes; /* all stop signing */
+};
+
+static const struct condition_info conditions[CONDITION_COUNT] = {
+    [CONDITION_CATALOG_DIFFERS] = {"catalog-differs", true},
+    [CONDITION_CATALOG_GONE] = {"catalog-gone", true},
+    [CONDITION_LOG_DAMAGED] = {"log-damaged", true},
+    [CONDITION_LOG_FAILED] = {"log-failed", true},
+    [CONDITION_DISK_FULL] = {"disk-full", true},
+    [CONDITION_ANCHOR] = {"anchor", true},
+    [CONDITION_CHECKPOINT_LATE] = {"checkpoint-late", false},
+};
+
+static void on_tell(void *context);
+
+enum ps_err state_init(struct keeper *keeper)
+{
+    ps_buf_init(&keeper->state.ready, 16 * 1024);
+    return ps_defer_new(keeper->loop, on_tell, keeper, &keeper->state.tell);
+}
+
+void state_clear(struct keeper *keeper)
+{
+    ps_defer_free(keeper->state.tell);
+    keeper->state.tell = NULL;
+    ps_buf_clear(&keeper->state.ready);
+}
+
+void state_raise(struct keeper *keeper, enum condition condition, const char *detail)
+{
+    struct state *state = &keeper->state;
+
+    (void)snprintf(state->detail[condition], sizeof state->detail[condition], "%s", detail);
+    if (!state->is_set[condition]) {
+        state->is_set[condition] = true;
+        ps_line(PS_ERROR, "failed", PS_STR("reason", conditions[condition].code),
+                PS_STR("detail", state->detail[condition]));
+    }
+    state_look(keeper);
+}
+
+void state_lower(struct keeper *keeper, enum condition condition)
+{
+    if (keeper->state.is_set[condition]) {
+        keeper->state.is_set[condition] = false;
+        ps_line(PS_INFO, "recovered", PS_STR("reason", conditions[condition].code));
+        state_look(keeper);
+    }
+}
+
+static bool any_condition(const struct keeper *keeper)
+{
+    for (size_t i = 0; i < CONDITION_COUNT; i++) {
+        if (keeper->state.is_set[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A token that waits for a PIN which nobody has configured is waiting for people. */
+static bool waits_for_unlock(const struct token *token)
+{
+    return tokens_state(token) == TOKEN_NEEDS_LOGIN && tokens_pin(token).len == 0;
+}
+
+enum appliance_state state_now(const struct keeper *keeper)
+{
+    const struct token *token;
+    bool away = keeper_main_token(keeper) == NULL;
+    bool locked = false;
+
+    if (any_condition(keeper)) {
+        return APPLIANCE_FAILED;
+    }
+    if (!keeper->started) {
+        return APPLIANCE_STARTING;
+    }
+    if (!keeper->appliance.exists) {
+        return APPLIANCE_UNINITIALISED;
+    }
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        away = away || !tokens_is_ready(token);
+        locked = locked || waits_for_unlock(token);
+    }
+    if (locked) {
+        return APPLIANCE_LOCKED;
+    }
+    if (!away && !anchor_is_checked(keeper->anchor)) {
+        return APPLIANCE_STARTING;
+    }
+    return away ? APPLIANCE_DEGRADED : APPLIANCE_OPERATIONAL;
+}
+
+static bool any_token_ready(const struct keeper *keeper)
+{
+    const struct token *token;
+
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        if (tokens_is_ready(token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint16_t state_ready_status(const struct keeper *keeper)
+{
+    const enum appliance_state state = state_now(keeper);
+    const bool serves =
+        state == APPLIANCE_OPERATIONAL || (state == APPLIANCE_DEGRADED && any_token_ready(keeper) &&
+                                           anchor_is_checked(keeper->anchor));
+
+    return serves && !keeper->stopping ? 200 : 503;
+}
+
+enum ps_problem state_refuses_use(const struct keeper *keeper)
+{
+    if (keeper->stopping) {
+        return PS_PROBLEM_STOPPING;
+    }
+    if (any_condition(keeper)) {
+        return PS_PROBLEM_LOG_UNAVAILABLE;
+    }
+    if (!keeper->started) {
+        return PS_PROBLEM_KEEPER_UNAVAILABLE;
+    }
+    return keeper->appliance.exists ? PS_PROBLEM_NONE : PS_PROBLEM_UNINITIALISED;
+}
+
+enum ps_problem state_refuses_change(const struct keeper *keeper)
+{
+    if (keeper->stopping) {
+        return PS_PROBLEM_STOPPING;
+    }
+    for (size_t i = 0; i < CONDITION_COUNT; i++) {
+        if (keeper->state.is_set[i] && conditions[i].stops_changes) {
+            return PS_PROBLEM_LOG_UNAVAILABLE;
+        }
+    }
+    return keeper->started ? PS_PROBLEM_NONE : PS_PROBLEM_KEEPER_UNAVAILABLE;
+}
+
+/* One that works is enough; the reason is that of the first that does not. */
+static void put_token(const struct token *token, struct writer *out)
+{
+    struct token_view view;
+
+    writer_begin_object(out, NULL);
+    writer_text(out, "token", tokens_name(token));
+    writer_str(out, "state", token_state_name(tokens_state(token)));
+    for (size_t i = 0; tokens_view(token, i, &view); i++) {
+        if (view.state != TOKEN_READY && view.reason.len != 0) {
+            writer_text(out, "reason", view.reason);
+            break;
+        }
+    }
+    writer_end_object(out);
+}
+
+void state_put_state(const struct keeper *keeper, struct writer *out)
+{
+    writer_str(out, "state", appliance_state_name(state_now(keeper)));
+    writer_begin_array(out, "reasons");
+    for (size_t i = 0; i < CONDITION_COUNT; i++) {
+        if (keeper->state.is_set[i]) {
+            writer_begin_object(out, NULL);
+            writer_str(out, "code", conditions[i].code);
+            writer_str(out, "detail", keeper->state.detail[i]);
+            writer_end_object(out);
+        }
+    }
+    writer_end_array(out);
+}
+
+void state_put_ready(const struct keeper *keeper, struct ps_buf *out)
+{
+    struct writer json = writer(out);
+    const struct token *token;
+
+    writer_begin_object(&json, NULL);
+    writer_bool(&json, "ready", state_ready_status(keeper) == 200);
+    state_put_state(keeper, &json);
+    writer_begin_array(&json, "tokens");
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        put_token(token, &json);
+    }
+    writer_end_array(&json);
+    writer_end_object(&json);
+}
+
+void state_tell(struct keeper *keeper, struct api_peer *peer)
+{
+    const struct msg_appliance_state notice = {.state = (uint8_t)keeper->state.shown,
+                                               .ready = ps_buf_bytes(&keeper->state.ready)};
+
+    if (peer->channel == NULL || notice.ready.len == 0) {
+        return;
+    }
+    if (channel_send(peer->channel, &msg_appliance_state_info, 0, &notice) != PS_OK) {
+        ps_line(PS_WARNING, "state_not_told", PS_STR("detail", ps_detail()->text));
+    }
+}
+
+void state_look(struct keeper *keeper)
+{
+    ps_defer_arm(keeper->state.tell);
+}
+
+static void say_status(struct keeper *keeper)
+{
+    char text[64];
+    const int len = snprintf(text, sizeof text, "%s", appliance_state_name(keeper->state.shown));
+    const struct msg_ready ready = {.status = ps_bytes(text, (size_t)len)};
+
+    if (keeper->started && keeper->supervisor != NULL &&
+        channel_send(keeper->supervisor, &msg_ready_info, 0, &ready) != PS_OK) {
+        ps_line(PS_WARNING, "supervisor_not_told", PS_STR("detail", ps_detail()->text));
+    }
+}
+
+static void on_tell(void *context)
+{
+    struct keeper *keeper = context;
+    const enum appliance_state now = state_now(keeper);
+    PS_BUF_AUTO body;
+
+    ps_buf_init(&body, 16 * 1024);
+    state_put_ready(keeper, &body);
+    if (ps_buf_status(&body) != PS_OK ||
+        ps_bytes_equal(ps_buf_bytes(&body), ps_buf_bytes(&keeper->state.ready))) {
+        return;
+    }
+    if (now != keeper->state.shown || keeper->state.ready.len == 0) {
+        ps_line(PS_INFO, "state", PS_STR("state", appliance_state_name(now)));
+    }
+    keeper->state.shown = now;
+    ps_buf_reset(&keeper->state.ready);
+    ps_buf_put(&keeper->state.ready, ps_buf_bytes(&body));
+    say_status(keeper);
+    state_tell(keeper, &keeper->clients);
+    state_tell(keeper, &keeper->management);
+}

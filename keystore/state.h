@@ -1,0 +1,42 @@
+#ifndef KEYSTORE_STATE_H
+#define KEYSTORE_STATE_H
+
+#include "keystore/internal.h"
+
+/*
+ * The state of the appliance: what follows from the conditions, from genesis and from the tokens.
+ * The api processes are told whenever it or one of its reasons changes.
+ */
+PS_MUST_USE enum ps_err state_init(struct keeper *keeper);
+void state_clear(struct keeper *keeper);
+
+/* A condition holds or is over. A detail is for people. Says it in a log line when it changes. */
+void state_raise(struct keeper *keeper, enum condition condition, const char *detail);
+void state_lower(struct keeper *keeper, enum condition condition);
+
+enum appliance_state state_now(const struct keeper *keeper);
+
+/* Looks again, at the end of this turn of the loop, whether there is something to tell. */
+void state_look(struct keeper *keeper);
+
+/* Tells a new api process how things are. */
+void state_tell(struct keeper *keeper, struct api_peer *peer);
+
+/*
+ * Whether signatures may be made: PS_PROBLEM_NONE, or why not. A token that is away is not looked
+ * at here: its requests wait a while.
+ */
+enum ps_problem state_refuses_use(const struct keeper *keeper);
+
+/* The same for changes, which also need the catalog. */
+enum ps_problem state_refuses_change(const struct keeper *keeper);
+
+/* Members "state" and "reasons" of an object that is open in `out`. */
+struct writer;
+void state_put_state(const struct keeper *keeper, struct writer *out);
+
+/* Body of /health/ready and its HTTP status. */
+void state_put_ready(const struct keeper *keeper, struct ps_buf *out);
+uint16_t state_ready_status(const struct keeper *keeper);
+
+#endif

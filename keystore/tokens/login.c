@@ -1,0 +1,119 @@
+#include "keystore/tokens/internal.h"
+
+#include "lib/base/clock.h"
+
+/*
+ * Log-ins happen one at a time per token: when the PIN turns out to be wrong, it has been tried
+ * once, not once per process. That matters with tokens that lock after three tries.
+ */
+
+/* A key derivation inside a slow token may take its time, but not for ever. */
+#define LOGIN_LIMIT_NS (60 * PS_NS_PER_S)
+#define LOGIN_PAUSE_NS PS_NS_PER_S
+
+static void on_login(void *context, const struct token_answer *answer);
+
+static bool may_log_in(const struct token *token)
+{
+    if (!token->is_approved || token->pin == NULL || token->pin_refused) {
+        return false;
+    }
+    for (size_t i = 0; i < token->process_count; i++) {
+        if (token->processes[i]->login_in_flight) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The token and the module must be the approved ones; an unapproved module gets no PIN. */
+static bool is_the_approved(const struct token_process *process)
+{
+    const struct token *token = process->token;
+    const struct ps_bytes serial = token_text_bytes(&token->approved_serial);
+    const struct ps_bytes hash = token_text_bytes(&token->approved_hash);
+
+    if (serial.len != 0 && !ps_bytes_equal(serial, token_text_bytes(&process->texts.serial))) {
+        return false;
+    }
+    return hash.len == 0 || ps_bytes_equal(hash, token_text_bytes(&process->texts.module_hash));
+}
+
+static bool log_in(struct token_process *process)
+{
+    const struct token *token = process->token;
+    const struct msg_token_login login = {
+        .pin = ps_secret_bytes(token->pin),
+        .serial = token_text_bytes(&token->approved_serial),
+    };
+
+    if (process_call(process, &msg_token_login_info, &login, 0, LOGIN_LIMIT_NS, on_login,
+                     process) != PS_OK) {
+        return false;
+    }
+    process->login_in_flight = true;
+    process->login_sent = true;
+    process->state = TOKEN_NEEDS_LOGIN;
+    return true;
+}
+
+/*
+ * A process that says so without our having logged in there speaks of a try before we started: by
+ * the same PIN, unless we know better.
+ */
+static bool says_wrong_pin(const struct token_process *process)
+{
+    return process->state == TOKEN_WRONG_PIN &&
+           (process->login_sent || !process->token->pin_is_new);
+}
+
+static void notice_wrong_pin(struct token *token)
+{
+    for (size_t i = 0; i < token->process_count && !token->pin_refused; i++) {
+        if (says_wrong_pin(token->processes[i])) {
+            token->pin_refused = true;
+            token->pin_is_new = false;
+            token->tokens->handler->on_wrong_pin(token->tokens->context, token);
+        }
+    }
+}
+
+static bool is_due(const struct token_process *process)
+{
+    return process->channel != NULL && ps_clock_mono_ns() >= process->login_again_ns &&
+           (process->state == TOKEN_NEEDS_LOGIN || process->state == TOKEN_WRONG_PIN) &&
+           is_the_approved(process);
+}
+
+void login_where_due(struct token *token)
+{
+    if (!token->is_approved || token->pin == NULL) {
+        return;
+    }
+    notice_wrong_pin(token);
+    if (!may_log_in(token)) {
+        return;
+    }
+    for (size_t i = 0; i < token->process_count; i++) {
+        if (is_due(token->processes[i]) && log_in(token->processes[i])) {
+            return;
+        }
+    }
+}
+
+/*
+ * Refused: a wrong PIN is told by the state notice. Anything else is tried again after a while; a
+ * process that went away comes back as a new one.
+ */
+static void on_login(void *context, const struct token_answer *answer)
+{
+    struct token_process *process = context;
+
+    process->login_in_flight = false;
+    if (answer->outcome != TOKEN_ANSWERED) {
+        process->login_again_ns = ps_clock_mono_ns() + LOGIN_PAUSE_NS;
+    }
+    if (answer->outcome != TOKEN_GONE) {
+        login_where_due(process->token);
+    }
+}

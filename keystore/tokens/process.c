@@ -1,0 +1,261 @@
+#include "keystore/tokens/internal.h"
+
+#include "lib/base/clock.h"
+
+#include <stdlib.h>
+
+enum { NO_SLOT = SLOTS };
+
+static enum ps_err on_message(void *context, struct channel *channel,
+                              const struct ipc_message *info, uint64_t id, const void *message,
+                              int fd);
+static void on_end(void *context, struct channel *channel, enum ps_err why);
+static void on_channel_room(void *context, struct channel *channel);
+
+static const struct channel_handler channel_calls = {
+    .on_message = on_message,
+    .on_end = on_end,
+    .on_room = on_channel_room,
+};
+
+void token_text_set(struct token_text *text, struct ps_bytes octets)
+{
+    text->len = octets.len < sizeof text->octets ? octets.len : sizeof text->octets;
+    if (text->len != 0) {
+        memcpy(text->octets, octets.data, text->len);
+    }
+}
+
+enum ps_err process_new(struct token *token, uint32_t number, int fd,
+                        struct token_process **ret_process)
+{
+    struct token_process *process = calloc(1, sizeof *process);
+    enum ps_err err;
+
+    if (process == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    process->token = token;
+    process->number = number;
+    process->state = TOKEN_STARTING;
+    process->sessions = 1;
+    for (uint16_t i = 0; i < SLOTS; i++) {
+        process->slots[i].next_free = (uint16_t)(i + 1);
+    }
+    err = channel_new(token->tokens->loop, fd, &token_set, IPC_CLIENT, &channel_calls, process,
+                      &process->channel);
+    if (err != PS_OK) {
+        free(process);
+        return err;
+    }
+    *ret_process = process;
+    return PS_OK;
+}
+
+void process_free(struct token_process *process)
+{
+    if (process == NULL) {
+        return;
+    }
+    channel_free(process->channel);
+    free(process);
+}
+
+bool process_has_room(const struct token_process *process, uint32_t cost)
+{
+    size_t window = 2 * (size_t)process->sessions;
+    const size_t least = window;
+
+    window = window < WINDOW_LEAST ? WINDOW_LEAST : window;
+    window = window > WINDOW_MOST ? WINDOW_MOST : window;
+    if (process->state != TOKEN_READY || process->signing >= window) {
+        return false;
+    }
+    /* Few dear ones rather than many: what comes behind them must not wait long. */
+    return process->signing < least ||
+           process->signing_cost + cost <= COST_A_SESSION * process->sessions;
+}
+
+/* The id tells the slot, and by its sequence that the answer is not one to an earlier call. */
+static uint64_t id_of(const struct token_process *process, const struct slot *slot)
+{
+    return (uint64_t)slot->sequence << 16 | (uint64_t)(slot - process->slots + 1);
+}
+
+enum ps_err process_call(struct token_process *process, const struct ipc_message *info,
+                         const void *message, uint32_t cost, uint64_t limit_ns, token_answer_fn *fn,
+                         void *context)
+{
+    struct slot *slot;
+
+    if (process->channel == NULL || process->first_free == NO_SLOT) {
+        return ps_fail(PS_E_BUSY, 0, "no room at the token process");
+    }
+    slot = &process->slots[process->first_free];
+    slot->sequence++;
+    PS_TRY(channel_send(process->channel, info, id_of(process, slot), message));
+    process->first_free = slot->next_free;
+    slot->fn = fn;
+    slot->context = context;
+    slot->cost = cost;
+    if (process->in_flight++ == 0) {
+        process->progress_ns = ps_clock_mono_ns();
+        process->limit_ns = 0;
+    }
+    if (limit_ns > process->limit_ns) {
+        process->limit_ns = limit_ns;
+    }
+    if (cost != 0) {
+        process->signing++;
+        process->signing_cost += cost;
+    }
+    return PS_OK;
+}
+
+/* Frees the slot and gives what stood in it. */
+static struct slot take_slot(struct token_process *process, struct slot *slot)
+{
+    const struct slot taken = *slot;
+
+    slot->fn = NULL;
+    slot->next_free = process->first_free;
+    process->first_free = (uint16_t)(slot - process->slots);
+    process->in_flight--;
+    if (taken.cost != 0) {
+        process->signing--;
+        process->signing_cost -= taken.cost;
+    }
+    return taken;
+}
+
+bool process_is_overdue(const struct token_process *process, uint64_t now_ns)
+{
+    return process->channel != NULL && process->in_flight != 0 &&
+           now_ns - process->progress_ns > process->limit_ns;
+}
+
+static void tell_room(struct token_process *process)
+{
+    struct token *token = process->token;
+
+    if (process->was_full) {
+        process->was_full = false;
+        token->tokens->handler->on_room(token->tokens->context, token);
+    }
+}
+
+void process_end(struct token_process *process)
+{
+    const struct token_answer gone = {.outcome = TOKEN_GONE, .process = process};
+
+    channel_free(process->channel);
+    process->channel = NULL;
+    process->state = TOKEN_ABSENT;
+    token_text_set(&process->texts.reason, ps_bytes_str("process-ended"));
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (process->slots[i].fn != NULL) {
+            const struct slot taken = take_slot(process, &process->slots[i]);
+
+            taken.fn(taken.context, &gone);
+        }
+    }
+}
+
+static void take_state(struct token_process *process, const struct msg_token_state *notice)
+{
+    struct token_texts *texts = &process->texts;
+
+    process->state = notice->state > TOKEN_FOREIGN ? TOKEN_ABSENT : (enum token_state)notice->state;
+    process->generation = notice->generation;
+    process->sessions = notice->sessions == 0 ? 1 : notice->sessions;
+    process->sessions = process->sessions > WINDOW_MOST ? WINDOW_MOST : process->sessions;
+    process->reconnects = notice->reconnects;
+    token_text_set(&texts->reason, notice->reason);
+    token_text_set(&texts->label, notice->label);
+    token_text_set(&texts->serial, notice->serial);
+    token_text_set(&texts->manufacturer, notice->manufacturer);
+    token_text_set(&texts->model, notice->model);
+    token_text_set(&texts->firmware, notice->firmware);
+    token_text_set(&texts->profile, notice->profile);
+    token_text_set(&texts->module_hash, notice->module_hash);
+}
+
+static void on_state(struct token_process *process, const struct msg_token_state *notice)
+{
+    struct token *token = process->token;
+
+    take_state(process, notice);
+    login_where_due(token);
+    token->tokens->handler->on_change(token->tokens->context, token);
+    if (process->state == TOKEN_READY) {
+        token->tokens->handler->on_room(token->tokens->context, token);
+    }
+}
+
+static enum ps_err find_slot(struct token_process *process, uint64_t id, struct slot **ret_slot)
+{
+    const uint64_t number = id & 0xffff;
+    struct slot *slot;
+
+    if (number == 0 || number > SLOTS) {
+        return ps_fail(PS_E_INPUT, 0, "an answer to nothing");
+    }
+    slot = &process->slots[number - 1];
+    if (slot->fn == NULL || id_of(process, slot) != id) {
+        return ps_fail(PS_E_INPUT, 0, "an answer to nothing");
+    }
+    *ret_slot = slot;
+    return PS_OK;
+}
+
+static enum ps_err on_message(void *context, struct channel *channel,
+                              const struct ipc_message *info, uint64_t id, const void *message,
+                              int fd)
+{
+    struct token_process *process = context;
+    struct token_answer answer = {.process = process, .info = info, .message = message};
+    struct slot *slot = NULL;
+    struct slot taken;
+
+    (void)channel;
+    (void)fd;
+    if (info == &msg_token_state_info) {
+        on_state(process, message);
+        return PS_OK;
+    }
+    PS_TRY(find_slot(process, id, &slot));
+    taken = take_slot(process, slot);
+    process->progress_ns = ps_clock_mono_ns();
+    if (info == &msg_problem_info) {
+        answer.outcome = TOKEN_REFUSED;
+        answer.problem = message;
+    }
+    taken.fn(taken.context, &answer);
+    tell_room(process);
+    return PS_OK;
+}
+
+static void on_end(void *context, struct channel *channel, enum ps_err why)
+{
+    struct token_process *process = context;
+    struct token *token = process->token;
+    const struct tokens_handler *handler = token->tokens->handler;
+
+    (void)channel;
+    process_end(process);
+    if (why != PS_OK) {
+        /* It said what no process of ours says: it may still run, and has to be replaced. */
+        handler->on_hung(token->tokens->context, token, process->number, "malformed");
+    }
+    login_where_due(token);
+    handler->on_change(token->tokens->context, token);
+}
+
+static void on_channel_room(void *context, struct channel *channel)
+{
+    struct token_process *process = context;
+
+    (void)channel;
+    process->was_full = true;
+    tell_room(process);
+}
