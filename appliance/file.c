@@ -37,7 +37,9 @@ static enum ps_err open_regular(const char *path, int *ret_fd, struct stat *ret_
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0) {
-        return ps_fail_errno(class_of_errno(), "cannot open %.160s", path);
+        const enum ps_err class = class_of_errno();
+
+        return ps_fail_errno(class, "cannot open %.160s", path);
     }
     if (fstat(fd, ret_stat) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "cannot look at %.160s", path);
