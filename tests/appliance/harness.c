@@ -78,6 +78,7 @@ void harness_write_config(struct harness *harness, const char *appliance, const 
                   "[appliance]\norigin = probe.example/a\ndata = %s/data\n%s"
                   "[clients]\nsocket = %s/clients.sock\n[management]\nsocket = %s/management.sock\n"
                   "[token a]\nmodule = /bin/true\nprofile = %s/profile.json\nprocesses = 2\n"
+                  "uri = pkcs11:token=probe\n"
                   "pin_file = %s/pin\nstore = %s/store\n%s",
                   in, appliance, in, in, in, in, in, token);
     assert_int_equal(ps_buf_status(&text), PS_OK);

@@ -12,8 +12,10 @@
     "[appliance]\norigin = keys.example/a\ndata = /var/lib/privyseal\n"                            \
     "[clients]\nsocket = /run/privyseal/clients.sock\n"                                            \
     "[management]\nsocket = /run/privyseal/management.sock\n"
-#define TOKEN "[token a]\nmodule = /usr/lib/m.so\nprofile = /usr/share/p.json\n"
-#define GOOD  HEAD TOKEN
+#define TOKEN                                                                                      \
+    "[token a]\nmodule = /usr/lib/m.so\nprofile = /usr/share/p.json\n"                             \
+    "uri = pkcs11:token=a;object=b\n"
+#define GOOD HEAD TOKEN
 
 static struct config *parse_good(const char *text)
 {
@@ -82,14 +84,13 @@ static void every_key_with_a_default_reads_its_default(void **state)
 
 static void values_of_all_kinds_are_read(void **state)
 {
-    struct config *config =
-        parse_good("# comment\n; comment\n\n" HEAD TOKEN
-                   "uri = pkcs11:token=a;object=b\nprocesses = 3\nsessions=64\n"
-                   "pin_file = /etc/privyseal/pin\nreadable = /etc/hsm.conf\nreadable = /etc/hsm\n"
-                   "environment = SOFTHSM2_CONF=/etc/softhsm2.conf\nenvironment = A_1=b=c\n"
-                   "system_calls = ioctl\nnetwork = yes\ncall_timeout_ms = 4000\n"
-                   "[token b]\r\nmodule = /m\r\nprofile = /p\r\n[log]\ndisk_reserve_mb = 1\n"
-                   "[administrators]\nuids = 0  1000 4294967294\n");
+    struct config *config = parse_good(
+        "# comment\n; comment\n\n" HEAD TOKEN "processes = 3\nsessions=64\n"
+        "pin_file = /etc/privyseal/pin\nreadable = /etc/hsm.conf\nreadable = /etc/hsm\n"
+        "environment = SOFTHSM2_CONF=/etc/softhsm2.conf\nenvironment = A_1=b=c\n"
+        "system_calls = ioctl\nnetwork = yes\ncall_timeout_ms = 4000\n"
+        "[token b]\r\nmodule = /m\r\nprofile = /p\r\nuri = pkcs11:\r\n[log]\ndisk_reserve_mb = 1\n"
+        "[administrators]\nuids = 0  1000 4294967294\n");
 
     (void)state;
     assert_string_equal(config->tokens[0].uri, "pkcs11:token=a;object=b");
@@ -109,20 +110,20 @@ static void values_of_all_kinds_are_read(void **state)
 static void mistakes_of_the_file_are_named_with_their_line(void **state)
 {
     (void)state;
-    refused(GOOD "[appliance]\n", "t.conf:11: section [appliance] stands in line 1");
-    refused(GOOD "modul = /m\n", "t.conf:11: modul: there is no such key; known here: module, uri");
-    refused(GOOD "module = /m\n", "t.conf:11: module: is set twice");
-    refused(GOOD "just words\n", "t.conf:11: neither [section], key = value nor a comment");
-    refused(GOOD "[token a\n", "t.conf:11: a section is [NAME]");
-    refused(GOOD "[log] x\n", "t.conf:11: a section is [NAME]");
-    refused(GOOD "[lgo]\n", "t.conf:11: there is no section [lgo]");
-    refused(GOOD "[token a]\n", "t.conf:11: there is a [token a] already");
-    refused(GOOD "[token]\n", "t.conf:11: there is no section [token]; known are");
-    refused(GOOD "[token A]\n", "t.conf:11: a token's section is [token NAME]");
-    refused(GOOD "[token b]\n", "t.conf:11: [token] needs a line 'module = ...'");
-    refused(GOOD "[token \xff]\n", "t.conf:11: not UTF-8");
+    refused(GOOD "[appliance]\n", "t.conf:12: section [appliance] stands in line 1");
+    refused(GOOD "modul = /m\n", "t.conf:12: modul: there is no such key; known here: module, uri");
+    refused(GOOD "module = /m\n", "t.conf:12: module: is set twice");
+    refused(GOOD "just words\n", "t.conf:12: neither [section], key = value nor a comment");
+    refused(GOOD "[token a\n", "t.conf:12: a section is [NAME]");
+    refused(GOOD "[log] x\n", "t.conf:12: a section is [NAME]");
+    refused(GOOD "[lgo]\n", "t.conf:12: there is no section [lgo]");
+    refused(GOOD "[token a]\n", "t.conf:12: there is a [token a] already");
+    refused(GOOD "[token]\n", "t.conf:12: there is no section [token]; known are");
+    refused(GOOD "[token A]\n", "t.conf:12: a token's section is [token NAME]");
+    refused(GOOD "[token b]\n", "t.conf:12: [token] needs a line 'module = ...'");
+    refused(GOOD "[token \xff]\n", "t.conf:12: not UTF-8");
     assert_refused(ps_bytes(GOOD "sessions = 1\0\n", sizeof GOOD "sessions = 1\0\n" - 1),
-                   "t.conf:11: a NUL octet");
+                   "t.conf:12: a NUL octet");
     refused("", "[appliance] needs a line 'origin = ...'");
     refused("", "[clients] listens nowhere");
     refused("", "there is no [token NAME]");
@@ -139,9 +140,9 @@ static void all_mistakes_are_told_at_once(void **state)
     static const char text[] = GOOD "sessions = 0\nprocesses = 65\nnetwork = maybe\n";
 
     (void)state;
-    refused(text, "t.conf:11: sessions:");
-    refused(text, "t.conf:12: processes:");
-    refused(text, "t.conf:13: network:");
+    refused(text, "t.conf:12: sessions:");
+    refused(text, "t.conf:13: processes:");
+    refused(text, "t.conf:14: network:");
 }
 
 static void long_lines_and_names_are_refused_not_cut(void **state)
@@ -155,14 +156,15 @@ static void long_lines_and_names_are_refused_not_cut(void **state)
     for (size_t i = 0; i < 9000; i++) {
         ps_buf_put_u8(&text, 'x');
     }
-    assert_refused(ps_buf_bytes(&text), "t.conf:11: the line is too long");
+    assert_refused(ps_buf_bytes(&text), "t.conf:12: the line is too long");
     memset(name, 'a', 33);
     name[33] = '\0';
     ps_buf_reset(&text);
-    ps_buf_printf(&text, GOOD "[token %s]\nmodule = /m\nprofile = /p\n", name);
+    ps_buf_printf(&text, GOOD "[token %s]\nmodule = /m\nprofile = /p\nuri = pkcs11:\n", name);
     assert_refused(ps_buf_bytes(&text), "NAME of 1 to 32");
     ps_buf_reset(&text);
-    ps_buf_printf(&text, GOOD "[token %s]\nmodule = /m\nprofile = /p\n%c", name + 1, '\0');
+    ps_buf_printf(&text, GOOD "[token %s]\nmodule = /m\nprofile = /p\nuri = pkcs11:\n%c", name + 1,
+                  '\0');
     text.len--;
     ps_buf_put_u8(&text, '\0');
     config_free(parse_good((const char *)text.data));
@@ -176,12 +178,14 @@ static void sixteen_tokens_are_the_limit(void **state)
     ps_buf_init(&text, 65536);
     ps_buf_put_str(&text, HEAD);
     for (unsigned i = 0; i < CONFIG_TOKENS_MAX; i++) {
-        ps_buf_printf(&text, "[token t%u]\nmodule = /m\nprofile = /p\nprocesses = 1\n", i);
+        ps_buf_printf(&text,
+                      "[token t%u]\nmodule = /m\nprofile = /p\nuri = pkcs11:\nprocesses = 1\n", i);
     }
     ps_buf_put_u8(&text, '\0');
     config_free(parse_good((const char *)text.data));
     text.len--;
-    ps_buf_put_str(&text, "[token more]\nmodule = /m\nprofile = /p\nprocesses = 1\n");
+    ps_buf_put_str(&text,
+                   "[token more]\nmodule = /m\nprofile = /p\nuri = pkcs11:\nprocesses = 1\n");
     assert_refused(ps_buf_bytes(&text), "at most 16 tokens");
 }
 
@@ -199,7 +203,7 @@ static void lines_of_a_list_have_a_limit_together(void **state)
         }
         ps_buf_put_u8(&text, '\n');
     }
-    assert_refused(ps_buf_bytes(&text), "t.conf:13: readable: all lines of this key together");
+    assert_refused(ps_buf_bytes(&text), "t.conf:14: readable: all lines of this key together");
 }
 
 static void paths_are_plain_and_absolute(void **state)
@@ -219,7 +223,7 @@ static void paths_are_plain_and_absolute(void **state)
 static void each_kind_refuses_what_it_is_not(void **state)
 {
     static const char *const bad[][2] = {
-        {"uri = token=a\n", "is no URI of RFC 7512"},
+        {"[token b]\nuri = token=a\n", "is no URI of RFC 7512"},
         {"pin_credential = ../pin\n", "is no name of a systemd credential"},
         {"pin_credential = .pin\n", "is no name of a systemd credential"},
         {"environment = ABC\n", "is not NAME=value"},
@@ -306,8 +310,8 @@ static void too_many_processes_are_refused(void **state)
 {
     (void)state;
     refused(GOOD "processes = 64\n"
-                 "[token b]\nmodule = /m\nprofile = /p\nprocesses = 64\n"
-                 "[token c]\nmodule = /m\nprofile = /p\nprocesses = 1\n",
+                 "[token b]\nmodule = /m\nprofile = /p\nuri = pkcs11:\nprocesses = 64\n"
+                 "[token c]\nmodule = /m\nprofile = /p\nuri = pkcs11:\nprocesses = 1\n",
             "at most 128 token processes");
 }
 
@@ -318,7 +322,7 @@ static void changes_are_told_apart_by_whether_a_reload_takes_them(void **state)
         "[appliance]\norigin = keys.example/a\ndata = /var/lib/other\nlog_level = debug\n"
         "[clients]\nsocket = /run/privyseal/clients.sock\ncertificate = /c\n"
         "[management]\nsocket = /run/privyseal/management.sock\n" TOKEN "sessions = 2\n"
-        "[token b]\nmodule = /m\nprofile = /p\n");
+        "[token b]\nmodule = /m\nprofile = /p\nuri = pkcs11:\n");
     PS_BUF_AUTO out;
 
     (void)state;
