@@ -1,0 +1,91 @@
+#include "tests/keeper/stack.h"
+
+#include "lib/formats/jws.h"
+
+/* The keeper with real token processes on SoftHSM, spoken to over its real channels. */
+
+static struct stack stack;
+static struct ps_buf body;
+
+static int make_stack(void **state)
+{
+    (void)state;
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, 2);
+    stack_start(&stack);
+    stack_genesis(&stack);
+    return 0;
+}
+
+static int remove_stack(void **state)
+{
+    (void)state;
+    stack_remove(&stack);
+    ps_buf_clear(&body);
+    return 0;
+}
+
+static void expect(unsigned status, unsigned got)
+{
+    if (status != got) {
+        print_error("%u, not %u: %.*s\n", got, status, PS_BYTES_FMT(ps_buf_bytes(&body)));
+    }
+    assert_int_equal(got, status);
+}
+
+static void make_key(const char *parameters)
+{
+    expect(201, stack_change(&stack, "key.create", "", parameters, &body));
+}
+
+static void verify_compact(const char *key)
+{
+    PS_CLEANUP(public_key_free_cleanup) struct public_key *public_key = NULL;
+    struct jws_parsed parsed;
+    PS_BUF_AUTO text;
+    PS_BUF_AUTO memory;
+
+    ps_buf_init(&text, 4096);
+    ps_buf_init(&memory, 65536);
+    ps_buf_put(&text, ps_buf_bytes(&body));
+    expect(200, stack_read(&stack, READ_KEY_PUBLIC, key, &body));
+    assert_ok(public_key_from_jwk(ps_buf_bytes(&body), &public_key));
+    assert_ok(jws_parse(ps_buf_bytes(&text), NULL, &memory, &parsed));
+    assert_ok(jws_verify(&parsed, public_key));
+}
+
+static void a_key_signs_and_the_signature_verifies(void **state)
+{
+    static const struct {
+        const char *parameters;
+        const char *name;
+        const char *algorithm;
+    } cases[] = {
+        {"{\"name\":\"a.es256\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"]}",
+         "a.es256", ""},
+        {"{\"name\":\"a.eddsa\",\"type\":\"ed25519\",\"usage\":\"sign\",\"formats\":[\"jws\"]}",
+         "a.eddsa", "EdDSA"},
+        {"{\"name\":\"a.rsa\",\"type\":\"rsa-2048\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
+         "\"algorithms\":[\"PS256\",\"RS256\"]}",
+         "a.rsa", "RS256"},
+        {NULL, "a.rsa", "PS256"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (cases[i].parameters != NULL) {
+            make_key(cases[i].parameters);
+        }
+        expect(200, stack_sign_jws(&stack, cases[i].name, cases[i].algorithm, "payload", &body));
+        verify_compact(cases[i].name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_signs_and_the_signature_verifies),
+    };
+
+    return cmocka_run_group_tests(tests, make_stack, remove_stack);
+}
