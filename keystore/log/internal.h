@@ -34,13 +34,13 @@ struct log_shard_node {
 /* Where a log ends: the writer's own while it works, else the loop's (log_open, log_reopen). */
 struct log_end {
     struct store *store;
-    struct edge *edge;
+    struct tiles_edge *edge;
     uint64_t first;
     uint64_t octets;       /* of the record; edge->size leaves, all synced */
     uint64_t derived_upto; /* leaves whose hashes and offsets are synced */
     uint64_t month_end_ns;
     uint64_t checked_ns; /* when all files were last looked for */
-    struct ps_buf cells[EDGE_LEVELS];
+    struct ps_buf cells[TILES_LEVELS];
     struct ps_buf offsets;
 };
 
@@ -55,6 +55,9 @@ struct log {
 
     /* Under the writer's mutex. */
     struct ps_buf queued;
+    uint64_t queued_leaves;
+    uint64_t turn_ns; /* when the last turn began */
+    bool busy;        /* leaves came fast before it: see GATHER_RATE */
     struct log_note *notes;
     struct log_shard_node *closed; /* not yet taken by the loop; oldest first */
     struct tree durable;
@@ -98,6 +101,7 @@ struct log_writer {
     pthread_cond_t wake; /* for the writer: there is work */
     pthread_cond_t done; /* for the loop's thread, when it waits: a turn has ended */
     bool waiting;
+    bool gathering;
     bool stopping;
     bool signalled; /* the event is up and was not taken yet */
 };

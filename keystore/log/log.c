@@ -160,6 +160,7 @@ static enum ps_err queue_leaf(struct log *log, struct ps_bytes entry)
     to[1] = (uint8_t)entry.len;
     memcpy(to + 2, entry.data, entry.len);
     ps_buf_commit(&log->queued, 2 + entry.len);
+    log->queued_leaves++;
     return PS_OK;
 }
 
@@ -318,7 +319,7 @@ void log_space(const struct log *log, uint64_t *ret_free, uint64_t *ret_per_minu
 enum ps_err log_check(struct log *log)
 {
     struct scan_request request = {.store = log->present.store};
-    struct edge *edge;
+    struct tiles_edge *edge;
     struct merkle_hash expected;
     struct merkle_hash found;
     uint64_t octets;
@@ -329,14 +330,14 @@ enum ps_err log_check(struct log *log)
     request.store = log->present.store;
     request.limit = log->present.size;
     lock(log);
-    expected = edge_root(log->end.edge);
+    expected = tiles_edge_root(log->end.edge);
     unlock(log);
     edge = calloc(1, sizeof *edge);
     if (edge == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     err = scan_tree(&request, edge, &octets);
-    found = edge_root(edge);
+    found = tiles_edge_root(edge);
     if (err == PS_OK &&
         (edge->size != request.limit || memcmp(&found, &expected, sizeof found) != 0)) {
         err = ps_fail(PS_E_INPUT, 0, "%s/entries is not what was recorded", request.store->label);

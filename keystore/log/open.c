@@ -40,7 +40,7 @@ void open_clear_end(struct log_end *end)
 {
     store_free(end->store);
     free(end->edge);
-    for (unsigned level = 0; level < EDGE_LEVELS; level++) {
+    for (unsigned level = 0; level < TILES_LEVELS; level++) {
         ps_buf_clear(&end->cells[level]);
     }
     ps_buf_clear(&end->offsets);
@@ -213,7 +213,7 @@ static enum ps_err rewrite_tail(const struct opening *opening)
     uint64_t from = end->octets;
 
     if (opening->checkpoint_size < end->edge->size) {
-        PS_TRY(store_read_offset(end->store, opening->checkpoint_size / EDGE_TILE, &from));
+        PS_TRY(store_read_offset(end->store, opening->checkpoint_size / TILES_WIDTH, &from));
     }
     return rewrite(end->store, from, end->octets);
 }
@@ -242,8 +242,8 @@ static enum ps_err compare_end(const struct opening *opening)
 {
     const struct log_end *old = &opening->log->end;
     const struct log_end *end = &opening->end;
-    const struct merkle_hash expected = edge_root(old->edge);
-    struct merkle_hash found = edge_root(end->edge);
+    const struct merkle_hash expected = tiles_edge_root(old->edge);
+    struct merkle_hash found = tiles_edge_root(end->edge);
 
     if (end->first != old->first) {
         for (const struct log_shard_node *at = opening->shards; at != NULL; at = at->next) {
@@ -291,7 +291,7 @@ static void take_over(struct opening *opening)
 
 static enum ps_err init_end(struct log_end *end)
 {
-    for (unsigned level = 0; level < EDGE_LEVELS; level++) {
+    for (unsigned level = 0; level < TILES_LEVELS; level++) {
         ps_buf_init(&end->cells[level], (size_t)LOG_QUEUE_MAX * PS_SHA256_LEN);
     }
     ps_buf_init(&end->offsets, LOG_QUEUE_MAX);

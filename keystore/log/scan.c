@@ -5,15 +5,15 @@
 #include <stdlib.h>
 
 /* Leaves between two comparisons: keeps them whole tiles and the buffers small. */
-#define RUN EDGE_TILE
+#define RUN TILES_WIDTH
 
 struct scan {
     const struct scan_request *request;
     const struct store *store;
     struct record *record;
-    struct edge *edge;
-    uint64_t run_start;               /* leaves before the buffers' content */
-    struct ps_buf cells[EDGE_LEVELS]; /* hashes that follow from the record */
+    struct tiles_edge *edge;
+    uint64_t run_start;                /* leaves before the buffers' content */
+    struct ps_buf cells[TILES_LEVELS]; /* hashes that follow from the record */
     struct ps_buf offsets;
     struct ps_buf stored;
 };
@@ -21,15 +21,15 @@ struct scan {
 static void scan_clear(struct scan *scan)
 {
     record_free(scan->record);
-    for (unsigned level = 0; level < EDGE_LEVELS; level++) {
+    for (unsigned level = 0; level < TILES_LEVELS; level++) {
         ps_buf_clear(&scan->cells[level]);
     }
     ps_buf_clear(&scan->offsets);
     ps_buf_clear(&scan->stored);
 }
 
-static enum ps_err read_cells(void *context, unsigned level, uint64_t from, unsigned count,
-                              struct merkle_hash *ret_hashes)
+static enum ps_err read_hashes(void *context, unsigned level, uint64_t from, unsigned count,
+                               struct merkle_hash *ret_hashes)
 {
     return store_read_hashes(context, level, from, count, ret_hashes);
 }
@@ -82,9 +82,9 @@ static enum ps_err settle_run(struct scan *scan)
     bool missing = false;
     bool any = false;
 
-    for (unsigned level = 0; level < EDGE_LEVELS; level++) {
+    for (unsigned level = 0; level < TILES_LEVELS; level++) {
         PS_TRY(ps_buf_status(&scan->cells[level]));
-        PS_TRY(compare_run(scan, STORE_HASHES + level, edge_cells(scan->run_start, level),
+        PS_TRY(compare_run(scan, STORE_HASHES + level, tiles_count(scan->run_start, level),
                            &scan->cells[level], PS_SHA256_LEN, &missing));
         any = any || missing;
     }
@@ -99,7 +99,7 @@ static enum ps_err settle_run(struct scan *scan)
     if (any) {
         PS_TRY(store_write_derived(scan->store, scan->run_start, scan->cells, &scan->offsets));
     }
-    for (unsigned level = 0; level < EDGE_LEVELS; level++) {
+    for (unsigned level = 0; level < TILES_LEVELS; level++) {
         ps_buf_reset(&scan->cells[level]);
     }
     ps_buf_reset(&scan->offsets);
@@ -115,7 +115,7 @@ static enum ps_err check_root(const struct scan *scan)
     if (checkpoint == NULL || checkpoint->size != scan->edge->size) {
         return PS_OK;
     }
-    root = edge_root(scan->edge);
+    root = tiles_edge_root(scan->edge);
     if (memcmp(&root, &checkpoint->root, sizeof root) != 0) {
         return ps_fail(PS_E_INPUT, 0, "%s: the first %llu leaves are not those of the checkpoint",
                        scan->store->label, (unsigned long long)checkpoint->size);
@@ -125,10 +125,10 @@ static enum ps_err check_root(const struct scan *scan)
 
 static enum ps_err add_leaf(struct scan *scan, uint64_t offset, struct ps_bytes leaf)
 {
-    if (scan->edge->size % EDGE_TILE == 0) {
+    if (scan->edge->size % TILES_WIDTH == 0) {
         ps_buf_put_u64(&scan->offsets, offset);
     }
-    edge_append(scan->edge, merkle_leaf_hash(leaf), scan->cells);
+    tiles_edge_append(scan->edge, merkle_leaf_hash(leaf), scan->cells);
     if (scan->edge->size % RUN == 0) {
         PS_TRY(settle_run(scan));
     }
@@ -277,14 +277,14 @@ static enum ps_err find_start(const struct scan *scan, uint64_t *ret_start)
 /* Opens the record where the scan begins, with the edge of the leaves before. */
 static enum ps_err begin(struct scan *scan)
 {
-    const struct edge_source source = {read_cells, (void *)(uintptr_t)scan->store};
+    const struct tiles_source source = {read_hashes, (void *)(uintptr_t)scan->store};
     uint64_t start;
     uint64_t offset = 0;
 
     PS_TRY(find_start(scan, &start));
-    PS_TRY(edge_load(scan->edge, start, &source));
+    PS_TRY(tiles_edge_load(scan->edge, start, &source));
     if (start != 0) {
-        PS_TRY(store_read_offset(scan->store, start / EDGE_TILE, &offset));
+        PS_TRY(store_read_offset(scan->store, start / TILES_WIDTH, &offset));
     }
     scan->run_start = start;
     PS_TRY(check_root(scan));
@@ -292,7 +292,7 @@ static enum ps_err begin(struct scan *scan)
                       &scan->record);
 }
 
-enum ps_err scan_tree(const struct scan_request *request, struct edge *ret_edge,
+enum ps_err scan_tree(const struct scan_request *request, struct tiles_edge *ret_edge,
                       uint64_t *ret_octets)
 {
     PS_CLEANUP(scan_clear)
@@ -300,7 +300,7 @@ enum ps_err scan_tree(const struct scan_request *request, struct edge *ret_edge,
     enum record_step step;
     uint64_t octets;
 
-    for (unsigned level = 0; level < EDGE_LEVELS; level++) {
+    for (unsigned level = 0; level < TILES_LEVELS; level++) {
         ps_buf_init(&scan.cells[level], (size_t)RUN * PS_SHA256_LEN);
     }
     ps_buf_init(&scan.offsets, 2 * sizeof(uint64_t));

@@ -26,7 +26,7 @@ struct scan_request {
  * ret_edge: of all leaves found. ret_octets: of the record up to there.
  * Errors: PS_E_INPUT (contradiction; the detail names file, octet and leaf), PS_E_STORAGE.
  */
-PS_MUST_USE enum ps_err scan_tree(const struct scan_request *request, struct edge *ret_edge,
+PS_MUST_USE enum ps_err scan_tree(const struct scan_request *request, struct tiles_edge *ret_edge,
                                   uint64_t *ret_octets);
 
 #endif

@@ -157,7 +157,7 @@ static enum ps_err measure_record(const struct store *store, uint64_t size, uint
     enum record_step step = RECORD_LEAF;
     struct ps_bytes leaf;
     uint64_t offset;
-    uint64_t count = (store_bundles(size) - 1) * EDGE_TILE;
+    uint64_t count = (store_bundles(size) - 1) * TILES_WIDTH;
 
     PS_TRY(store_read_offset(store, store_bundles(size) - 1, &offset));
     PS_TRY(record_new(store->fds[STORE_ENTRIES], store->label, offset, UINT64_MAX, &record));

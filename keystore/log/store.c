@@ -26,7 +26,7 @@ const char *store_file_name(unsigned file)
 
 uint64_t store_bundles(uint64_t size)
 {
-    return (size + EDGE_TILE - 1) / EDGE_TILE;
+    return (size + TILES_WIDTH - 1) / TILES_WIDTH;
 }
 
 static char *join(const char *first, const char *second)
@@ -223,7 +223,7 @@ uint64_t store_expected_length(unsigned file, uint64_t size)
 {
     assert(file != STORE_ENTRIES && file < STORE_FILES);
     return file == STORE_OFFSETS ? store_bundles(size) * OFFSET_LEN
-                                 : edge_cells(size, file - STORE_HASHES) * PS_SHA256_LEN;
+                                 : tiles_count(size, file - STORE_HASHES) * PS_SHA256_LEN;
 }
 
 enum ps_err store_cut(const struct store *store, uint64_t size, uint64_t octets)
@@ -273,13 +273,13 @@ enum ps_err store_read_offset(const struct store *store, uint64_t index, uint64_
 }
 
 enum ps_err store_write_derived(const struct store *store, uint64_t size,
-                                const struct ps_buf cells[EDGE_LEVELS],
+                                const struct ps_buf cells[TILES_LEVELS],
                                 const struct ps_buf *offsets)
 {
-    for (unsigned level = 0; level < EDGE_LEVELS; level++) {
+    for (unsigned level = 0; level < TILES_LEVELS; level++) {
         PS_TRY(ps_buf_status(&cells[level]));
         PS_TRY(io_write(store->io, store->fds[STORE_HASHES + level], ps_buf_bytes(&cells[level]),
-                        edge_cells(size, level) * PS_SHA256_LEN, store->label,
+                        tiles_count(size, level) * PS_SHA256_LEN, store->label,
                         file_names[STORE_HASHES + level]));
     }
     PS_TRY(ps_buf_status(offsets));

@@ -1,15 +1,15 @@
 #ifndef KEYSTORE_LOG_STORE_H
 #define KEYSTORE_LOG_STORE_H
 
-#include "keystore/log/edge.h"
 #include "keystore/log/io.h"
+#include "lib/formats/tiles.h"
 
 /* The files of one tree. After it was opened nothing in it changes, so threads may share it. */
 enum store_file {
     STORE_ENTRIES,
     STORE_OFFSETS,
     STORE_HASHES, /* and the levels above it */
-    STORE_FILES = STORE_HASHES + (int)EDGE_LEVELS
+    STORE_FILES = STORE_HASHES + (int)TILES_LEVELS
 };
 
 struct store {
@@ -67,7 +67,7 @@ PS_MUST_USE enum ps_err store_read_offset(const struct store *store, uint64_t in
 
 /* Writes hashes and offsets behind those of a tree of `size` leaves. */
 PS_MUST_USE enum ps_err store_write_derived(const struct store *store, uint64_t size,
-                                            const struct ps_buf cells[EDGE_LEVELS],
+                                            const struct ps_buf cells[TILES_LEVELS],
                                             const struct ps_buf *offsets);
 
 /* Of a tree of `size` leaves: its bundles, and the octets of a file that is not the record. */

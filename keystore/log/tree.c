@@ -29,7 +29,7 @@ static enum ps_err read_hash(void *context, unsigned level, uint64_t index,
     unsigned count;
     struct merkle_hash hashes[128];
 
-    if (stored >= EDGE_LEVELS || level % 8 > 7) {
+    if (stored >= TILES_LEVELS || level % 8 > 7) {
         return ps_fail(PS_E_NOT_FOUND, 0, "no such level in the tree");
     }
     count = 1u << level % 8;
@@ -87,8 +87,8 @@ enum ps_err tree_prove_consistency(const struct tree *tree, uint64_t old, uint64
 /* True when `width` cells from tile `index` on are among `cells`. */
 static bool tile_exists(uint64_t cells, uint64_t index, unsigned width)
 {
-    return width >= 1 && width <= EDGE_TILE && index <= cells / EDGE_TILE &&
-           index * EDGE_TILE + width <= cells;
+    return width >= 1 && width <= TILES_WIDTH && index <= cells / TILES_WIDTH &&
+           index * TILES_WIDTH + width <= cells;
 }
 
 enum ps_err tree_read_tile(const struct tree *tree, unsigned level, uint64_t index, unsigned width,
@@ -96,13 +96,13 @@ enum ps_err tree_read_tile(const struct tree *tree, unsigned level, uint64_t ind
 {
     struct merkle_hash hashes[128];
 
-    if (level >= EDGE_LEVELS || !tile_exists(edge_cells(tree->size, level), index, width)) {
+    if (level >= TILES_LEVELS || !tile_exists(tiles_count(tree->size, level), index, width)) {
         return ps_fail(PS_E_NOT_FOUND, 0, "no such tile");
     }
     for (unsigned at = 0; at < width; at += 128) {
         const unsigned count = width - at < 128 ? width - at : 128;
 
-        PS_TRY(store_read_hashes(tree->store, level, index * EDGE_TILE + at, count, hashes));
+        PS_TRY(store_read_hashes(tree->store, level, index * TILES_WIDTH + at, count, hashes));
         ps_buf_put(out, ps_bytes(hashes, count * sizeof hashes[0]));
     }
     return ps_buf_status(out);
@@ -113,7 +113,7 @@ static enum ps_err open_bundle(const struct tree *tree, uint64_t index, struct r
 {
     uint64_t offset;
 
-    PS_TRY(store_read_offset(tree->store, index / EDGE_TILE, &offset));
+    PS_TRY(store_read_offset(tree->store, index / TILES_WIDTH, &offset));
     return record_new(tree->store->fds[STORE_ENTRIES], tree->store->label, offset, tree->octets,
                       ret_record);
 }
@@ -153,7 +153,7 @@ enum ps_err tree_read_entry(const struct tree *tree, uint64_t index, struct ps_b
         return ps_fail(PS_E_NOT_FOUND, 0, "no such leaf");
     }
     PS_TRY(open_bundle(tree, index, &record));
-    for (uint64_t at = index / EDGE_TILE * EDGE_TILE; at <= index; at++) {
+    for (uint64_t at = index / TILES_WIDTH * TILES_WIDTH; at <= index; at++) {
         PS_TRY(next_leaf(tree, record, &leaf));
     }
     PS_TRY(store_read_hashes(tree->store, 0, index, 1, &stored));
@@ -172,7 +172,7 @@ enum ps_err tree_each_entry(const struct tree *tree, uint64_t from, tree_leaf_fn
         return PS_OK;
     }
     PS_TRY(open_bundle(tree, from, &record));
-    for (uint64_t at = from / EDGE_TILE * EDGE_TILE; at < size; at++) {
+    for (uint64_t at = from / TILES_WIDTH * TILES_WIDTH; at < size; at++) {
         struct ps_bytes leaf;
 
         PS_TRY(next_leaf(tree, record, &leaf));
@@ -197,7 +197,7 @@ enum ps_err tree_read_bundle(const struct tree *tree, uint64_t index, unsigned w
     if (!tile_exists(tree->size, index, width)) {
         return ps_fail(PS_E_NOT_FOUND, 0, "no such bundle");
     }
-    PS_TRY(open_bundle(tree, index * EDGE_TILE, &record));
+    PS_TRY(open_bundle(tree, index * TILES_WIDTH, &record));
     for (unsigned i = 0; i < width; i++) {
         struct ps_bytes leaf;
 

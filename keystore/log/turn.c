@@ -43,7 +43,7 @@ static struct log_shard_node *describe_end(const struct log_end *end)
     memcpy(node->info.name, end->store->name, sizeof node->info.name);
     node->info.first = end->first;
     node->info.size = end->edge->size;
-    node->info.root = edge_root(end->edge);
+    node->info.root = tiles_edge_root(end->edge);
     node->store = end->store;
     return node;
 }
@@ -74,7 +74,7 @@ static enum ps_err cut(struct log *log)
     end->octets = 0;
     end->derived_upto = 0;
     end->month_end_ns = shard_month_end_ns(name);
-    edge_reset(end->edge);
+    tiles_edge_reset(end->edge);
     writer_publish_shard(log, closed);
     return PS_OK;
 }
@@ -100,7 +100,7 @@ static enum ps_err derive(struct log_end *end, struct ps_bytes segment)
     struct ps_reader reader = ps_reader(segment);
     const uint64_t before = end->edge->size;
 
-    for (unsigned level = 0; level < EDGE_LEVELS; level++) {
+    for (unsigned level = 0; level < TILES_LEVELS; level++) {
         ps_buf_reset(&end->cells[level]);
     }
     ps_buf_reset(&end->offsets);
@@ -108,11 +108,11 @@ static enum ps_err derive(struct log_end *end, struct ps_bytes segment)
         const uint64_t offset = end->octets;
         struct ps_bytes leaf;
 
-        if (end->edge->size % EDGE_TILE == 0) {
+        if (end->edge->size % TILES_WIDTH == 0) {
             ps_buf_put_u64(&end->offsets, offset);
         }
         leaf = ps_reader_take(&reader, ps_reader_u16(&reader));
-        edge_append(end->edge, merkle_leaf_hash(leaf), end->cells);
+        tiles_edge_append(end->edge, merkle_leaf_hash(leaf), end->cells);
         end->octets = offset + 2 + leaf.len;
     }
     PS_TRY(store_write_derived(end->store, before, end->cells, &end->offsets));
