@@ -1,6 +1,7 @@
 #include "keystore/keeper.h"
 
 #include "keystore/anchor.h"
+#include "keystore/api_peers.h"
 #include "keystore/authority.h"
 #include "keystore/check.h"
 #include "keystore/checkpoints.h"
@@ -9,8 +10,7 @@
 #include "keystore/load.h"
 #include "keystore/metrics.h"
 #include "keystore/operations/operations.h"
-#include "keystore/peers.h"
-#include "keystore/pins.h"
+#include "keystore/refused_pins.h"
 #include "keystore/signing/signer.h"
 #include "keystore/start.h"
 #include "keystore/state.h"
@@ -88,7 +88,7 @@ static void on_token_wrong_pin(void *context, struct token *token)
 {
     struct keeper *keeper = context;
 
-    pins_remember_refused(keeper, token);
+    keeper_refuse_pin(keeper, token);
     events_alarm(keeper, "wrong-pin", tokens_name(token),
                  "the token refused the PIN; it is not tried again before another is configured");
 }
@@ -105,7 +105,7 @@ static const struct tokens_handler token_calls = {
 static enum ps_err on_peer(struct keeper *keeper, const struct msg_peer *message, int fd)
 {
     if (message->role != IPC_ROLE_TOKEN) {
-        return peers_connect(keeper, message->role, fd);
+        return keeper_connect_peers(keeper, message->role, fd);
     }
     return tokens_add_process(keeper->tokens, message->name, message->number, fd);
 }
@@ -122,7 +122,7 @@ static enum ps_err on_pin(struct keeper *keeper, const struct msg_pin *message)
         tokens_withdraw_approval(token);
     }
     PS_TRY(tokens_set_pin(keeper->tokens, message->token, message->pin, false));
-    pins_check(keeper, tokens_find(keeper->tokens, message->token));
+    keeper_check_pins(keeper, tokens_find(keeper->tokens, message->token));
     load_approve_tokens(keeper);
     return PS_OK;
 }
@@ -132,7 +132,7 @@ static void on_start(struct keeper *keeper)
     struct token *token;
 
     for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
-        pins_check(keeper, token);
+        keeper_check_pins(keeper, token);
     }
     keeper->was_told_to_start = true;
     start_keeper(keeper);
@@ -158,7 +158,7 @@ static void finish_stop(struct keeper *keeper)
     ps_line(PS_INFO, "stopped", PS_NUM("requests_left", signer_count(keeper->signer)),
             PS_NUM("operations_left", operations_count(keeper->operations)));
     record_stop(keeper);
-    peers_flush(keeper);
+    keeper_flush_peers(keeper);
     ps_loop_stop(keeper->loop);
 }
 
@@ -317,7 +317,7 @@ static void clear_process(struct process *process)
     ps_timer_free(process->tick);
     ps_timer_free(process->slow);
     ps_timer_free(keeper->stop_deadline);
-    peers_clear(keeper);
+    keeper_clear_peers(keeper);
     tokens_free(keeper->tokens);
     held_free(keeper->use_held);
     held_free(keeper->events_held);
@@ -343,7 +343,7 @@ int keeper_main(struct ps_loop *loop, int supervisor_fd, const struct msg_keeper
         .keeper = {.loop = loop, .config = config, .started_ns = ps_clock_mono_ns()}};
     enum ps_err err;
 
-    peers_init(&process.keeper);
+    keeper_init_peers(&process.keeper);
     err = make_process(&process, supervisor_fd);
     if (err == PS_OK) {
         err = ps_loop_run(loop);

@@ -1,0 +1,18 @@
+#ifndef KEYSTORE_REFUSED_PINS_H
+#define KEYSTORE_REFUSED_PINS_H
+
+#include "keystore/internal.h"
+
+/*
+ * A PIN that a token refused is remembered over restarts, so that it is never tried twice: many
+ * tokens lock themselves after three tries. What is kept in the data directory is a salted scrypt
+ * value, enough to recognise the same wrong PIN and good for nothing else.
+ */
+
+/* Remembers the token's present PIN as refused. */
+void keeper_refuse_pin(struct keeper *keeper, struct token *token);
+
+/* Before the first log-in: says whether the configured PIN is one that was refused. */
+void keeper_check_pins(struct keeper *keeper, struct token *token);
+
+#endif
