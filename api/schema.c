@@ -51,9 +51,10 @@ struct change_body {
     const struct body_schema schema_##name = {name##_fields, PS_COUNT_OF(name##_fields)}
 
 /* An array named "keys" belongs to a set, a pattern named "keys" to a grant. */
-#define FIELD_NAMED(text, member, kind, required, max)                                             \
+#define FIELD_NAMED(text, member, kind_, required_, max_)                                          \
     {                                                                                              \
-        text, JSON_KIND_##kind, offsetof(struct change_body, member), required, max                \
+        .name = (text), .offset = offsetof(struct change_body, member), .max = (max_),             \
+        .kind = JSON_KIND_##kind_, .required = (required_)                                         \
     }
 
 static const struct json_field nothing_fields[] = {COMMON};

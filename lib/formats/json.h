@@ -97,15 +97,16 @@ enum json_kind {
 
 struct json_field {
     const char *name;
-    enum json_kind kind;
     size_t offset;
-    bool required;
     uint64_t max; /* octets of a string (after decoding), or the largest number; 0: no own limit */
+    enum json_kind kind;
+    bool required;
 };
 
 #define JSON_FIELD(type, member, kind_, required_, max_)                                           \
     {                                                                                              \
-#member, kind_, offsetof(type, member), required_, max_                                    \
+        .name = #member, .offset = offsetof(type, member), .max = (max_), .kind = (kind_),         \
+        .required = (required_)                                                                    \
     }
 
 /* `seen`, if not NULL, gets a bit for each member that was there, in the order of the table. */
