@@ -75,7 +75,7 @@ static enum ps_err check_twice(const struct catalog_change *changes, size_t coun
     for (size_t i = 0; i < count; i++) {
         sorted[i] = &changes[i];
     }
-    qsort(sorted, count, sizeof *sorted, compare_changes);
+    qsort(sorted, count, sizeof(struct catalog_change *), compare_changes);
     for (size_t i = 1; i < count; i++) {
         if (compare_changes(&sorted[i - 1], &sorted[i]) == 0) {
             return refuse(sorted[i], "twice in one change");
@@ -84,18 +84,22 @@ static enum ps_err check_twice(const struct catalog_change *changes, size_t coun
     return PS_OK;
 }
 
+static enum ps_err check_change(struct catalog *catalog, const struct catalog_change *change)
+{
+    struct json_value body;
+
+    PS_TRY(catalog_check_name(change->kind, change->name));
+    if (change->body.len != 0) {
+        return read_body(catalog, change, &body);
+    }
+    return change->expected != 0 ? PS_OK : refuse(change, "neither there nor to be there");
+}
+
 enum ps_err catalog_check_form(struct catalog *catalog, const struct catalog_change *changes,
                                size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct json_value body;
-
-        PS_TRY(catalog_check_name(changes[i].kind, changes[i].name));
-        if (changes[i].body.len != 0) {
-            PS_TRY(read_body(catalog, &changes[i], &body));
-        } else if (changes[i].expected == 0) {
-            return refuse(&changes[i], "neither there nor to be there");
-        }
+        PS_TRY(check_change(catalog, &changes[i]));
     }
     return check_twice(changes, count);
 }
@@ -114,18 +118,24 @@ static enum ps_err check_revision(struct catalog *catalog, const struct catalog_
     return row.revision == change->expected ? PS_OK : catalog_fail_conflict(change);
 }
 
+static enum ps_err check_schema(struct catalog *catalog, const struct catalog_change *change)
+{
+    struct json_value body;
+
+    if (change->body.len == 0) {
+        return PS_OK;
+    }
+    PS_TRY(read_body(catalog, change, &body));
+    return record_check(change->kind, change->name, body);
+}
+
 enum ps_err catalog_check_changes(struct catalog *catalog, const struct catalog_change *changes,
                                   size_t count)
 {
     PS_TRY(catalog_check_form(catalog, changes, count));
     for (size_t i = 0; i < count; i++) {
-        struct json_value body;
-
         PS_TRY(check_revision(catalog, &changes[i]));
-        if (changes[i].body.len != 0) {
-            PS_TRY(read_body(catalog, &changes[i], &body));
-            PS_TRY(record_check(changes[i].kind, changes[i].name, body));
-        }
+        PS_TRY(check_schema(catalog, &changes[i]));
     }
     return PS_OK;
 }

@@ -81,19 +81,26 @@ static enum ps_err read_effect(struct catalog *catalog, struct json_value value,
     return PS_OK;
 }
 
-static void free_changes(struct catalog_change **changes)
+static enum ps_err apply_list(struct catalog *catalog, struct json_value list, uint64_t event,
+                              struct catalog_change *changes)
 {
-    free(*changes);
+    struct json_value value;
+    uint32_t cursor = 0;
+    size_t count = 0;
+
+    while (json_next(list, &cursor, NULL, &value)) {
+        PS_TRY(read_effect(catalog, value, &changes[count]));
+        count++;
+    }
+    return catalog_apply(catalog, changes, count, event, NULL);
 }
 
 enum ps_err catalog_apply_effects(struct catalog *catalog, struct ps_bytes effects, uint64_t event)
 {
     const struct json_limits limits = CATALOG_JSON_LIMITS;
-    PS_CLEANUP(free_changes) struct catalog_change *changes = NULL;
+    struct catalog_change *changes;
     struct json_value list;
-    struct json_value value;
-    uint32_t cursor = 0;
-    size_t count = 0;
+    enum ps_err err;
 
     PS_TRY(json_parse(catalog->effects, effects, &limits, &list));
     if (json_type(list) != JSON_ARRAY || json_count(list) > EFFECTS_MAX) {
@@ -104,9 +111,7 @@ enum ps_err catalog_apply_effects(struct catalog *catalog, struct ps_bytes effec
     if (changes == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    while (json_next(list, &cursor, NULL, &value)) {
-        PS_TRY(read_effect(catalog, value, &changes[count]));
-        count++;
-    }
-    return catalog_apply(catalog, changes, count, event, NULL);
+    err = apply_list(catalog, list, event, changes);
+    free(changes);
+    return err;
 }

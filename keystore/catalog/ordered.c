@@ -31,7 +31,7 @@ static unsigned random_height(struct ordered *list)
 struct ordered_node *ordered_node_new(struct ordered *list, struct ps_bytes name, void *value)
 {
     const unsigned height = random_height(list);
-    struct ordered_node *node = calloc(1, sizeof *node + height * sizeof node->next[0]);
+    struct ordered_node *node = calloc(1, sizeof *node + height * sizeof(struct ordered_node *));
 
     if (node == NULL) {
         return NULL;

@@ -20,13 +20,14 @@ const struct access_rule_info *access_rule_info(enum access_rule rule)
 
 enum ps_err access_new(const struct access_config *config, struct access **ret_access)
 {
-    PS_CLEANUP(access_free_cleanup) struct access *access = calloc(1, sizeof *access);
+    PS_CLEANUP(access_free_cleanup) struct access *access = NULL;
 
-    if (access == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
     if (config->refused_count > ACCESS_REFUSED_MAX) {
         return ps_fail(PS_E_LIMIT, 0, "more than %d user ids of our own", ACCESS_REFUSED_MAX);
+    }
+    access = calloc(1, sizeof *access);
+    if (access == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     access->is_rehearsal = config->is_rehearsal;
     access->refused_count = config->refused_count;
