@@ -62,7 +62,7 @@ static enum ps_err prepare(struct dev *dev)
 /* What a client needs, then the word that it may begin. */
 static enum ps_err announce(const struct dev *dev)
 {
-    PS_BUF_AUTO text;
+    PS_BUF_AUTO text = {0};
 
     PS_TRY(dev_write_env(dev, &text));
     (void)fwrite(text.data, 1, text.len, stdout);
