@@ -49,7 +49,7 @@ void refusals_free(struct refusals *refusals)
 enum ps_err events_record(struct keeper *keeper, const struct event_leaf *leaf, held_fn *fn,
                           void *context)
 {
-    PS_BUF_AUTO octets;
+    PS_BUF_AUTO octets = {0};
     uint64_t position;
 
     if (keeper->events == NULL) {
