@@ -25,7 +25,7 @@ static bool answer_again(struct operation *op, struct ps_bytes encoded)
 bool idempotency_replay(struct operation *op)
 {
     struct catalog_answer answer;
-    PS_BUF_AUTO memory;
+    PS_BUF_AUTO memory = {0};
     enum ps_err err;
 
     if (!has_key(op)) {
