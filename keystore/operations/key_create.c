@@ -352,7 +352,7 @@ static void on_made(struct operation *op, const struct made *made)
     const uint64_t now_s = real_now_s();
     struct key_record record;
     struct version_record version;
-    PS_BUF_AUTO name;
+    PS_BUF_AUTO name = {0};
     const enum ps_err err = key_params_read(op, &record);
 
     if (err != PS_OK) {
