@@ -1,6 +1,7 @@
 #include "appliance/role.h"
 
 #include "appliance/sandbox.h"
+#include "appliance/variant.h"
 #include "lib/base/line.h"
 #include "lib/base/name.h"
 #include "lib/ipc/channel.h"
@@ -220,6 +221,7 @@ static void put_name(int argc, char **argv, char label[ROLE_LABEL_MAX])
 static enum ps_err enter(struct received *received, enum ipc_role role, struct ps_loop **ret_loop)
 {
     PS_TRY(check_channel());
+    variant_begin_role();
     settle_signals();
     PS_TRY(receive_config(received, role));
     warm_up();

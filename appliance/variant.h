@@ -12,4 +12,7 @@ extern const char *const variant_system_calls[];
 /* Variables that a role inherits from the supervisor. */
 extern const char *const variant_environment[];
 
+/* Called once in a role, before its sandbox. */
+void variant_begin_role(void);
+
 #endif

@@ -4,3 +4,7 @@
 
 const char *const variant_system_calls[] = {NULL};
 const char *const variant_environment[] = {NULL};
+
+void variant_begin_role(void)
+{
+}

@@ -290,6 +290,7 @@ static void a_second_signal_does_not_wait_for_the_deadline(void **state)
     harness_start_ready(&harness);
     assert_int_equal(kill(harness.pid, SIGTERM), 0);
     (void)harness_wait_line(&harness, event("probe_stop"), process("token a/0"), NULL);
+    harness_rewind(&harness);
     (void)harness_wait_line(&harness, event("probe_stop"), process("token a/1"), NULL);
     assert_int_equal(kill(harness.pid, SIGTERM), 0);
     assert_int_equal(harness_wait_end(&harness), 0);

@@ -17,6 +17,8 @@
 static char directory[64];
 static char clients[100];
 static char management[100];
+static char nothing[] = "";
+static char loopback[] = "127.0.0.1";
 static struct config config;
 
 static int set_up(void **state)
@@ -30,7 +32,7 @@ static int set_up(void **state)
     (void)snprintf(management, sizeof management, "%s/management.sock", directory);
     config = (struct config){.clients = {.socket = clients, .socket_mode = 0660},
                              .management = {.socket = management, .socket_mode = 0600}};
-    config.clients.socket_group = (char[]){""};
+    config.clients.socket_group = nothing;
     config.management.socket_group = config.clients.socket_group;
     return 0;
 }
@@ -210,14 +212,14 @@ static void tcp_listens_where_configured_and_says_when_it_cannot(void **state)
     char expected[64];
 
     (void)state;
-    config.clients.socket = (char[]){""};
-    config.clients.tls_address = (char[]){"127.0.0.1"};
+    config.clients.socket = nothing;
+    config.clients.tls_address = loopback;
     config.clients.tls_port = free_port();
     assert_int_equal(listeners_open(&config, &first), PS_OK);
     (void)snprintf(expected, sizeof expected, "127.0.0.1:%u", (unsigned)config.clients.tls_port);
     assert_string_equal(first.of[LISTENER_OF_CLIENTS][1].address, expected);
     assert_int_equal(first.of[LISTENER_OF_CLIENTS][0].fd, -1);
-    config.management.socket = (char[]){""};
+    config.management.socket = nothing;
     assert_int_equal(listeners_open(&config, &second), PS_E_CONFLICT);
     listeners_close(&first);
 }

@@ -21,6 +21,7 @@ static char certificate[100];
 static char key[100];
 static char other_key[100];
 static char empty[100];
+static char missing[] = "/nonexistent/cert.pem";
 static struct config_listener listener;
 
 static void write_bio(const char *path, BIO *bio, unsigned mode)
@@ -134,7 +135,7 @@ static void files_without_what_they_should_hold_are_named(void **state)
     listener.client_ca = certificate;
     listener.certificate = empty;
     assert_refused(PS_E_INPUT, "empty.pem holds no certificate");
-    listener.certificate = (char[]){"/nonexistent/cert.pem"};
+    listener.certificate = missing;
     assert_refused(PS_E_NOT_FOUND, "/nonexistent/cert.pem");
 }
 
