@@ -74,7 +74,7 @@ static enum MHD_Result on_head(struct http_request *request, const char *method,
                                const char *version)
 {
     struct http_server *server = request->server;
-    const enum ps_err err = head_read(request, version, method);
+    const enum ps_err err = request_read_head(request, version, method);
 
     request->head_seen = true;
     if (err != PS_OK) {

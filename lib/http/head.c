@@ -213,7 +213,7 @@ static enum ps_err check_target_end(const struct http_request *request, const ch
     return PS_OK;
 }
 
-enum ps_err head_read(struct http_request *request, const char *version, const char *method)
+enum ps_err request_read_head(struct http_request *request, const char *version, const char *method)
 {
     struct reading reading = {.request = request};
 

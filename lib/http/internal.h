@@ -133,8 +133,8 @@ void request_release(struct http_request *request);
 void request_free(struct http_request *request);
 
 /* head.c */
-PS_MUST_USE enum ps_err head_read(struct http_request *request, const char *version,
-                                  const char *method);
+PS_MUST_USE enum ps_err request_read_head(struct http_request *request, const char *version,
+                                          const char *method);
 
 /* exchange.c: what libmicrohttpd calls for each request */
 void *exchange_begin(void *context, const char *uri, struct MHD_Connection *mhd);
