@@ -11,7 +11,7 @@ static const char *const media_types[] = {
 };
 
 /* RFC 9110 section 13.1.2: weak comparison with each entity-tag of the list, or "*". */
-static bool names_etag(struct ps_bytes list, struct ps_bytes etag)
+bool document_is_named(struct ps_bytes list, struct ps_bytes etag)
 {
     if (ps_bytes_equal_str(list, "*")) {
         return true;
@@ -42,7 +42,7 @@ static bool is_not_modified(const struct exchange *exchange, const struct msg_do
     const struct ps_bytes header = http_request_header(exchange->request, HTTP_IF_NONE_MATCH);
 
     return document->status == 200 && document->etag.len != 0 && header.data != NULL &&
-           exchange->match.route->method == HTTP_GET && names_etag(header, document->etag);
+           exchange->match.route->method == HTTP_GET && document_is_named(header, document->etag);
 }
 
 void document_answer(struct exchange *exchange, uint32_t item, const struct ipc_message *info,

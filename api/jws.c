@@ -304,24 +304,24 @@ static void write_jwt(const struct sign_item *item, const void *message, struct 
     put_end(answer, out);
 }
 
-static const struct sign_verb jws_verb = {.ask = &msg_jws_sign_info,
-                                          .expect = &msg_jws_signed_info,
-                                          .read = read_jws,
-                                          .address = address_jws,
-                                          .write = write_jws};
+const struct sign_verb sign_jws = {.ask = &msg_jws_sign_info,
+                                   .expect = &msg_jws_signed_info,
+                                   .read = read_jws,
+                                   .address = address_jws,
+                                   .write = write_jws};
 
-static const struct sign_verb jwt_verb = {.ask = &msg_jwt_sign_info,
-                                          .expect = &msg_jws_signed_info,
-                                          .read = read_jwt,
-                                          .address = address_jwt,
-                                          .write = write_jwt};
+const struct sign_verb sign_jwt = {.ask = &msg_jwt_sign_info,
+                                   .expect = &msg_jws_signed_info,
+                                   .read = read_jwt,
+                                   .address = address_jwt,
+                                   .write = write_jwt};
 
 void jws_sign(struct exchange *exchange)
 {
-    sign_begin(exchange, &jws_verb);
+    sign_begin(exchange, &sign_jws);
 }
 
 void jwt_sign(struct exchange *exchange)
 {
-    sign_begin(exchange, &jwt_verb);
+    sign_begin(exchange, &sign_jwt);
 }

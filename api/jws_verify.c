@@ -139,9 +139,10 @@ static enum ps_err verify_with_document(struct exchange *exchange, struct ps_byt
                                         struct verification *verification)
 {
     const struct json_limits limits = JSON_LIMITS_REQUEST;
-    const struct keyset_wish wish = wish_of(verification);
+    struct keyset_wish wish = wish_of(verification);
     struct json_value root;
 
+    wish.is_ours = true;
     if (json_parse(exchange->api->other_json, jwks, &limits, &root) != PS_OK) {
         return ps_fail(PS_E_INTERNAL, 0, "the keeper sent no JWK set");
     }

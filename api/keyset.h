@@ -9,6 +9,7 @@
  * trusts. Which key is tried is decided by what the set says, never by what the signature carries.
  */
 struct keyset_wish {
+    bool is_ours;        /* the set comes from the keeper: as many keys as it has */
     enum ps_alg alg;     /* NONE: any */
     struct ps_bytes kid; /* empty: any; a key without one fits every wish */
     uint32_t version;    /* 0: any */
@@ -25,9 +26,9 @@ struct keyset_key {
 typedef enum ps_err keyset_try_fn(void *context, const struct keyset_key *key);
 
 /*
- * Tries the keys that fit, few of them. Keys that we do not know how to use are passed over.
- * Errors: PS_E_DENIED (tried, in vain), PS_E_NOT_FOUND (none fits), PS_E_INPUT (malformed, or more
- *         than KEYSET_MAX), those of `fn`
+ * Tries the keys that fit; of a set from outside few of them. Keys that we do not know how to use
+ * are passed over. Errors: PS_E_DENIED (tried, in vain), PS_E_NOT_FOUND (none fits), PS_E_INPUT
+ * (malformed, or more than KEYSET_MAX), those of `fn`
  */
 #define KEYSET_MAX 64u
 PS_MUST_USE enum ps_err keyset_try_jwks(struct json_value jwks, const struct keyset_wish *wish,

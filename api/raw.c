@@ -125,14 +125,14 @@ static void write_raw(const struct sign_item *item, const void *message, struct 
     ps_buf_put_u8(out, '}');
 }
 
-static const struct sign_verb raw_verb = {.ask = &msg_raw_sign_info,
-                                          .expect = &msg_raw_signed_info,
-                                          .key_in_path = true,
-                                          .read = read_raw,
-                                          .address = address_raw,
-                                          .write = write_raw};
+const struct sign_verb sign_raw = {.ask = &msg_raw_sign_info,
+                                   .expect = &msg_raw_signed_info,
+                                   .key_in_path = true,
+                                   .read = read_raw,
+                                   .address = address_raw,
+                                   .write = write_raw};
 
 void raw_sign(struct exchange *exchange)
 {
-    sign_begin(exchange, &raw_verb);
+    sign_begin(exchange, &sign_raw);
 }

@@ -135,8 +135,8 @@ static enum ps_err verify_with_document(struct exchange *exchange, struct ps_byt
                                         struct verification *verification)
 {
     const struct json_limits limits = JSON_LIMITS_REQUEST;
-    const struct keyset_wish wish = {.alg = verification->algorithm,
-                                     .version = verification->input.version};
+    const struct keyset_wish wish = {
+        .is_ours = true, .alg = verification->algorithm, .version = verification->input.version};
     struct json_value root;
 
     if (json_parse(exchange->api->other_json, jwks, &limits, &root) != PS_OK) {

@@ -37,6 +37,8 @@ struct sign_verb {
     void (*write)(const struct sign_item *item, const void *answer, struct ps_buf *out);
 };
 
+extern const struct sign_verb sign_jws, sign_jwt, sign_raw;
+
 /* Answers the request of a signing route. */
 void sign_begin(struct exchange *exchange, const struct sign_verb *verb);
 
