@@ -72,7 +72,8 @@ static void on_difference(struct keeper *keeper, enum ps_err err)
     const enum condition condition =
         err == PS_E_DENIED ? CONDITION_CATALOG_DIFFERS : CONDITION_LOG_DAMAGED;
 
-    if (err == PS_E_STORAGE) {
+    if (err == PS_E_STORAGE || err == PS_E_BUSY || err == PS_E_NO_MEMORY) {
+        /* It could not be read: that says nothing about what is in it. */
         state_raise(keeper, CONDITION_CATALOG_GONE, ps_detail()->text);
         return;
     }
@@ -121,6 +122,10 @@ static void begin_comparison(struct check *check)
 {
     if (check->derive != NULL || log_has_failed(check->keeper->events)) {
         return;
+    }
+    if (catalog_expire_answers(check->keeper->catalog, ps_clock_real_ns()) != PS_OK) {
+        /* A full disk, perhaps; comparing only reads. */
+        ps_line(PS_WARNING, "old_answers_not_forgotten", PS_STR("detail", ps_detail()->text));
     }
     if (derive_new(NULL, &check->derive) != PS_OK) {
         check->derive = NULL;

@@ -404,7 +404,9 @@ bool access_find_conflict(const struct access *access, const struct client_recor
     size_t count = 0;
 
     if (access->index == NULL || access_read_identities(record, &wanted) != PS_OK) {
-        return false;
+        /* Nobody can tell. */
+        *ret_other = ps_bytes("", 0);
+        return true;
     }
     for (size_t i = 0; i < wanted.pin_count; i++) {
         others[count++] = ps_map_get(access->index->pins, ps_bytes(wanted.pins[i], PS_SHA256_LEN));

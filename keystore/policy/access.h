@@ -103,7 +103,7 @@ void access_put_grants(const struct access_client *client, uint64_t now_s, struc
 
 /*
  * Before a client is registered or changed: is one of its pins, uids or its rule another client's?
- * True with *ret_other, the name of that client.
+ * True with *ret_other, the name of that client; or an empty one when nothing is loaded.
  */
 bool access_find_conflict(const struct access *access, const struct client_record *record,
                           struct ps_bytes *ret_other);
