@@ -108,6 +108,24 @@ static void put_appliance(const struct keeper *keeper, struct writer *json)
     writer_end_object(json);
 }
 
+/* What the supervisor says of how the processes are kept apart, as it said it. */
+static enum ps_err put_sandbox(const struct keeper *keeper, struct writer *json)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct json_value hashes;
+    struct json_value sandbox;
+
+    if (keeper->config->hashes.len == 0) {
+        return PS_OK;
+    }
+    PS_TRY(json_new(&parser));
+    PS_TRY(json_parse(parser, keeper->config->hashes, &JSON_LIMITS_REQUEST, &hashes));
+    if (json_type(hashes) == JSON_OBJECT && json_member(hashes, "sandbox", &sandbox)) {
+        writer_raw(json, "sandbox", json_raw(sandbox));
+    }
+    return PS_OK;
+}
+
 enum ps_err read_system(struct read *read)
 {
     const struct keeper *keeper = read->keeper;
@@ -133,6 +151,7 @@ enum ps_err read_system(struct read *read)
     writer_number(&json, "requests", signer_count(keeper->signer));
     writer_number(&json, "operations", operations_count(keeper->operations));
     writer_number(&json, "uptime_s", (ps_clock_mono_ns() - keeper->started_ns) / PS_NS_PER_S);
+    PS_TRY(put_sandbox(keeper, &json));
     writer_end_object(&json);
     return PS_OK;
 }
