@@ -157,7 +157,7 @@ bool client_register_resolve(struct operation *op, struct json_value body)
         .uids = request.uids,
         .san = request.san,
         .issuer = request.issuer,
-        .listener = request.listener.len != 0 ? request.listener : ps_bytes_str("clients"),
+        .listener = request.listener.len != 0 ? request.listener : ps_bytes_str("both"),
     };
     if (err == PS_OK) {
         err = check_form(&record);

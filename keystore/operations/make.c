@@ -6,6 +6,7 @@
 
 /* An RSA key of 4096 bits may take a slow token its time. */
 #define GENERATE_LIMIT_MS 180000u
+#define ATTEMPTS          2u
 
 /* What a new key signs to show that it works; said, so that it can never be taken for anything. */
 static const char test_text[] = "privyseal: test signature of a new key, of no meaning: ";
@@ -16,7 +17,12 @@ struct make {
     struct token *token;
     enum ps_key_type type;
     enum ps_alg algorithm; /* of the test signature; NONE: it cannot sign */
+    enum ps_usage usage;
+    uint8_t algorithms[KEY_ALGS_MAX];
+    size_t algorithm_count;
+    char label[65];
     uint8_t object_id[OBJECT_ID_LEN];
+    unsigned attempts;
     made_fn *fn;
     struct public_key *public_key;
     uint8_t message[sizeof test_text - 1 + 32];
@@ -42,6 +48,12 @@ static struct make *begin(struct operation *op, const struct make_spec *spec,
     make->op = op;
     make->token = spec->token;
     make->type = spec->type;
+    make->usage = spec->usage;
+    make->algorithm_count = spec->algorithm_count;
+    for (size_t i = 0; i < spec->algorithm_count; i++) {
+        make->algorithms[i] = (uint8_t)spec->algorithms[i];
+    }
+    memcpy(make->label, spec->label, strnlen(spec->label, sizeof make->label - 1));
     make->fn = fn;
     if (spec->usage == PS_USAGE_SIGN || spec->usage == PS_USAGE_CERTIFY) {
         make->algorithm = spec->algorithms[0];
@@ -73,6 +85,39 @@ static void finish(struct make *make)
     make->fn(make->op, &with_kid);
 }
 
+static void generate(struct make *make);
+
+static void on_cleared(void *context, const struct token_answer *answer)
+{
+    struct make *make = context;
+
+    if (answer->outcome == TOKEN_ANSWERED ||
+        (answer->outcome == TOKEN_REFUSED && answer->problem->problem == PS_PROBLEM_NOT_FOUND)) {
+        generate(make);
+        return;
+    }
+    operation_failed(make->op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token did not make the key");
+}
+
+/*
+ * Soft tokens with several processes fail now and then for a moment, when one reads what another
+ * writes: what there is of the key goes, and it is made once more under the same id.
+ */
+static bool try_again(struct make *make, const struct msg_problem *problem)
+{
+    const struct msg_token_destroy message = {.object_id =
+                                                  ps_bytes(make->object_id, OBJECT_ID_LEN)};
+
+    if (make->attempts >= ATTEMPTS || (problem->problem != PS_PROBLEM_TOKEN_UNAVAILABLE &&
+                                       problem->problem != PS_PROBLEM_NOT_FOUND)) {
+        return false;
+    }
+    public_key_free(make->public_key);
+    make->public_key = NULL;
+    return tokens_call(make->token, &msg_token_destroy_info, &message, 0, on_cleared, make) ==
+           PS_OK;
+}
+
 /* "Verify in software": a key whose signatures do not verify never comes into the catalog. */
 static enum ps_err check_signature(struct make *make, struct ps_bytes signature)
 {
@@ -93,9 +138,18 @@ static void on_signed(void *context, const struct token_answer *answer)
     struct make *make = context;
     const struct msg_token_signed *message = answer->message;
 
+    if (answer->outcome == TOKEN_REFUSED) {
+        if (try_again(make, answer->problem)) {
+            return;
+        }
+        operation_failed(make->op, PS_PROBLEM_TOKEN_UNAVAILABLE,
+                         "the token did not make the test signature: %.*s",
+                         PS_BYTES_FMT(answer->problem->detail));
+        return;
+    }
     if (answer->outcome != TOKEN_ANSWERED || answer->info != &msg_token_signed_info) {
         operation_failed(make->op, PS_PROBLEM_TOKEN_UNAVAILABLE,
-                         "the token did not make the test signature");
+                         "the token process went away while it made the test signature");
         return;
     }
     if (check_signature(make, message->signature) != PS_OK) {
@@ -153,6 +207,9 @@ static void on_generated(void *context, const struct token_answer *answer)
     if (answer->outcome == TOKEN_REFUSED) {
         const enum ps_problem problem = (enum ps_problem)answer->problem->problem;
 
+        if (try_again(make, answer->problem)) {
+            return;
+        }
         operation_failed(make->op,
                          problem == PS_PROBLEM_KEY_MISMATCH || problem == PS_PROBLEM_REFUSED
                              ? PS_PROBLEM_REFUSED
@@ -173,32 +230,36 @@ static void on_generated(void *context, const struct token_answer *answer)
     try_key(make);
 }
 
+static void generate(struct make *make)
+{
+    const struct msg_token_generate message = {
+        .object_id = ps_bytes(make->object_id, OBJECT_ID_LEN),
+        .label = ps_bytes_str(make->label),
+        .key_type = (uint8_t)make->type,
+        .usage = (uint8_t)make->usage,
+        .algorithms = ps_bytes(make->algorithms, make->algorithm_count),
+    };
+    enum ps_err err;
+
+    make->attempts++;
+    make->op->objects_made = true;
+    err = tokens_call(make->token, &msg_token_generate_info, &message, GENERATE_LIMIT_MS,
+                      on_generated, make);
+    if (err != PS_OK) {
+        operation_failed_error(make->op, err);
+    }
+}
+
 void make_key(struct operation *op, const struct make_spec *spec, const struct object *object,
               made_fn *fn)
 {
     struct make *make = begin(op, spec, object, fn);
-    uint8_t algorithms[KEY_ALGS_MAX];
-    const struct msg_token_generate message = {
-        .object_id = ps_bytes(object->id, OBJECT_ID_LEN),
-        .label = ps_bytes(spec->label, strnlen(spec->label, 64)),
-        .key_type = (uint8_t)spec->type,
-        .usage = (uint8_t)spec->usage,
-        .algorithms = ps_bytes(algorithms, spec->algorithm_count),
-    };
-    enum ps_err err = PS_E_NO_MEMORY;
 
-    for (size_t i = 0; i < spec->algorithm_count; i++) {
-        algorithms[i] = (uint8_t)spec->algorithms[i];
+    if (make == NULL) {
+        operation_failed(op, PS_PROBLEM_OVERLOADED, "out of memory");
+        return;
     }
-    if (make != NULL) {
-        op->objects_made = true;
-        err = tokens_call(spec->token, &msg_token_generate_info, &message, GENERATE_LIMIT_MS,
-                          on_generated, make);
-        op->objects_made = err == PS_OK;
-    }
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-    }
+    generate(make);
 }
 
 static void on_found(void *context, const struct token_answer *answer)

@@ -184,12 +184,13 @@ bool admit_again(struct sign_request *request, struct problem_answer *ret_answer
     if (request->access_epoch == keeper->access_epoch) {
         return true;
     }
-    authority = authority_decide(keeper, &(struct question){.role = request->to.peer->role,
-                                                            .caller = &request->who.caller,
-                                                            .operation = sign_request_operation(request),
-                                                            .key = ps_bytes_str(request->key->name),
-                                                            .format = request->format,
-                                                            .is_free = true});
+    authority =
+        authority_decide(keeper, &(struct question){.role = request->to.peer->role,
+                                                    .caller = &request->who.caller,
+                                                    .operation = sign_request_operation(request),
+                                                    .key = ps_bytes_str(request->key->name),
+                                                    .format = request->format,
+                                                    .is_free = true});
     if (authority.problem != PS_PROBLEM_NONE) {
         return refuse(ret_answer, authority.problem, authority.text);
     }

@@ -42,14 +42,15 @@ void dispatch_enqueue(struct sign_request *request)
     struct lane *lane = token == NULL ? NULL : tokens_data(token);
 
     if (lane == NULL || is_away_for_long(signer, token)) {
-        sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
+        sign_request_refuse(request,
+                            &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
         return;
     }
     request->item.cost = cost_of(request);
     request->item.class = (uint8_t)ps_alg_info(request->algorithm)->scheme;
     if (queue_push(lane->queue, &request->item) != PS_OK) {
         sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED,
-                                                         .detail = "too many requests wait"});
+                                                              .detail = "too many requests wait"});
         return;
     }
     request->step = STEP_QUEUED;
@@ -66,7 +67,8 @@ static enum ps_err send(struct sign_request *request, struct token *token)
                                          : ps_buf_bytes(&request->input),
     };
 
-    return tokens_sign(token, &message, request->item.cost, on_token_answer, request);
+    return tokens_sign(token, &message, request->item.cost, request->avoid, on_token_answer,
+                       request);
 }
 
 void dispatch_lane(struct signer *signer, struct token *token)
@@ -84,14 +86,15 @@ void dispatch_lane(struct signer *signer, struct token *token)
         assert(request != NULL);
         request->step = STEP_AT_TOKEN;
         keeper_metrics_note_queued(signer->keeper->metrics, token,
-                            ps_clock_mono_ns() - request->item.arrived_ns);
+                                   ps_clock_mono_ns() - request->item.arrived_ns);
         err = send(request, token);
         if (err == PS_E_BUSY && queue_return(lane->queue, &request->item) == PS_OK) {
             request->step = STEP_QUEUED;
             return;
         }
         if (err != PS_OK) {
-            sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED});
+            sign_request_refuse(request,
+                                &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED});
         }
     }
 }
@@ -124,21 +127,24 @@ static void on_refusal(struct sign_request *request, const struct token_answer *
     const enum ps_problem problem = (enum ps_problem)answer->problem->problem;
 
     if (problem == PS_PROBLEM_KEY_MISMATCH) {
-        sign_request_refuse(request,
-                       &(struct problem_answer){.problem = PS_PROBLEM_KEY_MISMATCH,
-                                                .detail = "the token does not do this with it"});
+        sign_request_refuse(
+            request, &(struct problem_answer){.problem = PS_PROBLEM_KEY_MISMATCH,
+                                              .detail = "the token does not do this with it"});
         return;
     }
-    if (problem == PS_PROBLEM_TOKEN_UNAVAILABLE || problem == PS_PROBLEM_OVERLOADED) {
+    if (problem == PS_PROBLEM_TOKEN_UNAVAILABLE || problem == PS_PROBLEM_OVERLOADED ||
+        (problem == PS_PROBLEM_NOT_FOUND && request->attempts == 0)) {
+        request->avoid = answer->process;
         sign_request_retry(request);
         return;
     }
     ps_line(PS_ERROR, "token_refused", PS_STR("key", request->key->name),
             PS_NUM("version", request->version->number), PS_NUM("problem", problem),
             PS_TEXT("detail", answer->problem->detail));
-    sign_request_refuse(request, &(struct problem_answer){.problem = problem == PS_PROBLEM_NOT_FOUND
-                                                                    ? PS_PROBLEM_TOKEN_UNAVAILABLE
-                                                                    : PS_PROBLEM_INTERNAL});
+    sign_request_refuse(request,
+                        &(struct problem_answer){.problem = problem == PS_PROBLEM_NOT_FOUND
+                                                                ? PS_PROBLEM_TOKEN_UNAVAILABLE
+                                                                : PS_PROBLEM_INTERNAL});
 }
 
 static void on_token_answer(void *context, const struct token_answer *answer)

@@ -50,6 +50,7 @@ struct sign_request {
     enum ps_format format;
     bool wants_der;
     unsigned attempts;
+    const struct token_process *avoid; /* only compared: it may be gone */
     struct ps_buf input;   /* signing input; its first header_len octets are the header as signed */
     struct ps_buf payload; /* of a JWT, for the answer */
     size_t header_len;

@@ -135,7 +135,8 @@ static void on_leaf_durable(void *context, bool is_durable)
         return;
     }
     if (!is_durable) {
-        sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
+        sign_request_refuse(request,
+                            &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
         return;
     }
     if (request->kind == SIGN_RAW) {
@@ -202,8 +203,8 @@ static void record_and_hold(struct sign_request *request)
     err = record(request);
     if (err != PS_OK) {
         sign_request_refuse(request, &(struct problem_answer){
-                                    .problem = err == PS_E_BUSY ? PS_PROBLEM_OVERLOADED
-                                                                : PS_PROBLEM_LOG_UNAVAILABLE});
+                                         .problem = err == PS_E_BUSY ? PS_PROBLEM_OVERLOADED
+                                                                     : PS_PROBLEM_LOG_UNAVAILABLE});
     }
 }
 
@@ -220,7 +221,7 @@ void release_signature(struct sign_request *request, const struct token_answer *
     memcpy(request->signature, message->signature.data, message->signature.len);
     request->signature_len = message->signature.len;
     keeper_metrics_note_operation(keeper->metrics, tokens_process_token(answer->process),
-                           request->algorithm, message->micros);
+                                  request->algorithm, message->micros);
     if (!is_due_for_verification(request)) {
         record_and_hold(request);
         return;

@@ -33,6 +33,7 @@ enum ps_err sign_request_new(struct signer *signer, struct sign_request **ret_re
     }
     request->step = STEP_ADMITTED;
     request->attempts = 0;
+    request->avoid = NULL;
     request->header_len = 0;
     request->digest_len = 0;
     request->signature_len = 0;

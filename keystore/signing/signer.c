@@ -150,10 +150,10 @@ static void expire_lane(struct signer *signer, struct token *token, uint64_t bef
 
     (void)signer;
     while ((item = queue_pop_expired(lane->queue, before_ns)) != NULL) {
-        sign_request_refuse((struct sign_request *)item,
-                       &(struct problem_answer){.problem = is_ready
-                                                               ? PS_PROBLEM_OVERLOADED
-                                                               : PS_PROBLEM_TOKEN_UNAVAILABLE});
+        sign_request_refuse(
+            (struct sign_request *)item,
+            &(struct problem_answer){.problem = is_ready ? PS_PROBLEM_OVERLOADED
+                                                         : PS_PROBLEM_TOKEN_UNAVAILABLE});
     }
 }
 
@@ -167,10 +167,10 @@ static void abandon_old(struct signer *signer, uint64_t before_ns)
         next = request->next;
         if (request->step == STEP_AT_TOKEN) {
             sign_request_abandon(request,
-                            &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
+                                 &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
         } else if (request->step == STEP_HELD) {
             sign_request_abandon(request,
-                            &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
+                                 &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
         }
     }
 }

@@ -104,8 +104,8 @@ static struct token_process *least_busy(const struct token *token, enum token_st
 }
 
 enum ps_err tokens_call_in_state(struct token *token, enum token_state state,
-                                const struct ipc_message *info, const void *message,
-                                token_answer_fn *fn, void *context)
+                                 const struct ipc_message *info, const void *message,
+                                 token_answer_fn *fn, void *context)
 {
     struct token_process *process = least_busy(token, state);
 
@@ -117,7 +117,7 @@ enum ps_err tokens_call_in_state(struct token *token, enum token_state state,
 }
 
 enum ps_err tokens_call(struct token *token, const struct ipc_message *info, const void *message,
-                       uint32_t limit_ms, token_answer_fn *fn, void *context)
+                        uint32_t limit_ms, token_answer_fn *fn, void *context)
 {
     struct token_process *process = least_busy(token, TOKEN_READY);
     const uint64_t limit_ns = (uint64_t)limit_ms * PS_NS_PER_MS;
@@ -134,7 +134,8 @@ enum ps_err tokens_call(struct token *token, const struct ipc_message *info, con
  * The cheapest to wait for; one with a call that is no signature (making an RSA key takes seconds)
  * only when it has more sessions than such calls.
  */
-static struct token_process *process_for(struct token *token, uint32_t cost)
+static struct token_process *process_for(struct token *token, uint32_t cost,
+                                         const struct token_process *avoid)
 {
     struct token_process *best = NULL;
 
@@ -156,13 +157,13 @@ static struct token_process *process_for(struct token *token, uint32_t cost)
 
 bool tokens_has_room(struct token *token, uint32_t cost)
 {
-    return process_for(token, cost) != NULL;
+    return process_for(token, cost, NULL) != NULL;
 }
 
 enum ps_err tokens_sign(struct token *token, const struct msg_token_sign *message, uint32_t cost,
-                       token_answer_fn *fn, void *context)
+                        const struct token_process *avoid, token_answer_fn *fn, void *context)
 {
-    struct token_process *process = process_for(token, cost);
+    struct token_process *process = process_for(token, cost, avoid);
     enum ps_err err;
 
     if (process == NULL) {

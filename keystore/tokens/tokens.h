@@ -74,7 +74,8 @@ void tokens_withdraw_approval(struct token *token);
 
 /*
  * What is remembered of a PIN that was refused before a restart: whether it is the configured one.
- * Said before tokens_approve. While nothing is said, a process's word that its PIN was wrong counts.
+ * Said before tokens_approve. While nothing is said, a process's word that its PIN was wrong
+ * counts.
  */
 void tokens_set_pin_refused(struct token *token, bool refused);
 bool tokens_pin_refused(const struct token *token);
@@ -94,20 +95,22 @@ size_t tokens_waiting(const struct token *token); /* calls in flight at all proc
  * Errors:  PS_E_TOKEN (no process is ready), the channel's
  */
 PS_MUST_USE enum ps_err tokens_call(struct token *token, const struct ipc_message *info,
-                                   const void *message, uint32_t limit_ms, token_answer_fn *fn,
-                                   void *context);
+                                    const void *message, uint32_t limit_ms, token_answer_fn *fn,
+                                    void *context);
 
 /* The same for a process in another state than ready: to initialise a blank token. */
 PS_MUST_USE enum ps_err tokens_call_in_state(struct token *token, enum token_state state,
-                                            const struct ipc_message *info, const void *message,
-                                            token_answer_fn *fn, void *context);
+                                             const struct ipc_message *info, const void *message,
+                                             token_answer_fn *fn, void *context);
 
 /*
  * Sends a signature to the least busy process that has room for it.
+ *
+ * avoid:  one that failed with it before, taken only when there is no other; or NULL
  * Errors: PS_E_BUSY (no process has room now; on_room follows), the channel's
  */
 PS_MUST_USE enum ps_err tokens_sign(struct token *token, const struct msg_token_sign *message,
-                                   uint32_t cost, token_answer_fn *fn, void *context);
+                                    uint32_t cost, token_answer_fn *fn, void *context);
 
 /* Whether tokens_sign would find room now; if not, on_room follows when there is. */
 bool tokens_has_room(struct token *token, uint32_t cost);
