@@ -1,5 +1,6 @@
 #include "appliance/child.h"
 
+#include "appliance/backoff.h"
 #include "appliance/spawn.h"
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
@@ -32,6 +33,7 @@ struct child {
     uint64_t started_ns;
     uint64_t lived_ns;
     bool is_ready;
+    bool was_ready; /* in its last life */
 };
 
 static void on_end_timer(void *context);
@@ -73,6 +75,7 @@ static void clear_life(struct child *child)
     }
     child->pidfd = -1;
     child->pid = 0;
+    child->was_ready = child->is_ready;
     child->is_ready = false;
     ps_timer_unset(child->end_timer);
 }
@@ -259,12 +262,7 @@ pid_t child_pid(const struct child *child)
     return child->pid;
 }
 
-struct backoff *child_backoff(struct child *child)
+uint64_t child_restart_wait_ns(struct child *child)
 {
-    return &child->backoff;
-}
-
-uint64_t child_lived_ns(const struct child *child)
-{
-    return child->lived_ns;
+    return backoff_next(&child->backoff, child->lived_ns, child->was_ready);
 }

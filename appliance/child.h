@@ -1,7 +1,6 @@
 #ifndef APPLIANCE_CHILD_H
 #define APPLIANCE_CHILD_H
 
-#include "appliance/backoff.h"
 #include "appliance/role.h"
 #include "appliance/users.h"
 #include "lib/ipc/channel.h"
@@ -55,7 +54,8 @@ const char *child_label(const struct child *child);
 bool child_is_running(const struct child *child);
 bool child_is_ready(const struct child *child);
 pid_t child_pid(const struct child *child); /* 0: not running */
-struct backoff *child_backoff(struct child *child);
-uint64_t child_lived_ns(const struct child *child); /* of its last life */
+
+/* How long to wait before it is started anew; counts this end. */
+uint64_t child_restart_wait_ns(struct child *child);
 
 #endif

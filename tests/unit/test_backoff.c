@@ -13,7 +13,7 @@ static void the_first_restart_is_at_once(void **state)
     struct backoff backoff = {0};
 
     (void)state;
-    assert_int_equal(backoff_next(&backoff, 0), 0);
+    assert_int_equal(backoff_next(&backoff, 0, false), 0);
 }
 
 static void then_it_doubles_from_100_ms_to_5_s_and_stays_there(void **state)
@@ -23,10 +23,10 @@ static void then_it_doubles_from_100_ms_to_5_s_and_stays_there(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof expected_ms / sizeof expected_ms[0]; i++) {
-        assert_int_equal(backoff_next(&backoff, PS_NS_PER_S), expected_ms[i] * PS_NS_PER_MS);
+        assert_int_equal(backoff_next(&backoff, PS_NS_PER_S, false), expected_ms[i] * PS_NS_PER_MS);
     }
     for (unsigned i = 0; i < 100000; i++) {
-        assert_int_equal(backoff_next(&backoff, 0), 5 * PS_NS_PER_S);
+        assert_int_equal(backoff_next(&backoff, 0, false), 5 * PS_NS_PER_S);
     }
 }
 
@@ -35,9 +35,21 @@ static void a_life_of_30_s_begins_anew_and_one_short_of_it_does_not(void **state
     struct backoff backoff = {.failures = 4};
 
     (void)state;
-    assert_int_equal(backoff_next(&backoff, 30 * PS_NS_PER_S - 1), 800 * PS_NS_PER_MS);
-    assert_int_equal(backoff_next(&backoff, 30 * PS_NS_PER_S), 0);
-    assert_int_equal(backoff_next(&backoff, 0), 100 * PS_NS_PER_MS);
+    assert_int_equal(backoff_next(&backoff, 30 * PS_NS_PER_S - 1, false), 800 * PS_NS_PER_MS);
+    assert_int_equal(backoff_next(&backoff, 30 * PS_NS_PER_S, false), 0);
+    assert_int_equal(backoff_next(&backoff, 0, false), 100 * PS_NS_PER_MS);
+}
+
+static void what_was_ready_waits_400_ms_at_most(void **state)
+{
+    static const uint64_t expected_ms[] = {0, 100, 200, 400, 400};
+    struct backoff backoff = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof expected_ms / sizeof expected_ms[0]; i++) {
+        assert_int_equal(backoff_next(&backoff, PS_NS_PER_S, true), expected_ms[i] * PS_NS_PER_MS);
+    }
+    assert_int_equal(backoff_next(&backoff, 0, false), 1600 * PS_NS_PER_MS);
 }
 
 int main(void)
@@ -45,6 +57,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_restart_is_at_once),
         cmocka_unit_test(then_it_doubles_from_100_ms_to_5_s_and_stays_there),
+        cmocka_unit_test(what_was_ready_waits_400_ms_at_most),
         cmocka_unit_test(a_life_of_30_s_begins_anew_and_one_short_of_it_does_not),
     };
 
