@@ -110,7 +110,8 @@ PS_MUST_USE enum ps_err tokens_call_in_state(struct token *token, enum token_sta
  * Errors: PS_E_BUSY (no process has room now; on_room follows), the channel's
  */
 PS_MUST_USE enum ps_err tokens_sign(struct token *token, const struct msg_token_sign *message,
-                                    uint32_t cost, token_answer_fn *fn, void *context);
+                                    uint32_t cost, const struct token_process *avoid,
+                                    token_answer_fn *fn, void *context);
 
 /* Whether tokens_sign would find room now; if not, on_room follows when there is. */
 bool tokens_has_room(struct token *token, uint32_t cost);
