@@ -147,8 +147,9 @@ static struct token_process *process_for(struct token *token, uint32_t cost,
             process->was_full = process->state == TOKEN_READY;
             continue;
         }
-        if (best == NULL ||
-            process->signing_cost * best->sessions < best->signing_cost * process->sessions) {
+        if (best == NULL || best == avoid ||
+            (process != avoid &&
+             process->signing_cost * best->sessions < best->signing_cost * process->sessions)) {
             best = process;
         }
     }
