@@ -115,9 +115,7 @@ static enum ps_err start_place(struct supervisor *supervisor, struct place *plac
 
 static void schedule(struct place *place)
 {
-    const uint64_t wait = backoff_next(child_backoff(place->child), child_lived_ns(place->child));
-
-    ps_timer_set_in(place->restart, wait);
+    ps_timer_set_in(place->restart, child_restart_wait_ns(place->child));
 }
 
 static void on_restart(void *context)
