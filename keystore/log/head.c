@@ -1,6 +1,6 @@
 #include "keystore/log/head.h"
 
-#include "lib/base/encode.h"
+#include "lib/formats/note.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,67 +10,22 @@
 static const char file_name[] = "checkpoint";
 static const char new_name[] = "checkpoint.new";
 
-static enum ps_err malformed(void)
-{
-    return ps_fail(PS_E_INPUT, 0, "not a checkpoint as docs/log-format.md has it");
-}
-
-/* The next line without its newline; false when there is none. */
-static bool take_line(struct ps_bytes *text, struct ps_bytes *ret_line)
-{
-    const uint8_t *end = text->len == 0 ? NULL : memchr(text->data, '\n', text->len);
-
-    if (end == NULL) {
-        return false;
-    }
-    *ret_line = ps_bytes(text->data, (size_t)(end - text->data));
-    *text = ps_bytes_from(*text, ret_line->len + 1);
-    return true;
-}
-
-static bool read_decimal(struct ps_bytes text, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-
-    if (text.len == 0 || text.len > 18 || (text.len > 1 && text.data[0] == '0')) {
-        return false;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return false;
-        }
-        number = number * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    *ret_number = number;
-    return true;
-}
-
 enum ps_err head_parse(struct ps_bytes note, struct head *ret_head)
 {
-    struct ps_bytes lines[5];
-    PS_BUF_AUTO root;
-    struct head head;
+    struct checkpoint checkpoint;
 
-    ps_buf_init(&root, 2 * PS_SHA256_LEN);
     if (note.len > HEAD_MAX) {
-        return malformed();
+        return ps_fail(PS_E_INPUT, 0, "a checkpoint of more than %u octets", HEAD_MAX);
     }
-    for (size_t i = 0; i < PS_COUNT_OF(lines); i++) {
-        if (!take_line(&note, &lines[i])) {
-            return malformed();
-        }
+    PS_TRY(checkpoint_peek(note, &checkpoint));
+    if (checkpoint.extension.len != 0) {
+        return ps_fail(PS_E_INPUT, 0, "a checkpoint with extension lines");
     }
-    if (lines[0].len == 0 || !read_decimal(lines[1], &head.size) || lines[2].len != 44 ||
-        lines[3].len != 0 || !ps_bytes_starts_with(lines[4], ps_bytes_str("\u2014 "))) {
-        return malformed();
-    }
-    PS_TRY(ps_base64_decode(lines[2], &root));
-    if (root.len != sizeof head.root.octets) {
-        return malformed();
-    }
-    memcpy(head.root.octets, root.data, sizeof head.root.octets);
-    head.origin = lines[0];
-    *ret_head = head;
+    *ret_head = (struct head){
+        .origin = checkpoint.origin,
+        .size = checkpoint.size,
+        .root = checkpoint.root,
+    };
     return PS_OK;
 }
 

@@ -322,3 +322,12 @@ enum ps_err checkpoint_open(struct ps_bytes note, const struct note_key *key,
     PS_TRY(note_open(note, key, &text));
     return read_checkpoint(text, ret_checkpoint);
 }
+
+enum ps_err checkpoint_peek(struct ps_bytes note, struct checkpoint *ret_checkpoint)
+{
+    struct ps_bytes text = {0};
+    struct ps_bytes signatures = {0};
+
+    PS_TRY(split_note(note, &text, &signatures));
+    return read_checkpoint(text, ret_checkpoint);
+}

@@ -48,4 +48,10 @@ PS_MUST_USE enum ps_err note_open(struct ps_bytes note, const struct note_key *k
 PS_MUST_USE enum ps_err checkpoint_open(struct ps_bytes note, const struct note_key *key,
                                         struct checkpoint *ret_checkpoint);
 
+/*
+ * The checkpoint in a note whose signature nobody looked at: for files of one's own and for knowing
+ * which key to ask for. Errors: PS_E_INPUT.
+ */
+PS_MUST_USE enum ps_err checkpoint_peek(struct ps_bytes note, struct checkpoint *ret_checkpoint);
+
 #endif
