@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -259,6 +260,8 @@ int main(int argc, char **argv)
 
         must(child >= 0, "fork");
         if (child == 0) {
+            /* When one fails the others would wait for it. */
+            (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
             run_process(&plan);
         }
     }
