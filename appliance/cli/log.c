@@ -1,0 +1,130 @@
+#include "appliance/cli/cli.h"
+
+#include "lib/base/encode.h"
+#include "lib/ceremony/log_verify.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct report {
+    bool json;
+    bool first;
+};
+
+static const char *const verdicts[] = {"PASS", "NOTE", "FAIL"};
+
+static void put_number(struct ps_buf *out, const char *name, uint64_t number)
+{
+    if (number != LOG_NOWHERE) {
+        ps_buf_printf(out, ",\"%s\":%" PRIu64, name, number);
+    }
+}
+
+static void put_text(struct ps_buf *out, const char *name, const char *text)
+{
+    ps_buf_printf(out, ",\"%s\":", name);
+    ps_buf_put_json_string(out, ps_bytes_str(text));
+}
+
+static void print_json(struct report *report, const struct log_row *row)
+{
+    PS_BUF_AUTO out = {.max = 65536};
+
+    ps_buf_printf(&out, "%s\n  {\"verdict\":\"%s\"", report->first ? "" : ",",
+                  verdicts[row->verdict]);
+    put_text(&out, "check", row->check);
+    put_text(&out, "tree", row->tree);
+    put_text(&out, "file", row->file);
+    put_number(&out, "offset", row->offset);
+    put_number(&out, "leaf", row->leaf);
+    put_text(&out, "text", row->text);
+    ps_buf_put_u8(&out, '}');
+    if (ps_buf_status(&out) == PS_OK) {
+        (void)fwrite(out.data, 1, out.len, stdout);
+    }
+    report->first = false;
+}
+
+static void on_row(void *context, const struct log_row *row)
+{
+    struct report *report = context;
+
+    if (report->json) {
+        print_json(report, row);
+        return;
+    }
+    (void)printf("%s  %-10s %-16s %s", verdicts[row->verdict], row->check, row->tree, row->text);
+    if (row->verdict == LOG_FAIL && row->file[0] != '\0') {
+        (void)printf(" [%s", row->file);
+        if (row->offset != LOG_NOWHERE) {
+            (void)printf(", octet %" PRIu64, row->offset);
+        }
+        if (row->leaf != LOG_NOWHERE) {
+            (void)printf(", leaf %" PRIu64, row->leaf);
+        }
+        (void)printf("]");
+    }
+    (void)printf("\n");
+}
+
+static void print_summary(const struct report *report, const struct log_summary *summary,
+                          enum ps_err err)
+{
+    if (report->json) {
+        (void)printf("\n],\"good\":%s,\"trees\":%u,\"leaves\":%" PRIu64 ",\"covered\":%" PRIu64
+                     ",\"failures\":%u}\n",
+                     err == PS_OK ? "true" : "false", summary->trees, summary->leaves,
+                     summary->covered, summary->failures);
+        return;
+    }
+    (void)printf("%s: %" PRIu64 " leaves in %u trees, %" PRIu64
+                 " of them covered by signed checkpoints\n",
+                 err == PS_OK ? "The log verifies" : "The log DOES NOT VERIFY", summary->leaves,
+                 summary->trees, summary->covered);
+    if (err == PS_OK && summary->key_from_genesis) {
+        (void)printf("The log key was taken from the log itself; to know that it is the right one, "
+                     "compare it with\nwhat was noted at genesis, or give it with --log-key.\n");
+    }
+}
+
+static int exit_code(enum ps_err err)
+{
+    if (err == PS_OK) {
+        return CLI_DONE;
+    }
+    if (err != PS_E_DENIED) {
+        (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+    }
+    return err == PS_E_DENIED ? CLI_FAILED : ps_err_info(err)->exit_code;
+}
+
+int cli_log_verify(const struct cli_run *run)
+{
+    const struct log_verify_request request = {
+        .directory = run->arguments[0],
+        .key = ps_bytes_str(cli_value(run, "log-key")),
+    };
+    struct report report = {.json = cli_flag(run, "json"), .first = true};
+    struct log_summary summary = {0};
+    enum ps_err err;
+
+    if (report.json) {
+        (void)printf("{\"rows\":[");
+    }
+    err = log_verify(&request, on_row, &report, &summary);
+    if (report.json || err == PS_OK || err == PS_E_DENIED) {
+        print_summary(&report, &summary, err);
+    }
+    return exit_code(err);
+}
+
+int cli_log_export(const struct cli_run *run)
+{
+    const enum ps_err err = log_export(run->arguments[0], run->arguments[1]);
+
+    if (err == PS_OK) {
+        (void)printf("Written to %s; `privyseal log verify %s` checks it.\n", run->arguments[1],
+                     run->arguments[1]);
+    }
+    return exit_code(err);
+}
