@@ -129,9 +129,10 @@ static enum ps_err send_listeners(struct supervisor *supervisor, struct child *c
             .address = ps_bytes_str(listeners[i].address),
         };
 
-        if (listeners[i].fd >= 0) {
-            PS_TRY(child_send_fd(child, &msg_listener_info, &message, listeners[i].fd));
+        if (listeners[i].fd < 0) {
+            continue;
         }
+        PS_TRY(child_send_fd(child, &msg_listener_info, &message, listeners[i].fd));
     }
     return PS_OK;
 }
@@ -171,9 +172,10 @@ static enum ps_err send_pins(struct supervisor *supervisor, struct child *keeper
         const char *name = supervisor->config->tokens[i].name;
 
         PS_TRY(send_pin(keeper, name, supervisor->pins.user[i], false));
-        if (supervisor->pins.so[i] != NULL) {
-            PS_TRY(send_pin(keeper, name, supervisor->pins.so[i], true));
+        if (supervisor->pins.so[i] == NULL) {
+            continue;
         }
+        PS_TRY(send_pin(keeper, name, supervisor->pins.so[i], true));
     }
     return PS_OK;
 }

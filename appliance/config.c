@@ -284,9 +284,10 @@ static enum ps_err start(struct parser *parser)
     for (size_t i = 0; i < config_section_count; i++) {
         const struct config_section_info *info = &config_sections[i];
 
-        if (info->section != CONFIG_SECTION_token) {
-            PS_TRY(add_place(parser, info, (uint8_t *)parser->config + info->offset, 0));
+        if (info->section == CONFIG_SECTION_token) {
+            continue;
         }
+        PS_TRY(add_place(parser, info, (uint8_t *)parser->config + info->offset, 0));
     }
     parser->current = NULL;
     return PS_OK;
@@ -309,15 +310,29 @@ static void run_inih(struct parser *parser)
     }
 }
 
+static enum ps_err new_config(const char *path, struct config **ret_config)
+{
+    struct config *config = calloc(1, sizeof *config);
+
+    if (config != NULL) {
+        config->path = strdup(path);
+    }
+    if (config == NULL || config->path == NULL) {
+        free(config);
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    *ret_config = config;
+    return PS_OK;
+}
+
 enum ps_err config_parse(const char *path, struct ps_bytes text, struct ps_buf *errors,
                          struct config **ret_config)
 {
-    PS_CLEANUP(config_free_cleanup) struct config *config = calloc(1, sizeof *config);
-    struct parser parser = {.path = path, .errors = errors, .left = text, .config = config};
+    PS_CLEANUP(config_free_cleanup) struct config *config = NULL;
+    struct parser parser = {.path = path, .errors = errors, .left = text};
 
-    if (config == NULL || (config->path = strdup(path)) == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
+    PS_TRY(new_config(path, &config));
+    parser.config = config;
     ps_sha256(text, config->sha256);
     PS_TRY(start(&parser));
     run_inih(&parser);

@@ -2,15 +2,11 @@
 
 const struct config_key config_keys[] = {
 #define CONFIG_KEY(section_, key, kind, fallback, least, most, flags, help)                        \
-    {CONFIG_SECTION_##section_,                                                                    \
-     #key,                                                                                         \
-     CONFIG_##kind,                                                                                \
-     offsetof(struct config_##section_, key),                                                      \
-     fallback,                                                                                     \
-     least,                                                                                        \
-     most,                                                                                         \
-     flags,                                                                                        \
-     help},
+    {#key,          CONFIG_SECTION_##section_,                                                     \
+     CONFIG_##kind, offsetof(struct config_##section_, key),                                       \
+     fallback,      least,                                                                         \
+     most,          help,                                                                          \
+     flags},
 #include "appliance/config_keys.def"
 #undef CONFIG_KEY
 };

@@ -33,15 +33,15 @@ enum config_kind {
 enum { CONFIG_REQUIRED = 1, CONFIG_RELOADABLE = 2 };
 
 struct config_key {
-    enum config_section section;
     const char *name;
+    enum config_section section;
     enum config_kind kind;
     size_t offset; /* in the section's struct */
     const char *fallback;
     uint64_t least;
     uint64_t most;
-    unsigned flags;
     const char *help;
+    unsigned flags;
 };
 
 extern const struct config_key config_keys[];

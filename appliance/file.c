@@ -16,6 +16,14 @@ void file_close_cleanup(int *fd)
     }
 }
 
+int file_take(int *fd)
+{
+    const int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 static enum ps_err class_of_errno(void)
 {
     switch (errno) {
@@ -47,8 +55,7 @@ static enum ps_err open_regular(const char *path, int *ret_fd, struct stat *ret_
     if (!S_ISREG(ret_stat->st_mode)) {
         return ps_fail(PS_E_DENIED, 0, "%.180s is no regular file", path);
     }
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = file_take(&fd);
     return PS_OK;
 }
 
@@ -133,8 +140,7 @@ enum ps_err file_open_private(const char *path, int *ret_fd)
         return ps_fail(PS_E_DENIED, 0, "%.140s belongs to user %u; make it root's or user %u's",
                        path, (unsigned)found.st_uid, (unsigned)geteuid());
     }
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = file_take(&fd);
     return PS_OK;
 }
 
@@ -197,18 +203,17 @@ static bool may_pass(const struct stat *directory, unsigned uid, unsigned gid)
 
 bool file_reachable(const char *path, unsigned uid, unsigned gid)
 {
-    PS_CLEANUP(free_text) char *copy = strdup(path);
+    char above[4097];
     struct stat found;
 
-    if (copy == NULL || copy[0] != '/' || stat("/", &found) != 0 || !may_pass(&found, uid, gid)) {
+    if (path[0] != '/' || strlen(path) >= sizeof above) {
         return false;
     }
-    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (stat(copy, &found) != 0 || !may_pass(&found, uid, gid)) {
+    for (const char *slash = path; slash != NULL; slash = strchr(slash + 1, '/')) {
+        (void)snprintf(above, sizeof above, "%.*s/", (int)(slash - path), path);
+        if (stat(above, &found) != 0 || !may_pass(&found, uid, gid)) {
             return false;
         }
-        *slash = '/';
     }
     return true;
 }

@@ -35,7 +35,8 @@ PS_MUST_USE enum ps_err file_write(const char *path, struct ps_bytes content, un
  */
 bool file_reachable(const char *path, unsigned uid, unsigned gid);
 
-/* For PS_CLEANUP. */
+/* For PS_CLEANUP; handing over with `*ret_fd = file_take(&fd);` leaves nothing to close. */
 void file_close_cleanup(int *fd);
+int file_take(int *fd);
 
 #endif

@@ -143,12 +143,11 @@ enum ps_err listener_open_unix(const struct config_listener *config, struct list
     if (listen(fd, BACKLOG) != 0 || lstat(config->socket, &found) != 0) {
         return ps_fail_errno(PS_E_INTERNAL, "cannot listen on %.160s", config->socket);
     }
-    *ret_listener = (struct listener){.fd = fd,
+    *ret_listener = (struct listener){.fd = file_take(&fd),
                                       .kind = LISTENER_UNIX,
                                       .is_ours = true,
                                       .device = found.st_dev,
                                       .inode = found.st_ino};
     (void)snprintf(ret_listener->address, sizeof ret_listener->address, "%s", config->socket);
-    fd = -1;
     return PS_OK;
 }

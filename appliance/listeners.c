@@ -120,11 +120,10 @@ static enum ps_err open_tcp(const struct config_listener *config, struct listene
         return ps_fail_errno(PS_E_CONFLICT, "cannot listen on %s port %u", config->tls_address,
                              (unsigned)config->tls_port);
     }
-    *ret_listener = (struct listener){.fd = fd, .kind = LISTENER_TLS};
+    *ret_listener = (struct listener){.fd = file_take(&fd), .kind = LISTENER_TLS};
     (void)snprintf(ret_listener->address, sizeof ret_listener->address,
                    address.any.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", config->tls_address,
                    (unsigned)config->tls_port);
-    fd = -1;
     return PS_OK;
 }
 

@@ -31,8 +31,7 @@ static enum ps_err open_credential(const char *name, int *ret_fd)
     if ((found.st_mode & 07) != 0) {
         return ps_fail(PS_E_DENIED, 0, "credential '%.100s' is open to everybody", name);
     }
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = file_take(&fd);
     return PS_OK;
 }
 
@@ -54,6 +53,12 @@ static enum ps_err load(const char *path, const char *credential, struct ps_secr
     return PS_OK;
 }
 
+static void pins_move(struct pins *from, struct pins *to)
+{
+    *to = *from;
+    *from = (struct pins){0};
+}
+
 enum ps_err pins_load(const struct config *config, struct pins *ret_pins)
 {
     PS_CLEANUP(pins_clear) struct pins pins = {0};
@@ -64,8 +69,7 @@ enum ps_err pins_load(const struct config *config, struct pins *ret_pins)
         PS_TRY(load(token->pin_file, token->pin_credential, &pins.user[i]));
         PS_TRY(load(token->so_pin_file, token->so_pin_credential, &pins.so[i]));
     }
-    *ret_pins = pins;
-    pins = (struct pins){0};
+    pins_move(&pins, ret_pins);
     return PS_OK;
 }
 

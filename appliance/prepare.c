@@ -42,26 +42,40 @@ static enum ps_err lock_data(struct supervisor *supervisor)
     return PS_OK;
 }
 
-static enum ps_err check_reach(const struct config_token *token, const struct role_user *user)
+/* The paths of one key, one a line. */
+static enum ps_err check_paths(const char *paths, const char *token, const struct role_user *user)
 {
-    const char *lists[] = {token->module, token->readable, token->writable};
+    while (*paths != '\0') {
+        const int len = (int)strcspn(paths, "\n");
+        char path[4097];
 
-    for (size_t i = 0; i < PS_COUNT_OF(lists); i++) {
-        for (const char *at = lists[i]; *at != '\0';) {
-            const int len = (int)strcspn(at, "\n");
-            char path[4097];
-
-            (void)snprintf(path, sizeof path, "%.*s", len, at);
-            if (!file_reachable(path, user->uid, user->gid)) {
-                return ps_fail(PS_E_DENIED, 0,
-                               "user %u of [token %s] cannot reach %.120s; let others pass "
-                               "(chmod o+x) the directories above it",
-                               (unsigned)user->uid, token->name, path);
-            }
-            at += len + (at[len] == '\n');
+        (void)snprintf(path, sizeof path, "%.*s", len, paths);
+        if (!file_reachable(path, user->uid, user->gid)) {
+            return ps_fail(PS_E_DENIED, 0,
+                           "user %u of [token %s] cannot reach %.120s; let others pass "
+                           "(chmod o+x) the directories above it",
+                           (unsigned)user->uid, token, path);
         }
+        paths += len + (paths[len] == '\n');
     }
     return PS_OK;
+}
+
+static enum ps_err check_reach(const struct config_token *token, const struct role_user *user)
+{
+    PS_TRY(check_paths(token->module, token->name, user));
+    PS_TRY(check_paths(token->readable, token->name, user));
+    return check_paths(token->writable, token->name, user);
+}
+
+static enum ps_err give_store(const struct config_token *token, const struct users *users,
+                              const struct role_user *user)
+{
+    if (users->separate) {
+        PS_TRY(check_reach(token, user));
+    }
+    return token->store[0] == '\0' ? PS_OK
+                                   : users_give_directory(token->store, users->separate, user);
 }
 
 static enum ps_err give_directories(struct supervisor *supervisor)
@@ -71,14 +85,7 @@ static enum ps_err give_directories(struct supervisor *supervisor)
 
     PS_TRY(users_give_directory(config->appliance.data, users->separate, &users->keeper));
     for (size_t i = 0; i < config->token_count; i++) {
-        const struct config_token *token = &config->tokens[i];
-
-        if (users->separate) {
-            PS_TRY(check_reach(token, &users->tokens[i]));
-        }
-        if (token->store[0] != '\0') {
-            PS_TRY(users_give_directory(token->store, users->separate, &users->tokens[i]));
-        }
+        PS_TRY(give_store(&config->tokens[i], users, &users->tokens[i]));
     }
     return PS_OK;
 }

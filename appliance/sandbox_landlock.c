@@ -145,10 +145,11 @@ static enum ps_err allow_lines(const struct rules *rules, const char *lines, uin
         }
         memcpy(path, lines, len);
         path[len] = '\0';
-        if (len != 0) {
-            PS_TRY(allow(rules, path, rights));
-        }
         lines += len + (lines[len] == '\n');
+        if (len == 0) {
+            continue;
+        }
+        PS_TRY(allow(rules, path, rights));
     }
     return PS_OK;
 }

@@ -285,11 +285,12 @@ static enum ps_err allow_lines(scmp_filter_ctx filter, const char *lines)
 
         (void)snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name),
                        lines);
-        if (len != 0) {
-            PS_TRY(seccomp_check_extra(name));
-            PS_TRY(allow(filter, name));
-        }
         lines += len + (lines[len] == '\n');
+        if (len == 0) {
+            continue;
+        }
+        PS_TRY(seccomp_check_extra(name));
+        PS_TRY(allow(filter, name));
     }
     return PS_OK;
 }
@@ -321,6 +322,7 @@ static enum ps_err allow_about_oneself(scmp_filter_ctx filter)
     PS_TRY(allow_if(filter, "tgkill", SCMP_A0(SCMP_CMP_EQ, self)));
     PS_TRY(allow_if(filter, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)));
     PS_TRY(allow_if(filter, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_GET_DUMPABLE)));
+    PS_TRY(allow_if(filter, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_TIMERSLACK)));
     /* Reading limits, not setting them. */
     return allow_if(filter, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0));
 }
@@ -356,9 +358,10 @@ static enum ps_err fill(scmp_filter_ctx filter, const struct sandbox_role *role)
     const unsigned who = who_is(role);
 
     for (size_t i = 0; i < PS_COUNT_OF(calls); i++) {
-        if ((calls[i].who & who) != 0) {
-            PS_TRY(allow(filter, calls[i].name));
+        if ((calls[i].who & who) == 0) {
+            continue;
         }
+        PS_TRY(allow(filter, calls[i].name));
     }
     PS_TRY(allow_mapping(filter, who));
     PS_TRY(allow_threads(filter));

@@ -91,27 +91,20 @@ static void execute(const struct role_id *id, int program_fd)
     (void)execveat(program_fd, "", words, variables, AT_EMPTY_PATH);
 }
 
-static PS_NORETURN void run_child(const struct child_spec *spec, int program_fd, int channel_fd)
+/* Comes back only with an error. */
+static enum ps_err become_role(const struct child_spec *spec, int program_fd, int channel_fd)
 {
-    enum ps_err err;
-
     reset_signals();
     (void)setsid();
     (void)umask(077);
     raise_descriptor_limit();
-    err = chdir("/") == 0 ? PS_OK : ps_fail_errno(PS_E_INTERNAL, "chdir /");
-    if (err == PS_OK) {
-        err = arrange_descriptors(channel_fd);
+    if (chdir("/") != 0) {
+        return ps_fail_errno(PS_E_INTERNAL, "chdir /");
     }
-    if (err == PS_OK) {
-        err = sandbox_enter_child(spec->separate, spec->user.uid, spec->user.gid);
-    }
-    if (err == PS_OK) {
-        execute(&spec->id, program_fd);
-        err = ps_fail_errno(PS_E_INTERNAL, "cannot execute the program anew");
-    }
-    ps_line(PS_ERROR, "role_not_executed", PS_STR("reason", ps_detail()->text));
-    _exit(EXIT_NOT_EXECUTED);
+    PS_TRY(arrange_descriptors(channel_fd));
+    PS_TRY(sandbox_enter_child(spec->separate, spec->user.uid, spec->user.gid));
+    execute(&spec->id, program_fd);
+    return ps_fail_errno(PS_E_INTERNAL, "cannot execute the program anew");
 }
 
 enum ps_err spawn_role(const struct child_spec *spec, int program_fd, int channel_fd,
@@ -123,7 +116,11 @@ enum ps_err spawn_role(const struct child_spec *spec, int program_fd, int channe
         return ps_fail_errno(PS_E_BUSY, "fork");
     }
     if (pid == 0) {
-        run_child(spec, program_fd, channel_fd);
+        const enum ps_err err = become_role(spec, program_fd, channel_fd);
+
+        ps_line(PS_ERROR, "role_not_executed", PS_STR("class", ps_err_info(err)->name),
+                PS_STR("reason", ps_detail()->text));
+        _exit(EXIT_NOT_EXECUTED);
     }
     *ret_pid = pid;
     return PS_OK;

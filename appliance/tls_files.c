@@ -92,6 +92,12 @@ static enum ps_err load_key(const char *path, struct ps_secret **ret_key)
     return ps_secret_read_fd(fd, ret_key);
 }
 
+static void move(struct tls_files *from, struct tls_files *to)
+{
+    *to = *from;
+    *from = (struct tls_files){0};
+}
+
 enum ps_err tls_files_load(const struct config_listener *listener, struct tls_files *ret_files)
 {
     PS_CLEANUP(tls_files_clear) struct tls_files files = {0};
@@ -100,8 +106,7 @@ enum ps_err tls_files_load(const struct config_listener *listener, struct tls_fi
     PS_TRY(file_read(listener->client_ca, CLIENT_CA_MAX, &files.client_ca));
     PS_TRY(load_key(listener->key, &files.key));
     PS_TRY(check_pair(listener, &files));
-    *ret_files = files;
-    files = (struct tls_files){0};
+    move(&files, ret_files);
     return PS_OK;
 }
 

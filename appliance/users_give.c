@@ -68,9 +68,10 @@ static enum ps_err give_entries(int directory, const struct role_user *user, uns
         return ps_fail_errno(PS_E_STORAGE, "cannot list a directory");
     }
     for (errno = 0; (entry = readdir(entries)) != NULL; errno = 0) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            PS_TRY(give_entry(directory, entry->d_name, user, depth));
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
         }
+        PS_TRY(give_entry(directory, entry->d_name, user, depth));
     }
     return errno == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "cannot list a directory");
 }
@@ -100,8 +101,7 @@ static enum ps_err open_directory(const char *path, int *ret_fd, struct stat *re
     if (fd < 0 || fstat(fd, ret_stat) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "cannot open directory %.160s", path);
     }
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = file_take(&fd);
     return PS_OK;
 }
 
