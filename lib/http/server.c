@@ -13,7 +13,7 @@
  * Memory of libmicrohttpd per connection: headers, and what of a body is read at once. Headers that
  * do not fit are refused with 431.
  */
-#define CONNECTION_OCTETS (32u * 1024u)
+#define CONNECTION_OCTETS (16u * 1024u)
 
 /* An answer takes three passes from its header to waiting for the next request. */
 #define PASSES_MAX 4u
