@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+/* For a 503 of which nobody can say when it ends: until people have done something. */
+#define RETRY_LATER_S 60u
+
 static struct MHD_Response *make_response(struct ps_bytes body)
 {
     /* The octets stay where they are until exchange_end, or for ever; none are copied. */
@@ -129,13 +132,17 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
 
 static void refuse(struct http_request *request, const struct http_problem *problem, bool close)
 {
+    struct http_problem told = *problem;
     struct http_answer answer = {.status = http_problem_status(problem->problem),
                                  .media = http_problem_media,
-                                 .retry_after_s = problem->retry_after_s,
                                  .close = close};
 
+    if (answer.status == MHD_HTTP_SERVICE_UNAVAILABLE && told.retry_after_s == 0) {
+        told.retry_after_s = RETRY_LATER_S;
+    }
+    answer.retry_after_s = told.retry_after_s;
     ps_buf_reset(&request->out);
-    http_put_problem(problem, http_request_id(request), &request->out);
+    http_put_problem(&told, http_request_id(request), &request->out);
     if (request->out.err == PS_OK) {
         http_answer(request, &answer);
         return;

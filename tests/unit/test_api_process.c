@@ -87,6 +87,9 @@ static void a_route_is_served_in_its_states_only(void **state)
     api_wait_for_state(APPLIANCE_UNINITIALISED);
     assert_int_equal(GET("/v1/jwks"), 503);
     assert_code("uninitialised");
+    /* Every 503 says when to come again, also where people have to do something first. */
+    assert_has(answer.head, "\r\nRetry-After: 60\r\n");
+    assert_has(answer.body, "\"retry_after_s\":60");
     assert_int_equal(GET("/v1/whoami"), 200);
 
     api_tell_state(APPLIANCE_FAILED);
