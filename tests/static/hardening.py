@@ -2,6 +2,7 @@
 """Reads the built programs' ELF headers for what the build promises."""
 
 import pathlib
+import platform
 import subprocess
 import sys
 
@@ -18,7 +19,6 @@ def readelf(option, path):
 def check(path):
     header, program, dynamic = (readelf(option, path) for option in ("-h", "-l", "-d"))
     symbols = readelf("--dyn-syms", path)
-    notes = readelf("-n", path)
     stack = [line for line in program.splitlines() if "GNU_STACK" in line]
     promises = {
         "position-independent": "DYN (" in header,
@@ -29,13 +29,21 @@ def check(path):
         "fortified calls": "_chk@" in symbols,
         "no run path": "RPATH" not in dynamic and "RUNPATH" not in dynamic,
     }
-    if "X86-64" in header:
-        promises["control-flow protection"] = "IBT" in notes and "SHSTK" in notes
     return [f"{path.name}: not {name}" for name, kept in promises.items() if not kept]
 
 
+def check_control_flow():
+    """Of our objects: the linker drops the note where the C library's own start files lack it."""
+    for path in BUILD.glob("**/*.a"):
+        text = readelf("-n", path)
+        members = text.count("File:")
+        if "tests" not in path.parts and ("IBT, SHSTK" not in text
+                                          or text.count("IBT, SHSTK") < members):
+            yield f"{path.name}: not control-flow protection"
+
+
 def main():
-    found = []
+    found = [*check_control_flow()] if platform.machine() == "x86_64" else []
     for name in PROGRAMS:
         path = BUILD / name
         found += check(path) if path.exists() else [f"{name} is not built"]

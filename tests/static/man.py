@@ -18,7 +18,8 @@ def help_of(*words):
 
 def commands():
     lines = help_of().splitlines()
-    return [line[2:23].strip() for line in lines if line.startswith("  ")]
+    rows = [line[2:23].strip() for line in lines if line.startswith("  ")]
+    return ["dev" if row == "dev DIR" else row for row in rows]
 
 
 def check_command_line():
