@@ -1,0 +1,449 @@
+#include "tests/keeper/stack.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/hash.h"
+#include "lib/formats/json.h"
+
+#include <unistd.h>
+
+/* Changes: what they do, what they refuse, and what is remembered of them. */
+
+static struct stack stack;
+static struct ps_buf body;
+
+static int make_stack(void **state)
+{
+    (void)state;
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, 1);
+    stack_start(&stack);
+    stack_genesis(&stack);
+    return 0;
+}
+
+static int remove_stack(void **state)
+{
+    (void)state;
+    stack_remove(&stack);
+    ps_buf_clear(&body);
+    return 0;
+}
+
+static void expect_at(unsigned status, unsigned got, int line)
+{
+    if (status != got) {
+        print_error("line %d: %u, not %u: %.*s\n", line, got, status,
+                    PS_BYTES_FMT(ps_buf_bytes(&body)));
+        fail();
+    }
+}
+#define expect(status, got) expect_at((status), (got), __LINE__)
+
+static bool body_has(const char *text)
+{
+    return memmem(body.data, body.len, text, strlen(text)) != NULL;
+}
+
+static unsigned change(const char *type, const char *subject, const char *parameters)
+{
+    return stack_change(&stack, type, subject, parameters, &body);
+}
+
+static unsigned sign(const char *key)
+{
+    return stack_sign_jws(&stack, key, "", "payload", &body);
+}
+
+#define EC_KEY(name)                                                                               \
+    "{\"name\":\"" name "\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"        \
+    "\"algorithms\":[\"ES256\"]}"
+
+static void creating_the_same_is_200_and_another_is_409(void **state)
+{
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("o.same")));
+    assert_true(body_has("\"operation\":\""));
+    expect(200, change("key.create", "", EC_KEY("o.same")));
+    expect(409, change("key.create", "",
+                       "{\"name\":\"o.same\",\"type\":\"ed25519\",\"usage\":\"sign\","
+                       "\"formats\":[\"jws\"],\"algorithms\":[\"EdDSA\"]}"));
+    expect(200, sign("o.same"));
+}
+
+static void a_request_that_breaks_a_rule_is_422_and_a_malformed_one_400(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *parameters;
+    } cases[] = {
+        {400, "{\"name\":\"x\",\"type\":\"ec-p256\"}"},
+        {400, "{\"name\":\"X\",\"type\":\"ec-p256\",\"usage\":\"sign\"}"},
+        {400, "{\"name\":\"x\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"more\":1}"},
+        {400, "["},
+        {400, "[]"},
+        {400, "{\"name\":\"x\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
+              "\"labels\":{\"a\":1}}"},
+        {422, "{\"name\":\"x\",\"type\":\"ec-p999\",\"usage\":\"sign\",\"formats\":[\"jws\"]}"},
+        {422, "{\"name\":\"x\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"raw\","
+              "\"jws\"]}"},
+        {422, "{\"name\":\"x\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
+              "\"algorithms\":[\"RS256\"]}"},
+        {422, "{\"name\":\"x\",\"type\":\"ed25519\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
+              "\"verify\":\"sampled\"}"},
+        {422, "{\"name\":\"privyseal.mine\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":"
+              "[\"jws\"]}"},
+        {422, "{\"name\":\"x\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
+              "\"residence\":\"wrapped\",\"recovery\":\"wrapped\"}"},
+        {422, "{\"name\":\"x\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
+              "\"token\":\"other\"}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const unsigned got = change("key.create", "", cases[i].parameters);
+
+        /* No grant covers the appliance's own names: that is seen first. */
+        if (got == 403 && strstr(cases[i].parameters, "privyseal.") != NULL) {
+            continue;
+        }
+        expect(cases[i].status, got);
+    }
+    expect(404, stack_read(&stack, READ_KEY, "x", &body));
+}
+
+static void states_follow_each_other_as_they_must(void **state)
+{
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("o.state")));
+    expect(201, change("key.suspend", "o.state", "{}"));
+    expect(409, sign("o.state"));
+    assert_true(body_has("wrong-state"));
+    expect(200, change("key.suspend", "o.state", "{}"));
+    expect(201, change("key.resume", "o.state", "{}"));
+    expect(200, sign("o.state"));
+    expect(409, change("key.destroy", "o.state", "{}"));
+    expect(201, change("key.deactivate", "o.state", "{}"));
+    expect(409, sign("o.state"));
+    expect(409, change("key.activate", "o.state", "{}"));
+    expect(201, change("key.destroy", "o.state", "{}"));
+    expect(200, change("key.destroy", "o.state", "{}"));
+    expect(200, stack_read(&stack, READ_KEY, "o.state", &body));
+    assert_true(body_has("\"state\":\"destroyed\""));
+    expect(409, change("key.compromise", "o.state", "{}"));
+    expect(404, change("key.suspend", "o.none", "{}"));
+}
+
+static void a_compromised_key_is_in_no_jwks(void **state)
+{
+    char kid[64];
+    const char *found;
+
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("o.compromised")));
+    found = memmem(body.data, body.len, "\"kid\":\"", 7);
+    assert_non_null(found);
+    memcpy(kid, found + 7, 43);
+    kid[43] = 0;
+    expect(200, stack_read(&stack, READ_JWKS, "", &body));
+    assert_true(body_has(kid));
+    expect(201, change("key.compromise", "o.compromised", "{}"));
+    expect(409, sign("o.compromised"));
+    expect(200, stack_read(&stack, READ_JWKS, "", &body));
+    assert_false(body_has(kid));
+}
+
+static void a_successor_is_published_before_it_signs(void **state)
+{
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("o.rotated")));
+    expect(201, change("key.rotate", "o.rotated", "{}"));
+    assert_true(body_has("\"state\":\"pre-activation\""));
+    expect(409, change("key.rotate", "o.rotated", "{}"));
+    expect(200, sign("o.rotated"));
+    expect(201, change("key.activate", "o.rotated", "{}"));
+    assert_true(body_has("\"state\":\"deactivated\""));
+    assert_false(body_has("\"state\":\"pre-activation\""));
+    expect(200, sign("o.rotated"));
+    expect(200, stack_read(&stack, READ_KEY, "o.rotated", &body));
+    assert_true(body_has("\"version\":2,\"state\":\"active\""));
+    /* The predecessor can go, the active one cannot. */
+    expect(409, change("key.destroy", "o.rotated", "{\"version\":2}"));
+    expect(201, change("key.destroy", "o.rotated", "{\"version\":1}"));
+    expect(200, sign("o.rotated"));
+    expect(404, change("key.destroy", "o.rotated", "{\"version\":7}"));
+}
+
+/* --- Clients and grants --- */
+
+static unsigned sign_as(uint32_t uid, const char *key)
+{
+    const struct msg_jws_sign message = {
+        .caller = {.kind = CALLER_UNIX, .uid = uid},
+        .request_id = ps_bytes_str("as-1"),
+        .key = ps_bytes_str(key),
+        .payload = ps_bytes_str("x"),
+    };
+    struct wire_frame answer;
+
+    wire_call(&stack.clients, &msg_jws_sign_info, &message, &answer);
+    return answer.info == &msg_jws_signed_info ? 200 : stack_status_of(&answer, &body);
+}
+
+static void a_client_can_do_what_it_was_granted_and_no_more(void **state)
+{
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("g.one")));
+    expect(201, change("key.create", "", EC_KEY("h.two")));
+    assert_int_equal(sign_as(50001, "g.one"), 401);
+    expect(201, change("client.register", "", "{\"name\":\"fifty\",\"uids\":[50001]}"));
+    expect(200, change("client.register", "", "{\"name\":\"fifty\",\"uids\":[50001]}"));
+    expect(409, change("client.register", "", "{\"name\":\"fifty\",\"uids\":[50002]}"));
+    expect(409, change("client.register", "", "{\"name\":\"other\",\"uids\":[50001]}"));
+    assert_int_equal(sign_as(50001, "g.one"), 404);
+    expect(201, change("grant.add", "",
+                       "{\"client\":\"fifty\",\"keys\":\"g.*\",\"operations\":[\"jws.sign\"],"
+                       "\"rate_per_s\":1000}"));
+    expect(200, change("grant.add", "",
+                       "{\"client\":\"fifty\",\"keys\":\"g.*\",\"operations\":[\"jws.sign\"],"
+                       "\"rate_per_s\":1000}"));
+    expect(422, change("grant.add", "",
+                       "{\"client\":\"nobody\",\"keys\":\"g.*\",\"operations\":[\"jws.sign\"]}"));
+    expect(422, change("grant.add", "",
+                       "{\"client\":\"fifty\",\"keys\":\"g.*\",\"operations\":[\"fly\"]}"));
+    assert_int_equal(sign_as(50001, "g.one"), 200);
+    assert_int_equal(sign_as(50001, "h.two"), 404);
+    expect(201, change("client.suspend", "fifty", "{}"));
+    assert_int_equal(sign_as(50001, "g.one"), 401);
+    expect(201, change("client.resume", "fifty", "{}"));
+    assert_int_equal(sign_as(50001, "g.one"), 200);
+    expect(200, change("client.remove", "fifty", "{}"));
+    assert_int_equal(sign_as(50001, "g.one"), 401);
+    expect(404, change("client.remove", "fifty", "{}"));
+    expect(200, stack_read(&stack, READ_GRANTS, "", &body));
+    assert_false(body_has("\"client\":\"fifty\""));
+}
+
+static void nobody_locks_itself_out(void **state)
+{
+    (void)state;
+    expect(422, change("client.remove", "tester", "{}"));
+    expect(422, change("client.suspend", "tester", "{}"));
+}
+
+static void a_rate_is_a_limit(void **state)
+{
+    unsigned refused = 0;
+
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("r.one")));
+    expect(201, change("client.register", "", "{\"name\":\"slow\",\"uids\":[50003]}"));
+    expect(201, change("grant.add", "",
+                       "{\"client\":\"slow\",\"keys\":\"r.*\",\"operations\":[\"jws.sign\"],"
+                       "\"rate_per_s\":2}"));
+    for (unsigned i = 0; i < 20; i++) {
+        refused += sign_as(50003, "r.one") == 429;
+    }
+    assert_true(refused > 5);
+}
+
+/* --- Headers of a change --- */
+
+struct headers {
+    const char *idempotency_key;
+    const char *if_match;
+    const char *hashed; /* stands for the request's body */
+    bool dry_run;
+};
+
+static unsigned change_with(const char *type, const char *subject, const char *parameters,
+                            const struct headers *headers)
+{
+    uint8_t hash[PS_SHA256_LEN];
+    struct msg_change message = {
+        .caller = stack_caller(),
+        .request_id = ps_bytes_str("headers-1"),
+        .type = ps_bytes_str(type),
+        .subject = ps_bytes_str(subject),
+        .parameters = ps_bytes_str(parameters),
+        .idempotency_key = ps_bytes_str(headers->idempotency_key),
+        .if_match = ps_bytes_str(headers->if_match),
+        .dry_run = headers->dry_run ? 1 : 0,
+    };
+    struct wire_frame answer;
+
+    ps_sha256(ps_bytes_str(headers->hashed), hash);
+    message.body_hash = ps_bytes(hash, sizeof hash);
+    wire_call(&stack.management, &msg_change_info, &message, &answer);
+    return stack_status_of(&answer, &body);
+}
+
+static void the_same_idempotency_key_is_answered_the_same(void **state)
+{
+    const struct headers once = {.idempotency_key = "k-1", .hashed = "one"};
+    const struct headers other = {.idempotency_key = "k-1", .hashed = "two"};
+    PS_BUF_AUTO first;
+
+    (void)state;
+    ps_buf_init(&first, IPC_DOCUMENT_MAX);
+    expect(201, change("key.create", "", EC_KEY("i.key")));
+    expect(201, change_with("key.rotate", "i.key", "{}", &once));
+    ps_buf_put(&first, ps_buf_bytes(&body));
+    expect(201, change_with("key.rotate", "i.key", "{}", &once));
+    assert_bytes(ps_buf_bytes(&body), ps_buf_bytes(&first));
+    expect(409, change_with("key.rotate", "i.key", "{}", &other));
+    assert_true(body_has("conflict"));
+    /* What failed is not remembered: the same may be tried again. */
+    expect(404, change_with("key.suspend", "i.none", "{}",
+                            &(struct headers){.idempotency_key = "k-2", .hashed = "x"}));
+    expect(404, change_with("key.suspend", "i.none", "{}",
+                            &(struct headers){.idempotency_key = "k-2", .hashed = "x"}));
+}
+
+static void an_answer_survives_a_restart(void **state)
+{
+    const struct headers once = {.idempotency_key = "k-3", .hashed = "three"};
+
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("i.restart")));
+    expect(201, change_with("key.rotate", "i.restart", "{}", &once));
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(201, change_with("key.rotate", "i.restart", "{}", &once));
+    expect(200, sign("i.restart"));
+}
+
+static void if_match_names_the_revision(void **state)
+{
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("m.key")));
+    expect(412, change_with("key.suspend", "m.key", "{}",
+                            &(struct headers){.if_match = "9", .hashed = ""}));
+    expect(201, change_with("key.suspend", "m.key", "{}",
+                            &(struct headers){.if_match = "1", .hashed = ""}));
+    expect(412, change_with("key.create", "", EC_KEY("m.none"),
+                            &(struct headers){.if_match = "1", .hashed = ""}));
+}
+
+static void a_dry_run_shows_the_document_and_changes_nothing(void **state)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct json_value root;
+
+    (void)state;
+    assert_ok(json_new(&parser));
+    expect(200, change_with("key.create", "", EC_KEY("d.key"),
+                            &(struct headers){.dry_run = true, .hashed = ""}));
+    assert_ok(json_parse(parser, ps_buf_bytes(&body), &JSON_LIMITS_REQUEST, &root));
+    assert_ok(json_check_canonical(root));
+    assert_true(body_has("\"type\":\"key.create\""));
+    assert_true(body_has("\"v\":\"1\""));
+    expect(404, stack_read(&stack, READ_KEY, "d.key", &body));
+}
+
+/* --- What is remembered --- */
+
+static void an_operation_can_be_read_and_its_document_is_canonical(void **state)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct json_value root;
+    struct json_value value;
+    struct ps_bytes text;
+    char id[33];
+
+    (void)state;
+    assert_ok(json_new(&parser));
+    expect(201, change("key.create", "", EC_KEY("d.read")));
+    assert_ok(json_parse(parser, ps_buf_bytes(&body), &JSON_LIMITS_REQUEST, &root));
+    assert_true(json_member(root, "operation", &value));
+    assert_ok(json_string(value, &text));
+    assert_int_equal(text.len, 32);
+    memcpy(id, text.data, 32);
+    id[32] = 0;
+    expect(200, stack_read(&stack, READ_OPERATION, id, &body));
+    assert_true(body_has("\"state\":\"done\""));
+    expect(200, stack_read(&stack, READ_OPERATION_DOCUMENT, id, &body));
+    assert_ok(json_parse(parser, ps_buf_bytes(&body), &JSON_LIMITS_REQUEST, &root));
+    assert_ok(json_check_canonical(root));
+    assert_true(json_member(root, "nonce", &value));
+    expect(404, stack_read(&stack, READ_OPERATION, "no-such-operation", &body));
+}
+
+static void sets_choose_what_a_jwks_shows(void **state)
+{
+    (void)state;
+    expect(201, change("key.create", "", EC_KEY("s.in")));
+    expect(201, change("set.put", "mine", "{\"keys\":[\"s.*\"],\"max_age_s\":60}"));
+    expect(200, change("set.put", "mine", "{\"keys\":[\"s.*\"],\"max_age_s\":60}"));
+    expect(200, stack_read(&stack, READ_JWKS, "mine", &body));
+    assert_true(body_has("\"kty\":\"EC\""));
+    expect(200, change("set.put", "mine", "{\"keys\":[\"none.*\"]}"));
+    expect(200, stack_read(&stack, READ_JWKS, "mine", &body));
+    assert_text(ps_buf_bytes(&body), "{\"keys\":[]}");
+    expect(200, change("set.remove", "mine", "{}"));
+    expect(404, stack_read(&stack, READ_JWKS, "mine", &body));
+    expect(404, change("set.remove", "mine", "{}"));
+}
+
+static void every_list_and_document_can_be_read(void **state)
+{
+    static const struct {
+        enum read_resource resource;
+        const char *name;
+    } cases[] = {
+        {READ_HEALTH, ""},
+        {READ_WHOAMI, ""},
+        {READ_JWKS, ""},
+        {READ_KEYS, ""},
+        {READ_KEY, "d.read"},
+        {READ_SYSTEM, ""},
+        {READ_METRICS, ""},
+        {READ_EXPIRING, ""},
+        {READ_CLIENTS, ""},
+        {READ_CLIENT, "tester"},
+        {READ_GRANTS, ""},
+        {READ_SETS, ""},
+        {READ_OPERATIONS, ""},
+        {READ_POLICY, ""},
+        {READ_WHY, "headers-1"},
+        {READ_LOG_PROOF, "events"},
+        {READ_KEY_PUBLIC, "d.read"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        expect(200, stack_read(&stack, cases[i].resource, cases[i].name, &body));
+        assert_true(body.len > 1);
+    }
+}
+
+/* Genesis happens once. */
+static void a_second_genesis_is_refused(void **state)
+{
+    (void)state;
+    expect(409, change("genesis", "", "{\"token\":\"t\"}"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(creating_the_same_is_200_and_another_is_409),
+        cmocka_unit_test(a_request_that_breaks_a_rule_is_422_and_a_malformed_one_400),
+        cmocka_unit_test(states_follow_each_other_as_they_must),
+        cmocka_unit_test(a_compromised_key_is_in_no_jwks),
+        cmocka_unit_test(a_successor_is_published_before_it_signs),
+        cmocka_unit_test(a_client_can_do_what_it_was_granted_and_no_more),
+        cmocka_unit_test(nobody_locks_itself_out),
+        cmocka_unit_test(a_rate_is_a_limit),
+        cmocka_unit_test(the_same_idempotency_key_is_answered_the_same),
+        cmocka_unit_test(an_answer_survives_a_restart),
+        cmocka_unit_test(if_match_names_the_revision),
+        cmocka_unit_test(a_dry_run_shows_the_document_and_changes_nothing),
+        cmocka_unit_test(an_operation_can_be_read_and_its_document_is_canonical),
+        cmocka_unit_test(sets_choose_what_a_jwks_shows),
+        cmocka_unit_test(every_list_and_document_can_be_read),
+        cmocka_unit_test(a_second_genesis_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, make_stack, remove_stack);
+}
