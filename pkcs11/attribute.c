@@ -10,7 +10,7 @@
 
 static const struct attribute_info infos[] = {
     ATTRIBUTE(CKA_CLASS, "class", NUMBER),
-    ATTRIBUTE(CKA_KEY_TYPE, "key_type", NUMBER),
+    ATTRIBUTE(CKA_KEY_TYPE, "key_type", KEY_TYPE),
     ATTRIBUTE(CKA_ID, "id", OCTETS),
     ATTRIBUTE(CKA_LABEL, "label", TEXT),
     ATTRIBUTE(CKA_TOKEN, "token", BOOL),
@@ -20,7 +20,7 @@ static const struct attribute_info infos[] = {
     ATTRIBUTE(CKA_EXTRACTABLE, "extractable", BOOL),
     ATTRIBUTE(CKA_NEVER_EXTRACTABLE, "never_extractable", BOOL),
     ATTRIBUTE(CKA_LOCAL, "local", BOOL),
-    ATTRIBUTE(CKA_KEY_GEN_MECHANISM, "key_gen_mechanism", NUMBER),
+    ATTRIBUTE(CKA_KEY_GEN_MECHANISM, "key_gen_mechanism", MECHANISM),
     ATTRIBUTE(CKA_ENCRYPT, "encrypt", BOOL),
     ATTRIBUTE(CKA_DECRYPT, "decrypt", BOOL),
     ATTRIBUTE(CKA_SIGN, "sign", BOOL),
@@ -68,52 +68,93 @@ const struct attribute_info *attribute_by_name(struct ps_bytes name)
     return NULL;
 }
 
-static void put_number(struct ps_bytes value, struct ps_buf *out)
+static bool read_number(struct ps_bytes value, CK_ULONG *ret_number)
+{
+    if (value.len != sizeof *ret_number) {
+        return false;
+    }
+    memcpy(ret_number, value.data, sizeof *ret_number);
+    return true;
+}
+
+static const char *key_type_name(CK_KEY_TYPE type)
+{
+    static const struct {
+        CK_KEY_TYPE type;
+        const char *name;
+    } names[] = {
+        {CKK_RSA, "CKK_RSA"},
+        {CKK_EC, "CKK_EC"},
+        {CKK_EC_EDWARDS, "CKK_EC_EDWARDS"},
+        {CKK_AES, "CKK_AES"},
+        {CKK_GENERIC_SECRET, "CKK_GENERIC_SECRET"},
+    };
+
+    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+        if (names[i].type == type) {
+            return names[i].name;
+        }
+    }
+    return NULL;
+}
+
+static void put_name(const char *name, CK_ULONG number, struct ps_buf *out)
+{
+    if (name != NULL) {
+        ps_buf_printf(out, "\"%s\"", name);
+    } else {
+        ps_buf_printf(out, "\"0x%08lx\"", number);
+    }
+}
+
+static void put_number(enum attribute_kind kind, struct ps_bytes value, struct ps_buf *out)
 {
     CK_ULONG number;
 
-    if (value.len != sizeof number) {
+    if (!read_number(value, &number)) {
         ps_buf_put_str(out, "null");
-        return;
+    } else if (kind == ATTRIBUTE_MECHANISM) {
+        put_name(mechanism_name(number), number, out);
+    } else if (kind == ATTRIBUTE_KEY_TYPE) {
+        put_name(key_type_name(number), number, out);
+    } else {
+        ps_buf_put_decimal(out, number);
     }
-    memcpy(&number, value.data, sizeof number);
-    ps_buf_put_decimal(out, number);
 }
 
 static void put_mechanisms(struct ps_bytes value, struct ps_buf *out)
 {
-    const size_t count = value.len / sizeof(CK_MECHANISM_TYPE);
-
     if (value.len % sizeof(CK_MECHANISM_TYPE) != 0) {
         ps_buf_put_str(out, "null");
         return;
     }
     ps_buf_put_u8(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        CK_MECHANISM_TYPE mechanism;
-        const char *name;
-
-        memcpy(&mechanism, value.data + i * sizeof mechanism, sizeof mechanism);
-        name = mechanism_name(mechanism);
-        ps_buf_put_str(out, i == 0 ? "\"" : ",\"");
-        if (name != NULL) {
-            ps_buf_put_str(out, name);
-        } else {
-            ps_buf_printf(out, "0x%08lx", mechanism);
-        }
-        ps_buf_put_u8(out, '"');
+    for (size_t at = 0; at < value.len; at += sizeof(CK_MECHANISM_TYPE)) {
+        ps_buf_put_str(out, at == 0 ? "" : ",");
+        put_number(ATTRIBUTE_MECHANISM, ps_bytes(value.data + at, sizeof(CK_MECHANISM_TYPE)), out);
     }
     ps_buf_put_u8(out, ']');
+}
+
+static void put_bool(struct ps_bytes value, struct ps_buf *out)
+{
+    if (value.len != sizeof(CK_BBOOL)) {
+        ps_buf_put_str(out, "null");
+        return;
+    }
+    ps_buf_put_str(out, value.data[0] == CK_TRUE ? "true" : "false");
 }
 
 static void put_value(enum attribute_kind kind, struct ps_bytes value, struct ps_buf *out)
 {
     switch (kind) {
     case ATTRIBUTE_BOOL:
-        ps_buf_put_str(out, value.len != 1 ? "null" : value.data[0] == CK_TRUE ? "true" : "false");
+        put_bool(value, out);
         break;
     case ATTRIBUTE_NUMBER:
-        put_number(value, out);
+    case ATTRIBUTE_MECHANISM:
+    case ATTRIBUTE_KEY_TYPE:
+        put_number(kind, value, out);
         break;
     case ATTRIBUTE_TEXT:
         ps_buf_put_json_string(out, value);

@@ -9,6 +9,8 @@
 enum attribute_kind {
     ATTRIBUTE_BOOL,
     ATTRIBUTE_NUMBER,
+    ATTRIBUTE_MECHANISM,
+    ATTRIBUTE_KEY_TYPE,
     ATTRIBUTE_OCTETS,
     ATTRIBUTE_TEXT,
     ATTRIBUTE_MECHANISMS, /* an array of CK_MECHANISM_TYPE */
@@ -27,8 +29,9 @@ const struct attribute_info *attribute_info(CK_ATTRIBUTE_TYPE type);
 const struct attribute_info *attribute_by_name(struct ps_bytes name);
 
 /*
- * Appends `"json-name":value`: true, false, a number, hexadecimal digits, a text or an array of
- * names of mechanisms; null for a value that does not have the kind's form.
+ * Appends `"json-name":value`: true, false, a number, hexadecimal digits, a text, the name of a
+ * mechanism or key type ("0x..." for one that is not in our tables) or an array of such names; null
+ * for a value that does not have the kind's form.
  */
 void attribute_put_json(const struct attribute_info *info, struct ps_bytes value,
                         struct ps_buf *out);

@@ -150,6 +150,9 @@ static enum ps_err add_object(struct keyring *ring, struct session *session,
         return PS_OK;
     }
     PS_TRY(object_read_key_type(session, handle, &type));
+    if (type == PS_KEY_NONE) {
+        return PS_OK;
+    }
     if (keyring_get(ring, object_value_bytes(&id)) != NULL) {
         handle = CK_INVALID_HANDLE;
     }

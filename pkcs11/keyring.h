@@ -44,8 +44,8 @@ size_t keyring_count(const struct keyring *ring);
 
 /*
  * Fills the ring from the token: one search, then the attributes of each object. Objects without a
- * CKA_ID, or with one of over 32 octets, are not ours; one whose id another has too is unusable;
- * one that cannot be read is passed over while the token itself is well.
+ * CKA_ID, with one of over 32 octets, or of a type that is none of ours are left out; one whose id
+ * another has too is unusable; one that cannot be read is passed over while the token is well.
  * Errors: PS_E_TOKEN, PS_E_LIMIT (too many objects), PS_E_NO_MEMORY
  */
 PS_MUST_USE enum ps_err keyring_enumerate(struct keyring *ring, struct session *session);

@@ -23,11 +23,6 @@ static void free_certificate(X509 **certificate)
     X509_free(*certificate);
 }
 
-static void free_octets(uint8_t **octets)
-{
-    OPENSSL_free(*octets);
-}
-
 /* libp11 wants a NUL at the end. */
 static enum ps_err copy_pin(const struct profile *profile, struct ps_bytes pin, struct pin *to)
 {
@@ -87,7 +82,7 @@ enum ps_err libp11_initialise(struct admin_context *context, const void *message
     PS_TRY(copy_pin(session->profile, asked->pin, &pin));
     PS_TRY(pad_label(asked->label, label));
     lock = store_lock_take(session->store, true);
-    PS_TRY(libp11_find_token(context->libp11, session, LIBP11_WRITES, &token));
+    PS_TRY(libp11_find_token(context->libp11, session, &token));
     /* C_InitToken is refused while a session is open (PKCS#11 v3.1, section 5.5.7). */
     session_close(session, true);
     if (PKCS11_init_token(token, so_pin.text, label) != 0) {
@@ -115,80 +110,68 @@ static enum ps_err check_certificates(const struct session *session, struct ps_b
     return PS_OK;
 }
 
-static enum ps_err list_certificates(struct session *session, PKCS11_TOKEN *token,
-                                     PKCS11_CERT **ret_list, unsigned *ret_count)
-{
-    *ret_count = 0;
-    if (PKCS11_enumerate_certs(token, ret_list, ret_count) != 0) {
-        return libp11_fail(session, OPERATION_FIND, "PKCS11_enumerate_certs");
-    }
-    return PS_OK;
-}
-
-static bool has_id(const PKCS11_CERT *certificate, struct ps_bytes id)
-{
-    return certificate->x509 != NULL &&
-           ps_bytes_equal(ps_bytes(certificate->id, certificate->id_len), id);
-}
-
 static void free_room(uint8_t **room)
 {
     free(*room);
 }
 
-/* Certificates are longer than what object_read has room for. */
-static enum ps_err is_certificate(struct session *session, CK_OBJECT_HANDLE handle,
-                                  struct ps_bytes der, bool *ret_same)
+/*
+ * The octets of a certificate object; it is longer than what object_read has room for. Directly:
+ * libp11 goes on listing what another process has destroyed.
+ */
+static enum ps_err read_certificate(struct session *session, CK_OBJECT_HANDLE handle,
+                                    struct ps_buf *out)
 {
     PS_CLEANUP(free_room) uint8_t *octets = malloc(DER_MAX + OBJECT_GUARD);
     CK_ATTRIBUTE value = {CKA_VALUE, octets, DER_MAX};
-    CK_RV rv;
 
     if (octets == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    rv = session->fn->C_GetAttributeValue(session->handle, handle, &value, 1);
-    *ret_same = false;
-    if (rv == CKR_BUFFER_TOO_SMALL) {
-        return PS_OK;
+    PS_TRY(session_try(session, OPERATION_FIND,
+                       session->fn->C_GetAttributeValue(session->handle, handle, &value, 1),
+                       "C_GetAttributeValue"));
+    if (value.ulValueLen > DER_MAX) {
+        return session_fail(session, OPERATION_FIND, CKR_OK, "C_GetAttributeValue");
     }
-    PS_TRY(session_try(session, OPERATION_FIND, rv, "C_GetAttributeValue"));
-    *ret_same =
-        value.ulValueLen <= DER_MAX && ps_bytes_equal(ps_bytes(octets, value.ulValueLen), der);
-    return PS_OK;
+    ps_buf_reset(out);
+    ps_buf_put(out, ps_bytes(octets, value.ulValueLen));
+    return ps_buf_status(out);
 }
 
-/* Directly: libp11 would list with a session that cannot write, once it has listed at all. */
-static enum ps_err remove_others(struct session *session, struct ps_bytes id, struct ps_bytes der)
+static enum ps_err find_certificates(struct session *session, struct ps_bytes id,
+                                     struct object_list *ret_list)
 {
     static const CK_OBJECT_CLASS class = CKO_CERTIFICATE;
-    PS_CLEANUP(object_list_clear) struct object_list list = {0};
 
-    PS_TRY(object_find_id(session, id, &class, &list));
-    for (size_t i = 0; i < list.count; i++) {
-        bool same = false;
+    return object_find_id(session, id, &class, ret_list);
+}
 
-        PS_TRY(is_certificate(session, list.handles[i], der, &same));
-        if (!same) {
-            PS_TRY(session_try(session, OPERATION_CHANGE,
-                               session->fn->C_DestroyObject(session->handle, list.handles[i]),
-                               "C_DestroyObject"));
-        }
+static enum ps_err is_stored(struct session *session, const struct object_list *list,
+                             struct ps_bytes der, bool *ret_is_stored)
+{
+    PS_BUF_AUTO stored = {.max = DER_MAX};
+
+    *ret_is_stored = false;
+    for (size_t i = 0; i < list->count; i++) {
+        PS_TRY(read_certificate(session, list->handles[i], &stored));
+        *ret_is_stored |= ps_bytes_equal(ps_buf_bytes(&stored), der);
     }
     return PS_OK;
 }
 
-static enum ps_err is_stored(struct session *session, PKCS11_TOKEN *token, struct ps_bytes id,
-                             const X509 *wanted, bool *ret_is_stored)
+/* What was there before the new one. */
+static enum ps_err remove_others(struct session *session, const struct object_list *list,
+                                 struct ps_bytes der)
 {
-    PKCS11_CERT *list;
-    unsigned count;
+    PS_BUF_AUTO stored = {.max = DER_MAX};
 
-    PS_TRY(list_certificates(session, token, &list, &count));
-    *ret_is_stored = false;
-    for (unsigned i = 0; i < count; i++) {
-        if (has_id(&list[i], id) && X509_cmp(list[i].x509, wanted) == 0) {
-            *ret_is_stored = true;
+    for (size_t i = 0; i < list->count; i++) {
+        PS_TRY(read_certificate(session, list->handles[i], &stored));
+        if (!ps_bytes_equal(ps_buf_bytes(&stored), der)) {
+            PS_TRY(session_try(session, OPERATION_CHANGE,
+                               session->fn->C_DestroyObject(session->handle, list->handles[i]),
+                               "C_DestroyObject"));
         }
     }
     return PS_OK;
@@ -211,44 +194,43 @@ static enum ps_err store(struct session *session, PKCS11_TOKEN *token,
     return PS_OK;
 }
 
+static enum ps_err parse(struct ps_bytes der, X509 **ret_certificate)
+{
+    const uint8_t *at = der.data;
+    PS_CLEANUP(free_certificate)
+    X509 *certificate = der.len == 0 ? NULL : d2i_X509(NULL, &at, (long)der.len);
+
+    if (certificate == NULL || at != der.data + der.len) {
+        ERR_clear_error();
+        return ps_fail(PS_E_INPUT, 0, "not one X.509 certificate in DER");
+    }
+    *ret_certificate = certificate;
+    certificate = NULL;
+    return PS_OK;
+}
+
 enum ps_err libp11_put_certificate(struct admin_context *context, const void *message,
                                    struct admin_answer *ret_answer)
 {
     const struct msg_token_certificate_put *asked = message;
     struct session *session = context->session;
-    const uint8_t *at = asked->der.data;
     PS_CLEANUP(free_certificate) X509 *certificate = NULL;
+    PS_CLEANUP(object_list_clear) struct object_list list = {0};
     PKCS11_TOKEN *token;
     bool stored;
 
     PS_TRY(check_certificates(session, asked->object_id));
-    certificate = asked->der.len == 0 ? NULL : d2i_X509(NULL, &at, (long)asked->der.len);
-    if (certificate == NULL || at != asked->der.data + asked->der.len) {
-        ERR_clear_error();
-        return ps_fail(PS_E_INPUT, 0, "not one X.509 certificate in DER");
-    }
-    PS_TRY(libp11_find_token(context->libp11, session, LIBP11_READS, &token));
-    PS_TRY(is_stored(session, token, asked->object_id, certificate, &stored));
+    PS_TRY(parse(asked->der, &certificate));
+    PS_TRY(find_certificates(session, asked->object_id, &list));
+    PS_TRY(is_stored(session, &list, asked->der, &stored));
     if (!stored) {
-        PS_TRY(libp11_find_token(context->libp11, session, LIBP11_WRITES, &token));
+        PS_TRY(libp11_find_token(context->libp11, session, &token));
         PS_TRY(store(session, token, asked, certificate));
     }
-    PS_TRY(remove_others(session, asked->object_id, asked->der));
+    PS_TRY(remove_others(session, &list, asked->der));
     PS_TRY(admin_sync(context));
     ret_answer->info = &msg_token_done_info;
     return PS_OK;
-}
-
-static enum ps_err put_der(const X509 *certificate, struct ps_buf *out)
-{
-    PS_CLEANUP(free_octets) uint8_t *der = NULL;
-    const int len = i2d_X509(certificate, &der);
-
-    if (len <= 0) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "cannot write a certificate");
-    }
-    ps_buf_put(out, ps_bytes(der, (size_t)len));
-    return ps_buf_status(out);
 }
 
 enum ps_err libp11_get_certificate(struct admin_context *context, const void *message,
@@ -256,28 +238,23 @@ enum ps_err libp11_get_certificate(struct admin_context *context, const void *me
 {
     const struct msg_token_certificate_get *asked = message;
     struct session *session = context->session;
-    const PKCS11_CERT *found = NULL;
-    PKCS11_TOKEN *token;
-    PKCS11_CERT *list;
-    unsigned count;
+    PS_CLEANUP(object_list_clear) struct object_list list = {0};
+    PS_CLEANUP(free_certificate) X509 *certificate = NULL;
 
     PS_TRY(check_certificates(session, asked->object_id));
-    PS_TRY(libp11_find_token(context->libp11, session, LIBP11_READS, &token));
-    PS_TRY(list_certificates(session, token, &list, &count));
-    for (unsigned i = 0; i < count; i++) {
-        if (has_id(&list[i], asked->object_id)) {
-            if (found != NULL) {
-                return ps_fail(PS_E_CONFLICT, 0, "several certificates have this id");
-            }
-            found = &list[i];
-        }
-    }
-    if (found == NULL) {
+    PS_TRY(find_certificates(session, asked->object_id, &list));
+    if (list.count == 0) {
         PS_TRY(session_check(session, true, ps_bytes(NULL, 0)));
         return ps_fail(PS_E_NOT_FOUND, 0, "the token has no certificate with this id");
     }
+    if (list.count > 1) {
+        return ps_fail(PS_E_CONFLICT, 0, "several certificates have this id");
+    }
     ps_buf_init(&ret_answer->first, DER_MAX);
-    PS_TRY(put_der(found->x509, &ret_answer->first));
+    PS_TRY(read_certificate(session, list.handles[0], &ret_answer->first));
+    if (parse(ps_buf_bytes(&ret_answer->first), &certificate) != PS_OK) {
+        return session_fail(session, OPERATION_FIND, CKR_OK, "a certificate object");
+    }
     ret_answer->info = &msg_token_octets_info;
     ret_answer->message.octets =
         (struct msg_token_octets){.octets = ps_buf_bytes(&ret_answer->first)};

@@ -3,15 +3,11 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 
-struct context {
-    PKCS11_CTX *context;
-    PKCS11_SLOT *slots;
-    unsigned count;
-};
-
 struct libp11 {
     const char *module;
-    struct context contexts[LIBP11_PURPOSES];
+    PKCS11_CTX *context; /* NULL until it is needed */
+    PKCS11_SLOT *slots;
+    unsigned count;
 };
 
 enum ps_err libp11_new(const char *module, struct libp11 **ret_libp11)
@@ -26,25 +22,19 @@ enum ps_err libp11_new(const char *module, struct libp11 **ret_libp11)
     return PS_OK;
 }
 
-static void unload(struct context *context)
-{
-    if (context->context == NULL) {
-        return;
-    }
-    if (context->slots != NULL) {
-        PKCS11_release_all_slots(context->context, context->slots, context->count);
-    }
-    PKCS11_CTX_unload(context->context);
-    PKCS11_CTX_free(context->context);
-    *context = (struct context){0};
-}
-
 void libp11_unload(struct libp11 *libp11)
 {
-    for (unsigned i = 0; i < LIBP11_PURPOSES; i++) {
-        unload(&libp11->contexts[i]);
+    if (libp11->context == NULL) {
+        return;
     }
+    if (libp11->slots != NULL) {
+        PKCS11_release_all_slots(libp11->context, libp11->slots, libp11->count);
+    }
+    PKCS11_CTX_unload(libp11->context);
+    PKCS11_CTX_free(libp11->context);
     ERR_clear_error();
+    libp11->context = NULL;
+    libp11->slots = NULL;
 }
 
 void libp11_free(struct libp11 *libp11)
@@ -76,40 +66,37 @@ static enum ps_err check_room(const struct session *session)
     return PS_OK;
 }
 
-static enum ps_err load(const struct libp11 *libp11, struct session *session,
-                        struct context *context)
+static enum ps_err load(struct libp11 *libp11, struct session *session)
 {
-    context->context = PKCS11_CTX_new();
-    if (context->context == NULL) {
+    libp11->context = PKCS11_CTX_new();
+    if (libp11->context == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    if (PKCS11_CTX_load(context->context, libp11->module) != 0) {
-        PKCS11_CTX_free(context->context);
-        context->context = NULL;
+    if (PKCS11_CTX_load(libp11->context, libp11->module) != 0) {
+        PKCS11_CTX_free(libp11->context);
+        libp11->context = NULL;
         return libp11_fail(session, OPERATION_START, "PKCS11_CTX_load");
     }
-    if (PKCS11_enumerate_slots(context->context, &context->slots, &context->count) != 0) {
-        context->slots = NULL;
+    if (PKCS11_enumerate_slots(libp11->context, &libp11->slots, &libp11->count) != 0) {
+        libp11->slots = NULL;
         return libp11_fail(session, OPERATION_SLOT, "PKCS11_enumerate_slots");
     }
     return PS_OK;
 }
 
 enum ps_err libp11_find_token(struct libp11 *libp11, struct session *session,
-                              enum libp11_purpose purpose, PKCS11_TOKEN **ret_token)
+                              PKCS11_TOKEN **ret_token)
 {
-    struct context *context = &libp11->contexts[purpose];
-
     ERR_clear_error();
     /* A blank token has no sessions before it is initialised. */
     if (session->is_open) {
         PS_TRY(check_room(session));
     }
-    if (context->context == NULL) {
-        PS_TRY(load(libp11, session, context));
+    if (libp11->context == NULL) {
+        PS_TRY(load(libp11, session));
     }
-    for (unsigned i = 0; i < context->count && context->slots != NULL; i++) {
-        PKCS11_SLOT *slot = &context->slots[i];
+    for (unsigned i = 0; i < libp11->count && libp11->slots != NULL; i++) {
+        PKCS11_SLOT *slot = &libp11->slots[i];
 
         if (PKCS11_get_slotid_from_slot(slot) == session->slot && slot->token != NULL) {
             *ret_token = slot->token;

@@ -6,17 +6,17 @@
 #include <libp11.h>
 
 /*
- * libp11 beside our own calls on the same loaded module, within what it does safely:
+ * libp11 beside our own calls on the same loaded module, within what it does safely (0.4.12):
  *
  * - PKCS11_open_session and PKCS11_release_all_slots close every session of the slot, ours too, and
- *   PKCS11_CTX_unload finalises the module: contexts live as long as the module is started.
- * - The first use of a slot decides for good whether it reads or writes: there is a context each.
+ *   PKCS11_CTX_unload finalises the module: the context lives as long as the module is started.
+ * - The first use of a slot decides for good whether its sessions may write: ours is always one
+ * that does. So nothing is listed through it; and it would list what is long gone.
+ * - PKCS11_update_slots crashes: the slots are read once.
  * - It waits for ever when no session can be opened: one is opened and closed by ourselves first.
  * - It keeps a copy of each PIN it logs in with: it never does.
  */
 struct libp11;
-
-enum libp11_purpose { LIBP11_READS, LIBP11_WRITES, LIBP11_PURPOSES };
 
 /* `module`: path, which outlives the result. Nothing is loaded yet. */
 PS_MUST_USE enum ps_err libp11_new(const char *module, struct libp11 **ret_libp11);
@@ -29,11 +29,11 @@ void libp11_free(struct libp11 *libp11);
 PS_DEFINE_CLEANUP(struct libp11, libp11_free)
 
 /*
- * The token in the session's slot, ready for calls that read or that write.
+ * The token in the session's slot, for calls that write.
  * Errors: PS_E_TOKEN, PS_E_BUSY (no session to be had), PS_E_NO_MEMORY
  */
 PS_MUST_USE enum ps_err libp11_find_token(struct libp11 *libp11, struct session *session,
-                                          enum libp11_purpose purpose, PKCS11_TOKEN **ret_token);
+                                          PKCS11_TOKEN **ret_token);
 
 /*
  * After a call of libp11 failed: takes the module's answer out of OpenSSL's error queue, which is

@@ -40,7 +40,10 @@ static enum ps_err check_attributes(const char *path)
                            "a token's URI has token=, serial=, manufacturer=, model=, each once");
         }
         seen[which] = true;
-        path += path[len] == ';' ? len + 1 : len;
+        path += len;
+        if (*path == ';' && *++path == 0) {
+            return ps_fail(PS_E_INPUT, 0, "a token's URI ends with a semicolon");
+        }
     }
     return PS_OK;
 }

@@ -43,8 +43,16 @@ static void refuse_pin(struct token *token, uint64_t id, const char *reason)
 static void login_failed(struct token *token, uint64_t id)
 {
     struct session *session = &token->control;
+    const struct fault fault = session->fault;
 
-    session_explain(session, ps_bytes_str(token->description.serial));
+    if (fault.class == FAULT_UNEXPLAINED || fault.class == FAULT_OURS) {
+        const struct ps_bytes serial = ps_bytes_str(token->description.serial);
+
+        /* A token that is well has refused the login for a reason of its own. */
+        if (session_check(session, false, serial) == PS_OK) {
+            session->fault = fault;
+        }
+    }
     if (session->fault.class == FAULT_PIN) {
         refuse_pin(token, id, pin_reason(session->fault.rv));
         return;

@@ -1,0 +1,78 @@
+#ifndef TESTS_UNIT_SOFTHSM_H
+#define TESTS_UNIT_SOFTHSM_H
+
+#include "tests/unit/token_process.h"
+
+#include <ftw.h>
+
+/* A store of SoftHSM of the test's own, made by the token process itself. */
+
+#define SOFTHSM_MODULE "/usr/lib/softhsm/libsofthsm2.so"
+#define SOFTHSM_URI    "pkcs11:token=unit-test"
+#define SO_PIN         "87654321"
+
+static char softhsm_top[200];
+static char softhsm_store[256];
+static char softhsm_away[256];
+static char softhsm_environment[300];
+
+static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *walk)
+{
+    (void)info;
+    (void)flag;
+    (void)walk;
+    return remove(path);
+}
+
+static inline PS_UNUSED void softhsm_make_store(void)
+{
+    const char *top = getenv("TMPDIR");
+    char path[256];
+    FILE *file;
+
+    (void)snprintf(softhsm_top, sizeof softhsm_top, "%s/privyseal-softhsm-XXXXXX",
+                   top == NULL ? "/tmp" : top);
+    assert_non_null(mkdtemp(softhsm_top));
+    (void)snprintf(softhsm_store, sizeof softhsm_store, "%s/tokens", softhsm_top);
+    (void)snprintf(softhsm_away, sizeof softhsm_away, "%s/away", softhsm_top);
+    (void)snprintf(path, sizeof path, "%s/softhsm2.conf", softhsm_top);
+    (void)snprintf(softhsm_environment, sizeof softhsm_environment, "SOFTHSM2_CONF=%s", path);
+    assert_int_equal(mkdir(softhsm_store, 0700), 0);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    (void)fprintf(file, "directories.tokendir = %s\nobjectstore.backend = file\n", softhsm_store);
+    assert_int_equal(fclose(file), 0);
+}
+
+static inline PS_UNUSED void softhsm_remove_store(void)
+{
+    (void)nftw(softhsm_top, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline PS_UNUSED struct process_setup softhsm_setup(void)
+{
+    return (struct process_setup){
+        .module = SOFTHSM_MODULE,
+        .uri = SOFTHSM_URI,
+        .profile = "softhsm2.json",
+        .environment = softhsm_environment,
+        .sync_directory = softhsm_store,
+    };
+}
+
+/* Makes the token through a running process that has found a blank one. */
+static inline PS_UNUSED void initialise_token(struct process *process)
+{
+    const struct msg_token_initialise message = {
+        .label = ps_bytes_str("unit-test"),
+        .so_pin = ps_bytes_str(SO_PIN),
+        .pin = ps_bytes_str(TEST_PIN),
+    };
+    struct process_answer answer;
+
+    process_wait_state(process, TOKEN_BLANK);
+    process_call(process, &msg_token_initialise_info, &message, &answer);
+    assert_answered(&answer);
+}
+
+#endif
