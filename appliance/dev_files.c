@@ -79,12 +79,12 @@ static enum ps_err make_pin(const struct dev *dev, const char *name)
     enum ps_err err;
     PS_CLEANUP(ps_buf_wipe) struct ps_buf text;
 
+    ps_buf_init(&text, 2 * sizeof octets);
     dev_path(dev, name, path);
     if (access(path, F_OK) == 0) {
         return PS_OK;
     }
     ps_random(octets, sizeof octets);
-    ps_buf_init(&text, 2 * sizeof octets);
     ps_buf_put_hex(&text, ps_bytes(octets, sizeof octets));
     ps_wipe(octets, sizeof octets);
     err = ps_buf_status(&text);

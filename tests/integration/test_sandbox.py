@@ -1,0 +1,101 @@
+"""What the running roles may do, seen from outside: users, capabilities, files, memory."""
+
+import os
+import pathlib
+import re
+import socket
+
+import pytest
+
+from harness.appliance import wait_until
+
+NO_CAPABILITIES = "0" * 16
+ROOT = os.geteuid() == 0
+
+
+def status(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return dict(re.findall(r"^(\w+):\t(.*)$", text, re.M))
+
+
+def role_pids(appliance):
+    return [(role, pid) for role, pids in appliance.roles().items() if role != "supervisor"
+            for pid in pids]
+
+
+def test_no_role_has_rights_or_can_get_any(appliance):
+    for role, pid in role_pids(appliance):
+        found = status(pid)
+        assert found["NoNewPrivs"] == "1", role
+        assert found["Seccomp"] == "2", role
+        for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert found[name] == NO_CAPABILITIES, (role, name)
+        if ROOT:
+            assert found["CapBnd"] == NO_CAPABILITIES, role
+            assert found["Groups"].strip() == "", role
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives roles users of their own")
+def test_each_kind_of_role_has_a_user_of_its_own(appliance):
+    users = {}
+    for role, pid in role_pids(appliance):
+        uids = set(status(pid)["Uid"].split())
+        assert len(uids) == 1 and "0" not in uids, role
+        users.setdefault(role.split("/")[0], set()).update(uids)
+    assert all(len(uids) == 1 for uids in users.values()), users
+    assert len({next(iter(uids)) for uids in users.values()}) == len(users) >= 4
+
+
+def test_nobody_but_root_reads_a_role_or_traces_it(appliance):
+    """The files of a process that is not dumpable belong to root."""
+    supervisor = appliance.roles()["supervisor"]
+    for pid in [pid for _, pid in role_pids(appliance)] + supervisor:
+        assert os.stat(f"/proc/{pid}/mem").st_uid == 0
+        limits = pathlib.Path(f"/proc/{pid}/limits")
+        if ROOT:
+            line = next(line for line in limits.read_text().splitlines() if "core file" in line)
+            assert line.split()[4:6] == ["0", "0"]
+
+
+@pytest.mark.skipif(not ROOT, reason="only root sees the descriptors of other processes")
+def test_an_api_process_has_no_file_open_but_its_log(appliance):
+    for role, pid in role_pids(appliance):
+        if not role.startswith("api"):
+            continue
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{entry}")
+            if int(entry) in (1, 2):
+                continue
+            assert re.match(r"(socket|pipe|anon_inode):|/dev/null$", target), (role, entry, target)
+
+
+@pytest.mark.skipif(not ROOT, reason="ownership is that of one user without root")
+def test_data_and_store_are_closed_to_all_but_their_role(appliance):
+    roles = appliance.roles()
+    keeper = int(status(roles["keeper"][0])["Uid"].split()[0])
+    token = int(status(appliance.pids("token")[0])["Uid"].split()[0])
+    for directory, uid in (("data", keeper), ("tokens", token)):
+        top = appliance.directory / directory
+        assert (top.stat().st_mode & 0o7777, top.stat().st_uid) == (0o700, uid)
+        for path in top.rglob("*"):
+            assert path.lstat().st_uid == uid, path
+            assert path.lstat().st_mode & 0o077 == 0, path
+
+
+def test_system_says_how_the_roles_are_kept_apart(appliance, management):
+    sandbox = management.get("/v1/system").json()["sandbox"]
+    assert sandbox["users"] == ("separate" if ROOT else "same")
+    assert sandbox["seccomp"] is True
+    assert (sandbox["missing"] == []) == (ROOT and sandbox["landlock"] > 0)
+
+
+def test_a_connection_waits_while_its_api_process_is_made_anew(appliance):
+    """The listening socket is the supervisor's: a client that connects meanwhile is served."""
+    victim = appliance.pids("api clients")[0]
+    os.kill(victim, 9)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        client.connect(appliance.environment["PRIVYSEAL_SOCKET"])
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    wait_until(lambda: victim not in appliance.pids("api clients"), 5, "the old process to go")
