@@ -117,6 +117,9 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
         http_refuse(request, &problem);
         return;
     }
+    if (answer->body == NULL) {
+        request_hold(request, body.len);
+    }
     request->response = make_response(body);
     if (request->response != NULL) {
         request->status = answer->status;

@@ -122,7 +122,11 @@ static void on_body(struct http_request *request, const char *data, size_t size)
         (void)ps_buf_reserve(&request->in, (size_t)request->body_length);
     }
     ps_buf_put(&request->in, ps_bytes(data, size));
-    if (request->in.err == PS_E_LIMIT) {
+    request_hold(request, size);
+    if (request_is_too_much(request)) {
+        request_let_go(request);
+        refuse(request, PS_PROBLEM_OVERLOADED, "too much is being worked on at the moment");
+    } else if (request->in.err == PS_E_LIMIT) {
         refuse(request, PS_PROBLEM_TOO_LARGE, "the body is over the limit of this route");
     } else if (request->in.err != PS_OK) {
         refuse(request, PS_PROBLEM_OVERLOADED, NULL);

@@ -62,6 +62,7 @@ struct http_request {
     bool failed;    /* no answer can follow: close */
     size_t body_limit;
     uint64_t discarded;
+    size_t held; /* octets of its body and answer, counted in the server's `held` */
     struct ps_buf in;
     struct ps_buf out;
     struct MHD_Response *response; /* decided upon, not yet given to MHD */
@@ -95,6 +96,7 @@ struct http_server {
     } phases[PHASE_COUNT];
     uint32_t connections;
     size_t requests;
+    size_t held; /* octets of all bodies and answers */
     struct ps_map *tallies;
     struct http_request *free_requests;
     size_t free_count;
@@ -128,6 +130,9 @@ bool tls_verify(const struct http_tls *tls, gnutls_session_t session,
 gnutls_x509_trust_list_t tls_authorities(const struct http_tls *tls);
 
 /* request.c */
+void request_hold(struct http_request *request, size_t octets);
+bool request_is_too_much(const struct http_request *request);
+void request_let_go(struct http_request *request); /* of its body */
 struct http_request *request_new(struct http_connection *connection, const char *raw_target);
 void request_release(struct http_request *request);
 void request_free(struct http_request *request);

@@ -8,6 +8,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/*
+ * Bodies and answers together may take this much memory; beyond it requests are refused until some
+ * have been answered. A few octets always fit, so that health and reads go on.
+ */
+#define HELD_MAX   (64u * 1024u * 1024u)
+#define ALWAYS_FIT (16u * 1024u)
+
 /* Objects kept for the next request, and how large a buffer may be that is kept with them. */
 #define KEEP_REQUESTS 128u
 #define KEEP_OCTETS   (64u * 1024u)
@@ -68,6 +75,7 @@ static void reset(struct http_request *request, struct http_connection *connecti
     request->failed = false;
     request->body_limit = 0;
     request->discarded = 0;
+    request->held = 0;
     ps_buf_reset(&request->in);
     ps_buf_reset(&request->out);
     request->response = NULL;
@@ -101,6 +109,24 @@ void request_free(struct http_request *request)
     free(request);
 }
 
+void request_hold(struct http_request *request, size_t octets)
+{
+    request->held += octets;
+    request->server->held += octets;
+}
+
+bool request_is_too_much(const struct http_request *request)
+{
+    return request->held > ALWAYS_FIT && request->server->held > HELD_MAX;
+}
+
+void request_let_go(struct http_request *request)
+{
+    request->server->held -= request->held;
+    request->held = 0;
+    ps_buf_clear(&request->in);
+}
+
 static void shed(struct ps_buf *buf)
 {
     if (buf->cap > KEEP_OCTETS) {
@@ -118,6 +144,7 @@ void request_release(struct http_request *request)
     }
     request->connection->request = NULL;
     server->requests--;
+    server->held -= request->held;
     if (server->free_count == KEEP_REQUESTS) {
         request_free(request);
         return;

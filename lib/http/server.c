@@ -7,6 +7,7 @@
 #include <gnutls/abstract.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /*
@@ -147,6 +148,20 @@ static enum ps_err prepare(struct http_server *server)
     return ps_timer_new(server->loop, deadline_expired, server, &server->deadline);
 }
 
+/* Half of the descriptors, since there may be a second listener, and some are needed for more. */
+static uint32_t fitting_connections(uint32_t wanted)
+{
+    struct rlimit limit;
+    rlim_t most;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return wanted;
+    }
+    most = limit.rlim_cur <= 4 * CONNECTIONS_OVER ? CONNECTIONS_OVER
+                                                  : limit.rlim_cur / 2 - CONNECTIONS_OVER;
+    return wanted > most ? (uint32_t)most : wanted;
+}
+
 enum ps_err http_server_new(struct ps_loop *loop, const struct http_listener *listener,
                             const struct http_limits *limits, const struct http_handler *handler,
                             void *context, struct http_server **ret_server)
@@ -162,6 +177,7 @@ enum ps_err http_server_new(struct ps_loop *loop, const struct http_listener *li
     server->handler = *handler;
     server->context = context;
     server->limits = *limits;
+    server->limits.connections = fitting_connections(limits->connections);
     server->deadline_ns = UINT64_MAX;
     server->transport = listener->transport;
     server->tls = http_tls_ref(listener->tls);

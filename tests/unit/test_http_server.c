@@ -5,6 +5,7 @@
 
 /* A handler that echoes the body; paths below /later are answered when the test says so. */
 #define BODY_MAX  1000u
+#define BIG_MAX   (2u * 1024u * 1024u)
 #define LATER_MAX 64u
 
 static struct ps_loop *loop;
@@ -36,6 +37,8 @@ static void on_head(void *context, struct http_request *request)
     last_caller = *http_request_caller(request);
     if (ps_bytes_equal_str(http_request_target(request)->path, "/refused")) {
         http_refuse(request, &refusal);
+    } else if (ps_bytes_equal_str(http_request_target(request)->path, "/big")) {
+        http_request_allow_body(request, BIG_MAX);
     } else if (!ps_bytes_equal_str(http_request_target(request)->path, "/nobody")) {
         http_request_allow_body(request, BODY_MAX);
     }
@@ -628,6 +631,47 @@ static void the_total_is_limited_too(void **state)
     client_close(&clients[1]);
 }
 
+/* Bodies that are announced and not finished would else fill the memory, one connection each. */
+static void bodies_together_are_limited(void **state)
+{
+    static struct client clients[40];
+    static uint8_t part[BIG_MAX - 1];
+    struct response response;
+    size_t open = 0;
+    char head[128];
+
+    (void)state;
+    (void)snprintf(head, sizeof head, "POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: %u\r\n\r\n",
+                   BIG_MAX);
+    do {
+        assert_true(open < PS_COUNT_OF(clients));
+        client_open(&clients[open], loop, path);
+        client_send_str(&clients[open], head);
+        client_send(&clients[open], ps_bytes(part, sizeof part));
+        open++;
+    } while (answers == 0);
+    client_send(&clients[open - 1], ps_bytes(part, 1));
+    client_wait(&clients[open - 1], &response);
+    assert_int_equal(response.status, 503);
+    assert_in_range(open, 32, 34);
+    /* What is small goes on; what is large does again when the others are gone. */
+    client_drop(&clients[open - 1], &response);
+    assert_int_equal(client_status(&clients[open - 1], "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
+    for (size_t i = 0; i < open; i++) {
+        client_close(&clients[i]);
+    }
+    while (http_server_requests(server) != 0) {
+        assert_ok(ps_loop_turn(loop, 1));
+    }
+    client_open(&clients[0], loop, path);
+    client_send_str(&clients[0], head);
+    client_send(&clients[0], ps_bytes(part, sizeof part));
+    client_send(&clients[0], ps_bytes(part, 1));
+    client_wait(&clients[0], &response);
+    assert_int_equal(response.status, 200);
+    client_close(&clients[0]);
+}
+
 static void draining_finishes_what_is_under_way(void **state)
 {
     struct client busy;
@@ -706,6 +750,7 @@ int main(void)
         TEST(a_caller_with_too_many_connections_is_told_so),
         TEST(an_idle_connection_makes_room_for_the_same_caller),
         TEST(the_total_is_limited_too),
+        TEST(bodies_together_are_limited),
         TEST(draining_finishes_what_is_under_way),
         TEST(an_answer_over_its_maximum_is_a_problem),
     };
