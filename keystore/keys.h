@@ -32,7 +32,8 @@ struct key_version {
     struct public_key *public_key; /* made at first use: version_public_key */
     uint64_t finish_ns; /* monotonic: until then a rotated one finishes what it had begun */
     bool was_active;    /* it was deactivated straight from active */
-    bool is_proven;     /* a signature of it has been verified since the start */
+    uint64_t proven;    /* token processes, by number, that made a signature which verified ... */
+    uint64_t proven_epoch; /* ... in this epoch of the token */
 };
 
 #define KEY_TEXT_MAX (KEY_JWT_TEXT_MAX + 1u)

@@ -229,7 +229,8 @@ void clean_sweep(struct operations *operations)
     struct token *token;
 
     for (unsigned i = 0; (token = tokens_at(operations->keeper->tokens, i)) != NULL; i++) {
-        if ((operations->swept >> i & 1u) == 0 && tokens_is_ready(token)) {
+        if ((operations->swept >> i & 1u) == 0 && tokens_is_ready(token) &&
+            settle_is_quiet(operations, token)) {
             begin_sweep(operations, i, NULL, NULL);
         }
     }

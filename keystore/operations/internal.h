@@ -126,6 +126,8 @@ struct operations {
     size_t count;
     struct operation *committing;
     bool is_sweeping;
+    uint32_t quiet;         /* tokens, by number, that have done what an earlier keeper asked */
+    uint32_t quieting;      /* those that are being waited for */
     uint32_t swept;         /* tokens, by number, that hold no reserved ids of before the start */
     struct ps_buf restored; /* data of a result whose bookkeeping is to be made up for */
 };
@@ -225,6 +227,8 @@ void clean_sweep(struct operations *operations);
 void clean_sweep_then(struct operation *op, void (*fn)(struct operation *op, bool is_clean));
 
 /* --- settle.c --- */
+/* Nothing is looked for or destroyed while an earlier keeper's calls may still be running. */
+bool settle_is_quiet(struct operations *operations, const struct token *token);
 bool operation_is_alive(const struct operations *operations, const struct operation *op);
 void settle_open(struct operation *op);
 void restored_finish(struct operations *operations);

@@ -174,6 +174,44 @@ enum ps_err operations_take_intent(struct operations *operations, struct ps_byte
     return PS_OK;
 }
 
+struct waiting {
+    struct operations *operations;
+    unsigned number;
+};
+
+static void on_quiet(void *context)
+{
+    struct waiting *waiting = context;
+
+    waiting->operations->quiet |= UINT32_C(1) << waiting->number;
+    free(waiting);
+}
+
+bool settle_is_quiet(struct operations *operations, const struct token *token)
+{
+    struct tokens *tokens = operations->keeper->tokens;
+    struct waiting *waiting;
+    unsigned number = 0;
+
+    while (tokens_at(tokens, number) != token) {
+        number++;
+    }
+    if (((operations->quiet | operations->quieting) >> number & 1u) != 0) {
+        return (operations->quiet >> number & 1u) != 0;
+    }
+    waiting = malloc(sizeof *waiting);
+    if (waiting == NULL) {
+        return false;
+    }
+    *waiting = (struct waiting){.operations = operations, .number = number};
+    operations->quieting |= UINT32_C(1) << number;
+    if (!tokens_wait_quiet(tokens_at(tokens, number), on_quiet, waiting)) {
+        operations->quieting &= ~(UINT32_C(1) << number);
+        free(waiting);
+    }
+    return false;
+}
+
 void settle_open(struct operation *op)
 {
     struct token *token = keeper_main_token(op->keeper);
@@ -187,7 +225,7 @@ void settle_open(struct operation *op)
     if (document_text(op->params, "token", &name) == PS_OK) {
         token = tokens_find(op->keeper->tokens, name);
     }
-    if (token == NULL || !tokens_is_ready(token)) {
+    if (token == NULL || !tokens_is_ready(token) || !settle_is_quiet(op->operations, token)) {
         return; /* looked at again when it is there */
     }
     op->step = OPERATION_EXECUTING;

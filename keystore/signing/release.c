@@ -58,13 +58,34 @@ static void on_wrong_signature(struct sign_request *request, struct token_proces
     tokens_condemn(process, "wrong-signature");
 }
 
-static bool is_due_for_verification(struct sign_request *request)
+static uint64_t bit_of(const struct token_process *process)
+{
+    return UINT64_C(1) << (tokens_process_number(process) & 63);
+}
+
+/*
+ * A process that has read an object while another one wrote it signs wrongly from then on: the
+ * first signature of each version by each process, since it has its handles, is verified.
+ */
+static bool is_proven(struct key_version *version, const struct token_process *process)
+{
+    const uint64_t epoch = tokens_epoch(tokens_process_token(process));
+
+    if (version->proven_epoch != epoch) {
+        version->proven_epoch = epoch;
+        version->proven = 0;
+    }
+    return (version->proven & bit_of(process)) != 0;
+}
+
+static bool is_due_for_verification(struct sign_request *request,
+                                    const struct token_process *process)
 {
     uint8_t random;
 
     /* One faulty RSA-CRT or EdDSA signature gives the key away: each of these is verified. */
     if (ps_alg_info(request->algorithm)->scheme != PS_SCHEME_ECDSA ||
-        request->key->verify == KEY_VERIFY_ALWAYS || !request->version->is_proven) {
+        request->key->verify == KEY_VERIFY_ALWAYS || !is_proven(request->version, process)) {
         return true;
     }
     signer_random(request->signer, &random, sizeof random);
@@ -222,7 +243,7 @@ void release_signature(struct sign_request *request, const struct token_answer *
     request->signature_len = message->signature.len;
     keeper_metrics_note_operation(keeper->metrics, tokens_process_token(answer->process),
                                   request->algorithm, message->micros);
-    if (!is_due_for_verification(request)) {
+    if (!is_due_for_verification(request, answer->process)) {
         record_and_hold(request);
         return;
     }
@@ -234,7 +255,7 @@ void release_signature(struct sign_request *request, const struct token_answer *
                 PS_STR("detail", ps_detail()->text));
         sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_INTERNAL});
     } else {
-        request->version->is_proven = true;
+        request->version->proven |= bit_of(answer->process);
         record_and_hold(request);
     }
 }

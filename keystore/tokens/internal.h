@@ -58,6 +58,7 @@ struct token_process {
     uint32_t signing_cost; /* and what they cost in all */
     uint64_t progress_ns;  /* monotonic: the last answer, or the first call after a rest */
     uint64_t limit_ns;     /* longest limit of the calls in flight */
+    bool has_spoken;       /* a state notice came */
     bool login_in_flight;
     bool login_sent;         /* by us, on this channel: what it says of the PIN is about ours */
     uint64_t login_again_ns; /* monotonic; not before, after a failure that was not the PIN's */
@@ -76,6 +77,7 @@ struct token {
     bool is_approved;
     struct token_text approved_serial;
     struct token_text approved_hash;
+    uint64_t epoch;
     bool pin_refused;
     bool pin_is_new; /* another than the one that was refused before we started */
 };

@@ -35,6 +35,7 @@ enum ps_err process_new(struct token *token, uint32_t number, int fd,
     if (process == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
+    token->epoch++;
     process->token = token;
     process->number = number;
     process->state = TOKEN_STARTING;
@@ -150,6 +151,7 @@ void process_end(struct token_process *process)
 
     channel_free(process->channel);
     process->channel = NULL;
+    process->token->epoch++;
     process->state = TOKEN_ABSENT;
     token_text_set(&process->texts.reason, ps_bytes_str("process-ended"));
     for (size_t i = 0; i < SLOTS; i++) {
@@ -166,6 +168,10 @@ static void take_state(struct token_process *process, const struct msg_token_sta
     struct token_texts *texts = &process->texts;
 
     process->state = notice->state > TOKEN_FOREIGN ? TOKEN_ABSENT : (enum token_state)notice->state;
+    process->has_spoken = true;
+    if (process->generation != notice->generation) {
+        process->token->epoch++;
+    }
     process->generation = notice->generation;
     process->sessions = notice->sessions == 0 ? 1 : notice->sessions;
     process->sessions = process->sessions > WINDOW_MOST ? WINDOW_MOST : process->sessions;

@@ -1,6 +1,11 @@
 #include "keystore/tokens/internal.h"
 
 #include "lib/base/clock.h"
+
+#include <stdlib.h>
+
+/* As long as the longest call that an earlier keeper may have left behind. */
+#define QUIET_LIMIT_NS (200 * PS_NS_PER_S)
 struct ps_bytes tokens_name(const struct token *token)
 {
     return ps_bytes(token->name_octets, token->name_len);
@@ -224,4 +229,56 @@ uint32_t tokens_process_number(const struct token_process *process)
 struct token *tokens_process_token(const struct token_process *process)
 {
     return process->token;
+}
+
+uint64_t tokens_epoch(const struct token *token)
+{
+    return token->epoch;
+}
+
+struct quiet {
+    size_t left;
+    void (*fn)(void *context);
+    void *context;
+};
+
+static void on_quiet(void *context, const struct token_answer *answer)
+{
+    struct quiet *quiet = context;
+
+    (void)answer; /* done, or gone with all that it did */
+    if (--quiet->left == 0) {
+        quiet->fn(quiet->context);
+        free(quiet);
+    }
+}
+
+/* Calls that are no signatures are done one after the other in each process: the last one tells. */
+bool tokens_wait_quiet(struct token *token, void (*fn)(void *context), void *context)
+{
+    const struct msg_token_random message = {.count = 1};
+    struct quiet *quiet;
+
+    for (size_t i = 0; i < token->process_count; i++) {
+        if (token->processes[i]->channel != NULL && !token->processes[i]->has_spoken) {
+            return false;
+        }
+    }
+    quiet = calloc(1, sizeof *quiet);
+    if (quiet == NULL || !tokens_is_ready(token)) {
+        free(quiet);
+        return false;
+    }
+    *quiet = (struct quiet){.left = 1, .fn = fn, .context = context};
+    for (size_t i = 0; i < token->process_count; i++) {
+        struct token_process *process = token->processes[i];
+
+        if (process->state == TOKEN_READY &&
+            process_call(process, &msg_token_random_info, &message, 0, QUIET_LIMIT_NS, on_quiet,
+                         quiet) == PS_OK) {
+            quiet->left++;
+        }
+    }
+    on_quiet(quiet, NULL);
+    return true;
 }

@@ -140,6 +140,15 @@ struct token_view {
 
 /* False past the last process. */
 bool tokens_view(const struct token *token, size_t index, struct token_view *ret_view);
+/* Another number whenever a process came, went or found its handles anew. */
+uint64_t tokens_epoch(const struct token *token);
+
+/*
+ * Waits until every process has done what it was asked before: by a keeper that is no more, for
+ * all we know. Not possible while one has not said how it is: false, and `fn` is not called.
+ */
+bool tokens_wait_quiet(struct token *token, void (*fn)(void *context), void *context);
+
 uint32_t tokens_process_number(const struct token_process *process);
 struct token *tokens_process_token(const struct token_process *process);
 

@@ -1,0 +1,360 @@
+#include "tests/keeper/stack.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "lib/base/hash.h"
+#include "lib/formats/json.h"
+#include "lib/formats/jws.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Processes die at the worst of moments: what was answered is recorded, and work goes on. */
+
+#define KEY "c.es256"
+
+static struct stack stack;
+static struct ps_buf body;
+
+static void expect_at(unsigned status, unsigned got, int line)
+{
+    if (status != got) {
+        print_error("line %d: %u, not %u: %.*s\n", line, got, status,
+                    PS_BYTES_FMT(ps_buf_bytes(&body)));
+        fail();
+    }
+}
+#define expect(status, got) expect_at((status), (got), __LINE__)
+
+#define EC_KEY(name)                                                                               \
+    "{\"name\":\"" name "\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"        \
+    "\"algorithms\":[\"ES256\"]}"
+
+static int make_stack(void **state)
+{
+    (void)state;
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, 2);
+    stack_start(&stack);
+    stack_genesis(&stack);
+    expect(201, stack_change(&stack, "key.create", "", EC_KEY(KEY), &body));
+    return 0;
+}
+
+static int remove_stack(void **state)
+{
+    (void)state;
+    stack_remove(&stack);
+    ps_buf_clear(&body);
+    return 0;
+}
+
+/* --- The record of uses, read as it stands on the disk --- */
+
+static void read_record(const char *name, struct ps_buf *out)
+{
+    char command[300];
+    char path[256];
+    FILE *found;
+
+    (void)snprintf(command, sizeof command, "find %s/log/%s -name entries", stack.data, name);
+    found = popen(command, "re");
+    assert_non_null(found);
+    assert_non_null(fgets(path, sizeof path, found));
+    (void)pclose(found);
+    path[strcspn(path, "\n")] = 0;
+    assert_true(read_file(path, out));
+}
+
+static bool is_recorded(const struct ps_buf *record, struct ps_bytes signature)
+{
+    uint8_t form[PS_SIGNATURE_MAX];
+    uint8_t hash[PS_SHA256_LEN];
+    size_t len = 0;
+    PS_BUF_AUTO text;
+
+    ps_buf_init(&text, 64);
+    assert_ok(signature_log_form(PS_ALG_ES256, signature, form, &len));
+    ps_sha256(ps_bytes(form, len), hash);
+    ps_buf_put_base64url(&text, ps_bytes(hash, sizeof hash));
+    return memmem(record->data, record->len, text.data, text.len) != NULL;
+}
+
+/* --- A load of many requests in flight --- */
+
+#define LOAD_MAX 20000u
+
+struct load {
+    uint64_t sent;
+    uint64_t answered;
+    uint64_t refused;
+    struct ps_buf signatures; /* 64 octets each */
+};
+
+static void load_send(struct load *load, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char id[32];
+        const int len = snprintf(id, sizeof id, "load-%llu", (unsigned long long)load->sent++);
+        const struct msg_jws_sign message = {
+            .caller = stack_caller(),
+            .request_id = ps_bytes(id, (size_t)len),
+            .key = ps_bytes_str(KEY),
+            .payload = ps_bytes_str("load"),
+        };
+
+        wire_send(&stack.clients, &msg_jws_sign_info, &message);
+    }
+}
+
+static bool load_read(struct load *load, int limit_ms)
+{
+    struct wire_frame frame;
+
+    if (!wire_read(&stack.clients, limit_ms, &frame)) {
+        return false;
+    }
+    if (frame.info == &msg_jws_signed_info) {
+        const struct msg_jws_signed *made = (const void *)frame.message;
+
+        assert_int_equal(made->signature.len, 64);
+        ps_buf_put(&load->signatures, made->signature);
+        load->answered++;
+    } else if (frame.info == &msg_problem_info) {
+        load->refused++;
+    }
+    return true;
+}
+
+static void load_begin(struct load *load)
+{
+    *load = (struct load){.sent = 0};
+    ps_buf_init(&load->signatures, 64 * LOAD_MAX);
+}
+
+static void load_drain(struct load *load)
+{
+    while (load->answered + load->refused < load->sent) {
+        assert_true(load_read(load, 6000));
+    }
+}
+
+static void everything_answered_is_recorded(struct load *load)
+{
+    PS_BUF_AUTO record;
+
+    read_record("use", &record);
+    for (size_t at = 0; at < load->signatures.len; at += 64) {
+        assert_true(is_recorded(&record, ps_bytes(load->signatures.data + at, 64)));
+    }
+}
+
+/* --- Tests --- */
+
+static void a_token_process_that_dies_loses_no_request(void **state)
+{
+    struct load load;
+
+    (void)state;
+    load_begin(&load);
+    for (unsigned round = 0; round < 6; round++) {
+        load_send(&load, 400);
+        for (unsigned i = 0; i < 100; i++) {
+            assert_true(load_read(&load, 6000));
+        }
+        stack_kill_token(&stack, round % 2);
+        stack_start_token(&stack, round % 2);
+        load_drain(&load);
+    }
+    /* The other process was there all the time. */
+    assert_int_equal(load.refused, 0);
+    everything_answered_is_recorded(&load);
+    ps_buf_clear(&load.signatures);
+}
+
+static void a_keeper_that_dies_has_recorded_what_it_gave_out(void **state)
+{
+    struct load load;
+
+    (void)state;
+    load_begin(&load);
+    for (unsigned round = 0; round < 5; round++) {
+        load_send(&load, 300);
+        for (unsigned i = 0; i < 100; i++) {
+            assert_true(load_read(&load, 6000));
+        }
+        stack_kill_keeper(&stack);
+        stack_start_keeper(&stack);
+        stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    }
+    everything_answered_is_recorded(&load);
+    expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
+    ps_buf_clear(&load.signatures);
+}
+
+/* No leaf of a use may come after the moment at which a suspension was acknowledged. */
+static void a_suspension_that_was_acknowledged_is_final(void **state)
+{
+    struct load load;
+    PS_BUF_AUTO before;
+    PS_BUF_AUTO after;
+
+    (void)state;
+    load_begin(&load);
+    for (unsigned round = 0; round < 5; round++) {
+        load_send(&load, 500);
+        expect(201, stack_change(&stack, "key.suspend", KEY, "{}", &body));
+        read_record("use", &before);
+        load_drain(&load);
+        read_record("use", &after);
+        assert_bytes(ps_buf_bytes(&after), ps_buf_bytes(&before));
+        expect(201, stack_change(&stack, "key.resume", KEY, "{}", &body));
+        ps_buf_clear(&before);
+        ps_buf_clear(&after);
+    }
+    assert_true(load.refused > 0);
+    everything_answered_is_recorded(&load);
+    ps_buf_clear(&load.signatures);
+}
+
+/* A rotation is no revocation: nothing is refused while the successor takes over. */
+static void a_rotation_under_load_refuses_nothing(void **state)
+{
+    struct load load;
+
+    (void)state;
+    load_begin(&load);
+    for (unsigned round = 0; round < 3; round++) {
+        expect(201, stack_change(&stack, "key.rotate", KEY, "{}", &body));
+        load_send(&load, 300);
+        expect(201, stack_change(&stack, "key.activate", KEY, "{}", &body));
+        load_send(&load, 100);
+        load_drain(&load);
+    }
+    assert_int_equal(load.refused, 0);
+    everything_answered_is_recorded(&load);
+    ps_buf_clear(&load.signatures);
+}
+
+/*
+ * The keeper dies at some moment of a key's making. Afterwards the key is there and signs, or it is
+ * not there; making it is then possible; and the catalog is what the log says.
+ */
+static void a_key_half_made_is_settled(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 12; round++) {
+        char name[32];
+        char parameters[200];
+        unsigned status;
+        const struct msg_change message = {
+            .caller = stack_caller(),
+            .request_id = ps_bytes_str("crash-1"),
+            .type = ps_bytes_str("key.create"),
+            .parameters = ps_bytes(parameters, 0),
+        };
+        struct msg_change filled = message;
+
+        (void)snprintf(name, sizeof name, "half.%u", round);
+        filled.parameters.len = (size_t)snprintf(
+            parameters, sizeof parameters,
+            "{\"name\":\"%s\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"]}",
+            name);
+        wire_send(&stack.management, &msg_change_info, &filled);
+        /* Some milliseconds more each time: reserve, intent, generation, test, result, rows. */
+        (void)usleep(round * 4000);
+        stack_kill_keeper(&stack);
+        stack_start_keeper(&stack);
+        stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+        do {
+            status = stack_change(&stack, "key.create", "", parameters, &body);
+        } while (status == 409 || status == 503);
+        assert_true(status == 200 || status == 201);
+        expect(200, stack_sign_jws(&stack, name, "", "x", &body));
+    }
+    expect(200, stack_read(&stack, READ_OPERATIONS, "", &body));
+    assert_null(memmem(body.data, body.len, "executing", 9));
+}
+
+static void a_stop_finishes_what_is_in_flight(void **state)
+{
+    struct load load;
+
+    (void)state;
+    load_begin(&load);
+    load_send(&load, 300);
+    assert_true(load_read(&load, 6000));
+    wire_send(&stack.supervisor, &msg_stop_info, &(struct msg_stop){.within_ms = 5000});
+    while (load_read(&load, 3000)) {
+    }
+    /* What came after the order was refused, everything else was finished. */
+    assert_int_equal(load.answered + load.refused, load.sent);
+    everything_answered_is_recorded(&load);
+    ps_buf_clear(&load.signatures);
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+}
+
+static void the_end_of_the_supervisors_channel_ends_the_keeper(void **state)
+{
+    (void)state;
+    wire_close(&stack.supervisor);
+    assert_true(wire_is_closed(&stack.management, 5000));
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+}
+
+/* Tried once, not once per process, and not again after a restart of all of them. */
+static void a_wrong_pin_is_tried_once(void **state)
+{
+    (void)state;
+    stack_kill_keeper(&stack);
+    for (size_t i = 0; i < stack.processes; i++) {
+        stack_kill_token(&stack, i);
+    }
+    stack.pin = "00000000";
+    for (unsigned round = 0; round < 2; round++) {
+        stack_start(&stack);
+        stack_wait_state(&stack, APPLIANCE_DEGRADED);
+        for (unsigned i = 0; i < 20 && round == 0; i++) {
+            expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+            if (memmem(body.data, body.len, "wrong-pin", 9) != NULL) {
+                break;
+            }
+            (void)usleep(100000);
+        }
+        expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+        if (round == 1) {
+            /* Nobody logged in: the refused PIN was known. */
+            assert_null(memmem(body.data, body.len, "wrong-pin", 9));
+        }
+        stack_kill_keeper(&stack);
+        for (size_t i = 0; i < stack.processes; i++) {
+            stack_kill_token(&stack, i);
+        }
+    }
+    stack.pin = STACK_PIN;
+    stack_start(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_process_that_dies_loses_no_request),
+        cmocka_unit_test(a_keeper_that_dies_has_recorded_what_it_gave_out),
+        cmocka_unit_test(a_suspension_that_was_acknowledged_is_final),
+        cmocka_unit_test(a_rotation_under_load_refuses_nothing),
+        cmocka_unit_test(a_key_half_made_is_settled),
+        cmocka_unit_test(a_stop_finishes_what_is_in_flight),
+        cmocka_unit_test(the_end_of_the_supervisors_channel_ends_the_keeper),
+        cmocka_unit_test(a_wrong_pin_is_tried_once),
+    };
+
+    return cmocka_run_group_tests(tests, make_stack, remove_stack);
+}
