@@ -191,6 +191,7 @@ static void deliver(struct keeper *keeper, uint32_t slot, const struct ipc_messa
 {
     const struct call call = keeper->calls[slot];
 
+    assert(call.exchange != NULL);
     release_call(keeper, slot);
     count_down(keeper, call.exchange);
     call.fn(call.exchange, call.item, info, message);

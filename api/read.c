@@ -82,24 +82,38 @@ static const struct {
     {"application/pkix-spki", 2}, {"application/*", 0},    {"*/*", 0},
 };
 
+/* "type/subtype", with parameters behind it or without. */
+static bool is_media(struct ps_bytes range, const char *media)
+{
+    const size_t len = strlen(media);
+
+    return range.data != NULL && range.len >= len &&
+           strncasecmp((const char *)range.data, media, len) == 0 &&
+           (range.len == len || range.data[len] == ';' || range.data[len] == ' ');
+}
+
+/* The media range at the front of the list, which moves behind it. */
+static struct ps_bytes next_range(struct ps_bytes *list)
+{
+    const uint8_t *comma = memchr(list->data, ',', list->len);
+    struct ps_bytes range =
+        ps_bytes(list->data, comma == NULL ? list->len : (size_t)(comma - list->data));
+
+    *list = ps_bytes_from(*list, range.len + 1);
+    while (range.len != 0 && range.data[0] == ' ') {
+        range = ps_bytes_from(range, 1);
+    }
+    return range;
+}
+
 /* The first media range of the list that we can serve; JWK when there is none. */
 static uint8_t key_form(struct ps_bytes accept)
 {
-    while (accept.len != 0) {
-        const uint8_t *comma = memchr(accept.data, ',', accept.len);
-        struct ps_bytes range =
-            ps_bytes(accept.data, comma == NULL ? accept.len : (size_t)(comma - accept.data));
+    while (accept.data != NULL && accept.len != 0) {
+        const struct ps_bytes range = next_range(&accept);
 
-        accept = ps_bytes_from(accept, range.len + 1);
-        while (range.len != 0 && range.data[0] == ' ') {
-            range = ps_bytes_from(range, 1);
-        }
         for (size_t i = 0; i < PS_COUNT_OF(key_forms); i++) {
-            const size_t len = strlen(key_forms[i].media);
-
-            if (range.len >= len &&
-                strncasecmp((const char *)range.data, key_forms[i].media, len) == 0 &&
-                (range.len == len || range.data[len] == ';' || range.data[len] == ' ')) {
+            if (is_media(range, key_forms[i].media)) {
                 return key_forms[i].accept;
             }
         }

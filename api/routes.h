@@ -25,19 +25,19 @@ enum {
 
 /* A row of routes.def. */
 struct route {
-    const char *id; /* operationId of openapi.yaml */
-    unsigned listeners;
-    enum http_method method;
+    const char *id;     /* operationId of openapi.yaml */
     const char *path;   /* "{name}" is one segment, "{rest...}" at the end is one or more */
     const char *serves; /* "public", "registered", or the operation that must be granted */
-    unsigned states;
-    size_t body_max;   /* 0: takes no body */
-    const char *query; /* names of the parameters it knows, between spaces */
-    void (*handle)(struct exchange *exchange);
-    enum read_resource resource;      /* of what is read from the keeper */
-    const char *change;               /* type of the operation it makes */
+    const char *query;  /* names of the parameters it knows, between spaces */
+    const char *change; /* type of the operation it makes; NULL: none */
     const struct body_schema *schema; /* of a change's parameters */
-    uint32_t deadline_ms;             /* for the keeper's answer */
+    void (*handle)(struct exchange *exchange);
+    size_t body_max; /* 0: takes no body */
+    unsigned listeners;
+    unsigned states;
+    enum http_method method;
+    enum read_resource resource; /* of what is read from the keeper */
+    uint32_t deadline_ms;        /* for the keeper's answer */
 };
 
 extern const struct route routes[];

@@ -1,6 +1,7 @@
 #include "lib/http/internal.h"
 
 #include "lib/base/clock.h"
+#include "lib/http/tls_session.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -158,6 +158,7 @@ static enum MHD_Result on_end(struct http_request *request)
     return answer_queue(request);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's type, parameters and all. */
 enum MHD_Result exchange_continue(void *context, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **request)

@@ -5,7 +5,7 @@
 #include "lib/base/name.h"
 #include "lib/http/server.h"
 
-#include <gnutls/x509.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 
 /* What a connection waits for; each has its own deadline and its own queue, oldest first. */
@@ -116,18 +116,6 @@ void deadline_expired(void *context);
 void caller_begin(struct http_connection *connection);    /* what is known when it is accepted */
 void caller_identify(struct http_connection *connection); /* at each request */
 void caller_forget(struct http_connection *connection);
-
-/* tls.c */
-void tls_begin(const struct http_tls *tls, gnutls_session_t session);
-uint64_t tls_serial(const struct http_tls *tls);
-
-/*
- * tls_peer.c. False without a certificate that verifies now against the material's authorities.
- * *ret_ends_s: when the certificate runs out, seconds since 1970.
- */
-bool tls_verify(const struct http_tls *tls, gnutls_session_t session,
-                struct http_caller *ret_caller, uint64_t *ret_ends_s);
-gnutls_x509_trust_list_t tls_authorities(const struct http_tls *tls);
 
 /* request.c */
 void request_hold(struct http_request *request, size_t octets);

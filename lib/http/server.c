@@ -79,6 +79,7 @@ static void on_again(void *context)
 }
 
 /* libmicrohttpd wants some certificate to start; each session gets its own in tls_begin. */
+/* NOLINTNEXTLINE(readability-function-size): GnuTLS' type, parameters and all. */
 static int no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int count,
                           const gnutls_pk_algorithm_t *algorithms, int algorithm_count,
                           gnutls_pcert_st **certificates, unsigned *certificate_count,

@@ -28,28 +28,40 @@ static enum ps_err add_segment(struct ps_bytes segment, struct http_target *targ
     return PS_OK;
 }
 
-static enum ps_err parse_path(struct ps_bytes path, struct http_target *target)
+static enum ps_err check_path(struct ps_bytes path)
 {
-    size_t start = 1;
-
-    target->path = path;
     if (path.len == 0 || path.data[0] != '/') {
         return ps_fail(PS_E_INPUT, 0, "the request target does not begin with a slash");
     }
-    if (path.len == 1) {
-        return PS_OK;
-    }
-    for (size_t i = 1; i <= path.len; i++) {
-        if (i < path.len && path.data[i] == '%') {
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.data[i] == '%') {
             return ps_fail(PS_E_INPUT, 0, "no path here needs percent-encoding");
         }
-        if (i < path.len && path.data[i] != '/' && !is_pchar(path.data[i])) {
+        if (path.data[i] != '/' && !is_pchar(path.data[i])) {
             return ps_fail(PS_E_INPUT, 0, "the path has a character that no URI path may have");
         }
-        if (i == path.len || path.data[i] == '/') {
-            PS_TRY(add_segment(ps_bytes(path.data + start, i - start), target));
-            start = i + 1;
-        }
+    }
+    return PS_OK;
+}
+
+static size_t until(struct ps_bytes text, char end)
+{
+    const uint8_t *at = text.len == 0 ? NULL : memchr(text.data, end, text.len);
+
+    return at == NULL ? text.len : (size_t)(at - text.data);
+}
+
+static enum ps_err parse_path(struct ps_bytes path, struct http_target *target)
+{
+    struct ps_bytes rest = path;
+
+    target->path = path;
+    PS_TRY(check_path(path));
+    /* Of "/" alone there is no segment; else one stands behind each slash. */
+    while (path.len > 1 && rest.len != 0) {
+        rest = ps_bytes(rest.data + 1, rest.len - 1);
+        PS_TRY(add_segment(ps_bytes(rest.data, until(rest, '/')), target));
+        rest = ps_bytes_from(rest, until(rest, '/'));
     }
     return PS_OK;
 }
@@ -147,21 +159,28 @@ static enum ps_err add_parameter(char *text, size_t len, struct http_target *tar
     return PS_OK;
 }
 
+static enum ps_err check_query(struct ps_bytes query)
+{
+    for (size_t i = 0; i < query.len; i++) {
+        const uint8_t c = query.data[i];
+
+        if (c != '%' && c != '/' && c != '?' && !is_pchar(c)) {
+            return ps_fail(PS_E_INPUT, 0, "the query has a character that no URI may have");
+        }
+    }
+    return PS_OK;
+}
+
 static enum ps_err parse_query(char *text, size_t len, struct http_target *target)
 {
     size_t start = 0;
 
-    for (size_t i = 0; i <= len; i++) {
-        const bool at_end = i == len || text[i] == '&';
+    PS_TRY(check_query(ps_bytes(text, len)));
+    while (start <= len) {
+        const size_t size = until(ps_bytes(text + start, len - start), '&');
 
-        if (!at_end && text[i] != '%' && text[i] != '/' && text[i] != '?' &&
-            !is_pchar((uint8_t)text[i])) {
-            return ps_fail(PS_E_INPUT, 0, "the query has a character that no URI may have");
-        }
-        if (at_end) {
-            PS_TRY(add_parameter(text + start, i - start, target));
-            start = i + 1;
-        }
+        PS_TRY(add_parameter(text + start, size, target));
+        start += size + 1;
     }
     return PS_OK;
 }

@@ -1,6 +1,6 @@
 #include "lib/http/tls.h"
 
-#include "lib/http/internal.h"
+#include "lib/http/tls_session.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -50,15 +50,11 @@ static enum ps_err load(struct http_tls *tls, struct ps_bytes certificate, struc
     return PS_OK;
 }
 
-enum ps_err http_tls_new(struct ps_bytes certificate, struct ps_bytes key,
-                         struct ps_bytes client_ca, struct http_tls **ret_tls)
+static enum ps_err fill(struct http_tls *tls, struct ps_bytes certificate, struct ps_bytes key,
+                        struct ps_bytes client_ca)
 {
     static uint64_t serials;
-    PS_CLEANUP(http_tls_free_cleanup) struct http_tls *tls = calloc(1, sizeof *tls);
 
-    if (tls == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
     tls->references = 1;
     tls->serial = ++serials;
     if (certificate.len > INT_MAX || key.len > INT_MAX || client_ca.len > INT_MAX) {
@@ -68,9 +64,24 @@ enum ps_err http_tls_new(struct ps_bytes certificate, struct ps_bytes key,
         gnutls_x509_trust_list_init(&tls->authorities, 0) < 0) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    PS_TRY(load(tls, certificate, key, client_ca));
+    return load(tls, certificate, key, client_ca);
+}
+
+enum ps_err http_tls_new(struct ps_bytes certificate, struct ps_bytes key,
+                         struct ps_bytes client_ca, struct http_tls **ret_tls)
+{
+    struct http_tls *tls = calloc(1, sizeof *tls);
+    enum ps_err err;
+
+    if (tls == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    err = fill(tls, certificate, key, client_ca);
+    if (err != PS_OK) {
+        http_tls_free(tls);
+        return err;
+    }
     *ret_tls = tls;
-    tls = NULL;
     return PS_OK;
 }
 

@@ -1,4 +1,4 @@
-#include "lib/http/internal.h"
+#include "lib/http/tls_session.h"
 
 #include <string.h>
 
