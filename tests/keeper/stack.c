@@ -112,6 +112,7 @@ static int run_keeper(const struct stack *stack, int fd)
 {
     const char *level = getenv("PRIVYSEAL_TEST_LEVEL");
     struct ps_loop *loop;
+    int status;
     const struct msg_keeper_config config = {
         .data_directory = ps_bytes_str(stack->data),
         .origin = ps_bytes_str("privyseal.test/keeper"),
@@ -126,7 +127,12 @@ static int run_keeper(const struct stack *stack, int fd)
     };
 
     ps_line_init("keeper", level == NULL ? PS_ERROR : (enum ps_level)atoi(level));
-    return ps_loop_new(&loop) == PS_OK ? keeper_main(loop, fd, &config) : 1;
+    if (ps_loop_new(&loop) != PS_OK) {
+        return 1;
+    }
+    status = keeper_main(loop, fd, &config);
+    ps_loop_free(loop);
+    return status;
 }
 
 static int run_token(const struct stack *stack, size_t number, int fd)
@@ -228,7 +234,7 @@ void stack_start_keeper(struct stack *stack)
     assert_true(pid >= 0);
     if (pid == 0) {
         close_others(ends[1]);
-        _exit(run_keeper(stack, ends[1]));
+        exit(run_keeper(stack, ends[1])); /* a sanitizer looks for leaks then */
     }
     (void)close(ends[1]);
     stack->keeper = pid;

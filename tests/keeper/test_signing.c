@@ -81,10 +81,21 @@ static void a_key_signs_and_the_signature_verifies(void **state)
     }
 }
 
+static void a_stopped_keeper_exits_with_0_and_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    assert_int_equal(stack_stop_keeper(&stack), 0);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, stack_sign_jws(&stack, "a.es256", "", "payload", &body));
+    verify_compact("a.es256");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_signs_and_the_signature_verifies),
+        cmocka_unit_test(a_stopped_keeper_exits_with_0_and_comes_back_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, make_stack, remove_stack);
