@@ -1,0 +1,65 @@
+"""An appliance before its genesis: privyseald with a copied configuration, no data and no token."""
+
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from .appliance import PRIVYSEALD, wait_until
+from .http_unix import Client
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class BareAppliance:
+    """Takes settings, PINs and certificates of one that `privyseal dev` has made."""
+
+    def __init__(self, model):
+        self.model = pathlib.Path(model)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="privyseal-bare-"))
+        self.directory.chmod(0o755)
+        self.process = None
+
+    def __enter__(self):
+        for name in ("tls", "ca", "pins", "clients"):
+            shutil.copytree(self.model / name, self.directory / name)
+        for name in ("data", "tokens"):
+            (self.directory / name).mkdir(mode=0o700)
+        for name in ("privyseald.conf", "softhsm2.conf"):
+            text = (self.model / name).read_text().replace(str(self.model), str(self.directory))
+            text = re.sub(r"^tls_port = .*$", lambda _: f"tls_port = {free_port()}", text,
+                          flags=re.M)
+            (self.directory / name).write_text(text)
+            (self.directory / name).chmod(0o600 if name == "privyseald.conf" else 0o644)
+        with open(self.directory / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [str(PRIVYSEALD), "--config", str(self.directory / "privyseald.conf")],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        wait_until(self.is_up, 30, "a bare appliance")
+        return self
+
+    def is_up(self):
+        client = Client(str(self.directory / "clients.sock"), 5)
+        try:
+            answer = client.get("/health/ready")
+            return b'"uninitialised"' in answer.body and b'"blank"' in answer.body
+        except OSError:
+            return False
+        finally:
+            client.close()
+
+    def __exit__(self, *exception):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
