@@ -56,7 +56,7 @@ static enum ps_err copy_text(struct ps_bytes from, char *to, size_t size)
         memchr(from.data == NULL ? (const uint8_t *)"" : from.data, 0, from.len) != NULL) {
         return ps_fail(PS_E_INPUT, 0, "a text of a key's row is too long or holds NUL");
     }
-    if (from.len != 0) {
+    if (from.data != NULL) {
         memcpy(to, from.data, from.len);
     }
     to[from.len] = 0;

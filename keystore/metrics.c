@@ -3,6 +3,8 @@
 #include "keystore/signing/signer.h"
 #include "keystore/state.h"
 
+#include <inttypes.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -276,8 +278,8 @@ static void put_log(struct log *log, const char *name, struct ps_buf *out)
     log_space(log, &available, &per_minute);
     ps_buf_put_str(out, "\n");
     if (per_minute != 0) {
-        ps_buf_printf(out, "privyseal_log_seconds_to_full{tree=\"%s\"} %llu\n", name,
-                      (unsigned long long)(available / per_minute * 60));
+        ps_buf_printf(out, "privyseal_log_seconds_to_full{tree=\"%s\"} %" PRIu64 "\n", name,
+                      available / per_minute * 60);
     }
 }
 

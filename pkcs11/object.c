@@ -184,7 +184,7 @@ static enum ps_err read_modulus_bits(struct session *session, CK_OBJECT_HANDLE h
 enum ps_err object_read_key_type(struct session *session, CK_OBJECT_HANDLE handle,
                                  enum ps_key_type *ret_type)
 {
-    CK_ULONG ck;
+    CK_ULONG ck = CK_UNAVAILABLE_INFORMATION;
     size_t bits = 0;
     struct object_value params = {.len = 0};
 

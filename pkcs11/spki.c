@@ -104,12 +104,12 @@ static enum ps_err read_point_key(struct session *session, CK_OBJECT_HANDLE hand
     const bool edwards = info->family == PS_FAMILY_EDWARDS;
     const size_t raw_len = edwards ? 32 : 1 + 2 * info->coordinate;
     struct object_value value;
-    struct ps_bytes point;
+    struct ps_bytes point = {0};
 
     PS_TRY(object_read(session, handle, CKA_EC_POINT, &value));
     if (!value.is_there ||
         !unwrap_point(session->profile->point, raw_len, object_value_bytes(&value), &point) ||
-        (!edwards && point.data[0] != 0x04)) {
+        point.data == NULL || (!edwards && point.data[0] != 0x04)) {
         return not_sound(session);
     }
     *ret_pkey = edwards ? EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point.data, point.len)

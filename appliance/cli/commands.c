@@ -29,6 +29,7 @@ const size_t cli_common_option_count = PS_COUNT_OF(cli_common_options);
         "limit", "COUNT", CLI_QUERY, "limit", "at most so many (1-1000)"                           \
     }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): literals that are joined, and members by name. */
 #define KEY_STEP(step, says)                                                                       \
     {                                                                                              \
         .words = "keys " step, .arguments = "NAME", .summary = says, .method = "POST",             \
@@ -36,6 +37,7 @@ const size_t cli_common_option_count = PS_COUNT_OF(cli_common_options);
             CHANGE_OPTIONS,                                                                        \
         }                                                                                          \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct cli_command cli_commands[] = {
     {.words = "genesis",

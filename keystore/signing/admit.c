@@ -2,6 +2,8 @@
 
 #include "keystore/state.h"
 
+#include <assert.h>
+
 static bool refuse(struct problem_answer *ret_answer, enum ps_problem problem, const char *detail)
 {
     *ret_answer = (struct problem_answer){.problem = problem, .detail = detail};
@@ -114,6 +116,7 @@ static bool decide(struct sign_request *request, const struct wish *wish,
                                               .detail = authority.text};
         return false;
     }
+    assert(client.data != NULL);
     memcpy(request->client, client.data, client.len);
     request->client[client.len] = 0;
     request->item.client = access_client_number(authority.client);

@@ -306,7 +306,7 @@ static enum ps_err verify_single(struct verification *v)
     name = checkpoint.origin.len < SHARD_NAME_LEN
                ? checkpoint.origin
                : ps_bytes_from(checkpoint.origin, checkpoint.origin.len - SHARD_NAME_LEN);
-    if (log_shard_name_valid(name)) {
+    if (name.data != NULL && log_shard_name_valid(name)) {
         memcpy(shard, name.data, SHARD_NAME_LEN);
         return verify_shard(v, ".", shard, NULL, true);
     }
