@@ -242,6 +242,8 @@ static enum ps_err put_listeners(struct lines *lines)
 /* Own users need to get at DIR and at the module, which may lie below somebody's home. */
 static const char *choose_users(const struct dev *dev)
 {
+    PS_CLEANUP(free_text)
+    char *module = dev->options.module == NULL ? NULL : realpath(dev->options.module, NULL);
     char path[DEV_PATH_MAX];
 
     dev_path(dev, "tokens", path);
@@ -249,7 +251,7 @@ static const char *choose_users(const struct dev *dev)
         return "dynamic";
     }
     if (!file_reachable(path, NOBODY, NOBODY) ||
-        (dev->options.module != NULL && !file_reachable(dev->options.module, NOBODY, NOBODY))) {
+        (module != NULL && !file_reachable(module, NOBODY, NOBODY))) {
         dev_say("Other users cannot reach %s or the module, so all processes stay one user.",
                 dev->directory);
         return "same";

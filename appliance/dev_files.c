@@ -49,6 +49,7 @@ static enum ps_err make_top(struct dev *dev)
 {
     const char *path = dev->options.directory;
     PS_CLEANUP(free_text) char *absolute = NULL;
+    struct stat found;
 
     if (mkdir(path, 0755) == 0) {
         if (chmod(path, 0755) != 0) {
@@ -58,8 +59,13 @@ static enum ps_err make_top(struct dev *dev)
         return ps_fail_errno(PS_E_STORAGE, "cannot make %.160s", path);
     }
     absolute = realpath(path, NULL);
-    if (absolute == NULL) {
+    if (absolute == NULL || stat(absolute, &found) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "%.160s", path);
+    }
+    if (found.st_uid != geteuid() || (found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return ps_fail(PS_E_DENIED, 0,
+                       "others can write %.120s, or it is somebody else's; take one of your own",
+                       absolute);
     }
     if (strlen(absolute) > DEV_DIRECTORY_MAX) {
         return ps_fail(PS_E_LIMIT, 0,

@@ -42,9 +42,9 @@ static enum ps_err check_directory(const char *path)
     if (stat(directory, &found) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "directory %.120s of the socket", directory);
     }
-    if ((found.st_mode & S_IWOTH) != 0 && (found.st_mode & S_ISVTX) == 0) {
+    if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (found.st_mode & S_ISVTX) == 0) {
         return ps_fail(PS_E_DENIED, 0,
-                       "anybody could put another socket into %.100s; chmod o-w it, or use another "
+                       "others could put another socket into %.100s; chmod go-w it, or use another "
                        "directory",
                        directory);
     }

@@ -28,17 +28,19 @@ static enum ps_err hand_over(struct child *to, const struct role_id *about, int 
     return child_send_fd(to, &msg_peer_info, &message, fd);
 }
 
-enum ps_err peers_connect(struct child *a, struct child *b)
+enum ps_err peers_connect(struct child *made, struct child *other, struct child **ret_failed)
 {
-    PS_CLEANUP(file_close_cleanup) int end_a = -1;
-    PS_CLEANUP(file_close_cleanup) int end_b = -1;
+    PS_CLEANUP(file_close_cleanup) int end_made = -1;
+    PS_CLEANUP(file_close_cleanup) int end_other = -1;
     int ends[2];
 
+    *ret_failed = made;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
         return ps_fail_errno(PS_E_BUSY, "socketpair");
     }
-    end_a = ends[0];
-    end_b = ends[1];
-    PS_TRY(hand_over(a, child_id(b), end_a));
-    return hand_over(b, child_id(a), end_b);
+    end_made = ends[0];
+    end_other = ends[1];
+    PS_TRY(hand_over(made, child_id(other), end_made));
+    *ret_failed = other;
+    return hand_over(other, child_id(made), end_other);
 }

@@ -85,32 +85,51 @@ void places_free(struct supervisor *supervisor)
     supervisor->place_count = 0;
 }
 
+static void replace(struct child *child, const char *what)
+{
+    ps_line(PS_ERROR, "role_not_briefed", PS_STR("role", child_label(child)), PS_STR("what", what),
+            PS_STR("reason", ps_detail()->text));
+    child_kill(child);
+}
+
 /*
- * A pair that cannot be handed over leaves one side waiting for ever, so the peer that does not
- * take it is replaced, and gets its pair then.
+ * A pair of which one end was not taken leaves the other side waiting for ever, so who does not
+ * take its end is replaced, and gets its pair then.
  */
 static void connect_place(struct supervisor *supervisor, struct place *place)
 {
     for (size_t i = 0; i < supervisor->place_count; i++) {
         struct child *other = supervisor->places[i].child;
+        struct child *failed = NULL;
 
-        if (!child_is_running(other) || !peers_are(child_id(place->child), child_id(other))) {
+        if (!child_is_running(other) || !peers_are(child_id(place->child), child_id(other)) ||
+            peers_connect(place->child, other, &failed) == PS_OK) {
             continue;
         }
-        if (peers_connect(place->child, other) != PS_OK) {
-            ps_line(PS_ERROR, "roles_not_connected", PS_STR("role", child_label(place->child)),
-                    PS_STR("peer", child_label(other)), PS_STR("reason", ps_detail()->text));
-            child_kill(other);
+        replace(failed, "peer");
+        if (failed == place->child) {
+            return;
         }
     }
 }
 
-static enum ps_err start_place(struct supervisor *supervisor, struct place *place)
+/* Once the process is there, what fails is its own matter: it is replaced like one that ends. */
+static enum ps_err begin_place(struct supervisor *supervisor, struct place *place)
 {
     PS_TRY(child_start(place->child));
-    PS_TRY(briefing_send_config(supervisor, place));
+    if (briefing_send_config(supervisor, place) != PS_OK) {
+        replace(place->child, "configuration");
+        return PS_OK;
+    }
     connect_place(supervisor, place);
-    return briefing_send_rest(supervisor, place);
+    return PS_OK;
+}
+
+static void finish_place(struct supervisor *supervisor, struct place *place)
+{
+    if (briefing_send_rest(supervisor, place) != PS_OK) {
+        replace(place->child, "start");
+    }
 }
 
 static void schedule(struct place *place)
@@ -126,30 +145,23 @@ static void on_restart(void *context)
     if (supervisor->stage != STAGE_RUNNING) {
         return;
     }
-    if (start_place(supervisor, place) == PS_OK) {
+    if (begin_place(supervisor, place) == PS_OK) {
+        finish_place(supervisor, place);
         return;
     }
     ps_line(PS_ERROR, "role_not_started", PS_STR("role", child_label(place->child)),
             PS_STR("reason", ps_detail()->text));
-    if (child_is_running(place->child)) {
-        child_kill(place->child);
-    } else {
-        schedule(place);
-    }
+    schedule(place);
 }
 
 /* All processes are there before the first is told to start, so that each finds its peers. */
 enum ps_err places_start_all(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->place_count; i++) {
-        struct place *place = &supervisor->places[i];
-
-        PS_TRY(child_start(place->child));
-        PS_TRY(briefing_send_config(supervisor, place));
-        connect_place(supervisor, place);
+        PS_TRY(begin_place(supervisor, &supervisor->places[i]));
     }
     for (size_t i = 0; i < supervisor->place_count; i++) {
-        PS_TRY(briefing_send_rest(supervisor, &supervisor->places[i]));
+        finish_place(supervisor, &supervisor->places[i]);
     }
     return PS_OK;
 }
@@ -164,23 +176,35 @@ static bool all_ready(const struct supervisor *supervisor)
     return true;
 }
 
+/* One line for the service manager, to whom a second one would be another message. */
+static void take_status(struct supervisor *supervisor, struct ps_bytes status)
+{
+    size_t len = 0;
+
+    while (len < status.len && len < sizeof supervisor->status - 1) {
+        const char octet = (char)status.data[len];
+
+        supervisor->status[len++] = octet >= ' ' && octet <= '~' ? octet : '?';
+    }
+    supervisor->status[len] = '\0';
+    if (supervisor->is_up && supervisor->stage == STAGE_RUNNING) {
+        notify_status(supervisor->status);
+    }
+}
+
 static void on_ready(void *context, struct child *child, struct ps_bytes status)
 {
     struct place *place = context;
     struct supervisor *supervisor = place->supervisor;
 
     if (child_id(child)->role == IPC_ROLE_KEEPER) {
-        (void)snprintf(supervisor->status, sizeof supervisor->status, "%.*s", PS_BYTES_FMT(status));
+        take_status(supervisor, status);
     }
     ps_line(PS_DEBUG, "role_ready", PS_STR("role", child_label(child)), PS_TEXT("status", status));
     if (supervisor->stage != STAGE_RUNNING) {
         return;
     }
-    if (supervisor->is_up) {
-        notify_status(supervisor->status);
-        return;
-    }
-    if (all_ready(supervisor)) {
+    if (!supervisor->is_up && all_ready(supervisor)) {
         supervisor->is_up = true;
         ps_line(PS_INFO, "ready", PS_STR("status", supervisor->status));
         notify_ready(supervisor->status);

@@ -29,6 +29,17 @@ static void log_changes(const struct config *old, const struct config *new)
     log_lines(PS_INFO, "reload_changed", ps_buf_bytes(&now));
 }
 
+/* The listeners stay what they are, so the old ports decide who needs files. */
+static enum ps_err load_tls(const struct config *old, const struct config *new,
+                            struct tls_files ret_tls[LISTENER_OWNERS])
+{
+    struct config mixed = *new;
+
+    mixed.clients.tls_port = old->clients.tls_port;
+    mixed.management.tls_port = old->management.tls_port;
+    return supervisor_load_tls(&mixed, ret_tls);
+}
+
 static enum ps_err load(struct supervisor *supervisor, struct config **ret_config,
                         struct tls_files ret_tls[LISTENER_OWNERS])
 {
@@ -43,7 +54,7 @@ static enum ps_err load(struct supervisor *supervisor, struct config **ret_confi
     }
     log_lines(PS_ERROR, "reload_mistake", ps_buf_bytes(&errors));
     PS_TRY(err);
-    PS_TRY(supervisor_load_tls(config, ret_tls));
+    PS_TRY(load_tls(supervisor->config, config, ret_tls));
     *ret_config = config;
     config = NULL;
     return PS_OK;

@@ -220,6 +220,7 @@ static void put_name(int argc, char **argv, char label[ROLE_LABEL_MAX])
 
 static enum ps_err enter(struct received *received, enum ipc_role role, struct ps_loop **ret_loop)
 {
+    PS_TRY(sandbox_forbid_dumps());
     PS_TRY(check_channel());
     variant_begin_role();
     settle_signals();

@@ -43,7 +43,7 @@ struct sandbox_support sandbox_probe(void)
     return (struct sandbox_support){.landlock = landlock_version(), .seccomp = seccomp_available()};
 }
 
-static enum ps_err forbid_dumps(void)
+enum ps_err sandbox_forbid_dumps(void)
 {
     const struct rlimit none = {0, 0};
 
@@ -77,7 +77,7 @@ static enum ps_err keep_capabilities(const cap_value_t *wanted, size_t count)
 
 enum ps_err sandbox_enter_supervisor(void)
 {
-    PS_TRY(forbid_dumps());
+    PS_TRY(sandbox_forbid_dumps());
     PS_TRY(keep_capabilities(kept, PS_COUNT_OF(kept)));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return ps_fail_errno(PS_E_INTERNAL, "cannot set no_new_privs");
@@ -132,7 +132,7 @@ enum ps_err sandbox_enter_child(bool separate, uid_t uid, gid_t gid)
         PS_TRY(become(uid, gid));
     }
     PS_TRY(keep_capabilities(NULL, 0));
-    PS_TRY(forbid_dumps());
+    PS_TRY(sandbox_forbid_dumps());
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return ps_fail_errno(PS_E_INTERNAL, "cannot set no_new_privs");
     }
@@ -142,7 +142,7 @@ enum ps_err sandbox_enter_child(bool separate, uid_t uid, gid_t gid)
 enum ps_err sandbox_enter_role(const struct sandbox_role *role)
 {
     /* The call to exec made the process dumpable again. */
-    PS_TRY(forbid_dumps());
+    PS_TRY(sandbox_forbid_dumps());
     PS_TRY(keep_capabilities(NULL, 0));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return ps_fail_errno(PS_E_INTERNAL, "cannot set no_new_privs");

@@ -22,6 +22,9 @@ struct sandbox_support sandbox_probe(void);
 /* True when this process may become other users (CAP_SETUID and CAP_SETGID are effective). */
 bool sandbox_may_switch_users(void);
 
+/* No core dumps, no tracing: for every process, before it has anything to hide. */
+PS_MUST_USE enum ps_err sandbox_forbid_dumps(void);
+
 /*
  * For the supervisor, when all that needs rights has been opened: no core dumps, not traceable, and
  * of the capabilities only those that making, stopping and reloading roles needs.

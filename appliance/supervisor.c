@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define EXIT_CANNOT_START 1
 
@@ -37,6 +38,8 @@ static enum ps_err watch_signals(struct supervisor *supervisor)
 
 static enum ps_err start(struct supervisor *supervisor)
 {
+    (void)umask(077);
+    PS_TRY(sandbox_forbid_dumps());
     PS_TRY(ps_loop_new(&supervisor->loop));
     PS_TRY(watch_signals(supervisor));
     PS_TRY(ps_timer_new(supervisor->loop, stop_kill_stage, supervisor, &supervisor->stage_timer));

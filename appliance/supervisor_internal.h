@@ -54,7 +54,9 @@ PS_MUST_USE enum ps_err briefing_send_tls(struct supervisor *supervisor, struct 
 
 /* peers.c: pairs of sockets between roles. */
 bool peers_are(const struct role_id *a, const struct role_id *b);
-PS_MUST_USE enum ps_err peers_connect(struct child *a, struct child *b);
+/* ret_failed: after an error, who did not take its end. */
+PS_MUST_USE enum ps_err peers_connect(struct child *made, struct child *other,
+                                      struct child **ret_failed);
 
 /* places.c: starting roles, and starting anew what ended. */
 PS_MUST_USE enum ps_err places_make(struct supervisor *supervisor);

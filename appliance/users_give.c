@@ -117,9 +117,6 @@ enum ps_err users_give_directory(const char *path, bool separate, const struct r
                        "chmod 0700 it",
                        path, (unsigned)found.st_mode & 07777u);
     }
-    if (strchr(path + 1, '/') == NULL) {
-        return ps_fail(PS_E_DENIED, 0, "%.120s is a top directory; use one further down", path);
-    }
     if (fchmod(fd, 0700) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "cannot chmod %.160s", path);
     }

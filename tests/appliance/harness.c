@@ -68,22 +68,34 @@ void harness_tear_down(struct harness *harness)
     (void)nftw(harness->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-void harness_write_config(struct harness *harness, const char *appliance, const char *token)
+static void write_config(struct harness *harness, const char *appliance, const char *token,
+                         const char *clients)
 {
     const char *in = harness->directory;
     PS_BUF_AUTO text;
 
     ps_buf_init(&text, 16384);
+    ps_buf_printf(&text, "[appliance]\norigin = probe.example/a\ndata = %s/data\n%s", in,
+                  appliance);
+    ps_buf_printf(&text, "[management]\nsocket = %s/management.sock\n", in);
     ps_buf_printf(&text,
-                  "[appliance]\norigin = probe.example/a\ndata = %s/data\n%s"
-                  "[clients]\nsocket = %s/clients.sock\n[management]\nsocket = %s/management.sock\n"
                   "[token a]\nmodule = /bin/true\nprofile = %s/profile.json\nprocesses = 2\n"
-                  "uri = pkcs11:token=probe\n"
-                  "pin_file = %s/pin\nstore = %s/store\n%s",
-                  in, appliance, in, in, in, in, in, token);
+                  "uri = pkcs11:token=probe\npin_file = %s/pin\nstore = %s/store\n%s",
+                  in, in, in, token);
+    ps_buf_printf(&text, "%ssocket = %s/clients.sock\n", clients, in);
     assert_int_equal(ps_buf_status(&text), PS_OK);
     (void)snprintf(harness->config, sizeof harness->config, "%s/probe.conf", in);
     assert_int_equal(file_write(harness->config, ps_buf_bytes(&text), 0600), PS_OK);
+}
+
+void harness_write_config(struct harness *harness, const char *appliance, const char *token)
+{
+    write_config(harness, appliance, token, "[clients]\n");
+}
+
+void harness_write_config_with(struct harness *harness, const char *clients)
+{
+    write_config(harness, "", "", clients);
 }
 
 static PS_NORETURN void execute(const struct harness *harness, const char *const *environment,

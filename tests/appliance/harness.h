@@ -25,6 +25,9 @@ void harness_tear_down(struct harness *harness);
 /* Writes the configuration; the texts go into [appliance] and [token a]. */
 void harness_write_config(struct harness *harness, const char *appliance, const char *token);
 
+/* The same with the header and further lines of [clients]. */
+void harness_write_config_with(struct harness *harness, const char *clients);
+
 /*
  * Starts the supervisor. `environment`: further "NAME=value", NULL-terminated, or NULL.
  * passed_fd: a listening socket to be passed as systemd does, or -1

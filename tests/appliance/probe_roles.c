@@ -57,7 +57,7 @@ static enum ps_err add_peer(struct probe *probe, const struct msg_peer *message,
 
 static enum ps_err say_ready(struct probe *probe)
 {
-    const struct msg_ready ready = {.status = ps_bytes_str("serving")};
+    const struct msg_ready ready = {.status = ps_bytes_str("serving\nMAINPID=1")};
 
     return channel_send(probe->supervisor, &msg_ready_info, 0, &ready);
 }

@@ -2,9 +2,11 @@
 #include "tests/appliance/harness.h"
 #include "tests/appliance/probe_roles.h"
 
+#include "appliance/dev_internal.h"
 #include "appliance/file.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -359,6 +361,73 @@ static void a_reload_takes_the_log_level_to_all_roles(void **state)
     }
 }
 
+static void a_status_stays_one_line(void **state)
+{
+    (void)state;
+    harness_start(&harness, NULL, -1);
+    harness_wait_notify(&harness, "READY=1\nSTATUS=serving?MAINPID=1");
+}
+
+/* The first client's certificate is as good as another for a listener of probes. */
+static void make_certificates(struct dev *dev)
+{
+    *dev = (struct dev){.options = {.directory = harness.directory}};
+    assert_int_equal(dev_prepare_directory(dev), PS_OK);
+    assert_int_equal(dev_prepare_certificates(dev), PS_OK);
+}
+
+/* One that was free a moment ago. */
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    (void)close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void write_tls_config(const char *certificate, bool has_port)
+{
+    char text[2048];
+    char port_line[32] = "";
+
+    if (has_port) {
+        (void)snprintf(port_line, sizeof port_line, "tls_port = %u\n", free_port());
+    }
+
+    (void)snprintf(text, sizeof text,
+                   "[clients]\n%scertificate = %s/%s/cert.pem\nkey = %s/%s/key.pem\n"
+                   "client_ca = %s/ca/cert.pem\n",
+                   port_line, harness.directory, certificate, harness.directory, certificate,
+                   harness.directory);
+    harness_write_config_with(&harness, text);
+}
+
+static void a_reload_takes_new_certificates_to_their_api(void **state)
+{
+    struct dev dev;
+
+    (void)state;
+    make_certificates(&dev);
+    write_tls_config("tls", true);
+    harness_start_ready(&harness);
+    harness_rewind(&harness);
+    (void)harness_wait_line(&harness, event("probe_tls"), process("api clients"), NULL);
+    /* The port needs a new start, so the listener goes on and needs its files. */
+    write_tls_config("clients/oidc", false);
+    assert_int_equal(kill(harness.pid, SIGHUP), 0);
+    (void)harness_wait_line(&harness, event("reload_needs_new_start"), "[clients] tls_port", NULL);
+    (void)harness_wait_line(&harness, event("probe_tls"), process("api clients"), NULL);
+    assert_false(
+        harness_has_line(&harness, "\"process\":\"api management\",\"event\":\"probe_tls"));
+    assert_int_equal(unlink(harness.config), 0);
+    assert_int_equal(kill(harness.pid, SIGHUP), 0);
+    (void)harness_wait_line(&harness, event("reload_refused"), NULL);
+}
+
 static void a_bad_file_changes_nothing_and_says_so(void **state)
 {
     (void)state;
@@ -464,6 +533,8 @@ static int test_all(void)
         TEST(a_socket_left_by_a_killed_supervisor_is_replaced),
         TEST(one_appliance_per_data_directory),
         TEST(a_reload_takes_the_log_level_to_all_roles),
+        TEST(a_status_stays_one_line),
+        TEST(a_reload_takes_new_certificates_to_their_api),
         TEST(a_bad_file_changes_nothing_and_says_so),
         TEST(systemds_sockets_and_watchdog_are_used),
         TEST(check_config_tells_by_its_exit_code),
