@@ -86,6 +86,17 @@ static enum ps_err read_match_text(const cJSON *value, void *target)
     return read_string(value, PROFILE_MATCH_MAX, ((struct profile_text *)target)->text);
 }
 
+/* Of a file in a directory that is already known: no path. */
+static enum ps_err read_file_name(const cJSON *value, void *target)
+{
+    char *name = ((struct profile_text *)target)->text;
+
+    PS_TRY(read_string(value, PROFILE_MATCH_MAX, name));
+    return name[0] == 0 || name[0] == '.' || strchr(name, '/') != NULL
+               ? wrong(value, "is not the plain name of a file")
+               : PS_OK;
+}
+
 static enum ps_err read_bool(const cJSON *value, void *target)
 {
     if (!cJSON_IsBool(value)) {
@@ -453,6 +464,10 @@ static enum ps_err read_sources(const cJSON *array, void *target)
     {                                                                                              \
         name, read, false, offsetof(struct profile, field)                                         \
     }
+#define OPTION(name, read, field)                                                                  \
+    {                                                                                              \
+        name, read, true, offsetof(struct profile, field)                                          \
+    }
 #define GROUP(function, ...)                                                                       \
     static enum ps_err function(const cJSON *value, void *target)                                  \
     {                                                                                              \
@@ -466,7 +481,8 @@ GROUP(read_match, FIELD("library_manufacturer", read_match_text, library_manufac
       FIELD("token_model", read_match_text, token_model))
 GROUP(read_module, FIELD("interface", read_interface, interface_3),
       FIELD("reload", read_reload, reload), FIELD("reload_when_gone", read_bool, reload_when_gone),
-      FIELD("start_timeout_ms", read_number, start_timeout_ms))
+      FIELD("start_timeout_ms", read_number, start_timeout_ms),
+      OPTION("rewritten_file", read_file_name, rewritten_file))
 GROUP(read_pin, FIELD("min", read_number, pin_min), FIELD("max", read_number, pin_max))
 GROUP(read_limits, FIELD("sessions", read_number, sessions_max),
       FIELD("random", read_number, random_max))

@@ -80,6 +80,7 @@ struct profile {
     bool reload_when_gone; /* a token that comes back is seen only by a module started anew */
     bool interface_3;      /* C_GetInterface is asked first */
     uint32_t start_timeout_ms;
+    struct profile_text rewritten_file; /* see store_copy.h; empty: there is none */
     uint32_t pin_min;
     uint32_t pin_max;
     uint32_t sessions_max; /* 0: no limit known */

@@ -1,5 +1,6 @@
 #include "pkcs11/session.h"
 
+#include "pkcs11/store_copy.h"
 #include "pkcs11/store_lock.h"
 
 #include <time.h>
@@ -67,6 +68,12 @@ static CK_RV login(const struct session *session, struct ps_bytes pin)
                                 pin.len);
 }
 
+static enum ps_err set_fault(struct session *session, enum fault_class class, const char *what)
+{
+    session->fault = (struct fault){.rv = CKR_OK, .operation = OPERATION_SLOT, .class = class};
+    return ps_fail(PS_E_TOKEN, 0, "%s", what);
+}
+
 enum ps_err session_login(struct session *session, struct ps_bytes pin)
 {
     PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
@@ -74,6 +81,9 @@ enum ps_err session_login(struct session *session, struct ps_bytes pin)
 
     if (pin.len < session->profile->pin_min || pin.len > session->profile->pin_max) {
         return session_fail(session, OPERATION_LOGIN, CKR_PIN_LEN_RANGE, "C_Login (not called)");
+    }
+    if (store_copy_keep(session->store, session->profile->rewritten_file.text) != PS_OK) {
+        return set_fault(session, FAULT_SESSION, "no copy of the token's file can be kept");
     }
     rv = login(session, pin);
     if (rv == CKR_USER_ALREADY_LOGGED_IN) {
@@ -83,12 +93,6 @@ enum ps_err session_login(struct session *session, struct ps_bytes pin)
         rv = login(session, pin);
     }
     return session_try(session, OPERATION_LOGIN, rv, "C_Login");
-}
-
-static enum ps_err set_fault(struct session *session, enum fault_class class, const char *what)
-{
-    session->fault = (struct fault){.rv = CKR_OK, .operation = OPERATION_SLOT, .class = class};
-    return ps_fail(PS_E_TOKEN, 0, "%s", what);
 }
 
 static enum ps_err check_token(struct session *session, struct ps_bytes serial)

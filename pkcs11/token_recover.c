@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
+#include "pkcs11/store_copy.h"
 #include "pkcs11/store_lock.h"
 
 /*
@@ -299,7 +300,15 @@ static void open_control(struct token *token, const struct slot_choice *choice)
     settle(token);
 }
 
-static void try_open(struct token *token)
+static void mend_store(const struct token *token)
+{
+    if (store_copy_mend(token->config->sync_directory, token->profile.rewritten_file.text) !=
+        PS_OK) {
+        ps_line(PS_WARNING, "store_not_mended", PS_STR("detail", ps_detail()->text));
+    }
+}
+
+static void open_anew(struct token *token)
 {
     PS_CLEANUP(store_lock_drop)
     PS_UNUSED const int lock = store_lock_take(token->config->sync_directory, false);
@@ -311,6 +320,13 @@ static void try_open(struct token *token)
         open_control(token, &choice);
     }
     end_call(token);
+}
+
+/* Mended first: a module may read the token's files when it starts, and not again. */
+static void try_open(struct token *token)
+{
+    mend_store(token);
+    open_anew(token);
 }
 
 static void on_retry(void *context)

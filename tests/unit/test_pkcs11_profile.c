@@ -83,6 +83,7 @@ static void softhsm_offers_every_algorithm_and_key_type(void **state)
     }
     assert_string_equal(profile.id, "softhsm2/2.6");
     assert_true(profile.reload_when_gone);
+    assert_string_equal(profile.rewritten_file.text, "token.object");
     assert_int_equal(profile.reload, PROFILE_RELOAD_FINALIZE);
     assert_int_equal(profile.point, PROFILE_POINT_DER);
     assert_int_equal(profile.uses[PROFILE_USE_DECRYPT_RSA].mechanisms[0], CKM_RSA_X_509);
@@ -160,6 +161,9 @@ static void value_of_another_kind_is_an_error(void **state)
         {"\"min\": 4", "\"min\": 300"},
         {"\"random\": 4096", "\"random\": 0"},
         {"\"start_timeout_ms\": 10000", "\"start_timeout_ms\": 0"},
+        {"\"reload_when_gone\": false", "\"reload_when_gone\": false, \"rewritten_file\": \"\""},
+        {"\"reload_when_gone\": false", "\"reload_when_gone\": false, \"rewritten_file\": \"a/b\""},
+        {"\"reload_when_gone\": false", "\"reload_when_gone\": false, \"rewritten_file\": \"..\""},
         {"\"data\": true", "\"data\": 1"},
         {"\"finalize\"", "\"restart\""},
         {"\"3.0\"", "3.0"},
