@@ -9,8 +9,9 @@
 
 #define CALL_MS      120000u
 #define GENESIS_NS   (60 * PS_NS_PER_S)
-#define READY_NS     (30 * PS_NS_PER_S)
-#define RETRY_MS     50
+#define READY_NS     (20 * PS_NS_PER_S)
+#define RETRY_MS     25
+#define RETRY_MAX_MS 400
 #define REQUEST_MAX  8192u
 #define STATUS_READY 200
 
@@ -136,6 +137,7 @@ static bool may_come(const struct privyseal_answer *answer)
 static enum ps_err begin(const struct setup *setup, bool *ret_made)
 {
     const uint64_t deadline = ps_clock_mono_ns() + GENESIS_NS;
+    int wait_ms = RETRY_MS;
     PS_BUF_AUTO body;
 
     ps_buf_init(&body, REQUEST_MAX);
@@ -154,13 +156,25 @@ static enum ps_err begin(const struct setup *setup, bool *ret_made)
         if (!may_come(&answer) || ps_clock_mono_ns() > deadline) {
             return refused("genesis", &answer);
         }
-        PS_TRY(look_around(setup->dev, RETRY_MS));
+        PS_TRY(look_around(setup->dev, wait_ms));
+        wait_ms = wait_ms < RETRY_MAX_MS ? wait_ms * 2 : wait_ms;
     }
+}
+
+/* A PIN that was wrong is not tried again, so that waiting does not help. */
+static enum ps_err check_pin(const struct setup *setup, const struct privyseal_answer *answer)
+{
+    if (answer->body == NULL || strstr(answer->body, "\"wrong-pin\"") == NULL) {
+        return PS_OK;
+    }
+    return ps_fail(PS_E_DENIED, 0, "the token refused the PIN in %s",
+                   setup->dev->config->tokens[0].pin_file);
 }
 
 static enum ps_err wait_operational(const struct setup *setup)
 {
     const uint64_t deadline = ps_clock_mono_ns() + READY_NS;
+    int wait_ms = RETRY_MS;
 
     for (;;) {
         PS_CLEANUP(privyseal_answer_clear) struct privyseal_answer answer = {.status = 0};
@@ -169,11 +183,13 @@ static enum ps_err wait_operational(const struct setup *setup)
         if (answer.status == STATUS_READY) {
             return PS_OK;
         }
+        PS_TRY(check_pin(setup, &answer));
         if (ps_clock_mono_ns() > deadline) {
             return ps_fail(PS_E_STATE, answer.status, "not ready: %.*s",
                            (int)(answer.body_len > 180 ? 180 : answer.body_len), answer.body);
         }
-        PS_TRY(look_around(setup->dev, RETRY_MS));
+        PS_TRY(look_around(setup->dev, wait_ms));
+        wait_ms = wait_ms < RETRY_MAX_MS ? wait_ms * 2 : wait_ms;
     }
 }
 

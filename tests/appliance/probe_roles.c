@@ -15,7 +15,7 @@ struct probe {
     struct ps_loop *loop;
     struct channel *supervisor;
     char label[ROLE_LABEL_MAX];
-    bool is_stubborn;
+    bool is_unwilling;
 };
 
 struct peer {
@@ -65,7 +65,7 @@ static enum ps_err say_ready(struct probe *probe)
 static void on_stop(struct probe *probe)
 {
     ps_line(PS_INFO, "probe_stop", PS_STR("role", probe->label));
-    if (!probe->is_stubborn) {
+    if (!probe->is_unwilling) {
         ps_loop_stop(probe->loop);
     }
 }
@@ -185,7 +185,7 @@ static int token(struct ps_loop *loop, int supervisor_fd, const struct msg_token
 
     (void)snprintf(probe.label, sizeof probe.label, "token %.*s/%u", PS_BYTES_FMT(config->token),
                    config->number);
-    probe.is_stubborn = has_line(config->environment, "PROBE_STUBBORN=1");
+    probe.is_unwilling = has_line(config->environment, "PROBE_UNWILLING=1");
     ps_line(PS_INFO, "probe_config", PS_TEXT("module", config->module),
             PS_TEXT("profile", config->profile));
     if (has_line(config->environment, "PROBE_CRASH=1")) {

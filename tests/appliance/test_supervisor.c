@@ -277,7 +277,7 @@ static void a_stop_goes_from_who_asks_to_who_answers(void **state)
 static void who_does_not_stop_is_killed_at_the_deadline(void **state)
 {
     (void)state;
-    harness_write_config(&harness, "stop_deadline_ms = 200\n", "environment = PROBE_STUBBORN=1\n");
+    harness_write_config(&harness, "stop_deadline_ms = 200\n", "environment = PROBE_UNWILLING=1\n");
     harness_start_ready(&harness);
     assert_int_equal(kill(harness.pid, SIGINT), 0);
     (void)harness_wait_line(&harness, event("role_killed"), "token a/0", NULL);
@@ -288,7 +288,7 @@ static void a_second_signal_does_not_wait_for_the_deadline(void **state)
 {
     (void)state;
     harness_write_config(&harness, "stop_deadline_ms = 600000\n",
-                         "environment = PROBE_STUBBORN=1\n");
+                         "environment = PROBE_UNWILLING=1\n");
     harness_start_ready(&harness);
     assert_int_equal(kill(harness.pid, SIGTERM), 0);
     (void)harness_wait_line(&harness, event("probe_stop"), process("token a/0"), NULL);
