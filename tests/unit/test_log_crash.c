@@ -406,5 +406,6 @@ int main(void)
         cmocka_unit_test(damage_while_it_is_open_is_found_when_read),
     };
 
+    in_memory = true;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

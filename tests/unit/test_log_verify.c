@@ -76,13 +76,12 @@ static void copy_tree(const char *from, const char *to, const char *tree)
 
 static struct sample *make_sample(void)
 {
-    const char *top = getenv("TMPDIR");
     struct sample *s = calloc(1, sizeof *s);
     char from[PATH_LEN];
     char use[PATH_LEN];
 
     assert_non_null(s);
-    (void)snprintf(s->top, sizeof s->top, "%s/privyseal-log-XXXXXX", top == NULL ? "/tmp" : top);
+    (void)snprintf(s->top, sizeof s->top, "%s/privyseal-log-XXXXXX", scratch_top());
     assert_non_null(mkdtemp(s->top));
     (void)snprintf(s->log, sizeof s->log, "%s/log", s->top);
     (void)snprintf(s->exported, sizeof s->exported, "%s/exported", s->top);
@@ -527,5 +526,6 @@ int main(void)
         cmocka_unit_test(an_export_says_what_keeps_it_from_being_made),
     };
 
+    in_memory = true;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
