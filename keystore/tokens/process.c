@@ -131,7 +131,8 @@ static struct slot take_slot(struct token_process *process, struct slot *slot)
 
 bool process_is_overdue(const struct token_process *process, uint64_t now_ns)
 {
-    return process->channel != NULL && process->in_flight != 0 &&
+    /* A call that began after this look at the clock is not old. */
+    return process->channel != NULL && process->in_flight != 0 && now_ns > process->progress_ns &&
            now_ns - process->progress_ns > process->limit_ns;
 }
 
