@@ -3,7 +3,7 @@
 #include "lib/base/clock.h"
 
 #define REMEMBER_NS (60 * PS_NS_PER_S) /* a second reload for the same key within it is none */
-#define ASIDE_NS    (30 * PS_NS_PER_S)
+#define ASIDE_NS    PS_NS_PER_S        /* a key that is well again is used again within 2 s */
 
 static struct ps_bytes id_of(const struct breaker_key *key)
 {
