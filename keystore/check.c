@@ -161,7 +161,10 @@ static void look_at_catalog(struct check *check)
         state_raise(keeper, CONDITION_CATALOG_GONE, ps_detail()->text);
         return;
     }
-    state_lower(keeper, CONDITION_CATALOG_GONE);
+    /* While the rows of a recorded result cannot be written, it is not as good as there. */
+    if (!operations_is_committing(keeper->operations)) {
+        state_lower(keeper, CONDITION_CATALOG_GONE);
+    }
     if (ps_clock_mono_ns() - check->compared_ns > PERIOD_NS) {
         begin_comparison(check);
     }
