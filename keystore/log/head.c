@@ -69,7 +69,8 @@ static void close_fd(int *fd)
 
 enum ps_err head_read(int dir_fd, const char *label, struct ps_buf *out)
 {
-    PS_CLEANUP(close_fd) int fd = openat(dir_fd, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    PS_CLEANUP(close_fd)
+    int fd = openat(dir_fd, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     uint8_t *to;
     size_t got;
 

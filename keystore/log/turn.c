@@ -126,6 +126,7 @@ static enum ps_err write_segment(struct log *log, struct ps_bytes segment)
 {
     struct log_end *end = &log->end;
     struct store *store = end->store;
+    const uint64_t before = end->edge->size;
     const uint64_t start_ns = ps_clock_mono_ns();
     uint64_t end_ns;
 
@@ -142,7 +143,8 @@ static enum ps_err write_segment(struct log *log, struct ps_bytes segment)
         end->checked_ns = end_ns;
     }
     PS_TRY(derive(end, segment));
-    writer_count_sync(log, segment.len, (end_ns - start_ns) / PS_NS_PER_US);
+    writer_count_sync(log, segment.len + (end->edge->size - before) * PS_SHA256_LEN,
+                      (end_ns - start_ns) / PS_NS_PER_US);
     return PS_OK;
 }
 

@@ -394,11 +394,11 @@ static enum ps_err check_end(struct tree_check *check, enum log_step step,
 
 static enum ps_err read_leaves(struct tree_check *check)
 {
+    struct log_place place = {.offset = 0};
     enum log_step step;
 
     check_root(check); /* a checkpoint over no leaves */
     for (;;) {
-        struct log_place place;
         struct ps_bytes leaf;
 
         PS_TRY(log_files_next(check->request->files, &step, &leaf, &place));

@@ -421,7 +421,7 @@ static void the_space_and_the_rate_are_known(void **state)
     fill_log(f, 10);
     log_space(f->log, &free_octets, &rate);
     assert_true(free_octets > 0);
-    assert_int_equal(rate, 30);
+    assert_int_equal(rate, 10 * (3 + 32));
     free_fixture(f);
 }
 
