@@ -35,7 +35,7 @@ static void destroy_next(struct operation *op)
     }
     message.object_id = ps_bytes(op->objects[op->cleaned].id, OBJECT_ID_LEN);
     op->is_waiting =
-        tokens_call(op->token, &msg_token_destroy_info, &message, 0, on_destroyed, op) == PS_OK;
+        tokens_call_at(&op->place, &msg_token_destroy_info, &message, 0, on_destroyed, op) == PS_OK;
 }
 
 void clean_and_fail(struct operation *op)

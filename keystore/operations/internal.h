@@ -108,13 +108,14 @@ struct operation {
     struct ps_buf etag;
     uint64_t result_event;
     bool is_answered;
-    bool is_recorded;    /* the result leaf is durable; the rows may not be */
-    bool has_intent;     /* its intent leaf is durable */
-    bool is_waiting;     /* for a leaf or the token; tells the tick what to leave alone */
-    size_t cleaned;      /* of its objects */
-    bool goes_on;        /* its execute is to be called again when the token is back */
-    bool objects_made;   /* the token may hold something under its ids */
-    struct token *token; /* that its objects are in */
+    bool is_recorded;         /* the result leaf is durable; the rows may not be */
+    bool has_intent;          /* its intent leaf is durable */
+    bool is_waiting;          /* for a leaf or the token; tells the tick what to leave alone */
+    size_t cleaned;           /* of its objects */
+    bool goes_on;             /* its execute is to be called again when the token is back */
+    bool objects_made;        /* the token may hold something under its ids */
+    struct token *token;      /* that its objects are in */
+    struct token_place place; /* where they were made */
     struct make *make;
     void *work; /* of the type; freed with free() */
     uint64_t deadline_ns;

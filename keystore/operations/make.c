@@ -1,5 +1,6 @@
 #include "keystore/operations/internal.h"
 
+#include "lib/base/line.h"
 #include "lib/formats/public_key.h"
 
 #include <stdlib.h>
@@ -14,7 +15,6 @@ static const char test_text[] = "privyseal: test signature of a new key, of no m
 /* A key pair on its way: generated, then tried. */
 struct make {
     struct operation *op;
-    struct token *token;
     enum ps_key_type type;
     enum ps_alg algorithm; /* of the test signature; NONE: it cannot sign */
     enum ps_usage usage;
@@ -42,11 +42,14 @@ static struct make *begin(struct operation *op, const struct make_spec *spec,
 {
     struct make *make = calloc(1, sizeof *make);
 
+    op->token = spec->token;
+    if (op->place.token != spec->token) {
+        op->place = (struct token_place){.token = spec->token};
+    }
     if (make == NULL) {
         return NULL;
     }
     make->op = op;
-    make->token = spec->token;
     make->type = spec->type;
     make->usage = spec->usage;
     make->algorithm_count = spec->algorithm_count;
@@ -63,8 +66,16 @@ static struct make *begin(struct operation *op, const struct make_spec *spec,
     ps_random(make->message + sizeof test_text - 1, 32);
     make_free(op->make);
     op->make = make;
-    op->token = spec->token;
     return make;
+}
+
+/* Whatever comes next for the operation's objects is asked of the process that answered. */
+static void note_place(const struct make *make, const struct token_answer *answer)
+{
+    if (answer->process != NULL) {
+        make->op->place.number = tokens_process_number(answer->process);
+        make->op->place.is_known = true;
+    }
 }
 
 static void finish(struct make *make)
@@ -112,10 +123,12 @@ static bool try_again(struct make *make, const struct msg_problem *problem)
                                        problem->problem != PS_PROBLEM_NOT_FOUND)) {
         return false;
     }
+    ps_line(PS_WARNING, "key_made_again", PS_STR("key", make->label),
+            PS_TEXT("detail", problem->detail));
     public_key_free(make->public_key);
     make->public_key = NULL;
-    return tokens_call(make->token, &msg_token_destroy_info, &message, 0, on_cleared, make) ==
-           PS_OK;
+    return tokens_call_at(&make->op->place, &msg_token_destroy_info, &message, 0, on_cleared,
+                          make) == PS_OK;
 }
 
 /* "Verify in software": a key whose signatures do not verify never comes into the catalog. */
@@ -179,7 +192,7 @@ static void try_key(struct make *make)
         ps_hash_parts(info->hash, &message, 1, digest);
         sign.data = ps_bytes(digest, ps_hash_len(info->hash));
     }
-    err = tokens_call(make->token, &msg_token_sign_info, &sign, 0, on_signed, make);
+    err = tokens_call_at(&make->op->place, &msg_token_sign_info, &sign, 0, on_signed, make);
     if (err != PS_OK) {
         operation_failed_error(make->op, err);
     }
@@ -204,6 +217,7 @@ static void on_generated(void *context, const struct token_answer *answer)
     struct make *make = context;
     const struct msg_token_generated *message = answer->message;
 
+    note_place(make, answer);
     if (answer->outcome == TOKEN_REFUSED) {
         const enum ps_problem problem = (enum ps_problem)answer->problem->problem;
 
@@ -243,8 +257,8 @@ static void generate(struct make *make)
 
     make->attempts++;
     make->op->objects_made = true;
-    err = tokens_call(make->token, &msg_token_generate_info, &message, GENERATE_LIMIT_MS,
-                      on_generated, make);
+    err = tokens_call_at(&make->op->place, &msg_token_generate_info, &message, GENERATE_LIMIT_MS,
+                         on_generated, make);
     if (err != PS_OK) {
         operation_failed_error(make->op, err);
     }
@@ -269,6 +283,7 @@ static void on_found(void *context, const struct token_answer *answer)
     const bool is_secret = ps_key_type_info(make->type)->family == PS_FAMILY_SECRET;
     const uint8_t whole = is_secret ? TOKEN_HAS_SECRET : TOKEN_HAS_PRIVATE | TOKEN_HAS_PUBLIC;
 
+    note_place(make, answer);
     if (answer->outcome == TOKEN_ANSWERED && answer->info == &msg_token_found_info &&
         (message->has & whole) == whole && take_public_key(make, message->public_key) == PS_OK) {
         try_key(make);
@@ -289,7 +304,7 @@ void make_settle(struct operation *op, const struct make_spec *spec, const struc
 
     op->objects_made = true;
     if (make != NULL) {
-        err = tokens_call(spec->token, &msg_token_find_info, &message, 0, on_found, make);
+        err = tokens_call_at(&op->place, &msg_token_find_info, &message, 0, on_found, make);
     }
     if (err != PS_OK) {
         operation_failed_error(op, err);

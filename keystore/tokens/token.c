@@ -121,10 +121,29 @@ enum ps_err tokens_call_in_state(struct token *token, enum token_state state,
     return process_call(process, info, message, 0, 10 * token->tokens->timeout_ns, fn, context);
 }
 
-enum ps_err tokens_call(struct token *token, const struct ipc_message *info, const void *message,
-                        uint32_t limit_ms, token_answer_fn *fn, void *context)
+static struct token_process *at_place(const struct token_place *place)
 {
-    struct token_process *process = least_busy(token, TOKEN_READY);
+    const struct token *token = place->token;
+
+    if (!place->is_known) {
+        return least_busy(token, TOKEN_READY);
+    }
+    for (size_t i = 0; i < token->process_count; i++) {
+        struct token_process *process = token->processes[i];
+
+        if (process->number == place->number) {
+            return process->state == TOKEN_READY && process->channel != NULL ? process : NULL;
+        }
+    }
+    return NULL;
+}
+
+enum ps_err tokens_call_at(const struct token_place *place, const struct ipc_message *info,
+                           const void *message, uint32_t limit_ms, token_answer_fn *fn,
+                           void *context)
+{
+    struct token *token = place->token;
+    struct token_process *process = at_place(place);
     const uint64_t limit_ns = (uint64_t)limit_ms * PS_NS_PER_MS;
 
     if (process == NULL) {
@@ -133,6 +152,14 @@ enum ps_err tokens_call(struct token *token, const struct ipc_message *info, con
     return process_call(process, info, message, 0,
                         limit_ns > token->tokens->timeout_ns ? limit_ns : token->tokens->timeout_ns,
                         fn, context);
+}
+
+enum ps_err tokens_call(struct token *token, const struct ipc_message *info, const void *message,
+                        uint32_t limit_ms, token_answer_fn *fn, void *context)
+{
+    const struct token_place anywhere = {.token = token};
+
+    return tokens_call_at(&anywhere, info, message, limit_ms, fn, context);
 }
 
 /*

@@ -98,6 +98,23 @@ PS_MUST_USE enum ps_err tokens_call(struct token *token, const struct ipc_messag
                                     const void *message, uint32_t limit_ms, token_answer_fn *fn,
                                     void *context);
 
+/*
+ * Which process a call goes to. What one process of a soft token makes, another may see late or
+ * never (SoftHSM 2.6.1 passes over a file that it came upon half written), so that what has to do
+ * with a new object goes to the process that made it.
+ */
+struct token_place {
+    struct token *token;
+    uint32_t number; /* of the process, where that is known */
+    bool is_known;
+};
+
+/* As tokens_call, at this process. Errors: also PS_E_TOKEN when it is not ready while others are.
+ */
+PS_MUST_USE enum ps_err tokens_call_at(const struct token_place *place,
+                                       const struct ipc_message *info, const void *message,
+                                       uint32_t limit_ms, token_answer_fn *fn, void *context);
+
 /* The same for a process in another state than ready: to initialise a blank token. */
 PS_MUST_USE enum ps_err tokens_call_in_state(struct token *token, enum token_state state,
                                              const struct ipc_message *info, const void *message,
