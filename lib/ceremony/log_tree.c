@@ -59,7 +59,7 @@ void log_report_row(struct log_report *report, enum log_verdict verdict,
     report->fn(report->context, &row);
 }
 
-#define row(check, verdict, name, where_place, where_leaf, ...)                                    \
+#define ROW(check, verdict, name, where_place, where_leaf, ...)                                    \
     log_report_row((check)->request->report, (verdict),                                            \
                    &(struct log_where){(name), (check)->label, (where_place), (where_leaf)},       \
                    __VA_ARGS__)
@@ -79,14 +79,14 @@ static bool is_zero(const void *octets, size_t len)
 static void no_checkpoint(struct tree_check *check)
 {
     if (check->request->closed != NULL) {
-        row(check, LOG_NOTE, "checkpoint", NULL, LOG_NOWHERE,
+        ROW(check, LOG_NOTE, "checkpoint", NULL, LOG_NOWHERE,
             "no checkpoint of its own; its root stands in events%s",
             check->request->closed_covered ? "" : ", in a leaf that is not yet checkpointed");
     } else if (!check->request->events && check->request->newest) {
-        row(check, LOG_NOTE, "checkpoint", NULL, LOG_NOWHERE,
+        ROW(check, LOG_NOTE, "checkpoint", NULL, LOG_NOWHERE,
             "no checkpoint yet: nobody has signed for these leaves");
     } else {
-        row(check, LOG_FAIL, "checkpoint", NULL, LOG_NOWHERE,
+        ROW(check, LOG_FAIL, "checkpoint", NULL, LOG_NOWHERE,
             "no checkpoint: nobody has signed for these leaves");
     }
 }
@@ -112,17 +112,17 @@ static enum ps_err open_checkpoint(struct tree_check *check)
         return err;
     }
     if (err != PS_OK || key == NULL) {
-        row(check, LOG_FAIL, "checkpoint", &place, LOG_NOWHERE, "%s",
+        ROW(check, LOG_FAIL, "checkpoint", &place, LOG_NOWHERE, "%s",
             key == NULL ? "there is no key to verify it with" : ps_detail()->text);
         return PS_OK;
     }
     if (!ps_bytes_equal(check->checkpoint.origin, key->name)) {
-        row(check, LOG_FAIL, "checkpoint", &place, LOG_NOWHERE, "its origin is %.*s and not %.*s",
+        ROW(check, LOG_FAIL, "checkpoint", &place, LOG_NOWHERE, "its origin is %.*s and not %.*s",
             PS_BYTES_FMT(check->checkpoint.origin), PS_BYTES_FMT(key->name));
         return PS_OK;
     }
     if (check->checkpoint.extension.len != 0) {
-        row(check, LOG_FAIL, "checkpoint", &place, LOG_NOWHERE, "it has extension lines");
+        ROW(check, LOG_FAIL, "checkpoint", &place, LOG_NOWHERE, "it has extension lines");
         return PS_OK;
     }
     check->has_checkpoint = true;
@@ -165,7 +165,7 @@ static enum ps_err compare_hashes(struct tree_check *check, unsigned level, uint
         if (absent && last_leaf >= check->certain) {
             check->missing++;
         } else {
-            row(check, LOG_FAIL, "hashes", &place, level == 0 ? number : LOG_NOWHERE,
+            ROW(check, LOG_FAIL, "hashes", &place, level == 0 ? number : LOG_NOWHERE,
                 absent ? "level %u: hash %llu is missing"
                        : "level %u: hash %llu does not follow from the leaves",
                 level, (unsigned long long)number);
@@ -224,7 +224,7 @@ static enum ps_err compare_offset(struct tree_check *check, uint64_t offset)
         check->missing++;
         return PS_OK;
     }
-    row(check, LOG_FAIL, "offsets", &place, leaf,
+    ROW(check, LOG_FAIL, "offsets", &place, leaf,
         stored ? "bundle %llu does not begin where it says"
                : "the offset of bundle %llu is missing",
         (unsigned long long)(leaf / TILES_WIDTH));
@@ -259,7 +259,7 @@ static enum ps_err check_content(struct tree_check *check, struct ps_bytes leaf,
         return err;
     }
     if (err != PS_OK) {
-        row(check, LOG_FAIL, "leaves", place, check->edge.size, "%s", ps_detail()->text);
+        ROW(check, LOG_FAIL, "leaves", place, check->edge.size, "%s", ps_detail()->text);
         return PS_OK;
     }
     check_time(check, request->events ? event.time_ns : use.time_ns);
@@ -277,11 +277,11 @@ static void check_root(struct tree_check *check)
     if (check->has_checkpoint && check->checkpoint.size == check->edge.size) {
         root = tiles_edge_root(&check->edge);
         if (memcmp(&root, &check->checkpoint.root, sizeof root) == 0) {
-            row(check, LOG_PASS, "checkpoint", NULL, LOG_NOWHERE,
+            ROW(check, LOG_PASS, "checkpoint", NULL, LOG_NOWHERE,
                 "signed by %.*s for these first %llu leaves",
                 PS_BYTES_FMT(check->request->key->name), (unsigned long long)check->edge.size);
         } else {
-            row(check, LOG_FAIL, "checkpoint", NULL, LOG_NOWHERE,
+            ROW(check, LOG_FAIL, "checkpoint", NULL, LOG_NOWHERE,
                 "its root is not that of the first %llu leaves",
                 (unsigned long long)check->edge.size);
         }
@@ -289,7 +289,7 @@ static void check_root(struct tree_check *check)
     if (closed != NULL && closed->size == check->edge.size) {
         root = tiles_edge_root(&check->edge);
         if (memcmp(&root, &closed->root, sizeof root) != 0) {
-            row(check, LOG_FAIL, "shards", NULL, LOG_NOWHERE,
+            ROW(check, LOG_FAIL, "shards", NULL, LOG_NOWHERE,
                 "the root in events is not that of these leaves");
         }
     }
@@ -341,7 +341,7 @@ static enum ps_err check_surplus(struct tree_check *check, bool *ret_content)
 
         PS_TRY(log_files_find_surplus(files, file, from, &surplus, &place));
         if (surplus.content || (surplus.any && !check->request->newest)) {
-            row(check, LOG_FAIL, file == 0 ? "offsets" : "hashes", &place, LOG_NOWHERE,
+            ROW(check, LOG_FAIL, file == 0 ? "offsets" : "hashes", &place, LOG_NOWHERE,
                 "more than follows from the %llu leaves", (unsigned long long)size);
         }
         *ret_content = *ret_content || surplus.content;
@@ -376,18 +376,18 @@ static enum ps_err check_end(struct tree_check *check, enum log_step step,
 
     PS_TRY(check_surplus(check, &content));
     if (size < demanded_of(check)) {
-        row(check, LOG_FAIL, "leaves", place, size, "%s, and there were %llu", step_text(step),
+        ROW(check, LOG_FAIL, "leaves", place, size, "%s, and there were %llu", step_text(step),
             (unsigned long long)demanded_of(check));
     } else if (request->closed != NULL && size != request->closed->size) {
-        row(check, LOG_FAIL, "shards", place, request->closed->size,
+        ROW(check, LOG_FAIL, "shards", place, request->closed->size,
             "more leaves than the complete shard has");
     } else if (step == LOG_STEP_END) {
         return PS_OK;
     } else if (request->newest && !content && !log_files_exported(request->files)) {
-        row(check, LOG_NOTE, "leaves", place, size,
+        ROW(check, LOG_NOTE, "leaves", place, size,
             "%s, as after a crash; the appliance cuts it at its next start", step_text(step));
     } else {
-        row(check, LOG_FAIL, "leaves", place, size, "%s", step_text(step));
+        ROW(check, LOG_FAIL, "leaves", place, size, "%s", step_text(step));
     }
     return PS_OK;
 }
@@ -417,26 +417,26 @@ static void summarize(struct tree_check *check)
     const uint64_t covered = covered_of(check);
 
     if (check->back_steps != 0) {
-        row(check, LOG_NOTE, "times", NULL, check->back_leaf,
+        ROW(check, LOG_NOTE, "times", NULL, check->back_leaf,
             "the clock stepped back before %llu leaves, by at most %llu us; this is the first",
             (unsigned long long)check->back_steps,
             (unsigned long long)(check->back_ns / PS_NS_PER_US));
     }
     if (check->missing != 0) {
-        row(check, LOG_NOTE, "hashes", NULL, LOG_NOWHERE,
+        ROW(check, LOG_NOTE, "hashes", NULL, LOG_NOWHERE,
             "%llu hashes or offsets were not written yet; the appliance adds them",
             (unsigned long long)check->missing);
     }
     if (size > covered && (check->has_checkpoint || check->request->closed != NULL)) {
-        row(check, LOG_NOTE, "checkpoint", NULL, covered, "%llu leaves are not yet checkpointed",
+        ROW(check, LOG_NOTE, "checkpoint", NULL, covered, "%llu leaves are not yet checkpointed",
             (unsigned long long)(size - covered));
     }
     if (report->in_tree > LOG_FAILURES_MAX) {
-        row(check, LOG_NOTE, "leaves", NULL, LOG_NOWHERE, "%u more failures are not shown",
+        ROW(check, LOG_NOTE, "leaves", NULL, LOG_NOWHERE, "%u more failures are not shown",
             report->in_tree - LOG_FAILURES_MAX);
     }
     if (report->in_tree == 0) {
-        row(check, LOG_PASS, "leaves", NULL, LOG_NOWHERE,
+        ROW(check, LOG_PASS, "leaves", NULL, LOG_NOWHERE,
             "%llu leaves are of their schema, and all hashes follow from them",
             (unsigned long long)size);
     }

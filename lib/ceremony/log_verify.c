@@ -71,7 +71,7 @@ static enum ps_err find_genesis(struct verification *v, struct log_files *files)
 {
     for (unsigned i = 0; i < GENESIS_WITHIN; i++) {
         enum log_step step;
-        struct log_place place;
+        struct log_place place = {.offset = 0};
         struct log_event event;
         struct ps_bytes leaf;
         struct ps_bytes text;
