@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 #define READY_WAIT_NS (60 * PS_NS_PER_S)
 #define STOP_WAIT_NS  (60 * PS_NS_PER_S)
 #define LOG_SHOWN     4000
+#define ORPHANS_NS    (10 * PS_NS_PER_S)
+#define ORPHANS_MS    5
 
 static const char *const program_places[] = {"privyseald", "../privyseald", "../sbin/privyseald"};
 
@@ -152,6 +155,7 @@ static enum ps_err launch(struct dev *dev)
 
     PS_TRY(find_program(dev, program));
     PS_TRY(open_log(dev, &log_fd));
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     dev->pid = fork();
     if (dev->pid < 0) {
         dev->pid = 0;
@@ -207,6 +211,19 @@ static void wait_for_end(struct dev *dev)
     }
 }
 
+/* Roles whose supervisor was killed end by themselves, and become our children meanwhile. */
+static void wait_for_orphans(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + ORPHANS_NS;
+    pid_t ended;
+
+    while ((ended = waitpid(-1, NULL, WNOHANG)) >= 0 && ps_clock_mono_ns() < deadline) {
+        if (ended == 0) {
+            (void)poll(NULL, 0, ORPHANS_MS);
+        }
+    }
+}
+
 void dev_stop_daemon(struct dev *dev)
 {
     char path[DEV_PATH_MAX];
@@ -223,6 +240,7 @@ void dev_stop_daemon(struct dev *dev)
         (void)waitpid(dev->pid, &dev->exit_status, 0);
         dev->pid = 0;
     }
+    wait_for_orphans();
     ps_watch_free(dev->process_watch);
     ps_watch_free(dev->notify_watch);
     ps_timer_free(dev->deadline);
