@@ -162,28 +162,52 @@ enum ps_err tree_read_entry(const struct tree *tree, uint64_t index, struct ps_b
     return ps_buf_status(out);
 }
 
+/* Goes over a tree's leaves from the beginning of a bundle on, comparing each with its hash. */
+struct walk {
+    const struct tree *tree;
+    struct record *record;
+    uint64_t next; /* index of the next leaf */
+    uint64_t end;
+    struct merkle_hash stored[64];
+};
+
+static enum ps_err walk_next(struct walk *walk, struct ps_bytes *ret_leaf)
+{
+    const uint64_t at = walk->next;
+
+    if (at % 64 == 0) {
+        const unsigned count = walk->end - at < 64 ? (unsigned)(walk->end - at) : 64;
+
+        PS_TRY(store_read_hashes(walk->tree->store, 0, at, count, walk->stored));
+    }
+    PS_TRY(next_leaf(walk->tree, walk->record, ret_leaf));
+    PS_TRY(compare_leaf(walk->tree, at, *ret_leaf, &walk->stored[at % 64]));
+    walk->next++;
+    return PS_OK;
+}
+
+static void walk_clear(struct walk *walk)
+{
+    record_free(walk->record);
+}
+
 enum ps_err tree_each_entry(const struct tree *tree, uint64_t from, tree_leaf_fn *fn, void *context)
 {
-    PS_CLEANUP(record_free_cleanup) struct record *record = NULL;
-    const uint64_t size = tree->size; /* the tree may grow meanwhile */
-    struct merkle_hash stored[64];
+    /* The tree may grow meanwhile: the end is that of now. */
+    PS_CLEANUP(walk_clear)
+    struct walk walk = {.tree = tree, .next = from / TILES_WIDTH * TILES_WIDTH, .end = tree->size};
 
-    if (from >= size) {
+    if (from >= walk.end) {
         return PS_OK;
     }
-    PS_TRY(open_bundle(tree, from, &record));
-    for (uint64_t at = from / TILES_WIDTH * TILES_WIDTH; at < size; at++) {
+    PS_TRY(open_bundle(tree, from, &walk.record));
+    while (walk.next < walk.end) {
+        const uint64_t index = walk.next;
         struct ps_bytes leaf;
 
-        PS_TRY(next_leaf(tree, record, &leaf));
-        if (at % 64 == 0) {
-            const unsigned count = size - at < 64 ? (unsigned)(size - at) : 64;
-
-            PS_TRY(store_read_hashes(tree->store, 0, at, count, stored));
-        }
-        if (at >= from) {
-            PS_TRY(compare_leaf(tree, at, leaf, &stored[at % 64]));
-            PS_TRY(fn(context, at, leaf));
+        PS_TRY(walk_next(&walk, &leaf));
+        if (index >= from) {
+            PS_TRY(fn(context, index, leaf));
         }
     }
     return PS_OK;
@@ -192,16 +216,18 @@ enum ps_err tree_each_entry(const struct tree *tree, uint64_t from, tree_leaf_fn
 enum ps_err tree_read_bundle(const struct tree *tree, uint64_t index, unsigned width,
                              struct ps_buf *out)
 {
-    PS_CLEANUP(record_free_cleanup) struct record *record = NULL;
+    PS_CLEANUP(walk_clear)
+    struct walk walk = {.tree = tree, .next = index * TILES_WIDTH};
 
     if (!tile_exists(tree->size, index, width)) {
         return ps_fail(PS_E_NOT_FOUND, 0, "no such bundle");
     }
-    PS_TRY(open_bundle(tree, index * TILES_WIDTH, &record));
-    for (unsigned i = 0; i < width; i++) {
+    walk.end = walk.next + width;
+    PS_TRY(open_bundle(tree, walk.next, &walk.record));
+    while (walk.next < walk.end) {
         struct ps_bytes leaf;
 
-        PS_TRY(next_leaf(tree, record, &leaf));
+        PS_TRY(walk_next(&walk, &leaf));
         ps_buf_put_u16(out, (uint16_t)leaf.len);
         ps_buf_put(out, leaf);
     }

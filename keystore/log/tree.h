@@ -48,8 +48,8 @@ PS_MUST_USE enum ps_err tree_read_tile(const struct tree *tree, unsigned level, 
                                        unsigned width, struct ps_buf *out);
 
 /*
- * C2SP tlog-tiles entry bundle: u16 length and octets of each of `width` entries (1-256).
- * Errors: also PS_E_LIMIT, when `out` may not hold so much.
+ * C2SP tlog-tiles entry bundle: u16 length and octets of each of `width` entries (1-256), compared
+ * with the tree as by tree_read_entry. Errors: also PS_E_LIMIT, when `out` may not hold so much.
  */
 PS_MUST_USE enum ps_err tree_read_bundle(const struct tree *tree, uint64_t index, unsigned width,
                                          struct ps_buf *out);

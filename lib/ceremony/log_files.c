@@ -200,9 +200,11 @@ void log_files_expect(struct log_files *files, uint64_t size)
 static void set_place(const struct log_files *files, const char *name, uint64_t offset,
                       struct log_place *ret_place)
 {
-    (void)snprintf(ret_place->file, sizeof ret_place->file, "%s%s%s", files->label,
+    struct log_place place = {.offset = offset};
+
+    (void)snprintf(place.file, sizeof place.file, "%s%s%s", files->label,
                    files->label[0] == '\0' ? "" : "/", name);
-    ret_place->offset = offset;
+    *ret_place = place;
 }
 
 static unsigned width_of(uint64_t count, uint64_t tile)

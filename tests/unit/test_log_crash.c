@@ -375,12 +375,15 @@ static void damage_while_it_is_open_is_found_when_read(void **state)
     char path[PATH_LEN];
 
     (void)state;
-    ps_buf_init(&out, 100);
+    ps_buf_init(&out, 10000);
     fill_log(f, 300);
     path_in(f, "entries", path);
     flip_bit(path, record_octets(7) + 2, 0);
     assert_fails(PS_E_STORAGE, log_read_entry(f->log, 7, &out));
     assert_ok(log_read_entry(f->log, 8, &out));
+    assert_fails(PS_E_STORAGE, log_read_bundle(f->log, 0, 256, &out));
+    assert_ok(log_read_bundle(f->log, 0, 7, &out));
+    assert_ok(log_read_bundle(f->log, 1, 44, &out));
     assert_fails(PS_E_INPUT, log_check(f->log));
     flip_bit(path, record_octets(7) + 2, 0);
     assert_ok(log_check(f->log));
