@@ -6,7 +6,7 @@
 #include "keystore/log/leaf.h"
 #include "keystore/log/log.h"
 #include "keystore/signing/held.h"
-#include "keystore/tokens/tokens.h"
+#include "keystore/tokens/view.h"
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
 #include "lib/base/problem.h"

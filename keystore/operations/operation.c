@@ -7,7 +7,6 @@
 #include "keystore/state.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -110,45 +109,6 @@ void operation_free(struct operation *op)
     make_free(op->make);
     free(op->work);
     free(op);
-}
-
-/* --- Ends before anything was written --- */
-
-void operation_refuse(struct operation *op, enum ps_problem problem, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(op->detail, sizeof op->detail, format, args);
-    va_end(args);
-    answer_problem(&op->to, &(struct problem_answer){.problem = problem, .detail = op->detail});
-    op->problem = problem;
-    op->is_answered = true;
-}
-
-void operation_refuse_state(struct operation *op, const char *state, const char *detail)
-{
-    answer_problem(&op->to, &(struct problem_answer){.problem = PS_PROBLEM_WRONG_STATE,
-                                                     .detail = detail,
-                                                     .state = state});
-    op->problem = PS_PROBLEM_WRONG_STATE;
-    op->is_answered = true;
-}
-
-void operation_refuse_error(struct operation *op, enum ps_err err)
-{
-    answer_error(&op->to, err);
-    op->problem = ps_problem_of_err(err);
-    op->is_answered = true;
-}
-
-void operation_exists(struct operation *op)
-{
-    answer_document(&op->to, &(struct msg_document){.status = 200,
-                                                    .media = MEDIA_JSON,
-                                                    .etag = ps_buf_bytes(&op->etag),
-                                                    .body = ps_buf_bytes(&op->body)});
-    op->is_answered = true;
 }
 
 /* --- Locks and objects --- */
@@ -401,45 +361,4 @@ void operation_begin(struct operation *op, struct ps_bytes request)
         op->is_answered = true;
         operation_failed_error(op, err);
     }
-}
-
-/* --- Ends of execute --- */
-
-void operation_done(struct operation *op)
-{
-    op->is_done = true;
-    commit_begin(op);
-}
-
-static void fail(struct operation *op)
-{
-    op->is_done = false;
-    op->problem = op->problem == PS_PROBLEM_NONE ? PS_PROBLEM_INTERNAL : op->problem;
-    if (!op->is_answered) {
-        answer_problem(&op->to,
-                       &(struct problem_answer){.problem = op->problem, .detail = op->detail});
-        op->is_answered = true;
-    }
-    clean_and_fail(op);
-}
-
-void operation_failed(struct operation *op, enum ps_problem problem, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(op->detail, sizeof op->detail, format, args);
-    va_end(args);
-    op->problem = problem;
-    ps_line(PS_WARNING, "operation_failed", PS_STR("operation", op->id),
-            PS_STR("type", op->type->name), PS_STR("problem", ps_problem_info(problem)->code),
-            PS_STR("detail", op->detail));
-    fail(op);
-}
-
-void operation_failed_error(struct operation *op, enum ps_err err)
-{
-    operation_failed(op, ps_problem_of_err(err), "%s",
-                     err == PS_E_STORAGE || err == PS_E_INTERNAL ? "disk or database failed"
-                                                                 : ps_detail()->text);
 }

@@ -1,7 +1,7 @@
 #ifndef KEYSTORE_TOKENS_INTERNAL_H
 #define KEYSTORE_TOKENS_INTERNAL_H
 
-#include "keystore/tokens/tokens.h"
+#include "keystore/tokens/view.h"
 #include "lib/base/name.h"
 #include "lib/base/secret.h"
 

@@ -136,37 +136,4 @@ bool tokens_has_room(struct token *token, uint32_t cost);
 /* Ends a process that does what it must not (a wrong signature): as if it had hung. */
 void tokens_condemn(struct token_process *process, const char *why);
 
-/* --- What people read of a process --- */
-
-struct token_view {
-    uint32_t number;
-    enum token_state state;
-    uint32_t generation;
-    uint32_t sessions;
-    uint32_t reconnects;
-    size_t in_flight;
-    struct ps_bytes reason;
-    struct ps_bytes label;
-    struct ps_bytes serial;
-    struct ps_bytes manufacturer;
-    struct ps_bytes model;
-    struct ps_bytes firmware;
-    struct ps_bytes profile;
-    struct ps_bytes module_hash;
-};
-
-/* False past the last process. */
-bool tokens_view(const struct token *token, size_t index, struct token_view *ret_view);
-/* Another number whenever a process came, went or found its handles anew. */
-uint64_t tokens_epoch(const struct token *token);
-
-/*
- * Waits until every process has done what it was asked before: by a keeper that is no more, for
- * all we know. Not possible while one has not said how it is: false, and `fn` is not called.
- */
-bool tokens_wait_quiet(struct token *token, void (*fn)(void *context), void *context);
-
-uint32_t tokens_process_number(const struct token_process *process);
-struct token *tokens_process_token(const struct token_process *process);
-
 #endif

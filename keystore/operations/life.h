@@ -1,0 +1,67 @@
+#ifndef KEYSTORE_OPERATIONS_LIFE_H
+#define KEYSTORE_OPERATIONS_LIFE_H
+
+#include "keystore/operations/operation.h"
+
+/* --- types.c --- */
+const struct operation_type *operation_type_find(struct ps_bytes name);
+
+/* --- operation.c: the life of an operation --- */
+struct operation *operation_new(struct operations *operations, const struct operation_type *type);
+void operation_free(struct operation *op);
+
+/* Ends of resolve. */
+PS_PRINTF(3, 4)
+void operation_refuse(struct operation *op, enum ps_problem problem, const char *format, ...);
+void operation_refuse_state(struct operation *op, const char *state, const char *detail);
+void operation_refuse_error(struct operation *op, enum ps_err err);
+/* The same is there already: 200 with what op->body holds. */
+void operation_exists(struct operation *op);
+
+/* What it touches: nobody else touches it until the end. */
+void operation_lock(struct operation *op, const char *kind, struct ps_bytes name);
+/* A CKA_ID for a key that will be made; reserved in the catalog before it is. */
+struct object *operation_reserve(struct operation *op);
+
+/* Checks, document, rows, intent; `request` are the parameters as they came. */
+void operation_begin(struct operation *op, struct ps_bytes request);
+
+/* Ends of execute and settle. */
+void operation_done(struct operation *op);
+PS_PRINTF(3, 4)
+void operation_failed(struct operation *op, enum ps_problem problem, const char *format, ...);
+void operation_failed_error(struct operation *op, enum ps_err err);
+
+/* A row that the operation changes. `expected` 0: makes it. The body is what was put into it. */
+struct ps_buf *operation_change(struct operation *op, enum catalog_kind kind, struct ps_bytes name,
+                                uint64_t expected);
+void operation_remove(struct operation *op, enum catalog_kind kind, struct ps_bytes name,
+                      uint64_t expected);
+
+/* --- commit.c --- */
+void commit_begin(struct operation *op);
+void commit_retry(struct operations *operations);
+/* Renders the answer from what is there now. */
+PS_MUST_USE enum ps_err commit_describe(struct operation *op);
+
+/* --- document.c --- */
+PS_MUST_USE enum ps_err document_build(struct operation *op);
+PS_MUST_USE enum ps_err document_parse(struct operation *op, struct ps_bytes document);
+void document_put_row(const struct operation *op, const char *state, struct ps_buf *out);
+/* Resolved parameters hold numbers as strings of digits (ceremonies.md). */
+PS_MUST_USE enum ps_err document_number(struct json_value object, const char *name,
+                                        uint64_t *ret_number);
+PS_MUST_USE enum ps_err document_text(struct json_value object, const char *name,
+                                      struct ps_bytes *ret_text);
+
+/* --- idempotency.c --- */
+/* True: the request was answered, by what is remembered or by a refusal. */
+bool idempotency_replay(struct operation *op);
+/* Notes it as in flight. False: refused. */
+bool idempotency_begin(struct operation *op);
+void idempotency_forget(struct operation *op);
+/* The answer to remember, valid with `memory`. False: there is no key. */
+bool idempotency_put_answer(const struct operation *op, struct ps_buf *memory,
+                            struct catalog_answer *ret_answer);
+
+#endif

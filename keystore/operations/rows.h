@@ -1,0 +1,35 @@
+#ifndef KEYSTORE_OPERATIONS_ROWS_H
+#define KEYSTORE_OPERATIONS_ROWS_H
+
+#include "keystore/operations/operation.h"
+
+/* --- rows.c: rows for those that change them --- */
+struct row {
+    struct ps_buf memory;
+    struct json *parser;
+    uint64_t revision;
+    struct json_value body;
+};
+void row_clear(struct row *row);
+#define ROW_AUTO PS_CLEANUP(row_clear) struct row
+PS_MUST_USE enum ps_err row_read(struct keeper *keeper, enum catalog_kind kind,
+                                 struct ps_bytes name, struct row *row);
+/* The same as the operation is about to leave it. */
+PS_MUST_USE enum ps_err row_read_new(struct operation *op, enum catalog_kind kind,
+                                     struct ps_bytes name, struct row *row);
+
+/* --- key_rows.c --- */
+PS_MUST_USE enum ps_err key_rows_put(struct operation *op, const struct key *key,
+                                     enum key_state state, uint32_t latest);
+PS_MUST_USE enum ps_err key_rows_put_version(struct operation *op, const struct key *key,
+                                             uint32_t number, enum key_state state);
+
+/* --- key_params.c: a new key as the document says it --- */
+/* Writes the resolved parameters of a key and of its first version. */
+void key_params_put(const struct key_record *record, const struct object *object,
+                    const struct token_view *token, struct ps_buf *out);
+PS_MUST_USE enum ps_err key_params_read(struct operation *op, struct key_record *ret_record);
+/* An object id in hex of the params, as the operation's object `at`. */
+PS_MUST_USE enum ps_err key_params_object(struct operation *op, size_t at);
+
+#endif
