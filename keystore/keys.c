@@ -100,6 +100,7 @@ static void take_values(struct key *key, const struct key_record *record)
     key->jwt_max_ttl_s = record->jwt_max_ttl_s;
     key->latest = record->latest;
     key->next_change_s = 0;
+    key->schedule_s = 0;
     key->epoch++;
 }
 
@@ -215,6 +216,7 @@ enum ps_err keys_put_version(struct keys *keys, struct ps_bytes body)
     version->expires_s = record.expires_s;
     version->retired_s = record.retired_s;
     key->next_change_s = 0;
+    key->schedule_s = 0;
     key->epoch++;
     return PS_OK;
 }

@@ -64,7 +64,7 @@ struct key {
     size_t version_count;
     struct key_version *active; /* NULL: none; valid until next_change_s */
     uint64_t next_change_s;
-    uint64_t schedule_s; /* before that nothing is scheduled for it */
+    uint64_t schedule_s; /* after a failure: before that nothing is scheduled for it */
 };
 
 PS_MUST_USE enum ps_err keys_new(struct keys **ret_keys);
