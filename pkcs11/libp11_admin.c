@@ -66,6 +66,17 @@ static enum ps_err set_user_pin(struct session *session, PKCS11_TOKEN *token,
     return err;
 }
 
+/* Initialisation destroys what is there: it is looked at once more. */
+static enum ps_err check_blank(struct session *session)
+{
+    CK_TOKEN_INFO info = {0};
+
+    PS_TRY(session_try(session, OPERATION_SLOT, session->fn->C_GetTokenInfo(session->slot, &info),
+                       "C_GetTokenInfo"));
+    return token_is_blank(info.flags) ? PS_OK
+                                      : ps_fail(PS_E_STATE, 0, "the token is initialised already");
+}
+
 enum ps_err libp11_initialise(struct admin_context *context, const void *message,
                               struct admin_answer *ret_answer)
 {
@@ -82,6 +93,7 @@ enum ps_err libp11_initialise(struct admin_context *context, const void *message
     PS_TRY(copy_pin(session->profile, asked->pin, &pin));
     PS_TRY(pad_label(asked->label, label));
     lock = store_lock_take(session->store, true);
+    PS_TRY(check_blank(session));
     PS_TRY(libp11_find_token(context->libp11, session, &token));
     /* C_InitToken is refused while a session is open (PKCS#11 v3.1, section 5.5.7). */
     session_close(session, true);

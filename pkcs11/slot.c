@@ -112,6 +112,12 @@ void token_describe(const CK_TOKEN_INFO *info, struct token_description *ret_des
     ret_description->flags = info->flags;
 }
 
+/* Without a user PIN nobody can have kept anything private in it. */
+bool token_is_blank(CK_FLAGS flags)
+{
+    return (flags & CKF_TOKEN_INITIALIZED) == 0 || (flags & CKF_USER_PIN_INITIALIZED) == 0;
+}
+
 static bool begins(const char *text, const struct profile_text *beginning)
 {
     return strncmp(text, beginning->text, strlen(beginning->text)) == 0;
@@ -137,7 +143,10 @@ static enum slot_found judge(const struct profile *profile, const struct token_u
     if (uri->uri == NULL || !p11_kit_uri_match_token_info(uri->uri, info)) {
         return SLOT_NONE;
     }
-    return is_of_kind(profile, &token) ? SLOT_TOKEN : SLOT_FOREIGN;
+    if (!is_of_kind(profile, &token)) {
+        return SLOT_FOREIGN;
+    }
+    return token_is_blank(info->flags) ? (blank_ok ? SLOT_HALF_MADE : SLOT_NONE) : SLOT_TOKEN;
 }
 
 /* The first blank one will do, but what is to be used must be the only one that fits. */
@@ -147,8 +156,7 @@ static void consider(enum slot_found fit, CK_SLOT_ID slot, const CK_TOKEN_INFO *
     if (fit == SLOT_NONE || (fit == SLOT_BLANK && choice->found != SLOT_NONE)) {
         return;
     }
-    if (choice->found == SLOT_TOKEN || choice->found == SLOT_FOREIGN ||
-        choice->found == SLOT_SEVERAL) {
+    if (choice->found != SLOT_NONE && choice->found != SLOT_BLANK) {
         choice->found = SLOT_SEVERAL;
         return;
     }

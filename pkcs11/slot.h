@@ -31,12 +31,16 @@ struct token_description {
 
 void token_describe(const CK_TOKEN_INFO *info, struct token_description *ret_description);
 
+/* True when it was never initialised, or the user PIN is still missing. */
+bool token_is_blank(CK_FLAGS flags);
+
 enum slot_found {
     SLOT_NONE,
-    SLOT_BLANK,   /* a token that is not initialised and that the URI does not rule out */
-    SLOT_TOKEN,   /* the one */
-    SLOT_SEVERAL, /* more than one fits: none is taken */
-    SLOT_FOREIGN  /* it fits, but is not of the kind that the profile is for */
+    SLOT_BLANK,     /* a token that is not initialised and that the URI does not rule out */
+    SLOT_HALF_MADE, /* the one, but its initialisation was cut off before it had a user PIN */
+    SLOT_TOKEN,     /* the one */
+    SLOT_SEVERAL,   /* more than one fits: none is taken */
+    SLOT_FOREIGN    /* it fits, but is not of the kind that the profile is for */
 };
 
 struct slot_choice {

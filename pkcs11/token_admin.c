@@ -144,10 +144,10 @@ static void settle(struct token *token, const struct admin_job *job)
                 PS_STR("result", ps_err_info(job->err)->name),
                 PS_STR("detail", job->err == PS_OK ? "" : job->detail));
     }
-    answer(token, job);
     if (job->route->reopens) {
         token_lose(token, FAULT_RELOAD, "initialising");
     }
+    answer(token, job);
 }
 
 void token_admin_done(void *context, struct worker_item *item)

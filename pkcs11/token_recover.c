@@ -218,6 +218,7 @@ static const char *slot_reason(const struct slot_choice *choice, const struct fa
         return "profile-mismatch";
     case SLOT_NONE:
     case SLOT_BLANK:
+    case SLOT_HALF_MADE:
     case SLOT_TOKEN:
         break;
     }
@@ -236,7 +237,8 @@ static bool find_slot(struct token *token, struct slot_choice *choice)
         failed(token, "token-unreadable");
         return false;
     }
-    if (choice->found == SLOT_BLANK || choice->found == SLOT_TOKEN) {
+    if (choice->found == SLOT_BLANK || choice->found == SLOT_HALF_MADE ||
+        choice->found == SLOT_TOKEN) {
         return true;
     }
     token->lost = FAULT_GONE;
@@ -286,8 +288,9 @@ static void open_control(struct token *token, const struct slot_choice *choice)
         .store = token->config->sync_directory,
         .slot = choice->slot,
     };
-    if (choice->found == SLOT_BLANK) {
-        believe(token, TOKEN_BLANK, "not-initialised");
+    if (choice->found != SLOT_TOKEN) {
+        believe(token, TOKEN_BLANK,
+                choice->found == SLOT_BLANK ? "not-initialised" : "pin-not-set");
         return;
     }
     if (session_open(&token->control) != PS_OK) {

@@ -314,6 +314,30 @@ static void faults_of_callers_never_trip_anything(void **state)
     assert_int_equal(process.generation, 1);
 }
 
+static void initialisation_that_was_cut_off_can_be_repeated(void **state)
+{
+    const struct msg_token_initialise message = {
+        .label = ps_bytes_str("second"),
+        .so_pin = ps_bytes_str(SO_PIN),
+        .pin = ps_bytes_str(TEST_PIN),
+    };
+    struct process_setup setup = fake_setup();
+    struct process_answer answer;
+
+    (void)state;
+    setup.uri = "pkcs11:token=second";
+    restart(&setup);
+    process_wait_state(&process, TOKEN_BLANK);
+    script(FAKE_C_InitPIN, FAKE_RV, CKR_GENERAL_ERROR, 1);
+    process_call(&process, &msg_token_initialise_info, &message, &answer);
+    assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
+    process_wait_state(&process, TOKEN_BLANK);
+    assert_string_equal(process.reason, "pin-not-set");
+    process_call(&process, &msg_token_initialise_info, &message, &answer);
+    assert_answered(&answer);
+    process_make_ready(&process);
+}
+
 static void start_that_fails_is_tried_again(void **state)
 {
     struct process_setup setup = fake_setup();
@@ -391,6 +415,7 @@ int main(void)
         FAKE_TEST(module_that_keeps_failing_is_started_anew),
         FAKE_TEST(one_broken_key_is_left_aside),
         FAKE_TEST(faults_of_callers_never_trip_anything),
+        FAKE_TEST(initialisation_that_was_cut_off_can_be_repeated),
         FAKE_TEST(start_that_fails_is_tried_again),
         FAKE_TEST(module_that_survives_no_second_start_gets_a_new_process),
         FAKE_TEST(module_is_unloaded_where_the_profile_says_so),

@@ -73,6 +73,7 @@ struct fake_slot {
     const char *manufacturer;
     const char *model;
     bool initialised;
+    bool has_pin;
 };
 
 static struct fake_slot slots[8];
@@ -107,6 +108,7 @@ static CK_RV get_token_info(CK_SLOT_ID id, CK_TOKEN_INFO *info)
     fill(info->manufacturerID, sizeof info->manufacturerID, slot->manufacturer);
     fill(info->model, sizeof info->model, slot->model);
     info->flags = slot->initialised ? CKF_TOKEN_INITIALIZED : 0;
+    info->flags |= slot->has_pin ? CKF_USER_PIN_INITIALIZED : 0;
     info->firmwareVersion = (CK_VERSION){2, 6};
     return slot->rv;
 }
@@ -134,9 +136,9 @@ static struct slot_choice choose(const char *text, bool blank_ok)
 static int three_slots(void **state)
 {
     (void)state;
-    slots[0] = (struct fake_slot){CKR_OK, "a", "1", "Maker Ltd", "Model 1", true};
-    slots[1] = (struct fake_slot){CKR_OK, "b", "2", "Maker Ltd", "Model 1", true};
-    slots[2] = (struct fake_slot){CKR_OK, "", "", "Maker Ltd", "Model 1", false};
+    slots[0] = (struct fake_slot){CKR_OK, "a", "1", "Maker Ltd", "Model 1", true, true};
+    slots[1] = (struct fake_slot){CKR_OK, "b", "2", "Maker Ltd", "Model 1", true, true};
+    slots[2] = (struct fake_slot){CKR_OK, "", "", "Maker Ltd", "Model 1", false, false};
     slot_count = announced_count = 3;
     list_rv = CKR_OK;
     return 0;
@@ -166,6 +168,18 @@ static void blank_token_is_second_choice(void **state)
     assert_int_equal(choose("", true).found, SLOT_BLANK);
     slots[2].initialised = true;
     assert_int_equal(choose("", true).found, SLOT_NONE);
+}
+
+static void token_without_a_user_pin_is_half_made(void **state)
+{
+    (void)state;
+    slots[0].has_pin = false;
+    assert_int_equal(choose("pkcs11:token=a", true).found, SLOT_HALF_MADE);
+    assert_int_equal(choose("pkcs11:token=a", true).slot, 100);
+    assert_int_equal(choose("pkcs11:token=a", false).found, SLOT_NONE);
+    assert_int_equal(choose("pkcs11:token=c", true).found, SLOT_BLANK);
+    slots[1].label = "a";
+    assert_int_equal(choose("pkcs11:token=a", true).found, SLOT_SEVERAL);
 }
 
 static void two_tokens_that_fit_are_none(void **state)
@@ -228,6 +242,7 @@ int main(void)
         cmocka_unit_test(uri_has_a_longest_length_and_no_nul),
         SLOT_TEST(token_is_found_by_what_the_uri_names),
         SLOT_TEST(blank_token_is_second_choice),
+        SLOT_TEST(token_without_a_user_pin_is_half_made),
         SLOT_TEST(two_tokens_that_fit_are_none),
         SLOT_TEST(token_of_another_kind_than_the_profile_is_foreign),
         SLOT_TEST(token_that_cannot_be_read_is_passed_over),
