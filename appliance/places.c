@@ -182,9 +182,12 @@ static void take_status(struct supervisor *supervisor, struct ps_bytes status)
     size_t len = 0;
 
     while (len < status.len && len < sizeof supervisor->status - 1) {
-        const char octet = (char)status.data[len];
+        const uint8_t octet = status.data[len];
 
-        supervisor->status[len++] = octet >= ' ' && octet <= '~' ? octet : '?';
+        supervisor->status[len++] = '?';
+        if (octet >= 0x20 && octet <= 0x7e) {
+            memcpy(&supervisor->status[len - 1], &octet, 1);
+        }
     }
     supervisor->status[len] = '\0';
     if (supervisor->is_up && supervisor->stage == STAGE_RUNNING) {
