@@ -271,6 +271,8 @@ static enum ps_err compare_and_load(struct keeper *keeper)
     bool done;
     enum ps_err err;
 
+    /* Notes its version: what others write from here on is noticed, and compared once more. */
+    PS_TRY(check_catalog_now(keeper->check));
     PS_TRY(catalog_sweep_answers(keeper->catalog, ps_clock_real_ns()));
     PS_TRY(derive_new(NULL, &derive));
     PS_TRY(derive_step(derive, keeper->events, UINT64_MAX, &done));
