@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import time
 
 import pytest
 
@@ -47,43 +46,69 @@ def kinds(connection):
     return {name for (name,) in connection.execute("select distinct kind from row")}
 
 
+def wait_state(appliance, state, what):
+    wait_until(lambda: ready(appliance)[1].get("state") == state, 20, what)
+
+
+def change(appliance, statement, *values):
+    with sqlite3.connect(catalog_path(appliance)) as connection:
+        count = connection.execute(statement, values).rowcount
+        assert count == 1, kinds(connection)
+
+
 @pytest.mark.parametrize("what", ["grant", "client", "key", "version", "policy"])
-def test_a_row_changed_behind_our_back_is_failed(running, what):
-    assert sign(running).status == 200
-    with sqlite3.connect(catalog_path(running)) as connection:
-        changed = connection.execute(
-            "update row set body = replace(body, '\"', '\"') || ' ' where kind = ? and name = "
-            "(select min(name) from row where kind = ?)", (what, what)).rowcount
-        assert changed == 1, kinds(connection)
-    wait_until(lambda: ready(running)[1]["state"] == "failed", 10, "the change to be noticed")
-    assert sign(running).status == 503
-    restart_keeper(running)
-    wait_until(lambda: ready(running)[1]["state"] == "failed", 10, "the check at start")
-    assert sign(running).status == 503
+def test_a_row_changed_behind_our_back_is_failed(appliance, what):
+    """Noticed while it runs and by the next start, and over when the row is as it was."""
+    assert sign(appliance).status == 200
+    one = "where kind = ? and name = (select min(name) from row where kind = ?)"
+    spoil = f"update row set body = body || ' ' {one}"
+    mend = f"update row set body = rtrim(body) {one}"
+    change(appliance, spoil, what, what)
+    wait_state(appliance, "failed", "the change to be noticed")
+    assert sign(appliance).status == 503
+    restart_keeper(appliance)
+    wait_state(appliance, "failed", "the check at start")
+    assert sign(appliance).status == 503
+    change(appliance, mend, what, what)
+    restart_keeper(appliance)
+    wait_state(appliance, "operational", "the row that is as it was")
+    assert sign(appliance).status == 200
 
 
-def test_a_grant_added_behind_our_back_gives_no_right(running):
-    with sqlite3.connect(catalog_path(running)) as connection:
+def test_a_grant_added_behind_our_back_gives_no_right(appliance):
+    added = "f" * 32
+    with sqlite3.connect(catalog_path(appliance)) as connection:
         columns = [row[1] for row in connection.execute("pragma table_info(row)")]
         (name, *_), *_ = rows_of(connection, "grant")
         row = dict(zip(columns, connection.execute(
             f"select {', '.join(columns)} from row where kind = 'grant' and name = ?",
             (name,)).fetchone()))
-        row["name"] = "ffffffffffffffffffffffffffffffff"
+        row["name"] = added
         connection.execute(f"insert into row ({', '.join(columns)}) values "
                            f"({', '.join('?' * len(columns))})", [row[c] for c in columns])
-    wait_until(lambda: ready(running)[1]["state"] == "failed", 10, "the row to be noticed")
+    wait_state(appliance, "failed", "the row to be noticed")
+    held = appliance.client().get("/v1/whoami").json()["grants"]
+    assert added not in {grant["id"] for grant in held}
+    change(appliance, "delete from row where name = ?", added)
+    wait_state(appliance, "operational", "the row that is gone again")
 
 
-def test_a_removed_or_replaced_catalog_stops_signing(running):
+def test_a_removed_catalog_stops_signing(running):
+    path = catalog_path(running)
+    os.unlink(path)
+    wait_until(lambda: sign(running).status == 503, 10, "the loss to be noticed")
+    wait_state(running, "failed", "the loss to be told")
+
+
+def test_a_replaced_catalog_stops_signing(running):
+    """The same octets in another file: what is written to ours would be lost with the process."""
     path = catalog_path(running)
     copy = path.with_suffix(".copy")
     shutil.copy2(path, copy)
-    os.unlink(path)
-    wait_until(lambda: sign(running).status == 503, 10, "the loss to be noticed")
-    shutil.move(copy, path)
-    time.monotonic()
-    assert ready(running)[0] == 503
+    os.chown(copy, path.stat().st_uid, path.stat().st_gid)
+    os.replace(copy, path)
+    wait_until(lambda: sign(running).status == 503, 10, "the other file to be noticed")
+    wait_state(running, "failed", "the other file to be told")
 
 
 def test_an_older_disk_image_is_found_by_the_anchor(running):
