@@ -56,7 +56,7 @@ class Peer:
         octets = ("\r\n".join(lines) + "\r\n\r\n").encode() + (body or b"")
         if self.sock is None:
             self.sock = self.connect()
-        # Who refuses a body may close before all of it is sent, and the answer is there all the same.
+        # Who refuses a body may close before all of it is sent; the answer is there all the same.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.sock.sendall(octets)
 

@@ -83,7 +83,8 @@ def make_cases(running):
         "raw-sign": Case(variables=(RAW_KEY,), body={"message": "YQ"}),
         "raw-verify": Case(variables=(RAW_KEY,), body={"message": "YQ", "signature": raw}),
         "system": Case(), "metrics": Case(), "expiring": Case(), "why": Case(variables=(why,)),
-        "policy": Case(), "genesis": Case(good=409, query=DRY, body={"token": "a", "initialise": True}),
+        "policy": Case(),
+        "genesis": Case(good=409, query=DRY, body={"token": "a", "initialise": True}),
         "key-create": Case(query=DRY, body=NEW_KEY),
         "key-rotate": Case(variables=key, query=DRY, body={}),
         "key-activate": Case(variables=key, query=DRY, body={}),
@@ -139,7 +140,7 @@ class Schemas:
         responses = self.operations[name]["responses"]
         assert str(status) in responses, f"{name} does not say that it answers {status}"
         content = self.resolve(responses[str(status)]).get("content", {})
-        assert media in content, f"{name} {status}: {media or 'nothing'}, not one of {list(content)}"
+        assert media in content, f"{name} {status}: {media}, not one of {list(content)}"
         schema = content[media]["schema"]
         return jsonschema.Draft202012Validator(schema, resolver=self.resolver)
 
@@ -240,7 +241,7 @@ def change_row(directory, old, new):
 
 @pytest.fixture(scope="module", params=STATES)
 def state(request, running):
-    """(name, directory) of an appliance in this state; the running one is operational afterwards."""
+    """(name, directory) of an appliance in this state; the running one is mended afterwards."""
     directory = running.directory
     if request.param == "uninitialised":
         with BareAppliance(directory) as bare:
@@ -403,8 +404,8 @@ def test_matrix(state, caller, world, rogue):
         for route in ROUTES:
             for body in bodies_of(route):
                 cell = (listener, caller, name, body)
-                waits = name == "degraded" and route["id"] in NEED_TOKEN and body in ("none", "good")
-                if waits:
+                if (name == "degraded" and route["id"] in NEED_TOKEN and
+                        body in ("none", "good")):
                     late.append((route, cell))
                 else:
                     wrong.append(try_cell(peer, route, world, cell))
