@@ -45,7 +45,8 @@ class Appliance:
         self.lines = []
         self.environment = {}
 
-    def start(self):
+    def launch(self):
+        """Starts it without waiting; returns the queue on which "ready" or "ended" comes."""
         stderr = open(self.directory / "dev.log", "ab")
         self.process = subprocess.Popen(
             [str(PRIVYSEAL), "dev", str(self.directory), *self.arguments], stdin=subprocess.DEVNULL,
@@ -53,6 +54,10 @@ class Appliance:
         stderr.close()
         ready = queue.Queue()
         threading.Thread(target=self._read, args=(self.process.stdout, ready), daemon=True).start()
+        return ready
+
+    def start(self):
+        ready = self.launch()
         try:
             word = ready.get(timeout=START_LIMIT_S)
         except queue.Empty:

@@ -12,7 +12,7 @@ CONNECTION_LOST = (ConnectionError, http.client.HTTPException, BrokenPipeError)
 
 
 class SigningLoad:
-    """Used as a context manager; `received` and `waits` are complete after it."""
+    """Used as a context manager; `received` and the times are complete after it."""
 
     def __init__(self, path, key, connections=64, timeout=10.0):
         self.path = path
@@ -22,8 +22,9 @@ class SigningLoad:
         self.lock = threading.Lock()
         self.received = []  # JWS texts
         self.statuses = {}  # status or name of exception: count
-        self.longest_wait_s = 0.0
-        self.last_good = 0.0
+        self.ends = []  # (when it ended, when it had begun, status or name), in order
+        self.longest_wait_s = 0.0  # for any answer
+        self.longest_without_s = 0.0  # a client without a signature, however often it asked
         self.threads = [threading.Thread(target=self._run, args=(number,), daemon=True)
                         for number in range(connections)]
 
@@ -38,39 +39,61 @@ class SigningLoad:
             thread.join(30)
         assert not any(thread.is_alive() for thread in self.threads), "a client hangs"
 
-    def _note(self, what, began, jws=None):
-        now = time.monotonic()
+    def _note(self, what, began, last_good, jws=None):
+        """Returns since when the client has been without a signature."""
         with self.lock:
+            now = time.monotonic()
             self.statuses[what] = self.statuses.get(what, 0) + 1
+            self.ends.append((now, began, what))
             self.longest_wait_s = max(self.longest_wait_s, now - began)
-            if jws is not None:
-                self.received.append(jws)
-                self.last_good = now
+            self.longest_without_s = max(self.longest_without_s, now - last_good)
+            if jws is None:
+                return last_good
+            self.received.append(jws)
+            return now
 
     def _run(self, number):
         client = Client(self.path, self.timeout)
         count = 0
+        last_good = time.monotonic()
         while not self.stopping.is_set():
             count += 1
             text = base64.urlsafe_b64encode(f"{number}/{count}".encode()).rstrip(b"=").decode()
             began = time.monotonic()
+            jws = None
             try:
                 answer = client.post("/v1/jws/sign", {"key": self.key, "payload": text})
+                what, jws = self._read(answer)
             except TimeoutError:
-                self._note("timeout", began)
-                continue
+                what = "timeout"
             except (*CONNECTION_LOST, OSError) as error:
-                self._note(type(error).__name__, began)
-                self.stopping.wait(0.02)
-                continue
-            if answer.status == 200:
-                self._note(200, began, answer.json()["jws"])
-            else:
-                self._note(answer.status, began)
-                assert json.loads(answer.body)["code"]
+                what = type(error).__name__
+            last_good = self._note(what, began, last_good, jws)
+            if jws is None:
                 self.stopping.wait(0.02)
         client.close()
 
-    def good_since(self, moment):
-        """True when a signature was received after that moment (time.monotonic())."""
-        return self.last_good > moment
+    @staticmethod
+    def _read(answer):
+        """A clean answer is a signature or a problem document; anything else has a name."""
+        try:
+            body = json.loads(answer.body)
+            if answer.status == 200:
+                return 200, body["jws"]
+            return (answer.status if body["code"] else "no code"), None
+        except (ValueError, KeyError, TypeError):
+            return f"malformed {answer.status}", None
+
+    def back_since(self, moment, count):
+        """When service was back after `moment` (time.monotonic()): the end of the first of at least
+        `count` requests that all began after it and were all answered well, with no other end
+        among them. None while it is not."""
+        first = None
+        good = 0
+        for ended, began, what in reversed(self.ends):
+            if ended <= moment or what != 200:
+                break
+            if began > moment:
+                good += 1
+                first = ended
+        return first if good >= count else None

@@ -8,7 +8,7 @@ import time
 import jwt
 import pytest
 
-from harness.appliance import PRIVYSEAL, Appliance, wait_until
+from harness.appliance import PRIVYSEAL, wait_until
 from harness.leaves import leaf_hash_of_jws, read_use
 from harness.load import SigningLoad
 
@@ -29,24 +29,47 @@ def log_verifies(appliance):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("role", ["api clients", "keeper", "token"])
-def test_a_role_killed_under_load(appliance, role):
+ROLES = ("api clients", "api management", "keeper", "token")
+
+# A client whose api process dies loses its connection; whoever else dies, it gets a clean answer.
+CLEAN = {200, 503}
+LOST = {"RemoteDisconnected", "ConnectionResetError", "BrokenPipeError", "IncompleteRead"}
+
+
+def all_ready(appliance):
+    """Who is killed while it starts is restarted later and later; here nobody is."""
+    answer = appliance.management().get("/v1/system")
+    states = [process["state"] for token in answer.json().get("tokens", [])
+              for process in token["processes"]] if answer.status == 200 else []
+    return len(states) == 2 and set(states) == {"ready"}
+
+
+@pytest.mark.parametrize("role, allowed", [("api clients", CLEAN | LOST), ("keeper", CLEAN),
+                                           ("token", CLEAN)])
+def test_a_role_killed_under_load(appliance, role, allowed):
     socket = appliance.environment["PRIVYSEAL_SOCKET"]
     slowest = 0.0
     with SigningLoad(socket, KEY, connections=64) as load:
         wait_until(lambda: len(load.received) > 200, 30, "the load to begin")
-        for _ in range(ROUNDS):
-            victim = appliance.pids(role)[0]
-            os.kill(victim, signal.SIGKILL)
+        for number in range(ROUNDS):
+            wait_until(lambda: all_ready(appliance), 10, "all token processes to be ready")
+            victims = appliance.pids(role)
+            count = len(victims)
+            # Every second time all of them, so that nobody of the role is left to do the work.
+            victims = victims if number % 2 else victims[:1]
+            for victim in victims:
+                os.kill(victim, signal.SIGKILL)
             killed = time.monotonic()
-            wait_until(lambda: victim not in appliance.pids(role) and appliance.pids(role), 5,
-                       f"a new {role}")
-            wait_until(lambda k=killed: load.good_since(k + 0.05), 5, f"service after {role} died")
-            slowest = max(slowest, load.last_good - killed)
+            wait_until(lambda v=victims, n=count: not set(v) & set(appliance.pids(role)) and
+                       len(appliance.pids(role)) == n, 5, f"a new {role}")
+            back = wait_until(lambda k=killed: load.back_since(k, 64), 10,
+                              f"service after {role} died")
+            slowest = max(slowest, back - killed)
     print(f"{role}: {load.statuses}, longest wait {load.longest_wait_s:.2f} s, "
-          f"slowest return {slowest:.2f} s")
+          f"longest without {load.longest_without_s:.2f} s, slowest return {slowest:.2f} s")
     assert load.longest_wait_s < 5.0
-    assert "timeout" not in load.statuses
+    assert load.longest_without_s < 5.0
+    assert set(load.statuses) <= allowed, load.statuses
     assert slowest < 2.0
     recorded = {leaf["hash"] for leaf in read_use(appliance.directory / "data/log")}
     missing = [jws for jws in load.received if leaf_hash_of_jws(jws) not in recorded]
@@ -55,32 +78,31 @@ def test_a_role_killed_under_load(appliance, role):
     log_verifies(appliance)
 
 
-def test_the_supervisors_death_takes_all_roles_down():
-    with Appliance() as appliance:
-        roles = appliance.roles()
-        supervisor = roles.pop("supervisor")[0]
-        pids = [pid for found in roles.values() for pid in found]
-        assert len(pids) >= 4
-        os.kill(supervisor, signal.SIGKILL)
-        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 5,
-                   "the roles to end with their supervisor")
-        appliance.stop()
-        log_verifies(appliance)
-        # and the same directory is taken up again
-        appliance.start()
-        answer = appliance.client().post("/v1/jws/sign", {"key": KEY, "payload": "YQ"})
-        assert answer.status == 200
+def test_the_supervisors_death_takes_all_roles_down(appliance):
+    roles = appliance.roles()
+    supervisor = roles["supervisor"][0]
+    pids = [pid for role in ROLES for pid in appliance.pids(role)]
+    assert len(pids) >= 5
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 5,
+               "the roles to end with their supervisor")
+    appliance.stop()
+    log_verifies(appliance)
+    # and the same directory is taken up again
+    appliance.start()
+    answer = appliance.client().post("/v1/jws/sign", {"key": KEY, "payload": "YQ"})
+    assert answer.status == 200
 
 
-def test_sigterm_finishes_what_is_in_flight(tmp_path):
-    with Appliance() as appliance:
-        supervisor = appliance.roles()["supervisor"][0]
-        with SigningLoad(appliance.environment["PRIVYSEAL_SOCKET"], KEY, connections=16) as load:
-            wait_until(lambda: len(load.received) > 100, 30, "the load to begin")
-            os.kill(supervisor, signal.SIGTERM)
-            wait_until(lambda: not os.path.exists(f"/proc/{supervisor}"), 15, "the end")
-        assert "timeout" not in load.statuses
-        recorded = {leaf["hash"] for leaf in read_use(appliance.directory / "data/log")}
-        assert all(leaf_hash_of_jws(jws) in recorded for jws in load.received)
-        appliance.stop()
-        log_verifies(appliance)
+def test_sigterm_finishes_what_is_in_flight(appliance):
+    supervisor = appliance.roles()["supervisor"][0]
+    with SigningLoad(appliance.environment["PRIVYSEAL_SOCKET"], KEY, connections=16) as load:
+        wait_until(lambda: len(load.received) > 100, 30, "the load to begin")
+        os.kill(supervisor, signal.SIGTERM)
+        wait_until(lambda: not os.path.exists(f"/proc/{supervisor}"), 15, "the end")
+    assert "timeout" not in load.statuses
+    assert load.longest_wait_s < 5.0
+    recorded = {leaf["hash"] for leaf in read_use(appliance.directory / "data/log")}
+    assert all(leaf_hash_of_jws(jws) in recorded for jws in load.received)
+    appliance.stop()
+    log_verifies(appliance)
