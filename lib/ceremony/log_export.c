@@ -13,7 +13,9 @@ struct copy {
     struct log_files *files;
     int to_fd; /* of the tree's new directory */
     const char *label;
-    uint64_t limit; /* leaves to copy; UINT64_MAX: all */
+    uint64_t limit;            /* leaves to copy */
+    struct shard_list *shards; /* of `events`: gets what its leaves say; else NULL */
+    struct json *json;
     struct ps_buf note;
     struct checkpoint checkpoint;
     struct ps_buf bundle;
@@ -34,6 +36,7 @@ static void copy_free(struct copy *copy)
         return;
     }
     log_files_free(copy->files);
+    json_free(copy->json);
     close_fd(&copy->to_fd);
     ps_buf_clear(&copy->note);
     ps_buf_clear(&copy->bundle);
@@ -134,30 +137,38 @@ static enum ps_err check_root(const struct copy *copy)
     return PS_OK;
 }
 
+/* Remembers which shards are complete. What is no event is left to who verifies. */
+static enum ps_err note_shard(struct copy *copy, struct ps_bytes leaf)
+{
+    struct log_event event;
+    struct log_shard shard;
+
+    if (copy->shards == NULL || log_event_read(copy->json, leaf, &event) != PS_OK ||
+        !ps_bytes_equal_str(event.kind, "shard") || log_shard_read(event.data, &shard) != PS_OK) {
+        return PS_OK;
+    }
+    return shard_list_add(copy->shards, &shard, copy->edge.size, NULL);
+}
+
 static enum ps_err copy_leaves(struct copy *copy)
 {
-    enum log_step step = LOG_STEP_END;
-    struct log_place place = {.offset = 0};
-
     while (copy->edge.size < copy->limit) {
+        enum log_step step;
+        struct log_place place = {.offset = 0};
         struct ps_bytes leaf;
 
         PS_TRY(log_files_next(copy->files, &step, &leaf, &place));
         if (step != LOG_STEP_LEAF) {
-            break;
+            return ps_fail(PS_E_INPUT, 0, "%s: no leaf at octet %llu", place.file,
+                           (unsigned long long)place.offset);
         }
         ps_buf_put_u16(&copy->bundle, (uint16_t)leaf.len);
         ps_buf_put(&copy->bundle, leaf);
         PS_TRY(ps_buf_status(&copy->bundle));
+        PS_TRY(note_shard(copy, leaf));
         tiles_edge_append(&copy->edge, merkle_leaf_hash(leaf), copy->cells);
         PS_TRY(flush(copy, false));
         PS_TRY(check_root(copy));
-    }
-    if ((copy->limit != UINT64_MAX && copy->edge.size != copy->limit) ||
-        (copy->limit == UINT64_MAX && step != LOG_STEP_END) ||
-        (copy->note.len != 0 && copy->edge.size < copy->checkpoint.size)) {
-        return ps_fail(PS_E_INPUT, 0, "%s: no leaf at octet %llu", place.file,
-                       (unsigned long long)place.offset);
     }
     return flush(copy, true);
 }
@@ -205,8 +216,12 @@ static enum ps_err write_copy(struct copy *copy, int to_fd)
                                : write_file(copy->to_fd, "checkpoint", ps_buf_bytes(&copy->note));
 }
 
-/* `newest`: what its checkpoint covers, and nothing when it has none yet; else whole. */
-static enum ps_err export_shard(int from_fd, const char *tree, int to_fd, bool newest)
+/*
+ * A shard that `events` calls complete is exported whole, another one as far as its checkpoint
+ * goes. So what the export of `events` says of shards is so in the export of the shards.
+ */
+static enum ps_err export_shard(int from_fd, const char *tree, int to_fd,
+                                const struct shard_entry *complete)
 {
     PS_CLEANUP(copy_free_cleanup) struct copy *copy = new_copy(tree);
 
@@ -214,11 +229,14 @@ static enum ps_err export_shard(int from_fd, const char *tree, int to_fd, bool n
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     PS_TRY(open_source(copy, from_fd));
-    copy->limit = newest ? copy->checkpoint.size : UINT64_MAX;
-    return newest && copy->note.len == 0 ? PS_OK : write_copy(copy, to_fd);
+    if (complete == NULL && copy->note.len == 0) {
+        return PS_OK;
+    }
+    copy->limit = complete == NULL ? copy->checkpoint.size : complete->size;
+    return write_copy(copy, to_fd);
 }
 
-static enum ps_err export_shards(int from_fd, int to_fd)
+static enum ps_err export_shards(int from_fd, int to_fd, const struct shard_list *shards)
 {
     PS_CLEANUP(shard_names_clear) struct shard_names names = {0};
 
@@ -227,32 +245,29 @@ static enum ps_err export_shards(int from_fd, int to_fd)
         char tree[32];
 
         (void)snprintf(tree, sizeof tree, "use/%s", names.items[i]);
-        PS_TRY(export_shard(from_fd, tree, to_fd, i + 1 == names.count));
+        PS_TRY(export_shard(from_fd, tree, to_fd, shard_list_find(shards, names.items[i])));
     }
     return PS_OK;
 }
 
-/*
- * The checkpoint of `events` is read before the shards are listed: so it speaks of no shard as
- * complete that is exported as one that is still written.
- */
 static enum ps_err export_all(int from_fd, int to_fd)
 {
     const bool whole = faccessat(from_fd, "events", F_OK, 0) == 0;
+    PS_CLEANUP(shard_list_clear) struct shard_list shards = {0};
     PS_CLEANUP(copy_free_cleanup) struct copy *copy = new_copy(whole ? "events" : ".");
 
     if (copy == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
+    PS_TRY(json_new(&copy->json));
     PS_TRY(open_source(copy, from_fd));
     if (copy->note.len == 0) {
         return ps_fail(PS_E_INPUT, 0, "%s has no checkpoint", copy->label);
     }
     copy->limit = copy->checkpoint.size;
-    if (whole) {
-        PS_TRY(export_shards(from_fd, to_fd));
-    }
-    return write_copy(copy, to_fd);
+    copy->shards = whole ? &shards : NULL;
+    PS_TRY(write_copy(copy, to_fd));
+    return whole ? export_shards(from_fd, to_fd, &shards) : PS_OK;
 }
 
 enum ps_err log_export(const char *from, const char *to)

@@ -30,7 +30,7 @@ struct shard_list {
     size_t count;
 };
 
-/* Adds what a `shard` leaf says; reports when it does not follow on the one before. */
+/* Adds what a `shard` leaf says; reports, when asked, that it does not follow on the one before. */
 PS_MUST_USE enum ps_err shard_list_add(struct shard_list *list, const struct log_shard *shard,
                                        uint64_t leaf, struct log_report *report);
 const struct shard_entry *shard_list_find(const struct shard_list *list, const char *name);

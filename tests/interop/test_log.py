@@ -7,7 +7,8 @@ import subprocess
 import pytest
 from verify_log import verify
 
-from harness.appliance import PRIVYSEAL
+from harness.appliance import PRIVYSEAL, Appliance
+from harness.http_unix import b64u
 
 SAMPLE = pathlib.Path(__file__).resolve().parents[1] / "vectors" / "log" / "sample"
 KEY = ("vectors.privyseal.example/events+82b37117+"
@@ -78,3 +79,17 @@ def test_an_export_verifies(log, tmp_path):
         flip(path, path.stat().st_size // 2)
         assert damaged(exported) and our_verdict(exported) != 0, path
         flip(path, path.stat().st_size // 2)
+
+
+def test_an_appliance_s_own_log_verifies():
+    with Appliance() as running:
+        client = running.client()
+        for number in range(300):
+            answer = client.post("/v1/jws/sign", {"key": "certify.vc-jwt",
+                                                  "payload": b64u(b"%d" % number)})
+            assert answer.status == 200, answer
+        client.close()
+        # Stopped, since this verifier reads a file at a time and not a log that grows.
+        running.stop()
+        said = verify(running.directory / "data/log")
+    assert any(line.startswith("use/") and int(line.split()[1]) >= 300 for line in said), said
