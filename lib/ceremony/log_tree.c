@@ -76,21 +76,6 @@ static bool is_zero(const void *octets, size_t len)
     return true;
 }
 
-static void no_checkpoint(struct tree_check *check)
-{
-    if (check->request->closed != NULL) {
-        ROW(check, LOG_NOTE, "checkpoint", NULL, LOG_NOWHERE,
-            "no checkpoint of its own; its root stands in events%s",
-            check->request->closed_covered ? "" : ", in a leaf that is not yet checkpointed");
-    } else if (!check->request->events && check->request->newest) {
-        ROW(check, LOG_NOTE, "checkpoint", NULL, LOG_NOWHERE,
-            "no checkpoint yet: nobody has signed for these leaves");
-    } else {
-        ROW(check, LOG_FAIL, "checkpoint", NULL, LOG_NOWHERE,
-            "no checkpoint: nobody has signed for these leaves");
-    }
-}
-
 /* Reads the checkpoint and verifies its signature, before any leaf is read. */
 static enum ps_err open_checkpoint(struct tree_check *check)
 {
@@ -102,7 +87,6 @@ static enum ps_err open_checkpoint(struct tree_check *check)
                    check->label[0] == '\0' ? "" : "/");
     err = log_files_read_checkpoint(check->request->files, &check->note);
     if (err == PS_OK && check->note.len == 0) {
-        no_checkpoint(check);
         return PS_OK;
     }
     if (err == PS_OK && key != NULL) {
@@ -366,6 +350,24 @@ static uint64_t demanded_of(const struct tree_check *check)
     return closed != NULL && closed->size > covered ? closed->size : covered;
 }
 
+static void no_checkpoint(struct tree_check *check)
+{
+    if (check->edge.size == 0 && !check->request->events && check->request->newest) {
+        return; /* a shard that waits for its first leaf */
+    }
+    if (check->request->closed != NULL) {
+        ROW(check, LOG_NOTE, "checkpoint", NULL, LOG_NOWHERE,
+            "no checkpoint of its own; its root stands in events%s",
+            check->request->closed_covered ? "" : ", in a leaf that is not yet checkpointed");
+    } else if (!check->request->events && check->request->newest) {
+        ROW(check, LOG_NOTE, "checkpoint", NULL, LOG_NOWHERE,
+            "no checkpoint yet: nobody has signed for these leaves");
+    } else {
+        ROW(check, LOG_FAIL, "checkpoint", NULL, LOG_NOWHERE,
+            "no checkpoint: nobody has signed for these leaves");
+    }
+}
+
 /* Where the leaves ended, and whether they may. */
 static enum ps_err check_end(struct tree_check *check, enum log_step step,
                              const struct log_place *place)
@@ -374,6 +376,9 @@ static enum ps_err check_end(struct tree_check *check, enum log_step step,
     const uint64_t size = check->edge.size;
     bool content;
 
+    if (check->note.len == 0) {
+        no_checkpoint(check);
+    }
     PS_TRY(check_surplus(check, &content));
     if (size < demanded_of(check)) {
         ROW(check, LOG_FAIL, "leaves", place, size, "%s, and there were %llu", step_text(step),
