@@ -1,6 +1,7 @@
 #include "pkcs11/keyring.h"
 
 #include "lib/base/map.h"
+#include "pkcs11/mechanism.h"
 
 #include <stdlib.h>
 
@@ -139,24 +140,62 @@ size_t keyring_count(const struct keyring *ring)
     return ps_map_count(ring->map) - ring->missing;
 }
 
+/* What one call yields of an elliptic key. */
+struct brief {
+    uint8_t id[IPC_OBJECT_ID_MAX + OBJECT_GUARD];
+    uint8_t params[PROFILE_PARAMS_MAX + OBJECT_GUARD];
+    CK_KEY_TYPE key_type;
+    CK_ATTRIBUTE attributes[3];
+};
+
+/*
+ * Reads all that matters of an elliptic key in one call instead of three, for tokens with thousands
+ * of them. False for whatever does not come out as expected: add_object then asks step by step.
+ */
+static bool read_brief(struct session *session, CK_OBJECT_HANDLE handle, struct brief *ret_brief)
+{
+    CK_ATTRIBUTE *id = &ret_brief->attributes[0];
+    CK_ATTRIBUTE *params = &ret_brief->attributes[2];
+
+    *id = (CK_ATTRIBUTE){CKA_ID, ret_brief->id, IPC_OBJECT_ID_MAX};
+    ret_brief->attributes[1] =
+        (CK_ATTRIBUTE){CKA_KEY_TYPE, &ret_brief->key_type, sizeof ret_brief->key_type};
+    *params = (CK_ATTRIBUTE){CKA_EC_PARAMS, ret_brief->params, PROFILE_PARAMS_MAX};
+    return session->fn->C_GetAttributeValue(session->handle, handle, ret_brief->attributes,
+                                            PS_COUNT_OF(ret_brief->attributes)) == CKR_OK &&
+           id->ulValueLen != 0 && id->ulValueLen <= IPC_OBJECT_ID_MAX &&
+           ret_brief->attributes[1].ulValueLen == sizeof ret_brief->key_type &&
+           params->ulValueLen != 0 && params->ulValueLen <= PROFILE_PARAMS_MAX;
+}
+
+static enum ps_err add_found(struct keyring *ring, struct ps_bytes id, CK_OBJECT_HANDLE handle,
+                             enum ps_key_type type)
+{
+    if (type == PS_KEY_NONE) {
+        return PS_OK;
+    }
+    return keyring_set(ring, id, keyring_get(ring, id) == NULL ? handle : CK_INVALID_HANDLE, type);
+}
+
 static enum ps_err add_object(struct keyring *ring, struct session *session,
                               CK_OBJECT_HANDLE handle)
 {
     struct object_value id;
+    struct brief brief;
     enum ps_key_type type;
 
+    if (read_brief(session, handle, &brief)) {
+        type = mechanism_recognise(brief.key_type,
+                                   ps_bytes(brief.params, brief.attributes[2].ulValueLen), 0,
+                                   session->profile);
+        return add_found(ring, ps_bytes(brief.id, brief.attributes[0].ulValueLen), handle, type);
+    }
     PS_TRY(object_read(session, handle, CKA_ID, &id));
     if (!id.is_there || id.len == 0 || id.len > IPC_OBJECT_ID_MAX) {
         return PS_OK;
     }
     PS_TRY(object_read_key_type(session, handle, &type));
-    if (type == PS_KEY_NONE) {
-        return PS_OK;
-    }
-    if (keyring_get(ring, object_value_bytes(&id)) != NULL) {
-        handle = CK_INVALID_HANDLE;
-    }
-    return keyring_set(ring, object_value_bytes(&id), handle, type);
+    return add_found(ring, object_value_bytes(&id), handle, type);
 }
 
 /* One broken object, such as a crash leaves behind, must not keep all the others out of reach. */
