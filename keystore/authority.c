@@ -18,7 +18,7 @@ enum ps_err authority_load(struct keeper *keeper)
 {
     access_set_rehearsal(keeper->access, keeper->appliance.exists ? keeper->appliance.is_practice
                                                                   : keeper->config->practice != 0);
-    return access_load(keeper->access, keeper->catalog);
+    return access_load(keeper->access, keeper->known);
 }
 
 static struct authority conclude(enum ps_problem problem, enum access_rule rule,

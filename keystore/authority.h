@@ -25,7 +25,7 @@ struct question {
     bool is_free;              /* does not count against the rate */
 };
 
-/* Reads clients and grants from the catalog, in place of those known before. */
+/* Takes over clients and grants as they are known, in place of those known before. */
 PS_MUST_USE enum ps_err authority_load(struct keeper *keeper);
 
 struct authority authority_decide(struct keeper *keeper, const struct question *question);

@@ -25,6 +25,7 @@ struct check {
     uint64_t compared_ns;  /* monotonic: when the last one ended */
     uint64_t data_version;
     bool has_version;
+    bool is_doubtful;         /* somebody wrote to it, and the comparison has not ended */
     int64_t offset_ns;        /* of the real clock from the monotonic one */
     int64_t trusted_ns;       /* the same before it stepped */
     uint64_t unsettled_until; /* monotonic; 0: the clock is trusted */
@@ -87,6 +88,7 @@ static void end_comparison(struct check *check, enum ps_err err)
     check->derive = NULL;
     check->compared_ns = ps_clock_mono_ns();
     if (err == PS_OK) {
+        check->is_doubtful = false;
         state_lower(check->keeper, CONDITION_CATALOG_DIFFERS);
         ps_line(PS_INFO, "catalog_checked", PS_NUM("leaves", log_durable(check->keeper->events)));
     } else {
@@ -143,21 +145,31 @@ enum ps_err check_catalog_now(struct check *check)
     PS_TRY(catalog_data_version(catalog, &version));
     if (check->has_version && version != check->data_version) {
         ps_line(PS_WARNING, "catalog_written_by_others", PS_NUM("version", version));
+        check->is_doubtful = true;
         begin_comparison(check);
     }
     check->has_version = true;
     check->data_version = version;
+    if (check->is_doubtful) {
+        return ps_fail(PS_E_BUSY, 0, "somebody wrote to the catalog; it is being compared");
+    }
     return PS_OK;
 }
 
 static void look_at_catalog(struct check *check)
 {
     struct keeper *keeper = check->keeper;
+    enum ps_err err;
 
     if (keeper->catalog == NULL || keeper->events == NULL || !keeper->started) {
         return;
     }
-    if (check_catalog_now(check) != PS_OK) {
+    err = check_catalog_now(check);
+    if (err == PS_E_BUSY) {
+        begin_comparison(check);
+        return;
+    }
+    if (err != PS_OK) {
         state_raise(keeper, CONDITION_CATALOG_GONE, ps_detail()->text);
         return;
     }

@@ -1,5 +1,6 @@
 #include "keystore/checkpoints.h"
 
+#include "keystore/anchor.h"
 #include "keystore/events.h"
 #include "keystore/state.h"
 
@@ -265,8 +266,10 @@ static void sign_what_is_due(struct checkpoints *checkpoints)
     if (checkpoints->is_busy) {
         return;
     }
-    if (!keeper->appliance.exists || log_has_failed(keeper->events) ||
-        log_has_failed(keeper->use) || sign_next(checkpoints) != PS_OK) {
+    /* A log that was put back to an earlier state must not get a signature for it. */
+    if (!keeper->appliance.exists || !anchor_is_checked(keeper->anchor) ||
+        log_has_failed(keeper->events) || log_has_failed(keeper->use) ||
+        sign_next(checkpoints) != PS_OK) {
         tell_waiters(checkpoints, false);
     }
 }

@@ -25,7 +25,9 @@ struct check;
 struct metrics;
 struct operations;
 struct refusals;
+struct sets;
 struct signer;
+struct truth;
 struct why;
 
 /* Why nothing may be signed. Each is a row of `conditions` in state.c. */
@@ -90,6 +92,7 @@ struct keeper {
     uint64_t started_ns; /* monotonic */
 
     struct catalog *catalog;
+    struct catalog *known; /* in memory: all authorising rows but keys and versions */
     struct log_writer *writer;
     struct log *events;
     struct log *use;
@@ -99,6 +102,8 @@ struct keeper {
     struct state state;
     struct appliance appliance;
     struct keys *keys;
+    struct sets *sets;
+    struct truth *truth;
     struct access *access;
     uint64_t access_epoch; /* one more at each change of clients and grants */
     struct tokens *tokens;

@@ -11,9 +11,11 @@
 #include "keystore/metrics.h"
 #include "keystore/operations/operations.h"
 #include "keystore/refused_pins.h"
+#include "keystore/sets.h"
 #include "keystore/signing/signer.h"
 #include "keystore/start.h"
 #include "keystore/state.h"
+#include "keystore/truth.h"
 #include "keystore/why.h"
 
 #include <stdlib.h>
@@ -281,6 +283,8 @@ static enum ps_err make_parts(struct keeper *keeper)
     PS_TRY(held_new(&keeper->events_held));
     PS_TRY(held_new(&keeper->use_held));
     PS_TRY(keys_new(&keeper->keys));
+    PS_TRY(sets_new(&keeper->sets));
+    PS_TRY(truth_new(&keeper->truth));
     PS_TRY(make_access(keeper));
     PS_TRY(keeper_metrics_new(&keeper->metrics));
     PS_TRY(why_new(&keeper->why));
@@ -331,6 +335,9 @@ static void clear_process(struct process *process)
     keeper_metrics_free(keeper->metrics);
     access_free(keeper->access);
     keys_free(keeper->keys);
+    sets_free(keeper->sets);
+    truth_free(keeper->truth);
+    catalog_close(keeper->known);
     log_writer_free(keeper->writer);
     catalog_close(keeper->catalog);
     state_clear(keeper);

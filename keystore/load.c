@@ -3,6 +3,8 @@
 #include "keystore/authority.h"
 #include "keystore/catalog/records.h"
 #include "keystore/checkpoints.h"
+#include "keystore/sets.h"
+#include "keystore/truth.h"
 #include "lib/base/hash.h"
 
 static const struct json_limits limits = {64 * 1024, 8, 4000};
@@ -26,7 +28,7 @@ static enum ps_err single_read(struct keeper *keeper, enum catalog_kind kind, st
 {
     ps_buf_init(&single->memory, CATALOG_BODY_MAX + 1024);
     PS_TRY(json_new(&single->parser));
-    PS_TRY(catalog_get(keeper->catalog, kind, name, &single->memory, &single->row));
+    PS_TRY(catalog_get(keeper->known, kind, name, &single->memory, &single->row));
     return json_parse(single->parser, single->row.body, &limits, &single->body);
 }
 
@@ -91,7 +93,7 @@ static enum ps_err load_roster(struct keeper *keeper)
     PS_BUF_AUTO people;
 
     ps_buf_init(&people, 4 * 1024 * 1024);
-    PS_TRY(catalog_list(keeper->catalog, CATALOG_ROSTER, ps_bytes(NULL, 0), UINT32_MAX, hash_person,
+    PS_TRY(catalog_list(keeper->known, CATALOG_ROSTER, ps_bytes(NULL, 0), UINT32_MAX, hash_person,
                         &people));
     ps_sha256(ps_buf_bytes(&people), keeper->appliance.roster_hash);
     return PS_OK;
@@ -111,12 +113,10 @@ static enum ps_err on_version(void *context, const struct catalog_row *row)
     return keys_put_version(keeper->keys, row->body);
 }
 
-static enum ps_err load_keys(struct keeper *keeper)
+static enum ps_err load_keys(struct keeper *keeper, struct catalog *from)
 {
-    PS_TRY(
-        catalog_list(keeper->catalog, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, on_key, keeper));
-    return catalog_list(keeper->catalog, CATALOG_VERSION, ps_bytes(NULL, 0), UINT32_MAX, on_version,
-                        keeper);
+    PS_TRY(catalog_list(from, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, on_key, keeper));
+    return catalog_list(from, CATALOG_VERSION, ps_bytes(NULL, 0), UINT32_MAX, on_version, keeper);
 }
 
 static void hash_identity(struct keeper *keeper)
@@ -129,12 +129,49 @@ static void hash_identity(struct keeper *keeper)
     }
 }
 
-enum ps_err load_all(struct keeper *keeper)
+/* Keys may be many: of them a hash is kept. The other kinds are few, and kept whole. */
+static bool is_of_keys(enum catalog_kind kind)
 {
+    return kind == CATALOG_KEY || kind == CATALOG_VERSION;
+}
+
+/* The copy has the same revision and event, so that the two can stand for each other. */
+static enum ps_err keep_row(void *context, const struct catalog_row *row)
+{
+    struct keeper *keeper = context;
+
+    if (is_of_keys(row->kind)) {
+        return truth_set(keeper->truth, row);
+    }
+    for (uint64_t revision = 0; revision < row->revision; revision++) {
+        const struct catalog_change change = {
+            .kind = row->kind, .name = row->name, .expected = revision, .body = row->body};
+
+        PS_TRY(catalog_apply(keeper->known, &change, 1, row->event, NULL));
+    }
+    return PS_OK;
+}
+
+static enum ps_err load_known(struct keeper *keeper, struct catalog *from)
+{
+    catalog_close(keeper->known);
+    keeper->known = NULL;
+    PS_TRY(catalog_open_memory(&keeper->known));
+    for (unsigned kind = 0; kind < CATALOG_AUTHORISING_COUNT; kind++) {
+        PS_TRY(catalog_list(from, (enum catalog_kind)kind, ps_bytes(NULL, 0), UINT32_MAX, keep_row,
+                            keeper));
+    }
+    return PS_OK;
+}
+
+enum ps_err load_all(struct keeper *keeper, struct catalog *from)
+{
+    PS_TRY(load_known(keeper, from));
     PS_TRY(load_appliance(keeper));
     PS_TRY(load_policy(keeper));
     PS_TRY(load_roster(keeper));
-    PS_TRY(load_keys(keeper));
+    PS_TRY(load_keys(keeper, from));
+    PS_TRY(sets_load(keeper->sets, keeper->known));
     PS_TRY(authority_load(keeper));
     hash_identity(keeper);
     return PS_OK;
@@ -176,21 +213,50 @@ enum ps_err load_key_changes(struct keeper *keeper, const struct catalog_change 
     return PS_OK;
 }
 
-enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *changes, size_t count)
+/* From here on the rows in the database have to be these. */
+static enum ps_err know(struct keeper *keeper, const struct catalog_change *changes, size_t count,
+                        uint64_t event)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct catalog_change *change = &changes[i];
+
+        if (!is_of_keys(change->kind)) {
+            PS_TRY(catalog_apply(keeper->known, change, 1, event, NULL));
+        } else if (change->body.len == 0) {
+            truth_remove(keeper->truth, change->kind, change->name);
+        } else {
+            PS_TRY(truth_set(keeper->truth, &(struct catalog_row){.kind = change->kind,
+                                                                  .name = change->name,
+                                                                  .revision = change->expected + 1,
+                                                                  .event = event,
+                                                                  .body = change->body}));
+        }
+    }
+    return PS_OK;
+}
+
+enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *changes, size_t count,
+                         uint64_t event)
 {
     bool access_changed = false;
     bool tokens_changed = false;
+    bool sets_changed = false;
 
+    PS_TRY(know(keeper, changes, count, event));
     for (size_t i = 0; i < count; i++) {
         PS_TRY(load_change(keeper, &changes[i]));
         access_changed |= changes[i].kind == CATALOG_CLIENT || changes[i].kind == CATALOG_GRANT ||
                           changes[i].kind == CATALOG_APPLIANCE;
         tokens_changed |= changes[i].kind == CATALOG_TOKEN;
+        sets_changed |= changes[i].kind == CATALOG_SET;
     }
     hash_identity(keeper);
     if (access_changed) {
         keeper->access_epoch++;
         PS_TRY(authority_load(keeper));
+    }
+    if (sets_changed) {
+        PS_TRY(sets_load(keeper->sets, keeper->known));
     }
     if (tokens_changed) {
         load_approve_tokens(keeper);
@@ -217,10 +283,10 @@ static enum ps_err on_token(void *context, const struct catalog_row *row)
 
 void load_approve_tokens(struct keeper *keeper)
 {
-    if (keeper->catalog == NULL || !keeper->appliance.exists) {
+    if (keeper->known == NULL || !keeper->appliance.exists) {
         return;
     }
-    if (catalog_list(keeper->catalog, CATALOG_TOKEN, ps_bytes(NULL, 0), UINT32_MAX, on_token,
+    if (catalog_list(keeper->known, CATALOG_TOKEN, ps_bytes(NULL, 0), UINT32_MAX, on_token,
                      keeper) != PS_OK) {
         ps_line(PS_ERROR, "tokens_not_approved", PS_STR("detail", ps_detail()->text));
     }

@@ -250,9 +250,9 @@ static enum ps_err take_intents(struct keeper *keeper, const struct derive *deri
     return PS_OK;
 }
 
-static enum ps_err load_and_note(struct keeper *keeper, const struct derive *derive)
+static enum ps_err load_and_note(struct keeper *keeper, struct derive *derive)
 {
-    PS_TRY(load_all(keeper));
+    PS_TRY(load_all(keeper, derive_catalog(derive)));
     PS_TRY(checkpoints_check_stored(keeper));
     check_note_time(keeper->check, derive_last_time_ns(derive));
     note_last_use(keeper);
@@ -327,6 +327,9 @@ void start_keeper(struct keeper *keeper)
     err = compare_and_load(keeper);
     if (err != PS_OK) {
         raise_for(keeper, CONDITION_CATALOG_GONE, err);
+    }
+    if (err == PS_E_STORAGE || err == PS_E_BUSY || err == PS_E_NO_MEMORY) {
+        return; /* tried again by the tick, from the beginning */
     }
     keeper->started = true;
     load_approve_tokens(keeper);

@@ -222,7 +222,8 @@ static void say_status(struct keeper *keeper)
     const int len = snprintf(text, sizeof text, "%s", appliance_state_name(keeper->state.shown));
     const struct msg_ready ready = {.status = ps_bytes(text, (size_t)len)};
 
-    if (keeper->started && keeper->supervisor != NULL &&
+    /* Ready is who serves, were it only to say what is wrong. */
+    if (keeper->was_told_to_start && keeper->state.shown != APPLIANCE_STARTING &&
         channel_send(keeper->supervisor, &msg_ready_info, 0, &ready) != PS_OK) {
         ps_line(PS_WARNING, "supervisor_not_told", PS_STR("detail", ps_detail()->text));
     }

@@ -381,7 +381,7 @@ static enum ps_err remove_client(struct operation *op)
     PS_TRY(json_new(&parser));
     removal.parser = parser;
     operation_remove(op, CATALOG_CLIENT, removal.client, row.revision);
-    return catalog_list(op->keeper->catalog, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX,
+    return catalog_list(op->keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX,
                         remove_grant, &removal);
 }
 

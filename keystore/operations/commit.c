@@ -233,7 +233,7 @@ static enum ps_err take_over(struct operation *op)
     if (!op->is_done) {
         return PS_OK;
     }
-    return load_changes(op->keeper, changes, list_changes(op, changes));
+    return load_changes(op->keeper, changes, list_changes(op, changes), op->result_event);
 }
 
 static enum ps_err take_over_keys(struct operation *op)

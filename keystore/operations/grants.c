@@ -96,7 +96,7 @@ static enum ps_err find_same(struct operation *op, const struct grant_record *wa
 
     PS_TRY(json_new(&parser));
     same.parser = parser;
-    PS_TRY(catalog_list(op->keeper->catalog, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, compare,
+    PS_TRY(catalog_list(op->keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, compare,
                         &same));
     *ret_found = same.found;
     return PS_OK;
@@ -257,7 +257,7 @@ static enum ps_err check_not_last(struct operation *op, const struct grant_recor
     }
     PS_TRY(json_new(&parser));
     others.parser = parser;
-    PS_TRY(catalog_list(op->keeper->catalog, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, look_at,
+    PS_TRY(catalog_list(op->keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, look_at,
                         &others));
     return others.found ? PS_OK : ps_fail(PS_E_STATE, 0, "it is the last grant of grants.manage");
 }

@@ -1,5 +1,6 @@
 #include "keystore/operations/operations.h"
 
+#include "keystore/anchor.h"
 #include "keystore/check.h"
 #include "keystore/operations/internal.h"
 #include "keystore/state.h"
@@ -137,9 +138,14 @@ static bool is_authorised(struct operation *op, const struct msg_change *message
 static bool catalog_is_good(struct operation *op)
 {
     struct keeper *keeper = op->keeper;
+    const enum ps_err err = check_catalog_now(keeper->check);
 
-    if (check_catalog_now(keeper->check) == PS_OK) {
+    if (err == PS_OK) {
         return true;
+    }
+    if (err == PS_E_BUSY) {
+        operation_refuse(op, PS_PROBLEM_LOG_UNAVAILABLE, "the catalog is being compared");
+        return false;
     }
     state_raise(keeper, CONDITION_CATALOG_GONE, ps_detail()->text);
     operation_refuse(op, PS_PROBLEM_LOG_UNAVAILABLE, "the catalog is not usable");
@@ -167,7 +173,14 @@ static bool may_begin(struct operation *op, const struct msg_change *message)
         operation_refuse(op, PS_PROBLEM_UNINITIALISED, "genesis comes first");
         return false;
     }
-    return is_authorised(op, message) && catalog_is_good(op);
+    if (!is_authorised(op, message)) {
+        return false;
+    }
+    if (op->type->needs_token && !anchor_is_checked(keeper->anchor)) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    return catalog_is_good(op);
 }
 
 /* --- Requests --- */
@@ -348,6 +361,18 @@ static void go_on_all(struct operations *operations)
     }
 }
 
+/*
+ * While the catalog or the log is not what it should be, or has not been held against the anchor,
+ * nothing is done in the token because of what they say.
+ */
+static bool may_go_on(const struct keeper *keeper)
+{
+    const enum ps_problem problem = state_refuses_change(keeper);
+
+    return (problem == PS_PROBLEM_NONE || problem == PS_PROBLEM_STOPPING) &&
+           anchor_is_checked(keeper->anchor);
+}
+
 void operations_tick(struct operations *operations)
 {
     struct keeper *keeper = operations->keeper;
@@ -356,8 +381,11 @@ void operations_tick(struct operations *operations)
         return;
     }
     commit_retry(operations);
+    if (!may_go_on(keeper)) {
+        return;
+    }
     go_on_all(operations);
-    if (keeper->appliance.exists && !log_has_failed(keeper->events)) {
+    if (keeper->appliance.exists && !keeper->stopping) {
         restored_finish(operations);
         clean_sweep(operations);
         schedule_what_is_due(operations);
@@ -366,8 +394,10 @@ void operations_tick(struct operations *operations)
 
 void operations_token_changed(struct operations *operations, struct token *token)
 {
+    const struct keeper *keeper = operations->keeper;
+
     (void)token;
-    if (operations->keeper->started && operations->keeper->catalog != NULL) {
+    if (keeper->started && keeper->catalog != NULL && may_go_on(keeper)) {
         go_on_all(operations);
     }
 }

@@ -1,5 +1,8 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/state.h"
+#include "keystore/truth.h"
+
 #define ROW_MEMORY (CATALOG_BODY_MAX + 4096u)
 
 static const struct json_limits row_limits = {CATALOG_BODY_MAX, 8, 4000};
@@ -11,6 +14,35 @@ void row_clear(struct row *row)
     row->parser = NULL;
 }
 
+static bool is_of_keys(enum catalog_kind kind)
+{
+    return kind == CATALOG_KEY || kind == CATALOG_VERSION;
+}
+
+/* What the log says of a row decides, not what the database has at the moment. */
+static enum ps_err get(struct keeper *keeper, enum catalog_kind kind, struct ps_bytes name,
+                       struct ps_buf *memory, struct catalog_row *ret_row)
+{
+    enum ps_err err;
+
+    if (kind < CATALOG_AUTHORISING_COUNT && !is_of_keys(kind)) {
+        return catalog_get(keeper->known, kind, name, memory, ret_row);
+    }
+    err = catalog_get(keeper->catalog, kind, name, memory, ret_row);
+    if (err == PS_E_NOT_FOUND && is_of_keys(kind) && truth_has(keeper->truth, kind, name)) {
+        err =
+            ps_fail(PS_E_DENIED, 0, "%s %.*s is gone", catalog_kind_name(kind), PS_BYTES_FMT(name));
+    }
+    if (err == PS_OK && is_of_keys(kind)) {
+        err = truth_check(keeper->truth, ret_row);
+    }
+    if (err == PS_E_DENIED) {
+        state_raise(keeper, CONDITION_CATALOG_DIFFERS, ps_detail()->text);
+        return ps_fail(PS_E_STORAGE, 0, "the catalog was changed from outside");
+    }
+    return err;
+}
+
 enum ps_err row_read(struct keeper *keeper, enum catalog_kind kind, struct ps_bytes name,
                      struct row *row)
 {
@@ -19,7 +51,7 @@ enum ps_err row_read(struct keeper *keeper, enum catalog_kind kind, struct ps_by
     *row = (struct row){.parser = NULL};
     ps_buf_init(&row->memory, ROW_MEMORY);
     PS_TRY(json_new(&row->parser));
-    PS_TRY(catalog_get(keeper->catalog, kind, name, &row->memory, &found));
+    PS_TRY(get(keeper, kind, name, &row->memory, &found));
     row->revision = found.revision;
     return json_parse(row->parser, found.body, &row_limits, &row->body);
 }

@@ -1,5 +1,6 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/state.h"
 #include "lib/base/encode.h"
 
 #include <stdlib.h>
@@ -312,7 +313,8 @@ static void close_orphans(struct operations *operations)
 
 void operations_settle(struct operations *operations)
 {
-    if (operations->keeper->catalog != NULL) {
+    if (operations->keeper->catalog != NULL &&
+        state_refuses_change(operations->keeper) == PS_PROBLEM_NONE) {
         restored_finish(operations);
         close_orphans(operations);
     }

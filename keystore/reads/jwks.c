@@ -1,36 +1,23 @@
 #include "keystore/reads/internal.h"
 
+#include "keystore/sets.h"
 #include "lib/base/clock.h"
+
+#include <stdlib.h>
 
 /*
  * JWK sets: the published versions of the keys that a set's patterns match. Without a set of the
- * name "default" the default one has every key with the format jws.
+ * name "default" the default one has every key with the format jws. All of it comes from memory.
  */
 #define DEFAULT_SET "default"
 
-struct set_match {
-    struct json_value patterns; /* doc NULL: every key */
-};
-
-static bool matches(const struct set_match *set, const struct key *key)
+static bool is_in(const struct key_set *set, const struct key *key)
 {
-    const struct ps_bytes name = ps_bytes_str(key->name);
-    struct json_value value;
-    struct ps_bytes pattern;
-    uint32_t cursor = 0;
-
-    if (key->usage != PS_USAGE_SIGN || ps_name_reserved(name)) {
-        return false;
+    if (set != NULL) {
+        return key_set_matches(set, key);
     }
-    if (set->patterns.doc == NULL) {
-        return key_has_format(key, PS_FORMAT_JWS);
-    }
-    while (json_next(set->patterns, &cursor, NULL, &value)) {
-        if (json_string(value, &pattern) == PS_OK && ps_pattern_matches(pattern, name)) {
-            return true;
-        }
-    }
-    return false;
+    return key->usage == PS_USAGE_SIGN && key_has_format(key, PS_FORMAT_JWS) &&
+           !ps_name_reserved(ps_bytes_str(key->name));
 }
 
 static enum ps_err put_key(struct key *key, uint64_t now_s, struct writer *json)
@@ -52,117 +39,84 @@ static enum ps_err put_key(struct key *key, uint64_t now_s, struct writer *json)
     return PS_OK;
 }
 
-struct putting {
-    struct read *read;
-    const struct set_match *set;
-    struct writer json;
-    uint64_t now_s;
-};
-
-/* In the order of names, so that the same keys are the same octets. */
-static enum ps_err put_row(void *context, const struct catalog_row *row)
+static int compare_names(const void *a, const void *b)
 {
-    struct putting *putting = context;
-    struct key *key = keys_find(putting->read->keeper->keys, row->name);
+    const struct key *const *left = a;
+    const struct key *const *right = b;
 
-    if (key == NULL || !matches(putting->set, key)) {
-        return PS_OK;
-    }
-    return put_key(key, putting->now_s, &putting->json);
+    return strcmp((*left)->name, (*right)->name);
 }
 
-static enum ps_err find_set(struct read *read, struct ps_buf *memory, struct set_match *ret_match,
-                            uint64_t *ret_max_age_s)
+static void free_list(struct key ***list)
 {
-    const struct ps_bytes asked = read->message->name;
-    const struct ps_bytes name = asked.len == 0 ? ps_bytes_str(DEFAULT_SET) : asked;
-    struct catalog_row row;
-    struct json_value body;
-    struct set_record set;
-    enum ps_err err = catalog_get(read->keeper->catalog, CATALOG_SET, name, memory, &row);
+    free(*list);
+}
 
-    *ret_max_age_s = READ_MAX_AGE_DEFAULT_S;
-    *ret_match = (struct set_match){.patterns = {.doc = NULL}};
-    if (err == PS_E_NOT_FOUND && ps_bytes_equal_str(name, DEFAULT_SET)) {
-        return PS_OK;
+/* In the order of names, so that the same keys are the same octets. */
+static enum ps_err put_keys(struct read *read, const struct key_set *set, struct writer *json)
+{
+    const struct keys *keys = read->keeper->keys;
+    const uint64_t now_s = real_now_s();
+    PS_CLEANUP(free_list) struct key **list = calloc(keys_count(keys) + 1, sizeof(struct key *));
+    size_t count = 0;
+    size_t cursor = 0;
+    struct key *key;
+
+    if (list == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    if (err == PS_E_INPUT || err == PS_E_NOT_FOUND) {
-        return ps_fail(PS_E_NOT_FOUND, 0, "there is no such set");
+    while ((key = keys_next(keys, &cursor)) != NULL) {
+        if (is_in(set, key)) {
+            list[count++] = key;
+        }
     }
-    PS_TRY(err);
-    PS_TRY(json_parse(read->parser, row.body, &JSON_LIMITS_REQUEST, &body));
-    PS_TRY(set_record_read(body, &set));
-    ret_match->patterns = set.keys;
-    *ret_max_age_s = set.max_age_s;
+    qsort(list, count, sizeof(struct key *), compare_names);
+    for (size_t i = 0; i < count; i++) {
+        PS_TRY(put_key(list[i], now_s, json));
+    }
     return PS_OK;
 }
 
 enum ps_err read_jwks(struct read *read)
 {
-    struct set_match match;
-    struct putting putting = {
-        .read = read, .set = &match, .json = writer(&read->body), .now_s = real_now_s()};
-    uint64_t max_age_s;
-    PS_BUF_AUTO memory;
+    const struct ps_bytes asked = read->message->name;
+    const struct ps_bytes name = asked.len == 0 ? ps_bytes_str(DEFAULT_SET) : asked;
+    const struct key_set *set = sets_find(read->keeper->sets, name);
+    struct writer json = writer(&read->body);
 
-    ps_buf_init(&memory, CATALOG_BODY_MAX + 4096);
-    PS_TRY(find_set(read, &memory, &match, &max_age_s));
-    writer_begin_object(&putting.json, NULL);
-    writer_begin_array(&putting.json, "keys");
-    PS_TRY(catalog_list(read->keeper->catalog, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, put_row,
-                        &putting));
-    writer_end_array(&putting.json);
-    writer_end_object(&putting.json);
-    read->document.max_age_s = (uint32_t)max_age_s;
+    if (set == NULL && !ps_bytes_equal_str(name, DEFAULT_SET)) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "there is no such set");
+    }
+    writer_begin_object(&json, NULL);
+    writer_begin_array(&json, "keys");
+    PS_TRY(put_keys(read, set, &json));
+    writer_end_array(&json);
+    writer_end_object(&json);
+    read->document.max_age_s = set == NULL ? READ_MAX_AGE_DEFAULT_S : (uint32_t)set->max_age_s;
     read_tag_body(read);
     return PS_OK;
 }
 
-/* --- Ages --- */
-
-struct oldest {
-    struct json *parser;
-    const struct key *key; /* NULL: whatever the set lists */
-    uint64_t max_age_s;
-};
-
-static enum ps_err look_at_set(void *context, const struct catalog_row *row)
+/* `key` NULL: whatever a set lists. */
+static uint64_t oldest_of(const struct keeper *keeper, const struct key *key)
 {
-    struct oldest *oldest = context;
-    struct json_value body;
-    struct set_record set;
+    uint64_t max_age_s = READ_MAX_AGE_DEFAULT_S;
+    const struct key_set *set;
 
-    PS_TRY(json_parse(oldest->parser, row->body, &JSON_LIMITS_REQUEST, &body));
-    PS_TRY(set_record_read(body, &set));
-    if ((oldest->key == NULL || matches(&(struct set_match){.patterns = set.keys}, oldest->key)) &&
-        set.max_age_s > oldest->max_age_s) {
-        oldest->max_age_s = set.max_age_s;
+    for (size_t i = 0; (set = sets_at(keeper->sets, i)) != NULL; i++) {
+        if ((key == NULL || key_set_matches(set, key)) && set->max_age_s > max_age_s) {
+            max_age_s = set->max_age_s;
+        }
     }
-    return PS_OK;
+    return max_age_s;
 }
 
-static uint64_t oldest_of(struct keeper *keeper, const struct key *key)
-{
-    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
-    struct oldest oldest = {.key = key, .max_age_s = READ_MAX_AGE_DEFAULT_S};
-
-    if (json_new(&parser) != PS_OK) {
-        return READ_MAX_AGE_DEFAULT_S;
-    }
-    oldest.parser = parser;
-    if (catalog_list(keeper->catalog, CATALOG_SET, ps_bytes(NULL, 0), UINT32_MAX, look_at_set,
-                     &oldest) != PS_OK) {
-        ps_line(PS_WARNING, "sets_not_read", PS_STR("detail", ps_detail()->text));
-    }
-    return oldest.max_age_s;
-}
-
-uint64_t read_longest_max_age(struct keeper *keeper)
+uint64_t read_longest_max_age(const struct keeper *keeper)
 {
     return oldest_of(keeper, NULL);
 }
 
-uint64_t read_max_age_of(struct keeper *keeper, const struct key *key)
+uint64_t read_max_age_of(const struct keeper *keeper, const struct key *key)
 {
     return oldest_of(keeper, key);
 }

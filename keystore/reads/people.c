@@ -114,7 +114,7 @@ enum ps_err read_client(struct read *read)
     PS_BUF_AUTO memory;
 
     ps_buf_init(&memory, CATALOG_BODY_MAX + 4096);
-    PS_TRY(catalog_get(read->keeper->catalog, CATALOG_CLIENT, read->message->name, &memory, &row));
+    PS_TRY(catalog_get(read->keeper->known, CATALOG_CLIENT, read->message->name, &memory, &row));
     PS_TRY(put_client(read, &row, &json, &written));
     ps_buf_put_decimal(&read->etag, row.revision);
     return PS_OK;

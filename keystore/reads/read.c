@@ -90,8 +90,8 @@ static bool is_permitted(struct read *read, const struct resource *resource,
 
 static bool is_open(const struct keeper *keeper)
 {
-    return keeper->started && keeper->catalog != NULL && keeper->events != NULL &&
-           keeper->use != NULL;
+    return keeper->started && keeper->catalog != NULL && keeper->known != NULL &&
+           keeper->events != NULL && keeper->use != NULL;
 }
 
 static void send(struct read *read, const struct reply_to *to, enum ps_err err)
@@ -183,6 +183,11 @@ static enum ps_err add_item(void *context, const struct catalog_row *row)
     return PS_OK;
 }
 
+static bool is_known_whole(enum catalog_kind kind)
+{
+    return kind < CATALOG_AUTHORISING_COUNT && kind != CATALOG_KEY && kind != CATALOG_VERSION;
+}
+
 enum ps_err read_list(struct read *read, enum catalog_kind kind, read_item_fn *fn)
 {
     const uint32_t asked = read->message->limit;
@@ -196,8 +201,8 @@ enum ps_err read_list(struct read *read, enum catalog_kind kind, read_item_fn *f
 
     writer_begin_object(&page.json, NULL);
     writer_begin_array(&page.json, "items");
-    err = catalog_list(read->keeper->catalog, kind, read->message->after, UINT32_MAX, add_item,
-                       &page);
+    err = catalog_list(is_known_whole(kind) ? read->keeper->known : read->keeper->catalog, kind,
+                       read->message->after, UINT32_MAX, add_item, &page);
     if (err != PS_OK && !page.has_more) {
         return err;
     }

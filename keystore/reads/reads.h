@@ -26,7 +26,7 @@ void read_put_set(const struct set_record *set, uint64_t revision, struct writer
 #define READ_MAX_AGE_DEFAULT_S 300u
 
 /* The longest max-age of all sets, and of those that list a key; at least the default one. */
-uint64_t read_longest_max_age(struct keeper *keeper);
-uint64_t read_max_age_of(struct keeper *keeper, const struct key *key);
+uint64_t read_longest_max_age(const struct keeper *keeper);
+uint64_t read_max_age_of(const struct keeper *keeper, const struct key *key);
 
 #endif

@@ -232,14 +232,15 @@ static enum ps_err look_at_grant(void *context, const struct catalog_row *row)
 
 enum ps_err read_expiring(struct read *read)
 {
-    struct catalog *catalog = read->keeper->catalog;
+    const struct keeper *keeper = read->keeper;
     struct ending ending = {
         .read = read, .json = writer(&read->body), .until_s = real_now_s() + read->message->from};
 
     writer_begin_object(&ending.json, NULL);
     writer_begin_array(&ending.json, "items");
-    PS_TRY(catalog_list(catalog, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, look_at_key, &ending));
-    PS_TRY(catalog_list(catalog, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, look_at_grant,
+    PS_TRY(catalog_list(keeper->catalog, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, look_at_key,
+                        &ending));
+    PS_TRY(catalog_list(keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, look_at_grant,
                         &ending));
     writer_end_array(&ending.json);
     writer_end_object(&ending.json);

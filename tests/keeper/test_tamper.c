@@ -1,0 +1,237 @@
+#include "tests/keeper/stack.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+/*
+ * Somebody writes to the database while the keeper runs. What they wrote is found, and it is never
+ * taken over: not into an operation that comes at the same moment, nor into what relying parties
+ * are given.
+ */
+
+#define KEY "t.key"
+
+static struct stack stack;
+static struct ps_buf body;
+
+static void expect_at(unsigned status, unsigned got, int line)
+{
+    if (status != got) {
+        print_error("line %d: %u, not %u: %.*s\n", line, got, status,
+                    PS_BYTES_FMT(ps_buf_bytes(&body)));
+        fail();
+    }
+}
+#define expect(status, got) expect_at((status), (got), __LINE__)
+
+static int make_stack(void **state)
+{
+    (void)state;
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, 1);
+    stack_start(&stack);
+    stack_genesis(&stack);
+    expect(201, stack_change(&stack, "key.create", "",
+                             "{\"name\":\"" KEY "\",\"type\":\"ec-p256\",\"usage\":\"sign\","
+                             "\"formats\":[\"jws\"],\"algorithms\":[\"ES256\"]}",
+                             &body));
+    expect(201, stack_change(&stack, "key.create", "",
+                             "{\"name\":\"other\",\"type\":\"ec-p256\",\"usage\":\"sign\","
+                             "\"formats\":[\"jws\"],\"algorithms\":[\"ES256\"]}",
+                             &body));
+    expect(201, stack_change(&stack, "set.put", "mine", "{\"keys\":[\"t.*\"]}", &body));
+    return 0;
+}
+
+static int remove_stack(void **state)
+{
+    (void)state;
+    stack_remove(&stack);
+    ps_buf_clear(&body);
+    return 0;
+}
+
+static void sql(const char *statement)
+{
+    char path[220];
+    sqlite3 *db;
+
+    (void)snprintf(path, sizeof path, "%s/catalog.sqlite", stack.data);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, statement, NULL, NULL, NULL) != SQLITE_OK) {
+        print_error("%s: %s\n", statement, sqlite3_errmsg(db));
+        fail();
+    }
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static unsigned suspend_or_resume(const char *what)
+{
+    return stack_change(&stack, what, KEY, "{}", &body);
+}
+
+/* What the operation would have made into the truth, had it believed the row. */
+static void a_changed_row_is_not_taken_into_an_operation(void **state)
+{
+    (void)state;
+    sql("update row set body = replace(body, '\"jws\"', '\"raw\"') where kind = 'key' and name = "
+        "'" KEY "'");
+    expect(503, suspend_or_resume("key.suspend"));
+    stack_wait_state(&stack, APPLIANCE_FAILED);
+    expect(503, stack_sign_jws(&stack, KEY, "", "x", &body));
+    expect(503, suspend_or_resume("key.suspend"));
+    sql("update row set body = replace(body, '\"raw\"', '\"jws\"') where kind = 'key' and name = "
+        "'" KEY "'");
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(201, suspend_or_resume("key.suspend"));
+    expect(201, suspend_or_resume("key.resume"));
+    expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
+}
+
+static size_t keys_in_set(void)
+{
+    size_t count = 0;
+
+    expect(200, stack_read(&stack, READ_JWKS, "mine", &body));
+    for (size_t at = 0; at + 5 < body.len; at++) {
+        count += memcmp(body.data + at, "\"kid\"", 5) == 0 ? 1 : 0;
+    }
+    return count;
+}
+
+static void a_changed_set_publishes_no_other_key(void **state)
+{
+    (void)state;
+    assert_int_equal(keys_in_set(), 1);
+    sql("update row set body = replace(body, 't.*', '*') where kind = 'set'");
+    assert_int_equal(keys_in_set(), 1);
+    stack_wait_state(&stack, APPLIANCE_FAILED);
+    assert_int_equal(keys_in_set(), 1);
+    /* Nor after a start that finds it so. */
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_FAILED);
+    assert_int_equal(keys_in_set(), 1);
+    sql("update row set body = replace(body, '\"*\"', '\"t.*\"') where kind = 'set'");
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    assert_int_equal(keys_in_set(), 1);
+}
+
+static void a_grant_that_was_written_in_gives_no_right(void **state)
+{
+    (void)state;
+    sql("update row set body = replace(body, '\"jws.sign\"', '\"keys.read\"') where kind = 'grant' "
+        "and body like '%jws.sign%'");
+    /* Memory still is what the log says; a moment later nothing is done at all. */
+    stack_wait_state(&stack, APPLIANCE_FAILED);
+    expect(503, stack_sign_jws(&stack, KEY, "", "x", &body));
+    sql("update row set body = replace(body, '\"keys.read\",\"jws.verify\"', "
+        "'\"jws.sign\",\"jws.verify\"') where kind = 'grant'");
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
+}
+
+static void wait_for_event(const char *text)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + 20 * PS_NS_PER_S;
+    bool found = false;
+    char path[220];
+
+    (void)snprintf(path, sizeof path, "%s/log/events/entries", stack.data);
+    while (!found) {
+        PS_BUF_AUTO record;
+
+        assert_true(ps_clock_mono_ns() < deadline);
+        assert_true(read_file(path, &record));
+        found = memmem(record.data, record.len, text, strlen(text)) != NULL;
+        (void)usleep(20000);
+    }
+}
+
+static int take_text(void *context, int count, char **values, char **names)
+{
+    (void)count;
+    (void)names;
+    ps_buf_put_str(context, values[0]);
+    return 0;
+}
+
+/* A reserved id that is a live key's: nothing in the token may be destroyed for it. */
+static void a_reserved_id_of_a_live_key_destroys_nothing(void **state)
+{
+    char path[220];
+    char statement[300];
+    sqlite3 *db;
+    PS_BUF_AUTO text;
+    PS_BUF_AUTO id;
+    PS_BUF_AUTO hex;
+
+    (void)state;
+    ps_buf_init(&text, 64);
+    ps_buf_init(&id, 64);
+    ps_buf_init(&hex, 64);
+    stack_kill_keeper(&stack);
+    (void)snprintf(path, sizeof path, "%s/catalog.sqlite", stack.data);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "select json_extract(body, '$.object_id') from row where kind = "
+                                  "'version' and name = '" KEY "/1'",
+                                  take_text, &text, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_ok(ps_base64url_decode(ps_buf_bytes(&text), &id));
+    ps_buf_put_hex(&hex, ps_buf_bytes(&id));
+    assert_int_equal(hex.len, 32);
+    (void)snprintf(statement, sizeof statement,
+                   "insert into row (kind, name, revision, event, body) values ('reserved', "
+                   "'%.*s', 1, 0, '{\"token\":\"t\"}')",
+                   PS_BYTES_FMT(ps_buf_bytes(&hex)));
+    sql(statement);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    wait_for_event("reserved-id");
+    expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
+    stack_kill_keeper(&stack);
+    stack_kill_token(&stack, 0);
+    stack_start_token(&stack, 0);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
+}
+
+/* A lost database is made anew from the log. */
+static void a_lost_catalog_is_made_anew(void **state)
+{
+    char path[220];
+
+    (void)state;
+    stack_kill_keeper(&stack);
+    (void)snprintf(path, sizeof path, "%s/catalog.sqlite", stack.data);
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(path, sizeof path, "%s/catalog.sqlite-wal", stack.data);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof path, "%s/catalog.sqlite-shm", stack.data);
+    (void)unlink(path);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
+    expect(201, suspend_or_resume("key.suspend"));
+    expect(201, suspend_or_resume("key.resume"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_changed_row_is_not_taken_into_an_operation),
+        cmocka_unit_test(a_changed_set_publishes_no_other_key),
+        cmocka_unit_test(a_grant_that_was_written_in_gives_no_right),
+        cmocka_unit_test(a_reserved_id_of_a_live_key_destroys_nothing),
+        cmocka_unit_test(a_lost_catalog_is_made_anew),
+    };
+
+    return cmocka_run_group_tests(tests, make_stack, remove_stack);
+}

@@ -1,0 +1,128 @@
+#include "tests/unit/support.h"
+
+#include "keystore/truth.h"
+
+/* What the rows of keys are, as far as the log says. */
+
+static struct truth *truth;
+
+static int make(void **state)
+{
+    (void)state;
+    assert_ok(truth_new(&truth));
+    return 0;
+}
+
+static int clear(void **state)
+{
+    (void)state;
+    truth_free(truth);
+    return 0;
+}
+
+static struct catalog_row row(const char *name, const char *body)
+{
+    return (struct catalog_row){.kind = CATALOG_KEY,
+                                .name = ps_bytes_str(name),
+                                .revision = 3,
+                                .event = 9,
+                                .body = ps_bytes_str(body)};
+}
+
+static void a_row_that_was_set_passes_and_any_change_of_it_does_not(void **state)
+{
+    struct catalog_row changed = row("a", "{}");
+
+    (void)state;
+    assert_ok(truth_set(truth, &changed));
+    assert_ok(truth_check(truth, &changed));
+    changed.body = ps_bytes_str("{ }");
+    assert_fails(PS_E_DENIED, truth_check(truth, &changed));
+    changed = row("a", "{}");
+    changed.revision = 4;
+    assert_fails(PS_E_DENIED, truth_check(truth, &changed));
+    changed = row("a", "{}");
+    changed.event = 10;
+    assert_fails(PS_E_DENIED, truth_check(truth, &changed));
+    changed = row("b", "{}");
+    assert_fails(PS_E_DENIED, truth_check(truth, &changed));
+    changed = row("a", "{}");
+    changed.kind = CATALOG_VERSION;
+    assert_fails(PS_E_DENIED, truth_check(truth, &changed));
+}
+
+static void the_newest_that_was_set_counts(void **state)
+{
+    const struct catalog_row old = row("a", "{}");
+    const struct catalog_row new = row("a", "[]");
+
+    (void)state;
+    assert_ok(truth_set(truth, &old));
+    assert_ok(truth_set(truth, &new));
+    assert_fails(PS_E_DENIED, truth_check(truth, &old));
+    assert_ok(truth_check(truth, &new));
+    assert_int_equal(truth_count(truth), 1);
+}
+
+static void what_was_removed_is_not_there(void **state)
+{
+    const struct catalog_row one = row("a", "{}");
+
+    (void)state;
+    assert_false(truth_has(truth, CATALOG_KEY, one.name));
+    assert_ok(truth_set(truth, &one));
+    assert_true(truth_has(truth, CATALOG_KEY, one.name));
+    truth_remove(truth, CATALOG_KEY, one.name);
+    truth_remove(truth, CATALOG_KEY, one.name);
+    assert_false(truth_has(truth, CATALOG_KEY, one.name));
+    assert_fails(PS_E_DENIED, truth_check(truth, &one));
+    assert_int_equal(truth_count(truth), 0);
+    assert_ok(truth_set(truth, &one));
+    assert_ok(truth_check(truth, &one));
+}
+
+static void rows_that_authorise_nothing_pass(void **state)
+{
+    struct catalog_row one = row("a", "{}");
+
+    (void)state;
+    one.kind = CATALOG_OPERATION;
+    assert_ok(truth_check(truth, &one));
+    assert_ok(truth_set(truth, &one));
+    assert_int_equal(truth_count(truth), 0);
+}
+
+static void it_grows_with_many_rows(void **state)
+{
+    char name[32];
+
+    (void)state;
+    for (unsigned i = 0; i < 5000; i++) {
+        (void)snprintf(name, sizeof name, "key-%u", i);
+        assert_ok(truth_set(truth, &(struct catalog_row){.kind = CATALOG_KEY,
+                                                         .name = ps_bytes_str(name),
+                                                         .revision = i,
+                                                         .body = ps_bytes_str(name)}));
+        if (i % 3 == 0) {
+            truth_remove(truth, CATALOG_KEY, ps_bytes_str(name));
+        }
+    }
+    for (unsigned i = 0; i < 5000; i++) {
+        (void)snprintf(name, sizeof name, "key-%u", i);
+        assert_int_equal(truth_has(truth, CATALOG_KEY, ps_bytes_str(name)), i % 3 != 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_row_that_was_set_passes_and_any_change_of_it_does_not,
+                                        make, clear),
+        cmocka_unit_test_setup_teardown(the_newest_that_was_set_counts, make, clear),
+        cmocka_unit_test_setup_teardown(what_was_removed_is_not_there, make, clear),
+        cmocka_unit_test_setup_teardown(rows_that_authorise_nothing_pass, make, clear),
+        cmocka_unit_test_setup_teardown(it_grows_with_many_rows, make, clear),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
