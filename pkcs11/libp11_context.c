@@ -37,6 +37,11 @@ void libp11_unload(struct libp11 *libp11)
     libp11->slots = NULL;
 }
 
+bool libp11_is_in_use(const struct libp11 *libp11)
+{
+    return libp11->context != NULL;
+}
+
 void libp11_free(struct libp11 *libp11)
 {
     free(libp11);

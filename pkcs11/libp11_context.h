@@ -24,6 +24,12 @@ PS_MUST_USE enum ps_err libp11_new(const char *module, struct libp11 **ret_libp1
 /* Lets go of everything; finalises the module, if libp11 was in use at all. */
 void libp11_unload(struct libp11 *libp11);
 
+/*
+ * True from the first use until libp11_unload. Its sessions are then lost with ours, and it goes on
+ * using them: the module has to be started anew.
+ */
+bool libp11_is_in_use(const struct libp11 *libp11);
+
 /* After libp11_unload. */
 void libp11_free(struct libp11 *libp11);
 PS_DEFINE_CLEANUP(struct libp11, libp11_free)

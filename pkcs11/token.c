@@ -217,6 +217,15 @@ static void free_token(struct token *token)
     free(token->sessions);
 }
 
+/* One session is always kept for everything else; signatures have threads from two sessions on. */
+static unsigned threads_for(const struct profile *profile, uint32_t sessions)
+{
+    if (profile->sessions_max != 0 && sessions >= profile->sessions_max) {
+        sessions = profile->sessions_max - 1;
+    }
+    return sessions < 2 ? 0 : sessions;
+}
+
 /* What only the configuration decides. */
 static enum ps_err read_config(struct token *token)
 {
@@ -230,7 +239,7 @@ static enum ps_err read_config(struct token *token)
     PS_TRY(token_uri_parse(config->uri, &token->uri));
     PS_TRY(module_new(config->module, &token->module));
     PS_TRY(libp11_new(module_path(token->module), &token->libp11));
-    token->sessions_wanted = config->sessions == 1 ? 0 : config->sessions;
+    token->sessions_wanted = threads_for(&token->profile, config->sessions);
     token->sessions = calloc(token->sessions_wanted + 1, sizeof token->sessions[0]);
     if (token->sessions == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");

@@ -76,12 +76,7 @@ static void login_failed(struct token *token, uint64_t id)
 /* As many as the token gives, up to what was configured; one at least. */
 static enum ps_err open_sessions(struct token *token)
 {
-    unsigned wanted = token->sessions_wanted;
-
-    if (token->profile.sessions_max != 0 && wanted > token->profile.sessions_max - 1) {
-        wanted = token->profile.sessions_max - 1;
-    }
-    for (unsigned i = 0; i < wanted; i++) {
+    for (unsigned i = 0; i < token->sessions_wanted; i++) {
         struct session *session = &token->sessions[i];
         enum ps_err err;
 
@@ -159,7 +154,7 @@ static void log_in(struct token *token, uint64_t id, const struct msg_token_logi
         ps_line(PS_WARNING, "not_ready_after_login", PS_STR("detail", ps_detail()->text));
         token_lose(token,
                    recovery_is_loss(session->fault.class) ? session->fault.class : FAULT_SESSION,
-                   "enumeration-failed");
+                   session->fault.class == FAULT_BUSY ? "too-few-sessions" : "enumeration-failed");
         token_answer_unavailable(token, id);
         return;
     }
@@ -186,8 +181,13 @@ static void expect_serial(struct token *token, struct ps_bytes serial)
 
 static void try_login(struct token *token, uint64_t id, const struct msg_token_login *message)
 {
-    if (token->state == TOKEN_READY) {
+    if (token->state == TOKEN_READY && !names_other_token(token, message)) {
         token_answer_done(token, id);
+        return;
+    }
+    if (token->state == TOKEN_READY) {
+        token_answer_problem(token, id, PS_PROBLEM_WRONG_STATE,
+                             "the token has another serial number");
         return;
     }
     if (token->stopping || !token_is_idle(token) ||

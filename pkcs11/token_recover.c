@@ -1,6 +1,7 @@
 #include "pkcs11/token_internal.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/encode.h"
 #include "lib/base/line.h"
 #include "pkcs11/store_copy.h"
 #include "pkcs11/store_lock.h"
@@ -118,6 +119,15 @@ static void write_line(struct token *token, const struct fault *fault, uint64_t 
             PS_STR("class", recovery_class_name(fault->class)));
 }
 
+static void write_aside(struct ps_bytes id)
+{
+    PS_BUF_AUTO hex = {.max = 2 * IPC_OBJECT_ID_MAX};
+
+    ps_buf_put_hex(&hex, id);
+    ps_line(PS_ERROR, "key_set_aside", PS_TEXT("object", ps_buf_bytes(&hex)),
+            PS_NUM("failures", BREAKER_FAILURES));
+}
+
 void token_heed_fault(struct token *token, const struct fault *fault, struct ps_bytes id)
 {
     const uint64_t now = ps_clock_mono_ns();
@@ -138,7 +148,7 @@ void token_heed_fault(struct token *token, const struct fault *fault, struct ps_
         token_lose(token, FAULT_RELOAD, "token-failing");
         break;
     case BREAKER_SET_ASIDE:
-        ps_line(PS_ERROR, "key_set_aside", PS_NUM("failures", BREAKER_FAILURES));
+        write_aside(id);
         break;
     }
 }
@@ -175,7 +185,8 @@ static bool stop_module(struct token *token)
 static bool must_reload(const struct token *token)
 {
     return token->lost == FAULT_RELOAD || token->attempts > RELOAD_AFTER ||
-           (token->lost == FAULT_GONE && token->profile.reload_when_gone);
+           (token->lost == FAULT_GONE && token->profile.reload_when_gone) ||
+           libp11_is_in_use(token->libp11);
 }
 
 static void failed(struct token *token, const char *reason)

@@ -338,6 +338,36 @@ static void initialisation_that_was_cut_off_can_be_repeated(void **state)
     process_make_ready(&process);
 }
 
+/* libp11 keeps sessions of its own, which are lost with ours. */
+static void certificates_can_be_stored_after_a_loss(void **state)
+{
+    struct test_key key;
+    struct process_answer answer;
+
+    (void)state;
+    make_key(&process, PS_ALG_ES256, PS_KEY_EC_P256, &key);
+    for (int times = 0; times < 4; times++) {
+        uint8_t room[2048];
+        const struct msg_token_certificate_put message = {
+            .object_id = key_id(&key),
+            .label = ps_bytes_str("a certificate"),
+            .der = make_certificate(times + 1, room),
+        };
+        const struct msg_token_certificate_get get = {.object_id = key_id(&key)};
+        const struct msg_token_octets *octets = (const void *)answer.message;
+
+        process_call(&process, &msg_token_certificate_put_info, &message, &answer);
+        assert_answered(&answer);
+        process_call(&process, &msg_token_certificate_get_info, &get, &answer);
+        assert_answered(&answer);
+        assert_true(ps_bytes_equal(octets->octets, message.der));
+        act(times % 2 == 0 ? FAKE_LOSE_SESSIONS : FAKE_LOG_OUT, "", 0, 0);
+        sign_once(&key, &answer);
+        assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
+        must_be_lost_and_come_back(&key);
+    }
+}
+
 static void start_that_fails_is_tried_again(void **state)
 {
     struct process_setup setup = fake_setup();
@@ -416,6 +446,7 @@ int main(void)
         FAKE_TEST(one_broken_key_is_left_aside),
         FAKE_TEST(faults_of_callers_never_trip_anything),
         FAKE_TEST(initialisation_that_was_cut_off_can_be_repeated),
+        FAKE_TEST(certificates_can_be_stored_after_a_loss),
         FAKE_TEST(start_that_fails_is_tried_again),
         FAKE_TEST(module_that_survives_no_second_start_gets_a_new_process),
         FAKE_TEST(module_is_unloaded_where_the_profile_says_so),

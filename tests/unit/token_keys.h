@@ -166,4 +166,27 @@ static inline PS_UNUSED void must_sign(struct process *process, const struct tes
     assert_true(verifies(key, alg, data, &answer));
 }
 
+/* A certificate of its own, of a new key. */
+static inline PS_UNUSED struct ps_bytes make_certificate(int serial, uint8_t der[2048])
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    uint8_t *to = der;
+    int len;
+
+    assert_true(key != NULL && certificate != NULL);
+    assert_int_equal(X509_set_version(certificate, 2), 1);
+    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), 0));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 86400));
+    assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    len = i2d_X509(certificate, NULL);
+    assert_true(len > 0 && len <= 2048);
+    len = i2d_X509(certificate, &to);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return ps_bytes(der, (size_t)len);
+}
+
 #endif
