@@ -95,11 +95,18 @@ static void on_token_wrong_pin(void *context, struct token *token)
                  "the token refused the PIN; it is not tried again before another is configured");
 }
 
+static void on_token_unapproved(void *context, struct token *token, const char *what)
+{
+    events_alarm(context, "unapproved-token", tokens_name(token), what);
+    state_look(context);
+}
+
 static const struct tokens_handler token_calls = {
     .on_change = on_token_change,
     .on_room = on_token_room,
     .on_hung = on_token_hung,
     .on_wrong_pin = on_token_wrong_pin,
+    .on_unapproved = on_token_unapproved,
 };
 
 /* --- Supervisor --- */

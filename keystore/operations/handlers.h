@@ -43,6 +43,9 @@ bool grant_revoke_resolve(struct operation *op, struct json_value request);
 void grant_revoke_execute(struct operation *op);
 bool set_put_resolve(struct operation *op, struct json_value request);
 void set_put_execute(struct operation *op);
+enum ps_err token_approve_describe(struct operation *op, struct writer *json);
+bool token_approve_resolve(struct operation *op, struct json_value request);
+void token_approve_execute(struct operation *op);
 bool set_remove_resolve(struct operation *op, struct json_value request);
 void set_remove_execute(struct operation *op);
 

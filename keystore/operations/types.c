@@ -119,6 +119,12 @@ static const struct operation_type types[] = {
      .resolve = set_remove_resolve,
      .execute = set_remove_execute,
      .describe = set_describe},
+    {.name = "token.approve",
+     .class = 'A',
+     .grant = GRANTED_TOKENS_MANAGE,
+     .resolve = token_approve_resolve,
+     .execute = token_approve_execute,
+     .describe = token_approve_describe},
 };
 
 const struct operation_type *operation_type_find(struct ps_bytes name)

@@ -9,6 +9,10 @@
 #define JTI_TEXT_LEN 22u /* base64url of JTI_OCTETS */
 #define TYPE_MAX     64u
 
+/* Up to so much is not worth a copy; and what all requests together may hold. */
+#define KEPT_WHOLE (16u * 1024u)
+#define OCTETS_MAX (128u * 1024u * 1024u)
+
 static bool refuse(struct problem_answer *ret_answer, enum ps_problem problem, const char *detail)
 {
     *ret_answer = (struct problem_answer){.problem = problem, .detail = detail};
@@ -24,22 +28,49 @@ static bool refuse_error(struct problem_answer *ret_answer, enum ps_err err)
     return refuse(ret_answer, problem, ps_detail()->text);
 }
 
-static void hash_input(struct sign_request *request, const struct ps_alg_info *info)
+/*
+ * Once it is hashed, only the header of what was signed is needed: a thousand large documents that
+ * wait for an RSA key must not fill the memory.
+ */
+static enum ps_err drop_hashed(struct sign_request *request)
+{
+    const size_t kept = request->header_len;
+    struct ps_buf header;
+
+    if (request->input.cap <= KEPT_WHOLE) {
+        return PS_OK;
+    }
+    ps_buf_init(&header, request->input.max);
+    ps_buf_put(&header, ps_bytes(request->input.data, kept));
+    ps_buf_wipe(&request->input);
+    request->input = header;
+    return ps_buf_status(&request->input);
+}
+
+static enum ps_err hash_input(struct sign_request *request, const struct ps_alg_info *info)
 {
     const struct ps_bytes input = ps_buf_bytes(&request->input);
 
     if (info->signs_message) {
         request->digest_len = 0;
-        return;
+        return PS_OK;
     }
     ps_hash_parts(info->hash, &input, 1, request->digest);
     request->digest_len = ps_hash_len(info->hash);
+    return drop_hashed(request);
 }
 
 /* Frames to the token have an end; EdDSA hands the whole input over. */
-static bool input_fits(const struct sign_request *request, const struct ps_alg_info *info,
+static bool input_fits(struct sign_request *request, const struct ps_alg_info *info,
                        struct problem_answer *ret_answer)
 {
+    struct signer *signer = request->signer;
+
+    request->octets = request->input.len + request->payload.len;
+    signer->octets += request->octets;
+    if (signer->octets > OCTETS_MAX) {
+        return refuse(ret_answer, PS_PROBLEM_OVERLOADED, "too much is waiting to be signed");
+    }
     if (info->signs_message && request->input.len > IPC_PAYLOAD_MAX) {
         return refuse(ret_answer, PS_PROBLEM_TOO_LARGE,
                       "the signing input is over 1 MiB, too long for EdDSA in the token");
@@ -95,7 +126,10 @@ static bool build_input(struct sign_request *request, struct jws_header *header,
     if (err != PS_OK) {
         return refuse_error(ret_answer, err);
     }
-    hash_input(request, info);
+    err = hash_input(request, info);
+    if (err != PS_OK) {
+        return refuse_error(ret_answer, err);
+    }
     return input_fits(request, info, ret_answer);
 }
 
@@ -227,6 +261,7 @@ bool build_raw(struct sign_request *request, const struct msg_raw_sign *message,
                struct problem_answer *ret_answer)
 {
     const struct ps_alg_info *info = ps_alg_info(request->algorithm);
+    enum ps_err err;
 
     if (message->encoding > RAW_ENCODING_DER) {
         return refuse(ret_answer, PS_PROBLEM_MALFORMED, "encoding: raw or der");
@@ -242,9 +277,12 @@ bool build_raw(struct sign_request *request, const struct msg_raw_sign *message,
         return refuse(ret_answer, PS_PROBLEM_MALFORMED, "either a message or a digest");
     }
     ps_buf_put(&request->input, message->message);
-    if (ps_buf_status(&request->input) != PS_OK) {
-        return refuse_error(ret_answer, request->input.err);
+    err = ps_buf_status(&request->input);
+    if (err == PS_OK) {
+        err = hash_input(request, info);
     }
-    hash_input(request, info);
+    if (err != PS_OK) {
+        return refuse_error(ret_answer, err);
+    }
     return input_fits(request, info, ret_answer);
 }

@@ -54,6 +54,7 @@ struct sign_request {
     struct ps_buf input;   /* signing input; its first header_len octets are the header as signed */
     struct ps_buf payload; /* of a JWT, for the answer */
     size_t header_len;
+    size_t octets; /* that it counts for in signer->octets */
     uint8_t digest[PS_HASH_MAX];
     size_t digest_len; /* 0: the token signs the input itself */
     uint8_t signature[PS_SIGNATURE_MAX];
@@ -78,6 +79,7 @@ struct signer {
     struct sign_request *oldest;
     struct sign_request *newest;
     size_t count;
+    size_t octets; /* of what all requests hold */
     uint8_t random[RANDOM_OCTETS];
     size_t random_used;
     struct lane *lanes[32];

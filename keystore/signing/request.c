@@ -92,6 +92,8 @@ void sign_request_free(struct sign_request *request)
 
     assert(request->step != STEP_FREE);
     unlink_request(request);
+    signer->octets -= request->octets;
+    request->octets = 0;
     wipe(&request->input);
     wipe(&request->payload);
     ps_wipe(request->signature, sizeof request->signature);

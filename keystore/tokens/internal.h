@@ -58,6 +58,7 @@ struct token_process {
     uint32_t signing_cost; /* and what they cost in all */
     uint64_t progress_ns;  /* monotonic: the last answer, or the first call after a rest */
     uint64_t limit_ns;     /* longest limit of the calls in flight */
+    bool was_unapproved;   /* and that was told */
     bool has_spoken;       /* a state notice came */
     bool login_in_flight;
     bool login_sent;         /* by us, on this channel: what it says of the PIN is about ours */

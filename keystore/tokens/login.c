@@ -26,17 +26,33 @@ static bool may_log_in(const struct token *token)
     return true;
 }
 
-/* The token and the module must be the approved ones; an unapproved module gets no PIN. */
-static bool is_the_approved(const struct token_process *process)
+/* What is not as it was approved; NULL: nothing. An unapproved module gets no PIN. */
+static const char *what_differs(const struct token_process *process)
 {
     const struct token *token = process->token;
     const struct ps_bytes serial = token_text_bytes(&token->approved_serial);
     const struct ps_bytes hash = token_text_bytes(&token->approved_hash);
 
     if (serial.len != 0 && !ps_bytes_equal(serial, token_text_bytes(&process->texts.serial))) {
-        return false;
+        return "unapproved-serial";
     }
-    return hash.len == 0 || ps_bytes_equal(hash, token_text_bytes(&process->texts.module_hash));
+    if (hash.len != 0 && !ps_bytes_equal(hash, token_text_bytes(&process->texts.module_hash))) {
+        return "unapproved-module";
+    }
+    return NULL;
+}
+
+static bool is_the_approved(struct token_process *process)
+{
+    const struct token *token = process->token;
+    const char *what = what_differs(process);
+
+    if (what != NULL && !process->was_unapproved) {
+        token_text_set(&process->texts.reason, ps_bytes_str(what));
+        token->tokens->handler->on_unapproved(token->tokens->context, process->token, what);
+    }
+    process->was_unapproved = what != NULL;
+    return what == NULL;
 }
 
 static bool log_in(struct token_process *process)
@@ -78,7 +94,7 @@ static void notice_wrong_pin(struct token *token)
     }
 }
 
-static bool is_due(const struct token_process *process)
+static bool is_due(struct token_process *process)
 {
     return process->channel != NULL && ps_clock_mono_ns() >= process->login_again_ns &&
            (process->state == TOKEN_NEEDS_LOGIN || process->state == TOKEN_WRONG_PIN) &&

@@ -40,6 +40,8 @@ struct tokens_handler {
     void (*on_hung)(void *context, struct token *token, uint32_t number, const char *why);
     /* The token refused the PIN; it is not tried again before another one is configured. */
     void (*on_wrong_pin)(void *context, struct token *token);
+    /* It is not the token, or not the module, that was approved, and gets no PIN. */
+    void (*on_unapproved)(void *context, struct token *token, const char *what);
 };
 
 /* timeout_ms: longest time without an answer while one is due. */

@@ -17,8 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MODULE "/usr/lib/softhsm/libsofthsm2.so"
-#define URI    "pkcs11:token=privyseal-" STACK_TOKEN
+#define URI "pkcs11:token=privyseal-" STACK_TOKEN
 
 static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *walk)
 {
@@ -37,6 +36,7 @@ void stack_make(struct stack *stack, size_t processes)
     memset(stack, 0, sizeof *stack);
     stack->processes = processes;
     stack->pin = STACK_PIN;
+    stack->module = STACK_MODULE;
     stack->supervisor.fd = stack->clients.fd = stack->management.fd = -1;
     for (size_t i = 0; i < STACK_TOKENS_MAX; i++) {
         stack->tokens[i].supervisor.fd = -1;
@@ -145,7 +145,7 @@ static int run_token(const struct stack *stack, size_t number, int fd)
     struct msg_token_config config = {
         .token = ps_bytes_str(STACK_TOKEN),
         .number = (uint32_t)number,
-        .module = ps_bytes_str(MODULE),
+        .module = ps_bytes_str(stack->module),
         .uri = ps_bytes_str(URI),
         .sessions = 1,
         .call_timeout_ms = 2000,

@@ -13,6 +13,7 @@
 #define STACK_TOKEN      "t"
 #define STACK_PIN        "31415926"
 #define STACK_SO_PIN     "27182818"
+#define STACK_MODULE     "/usr/lib/softhsm/libsofthsm2.so"
 
 struct stack_token {
     pid_t pid;
@@ -30,7 +31,8 @@ struct stack {
     struct wire management;
     uint8_t state; /* enum appliance_state, as last told on `management` */
     const char *pin;
-    uint32_t hung; /* reports of hung token processes so far */
+    const char *module; /* of the token processes that are started from now on */
+    uint32_t hung;      /* reports of hung token processes so far */
 };
 
 /* Makes the store and the data directory; starts nothing. */

@@ -223,6 +223,34 @@ static void a_lost_catalog_is_made_anew(void **state)
     expect(201, suspend_or_resume("key.resume"));
 }
 
+/* An unapproved module gets no PIN; approved anew, it does. */
+static void another_module_waits_for_approval(void **state)
+{
+    static char path[220];
+    FILE *file;
+    PS_BUF_AUTO module;
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/module.so", stack.directory);
+    assert_true(read_file(STACK_MODULE, &module));
+    ps_buf_put_u8(&module, 0); /* behind the last section: the same program, another hash */
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(module.data, 1, module.len, file), module.len);
+    assert_int_equal(fclose(file), 0);
+    stack_kill_token(&stack, 0);
+    stack.module = path;
+    stack_start_token(&stack, 0);
+    wait_for_event("unapproved-module");
+    stack_wait_state(&stack, APPLIANCE_DEGRADED);
+    expect(503, stack_sign_jws(&stack, KEY, "", "x", &body));
+    expect(404, stack_change(&stack, "token.approve", "other", "{}", &body));
+    expect(201, stack_change(&stack, "token.approve", STACK_TOKEN, "{}", &body));
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
+    expect(200, stack_change(&stack, "token.approve", STACK_TOKEN, "{}", &body));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_grant_that_was_written_in_gives_no_right),
         cmocka_unit_test(a_reserved_id_of_a_live_key_destroys_nothing),
         cmocka_unit_test(a_lost_catalog_is_made_anew),
+        cmocka_unit_test(another_module_waits_for_approval),
     };
 
     return cmocka_run_group_tests(tests, make_stack, remove_stack);

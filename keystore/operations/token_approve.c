@@ -1,0 +1,130 @@
+#include "keystore/operations/internal.h"
+
+/*
+ * A token's module or firmware was changed, by an update for example: what the token processes now
+ * find is approved anew, so that they get the PIN again. It has to be the same token.
+ */
+
+static bool find_view(const struct operation *op, struct token_view *ret_view)
+{
+    for (size_t i = 0; tokens_view(op->token, i, ret_view); i++) {
+        if (ret_view->serial.len != 0 && ret_view->module_hash.len == PS_SHA256_LEN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_params(struct operation *op, const struct token_view *view)
+{
+    struct writer json = writer(&op->resolved);
+
+    writer_begin_object(&json, NULL);
+    writer_text(&json, "firmware", view->firmware);
+    writer_octets(&json, "module_hash", view->module_hash);
+    writer_text(&json, "profile", view->profile);
+    writer_text(&json, "serial", view->serial);
+    writer_text(&json, "token", tokens_name(op->token));
+    writer_end_object(&json);
+}
+
+static bool is_the_same(const struct token_record *record, const struct token_view *view)
+{
+    return ps_bytes_equal(record->module_hash, view->module_hash) &&
+           ps_bytes_equal(record->firmware, view->firmware) &&
+           ps_bytes_equal(record->profile, view->profile);
+}
+
+static void answer_unchanged(struct operation *op)
+{
+    struct writer json = writer(&op->body);
+
+    writer_begin_object(&json, NULL);
+    writer_text(&json, "token", tokens_name(op->token));
+    writer_end_object(&json);
+    operation_exists(op);
+}
+
+static enum ps_err read_record(struct operation *op, struct row *row,
+                               struct token_record *ret_record)
+{
+    PS_TRY(row_read(op->keeper, CATALOG_TOKEN, ps_buf_bytes(&op->subject), row));
+    return token_record_read(row->body, ret_record);
+}
+
+bool token_approve_resolve(struct operation *op, struct json_value request)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct token_record record;
+    struct token_view view = {.number = 0};
+
+    op->token = tokens_find(op->keeper->tokens, ps_buf_bytes(&op->subject));
+    if (json_count(request) != 0) {
+        operation_refuse(op, PS_PROBLEM_MALFORMED, "this has no parameters");
+        return false;
+    }
+    if (op->token == NULL || read_record(op, &row, &record) != PS_OK) {
+        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such token");
+        return false;
+    }
+    if (!find_view(op, &view)) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    operation_lock(op, "token", tokens_name(op->token));
+    if (!ps_bytes_equal(record.serial, view.serial)) {
+        operation_refuse(op, PS_PROBLEM_REFUSED, "it is another token: its serial is %.*s",
+                         PS_BYTES_FMT(view.serial));
+        return false;
+    }
+    if (is_the_same(&record, &view)) {
+        answer_unchanged(op);
+        return false;
+    }
+    put_params(op, &view);
+    return true;
+}
+
+static enum ps_err put_row(struct operation *op)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct token_record record;
+    struct ps_bytes name;
+    struct ps_bytes text;
+    PS_BUF_AUTO hash;
+
+    ps_buf_init(&hash, PS_SHA256_LEN);
+    PS_TRY(document_text(op->params, "token", &name));
+    PS_TRY(row_read(op->keeper, CATALOG_TOKEN, name, &row));
+    PS_TRY(token_record_read(row.body, &record));
+    PS_TRY(document_text(op->params, "firmware", &record.firmware));
+    PS_TRY(document_text(op->params, "profile", &record.profile));
+    PS_TRY(document_text(op->params, "module_hash", &text));
+    PS_TRY(ps_base64url_decode(text, &hash));
+    record.module_hash = ps_buf_bytes(&hash);
+    token_record_put(&record, operation_change(op, CATALOG_TOKEN, name, row.revision));
+    return PS_OK;
+}
+
+void token_approve_execute(struct operation *op)
+{
+    const enum ps_err err = put_row(op);
+
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+    } else {
+        operation_done(op);
+    }
+}
+
+enum ps_err token_approve_describe(struct operation *op, struct writer *json)
+{
+    struct ps_bytes text;
+
+    PS_TRY(document_text(op->params, "token", &text));
+    writer_text(json, "token", text);
+    PS_TRY(document_text(op->params, "module_hash", &text));
+    writer_text(json, "module_hash", text);
+    ps_buf_put_str(&op->location, "/v1/system");
+    return PS_OK;
+}
