@@ -12,6 +12,8 @@
 
 _Static_assert(TOKEN_EXIT_HUNG == (int)WATCHDOG_EXIT_HUNG, "one exit code for a hung call");
 
+enum { LAST_WAIT_MS = 2000 };
+
 /* Requests of the keeper, but for those that token_admin.c serves. */
 static enum ps_err on_keeper_message(void *context, struct channel *channel,
                                      const struct ipc_message *info, uint64_t id,
@@ -202,6 +204,8 @@ static enum ps_err set_environment(struct ps_bytes lines)
 
 static void free_token(struct token *token)
 {
+    /* Threads are waited for, but not for ever. */
+    watchdog_begin(LAST_WAIT_MS);
     drop_keeper(token);
     channel_free(token->supervisor);
     worker_pool_free(token->signers);
@@ -209,12 +213,12 @@ static void free_token(struct token *token)
     ps_timer_free(token->retry);
     ps_timer_free(token->probe);
     ps_timer_free(token->stop_deadline);
-    watchdog_free(token->watchdog);
     keyring_free(token->ring);
     libp11_free(token->libp11);
     module_free(token->module);
     token_uri_free(token->uri);
     free(token->sessions);
+    watchdog_end();
 }
 
 /* One session is always kept for everything else; signatures have threads from two sessions on. */
@@ -247,7 +251,7 @@ static enum ps_err read_config(struct token *token)
     return set_environment(config->environment);
 }
 
-static enum ps_err prepare(struct token *token, int supervisor_fd)
+static enum ps_err prepare(struct token *token)
 {
     token->state = TOKEN_STARTING;
     token->admin = (struct admin_context){
@@ -258,7 +262,7 @@ static enum ps_err prepare(struct token *token, int supervisor_fd)
     /* Threads that wait for the module are to be woken when they asked for it. */
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     PS_TRY(keyring_new(&token->ring));
-    PS_TRY(watchdog_new(supervisor_fd, PLACE_SIGNERS + token->sessions_wanted, &token->watchdog));
+    PS_TRY(watchdog_init());
     PS_TRY(token_init_recovery(token));
     return ps_timer_new(token->loop, on_stop_deadline, token, &token->stop_deadline);
 }
@@ -275,7 +279,7 @@ int token_main(struct ps_loop *loop, int supervisor_fd, const struct msg_token_c
     enum ps_err err = read_config(&token);
 
     if (err == PS_OK) {
-        err = prepare(&token, supervisor_fd);
+        err = prepare(&token);
     }
     if (err != PS_OK) {
         (void)close(supervisor_fd);

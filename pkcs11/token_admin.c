@@ -17,7 +17,7 @@
  */
 
 /* A call may take this long; making an RSA key in a small device takes the longest. */
-#define ADMIN_LIMIT_NS (180 * PS_NS_PER_S)
+#define ADMIN_LIMIT_MS UINT64_C(180000)
 
 struct admin_route {
     const struct ipc_message *info; /* NULL: our own probe */
@@ -75,11 +75,11 @@ static void free_job(struct admin_job *job)
 }
 PS_DEFINE_CLEANUP(struct admin_job, free_job)
 
-static void run(struct token *token, unsigned place, struct admin_job *job)
+static void run(struct token *token, struct admin_job *job)
 {
     struct session *session = token->admin.session;
 
-    watchdog_begin(token->watchdog, place, ps_clock_mono_ns() + ADMIN_LIMIT_NS);
+    watchdog_begin(job->route->info == NULL ? token_look_limit_ms(token) : ADMIN_LIMIT_MS);
     session->fault = (struct fault){.class = FAULT_NONE};
     job->err = job->route->run(&token->admin, job->message, &job->answer);
     if (job->err != PS_OK) {
@@ -89,13 +89,13 @@ static void run(struct token *token, unsigned place, struct admin_job *job)
         job->fault = session->fault;
         (void)snprintf(job->detail, sizeof job->detail, "%s", ps_detail()->text);
     }
-    watchdog_end(token->watchdog, place);
+    watchdog_end();
 }
 
 void token_run_admin(void *context, unsigned worker, struct worker_item *item)
 {
     (void)worker;
-    run(context, PLACE_ADMIN, (struct admin_job *)(void *)item);
+    run(context, (struct admin_job *)(void *)item);
 }
 
 static void apply_change(struct token *token, const struct admin_answer *answer)
@@ -200,7 +200,7 @@ static void start(struct token *token, struct admin_job *job)
         worker_pool_submit(token->admins, &job->item);
         return;
     }
-    run(token, PLACE_LOOP, job);
+    run(token, job);
     token_admin_done(token, &job->item);
 }
 

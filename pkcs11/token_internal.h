@@ -21,9 +21,6 @@
 
 enum { TOKEN_SESSIONS_MAX = 256, TOKEN_JOBS_MAX = 8192 };
 
-/* Places of the watchdog; those of the signing threads follow. */
-enum { PLACE_LOOP, PLACE_ADMIN, PLACE_SIGNERS };
-
 struct token {
     struct ps_loop *loop;
     const struct msg_token_config *config;
@@ -31,7 +28,6 @@ struct token {
     struct token_uri *uri;
     struct module *module;
     struct libp11 *libp11;
-    struct watchdog *watchdog;
     struct channel *supervisor;
     struct channel *keeper;
     uint32_t keeper_epoch; /* a job of an earlier keeper is not answered */
@@ -94,6 +90,7 @@ void token_lose(struct token *token, enum fault_class class, const char *reason)
 void token_heed_fault(struct token *token, const struct fault *fault, struct ps_bytes id);
 void token_work_is_done(struct token *token);
 bool token_is_idle(const struct token *token);
+uint64_t token_look_limit_ms(const struct token *token);
 void token_adopt_made(struct token *token, struct ps_bytes label);
 void token_shut_down(struct token *token);
 

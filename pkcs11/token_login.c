@@ -209,10 +209,9 @@ static void try_login(struct token *token, uint64_t id, const struct msg_token_l
         return;
     }
     expect_serial(token, message->serial);
-    watchdog_begin(token->watchdog, PLACE_LOOP,
-                   ps_clock_mono_ns() + token->profile.start_timeout_ms * PS_NS_PER_MS);
+    watchdog_begin(token->profile.start_timeout_ms);
     log_in(token, id, message);
-    watchdog_end(token->watchdog, PLACE_LOOP);
+    watchdog_end();
 }
 
 void token_login(struct token *token, uint64_t id, const struct msg_token_login *message)

@@ -20,20 +20,18 @@ enum { RELOAD_AFTER = 3, DOUBTFUL_LOOKS = 3 };
 #define STEADY_NS     PS_NS_PER_S /* a state this old was no flicker: recovery begins at once */
 #define LINE_NS       PS_NS_PER_S
 
+/* How much longer than the keeper waits a call may take before this process ends itself. */
+#define HUNG_FACTOR 2u
+
+uint64_t token_look_limit_ms(const struct token *token)
+{
+    return (uint64_t)token->config->call_timeout_ms * HUNG_FACTOR;
+}
+
 bool token_is_idle(const struct token *token)
 {
     return (token->signers == NULL || worker_pool_pending(token->signers) == 0) &&
            (token->admins == NULL || worker_pool_pending(token->admins) == 0);
-}
-
-static void begin_call(struct token *token, uint64_t limit_ms)
-{
-    watchdog_begin(token->watchdog, PLACE_LOOP, ps_clock_mono_ns() + limit_ms * PS_NS_PER_MS);
-}
-
-static void end_call(struct token *token)
-{
-    watchdog_end(token->watchdog, PLACE_LOOP);
 }
 
 static uint64_t wait_ns(const struct token *token)
@@ -328,12 +326,12 @@ static void open_anew(struct token *token)
     PS_UNUSED const int lock = store_lock_take(token->config->sync_directory, false);
     struct slot_choice choice;
 
-    begin_call(token, token->profile.start_timeout_ms);
+    watchdog_begin(token->profile.start_timeout_ms);
     close_sessions(token, !must_reload(token));
     if (bring_up_module(token) && find_slot(token, &choice)) {
         open_control(token, &choice);
     }
-    end_call(token);
+    watchdog_end();
 }
 
 /* Mended first: a module may read the token's files when it starts, and not again. */
@@ -370,11 +368,11 @@ static void look(struct token *token)
 {
     const struct ps_bytes serial = ps_bytes_str(token->description.serial);
 
-    begin_call(token, token->profile.start_timeout_ms);
+    watchdog_begin(token_look_limit_ms(token));
     if (session_check(&token->control, false, serial) != PS_OK) {
         token_heed_fault(token, &token->control.fault, ps_bytes(NULL, 0));
     }
-    end_call(token);
+    watchdog_end();
 }
 
 /* Somebody else may have initialised it, or put another in its place. */
@@ -436,11 +434,11 @@ void token_shut_down(struct token *token)
     if (!token_is_idle(token) || token->profile.reload == PROFILE_RELOAD_EXIT) {
         return;
     }
-    begin_call(token, token->profile.start_timeout_ms);
+    watchdog_begin(token->profile.start_timeout_ms);
     close_sessions(token, true);
     libp11_unload(token->libp11);
     module_stop(token->module, false);
-    end_call(token);
+    watchdog_end();
 }
 
 enum ps_err token_init_recovery(struct token *token)

@@ -19,9 +19,6 @@ enum { FLUSH_COUNT = 8 };
 
 #define MISSING_NS PS_NS_PER_S /* an id that is not there is searched for again after this time */
 
-/* How much longer than the keeper waits a call may take before this process ends itself. */
-#define HUNG_FACTOR 2u
-
 enum { DIGEST_ROOM = 64 };
 
 /* A signature that a thread makes. */
@@ -35,11 +32,6 @@ struct sign_job {
     char detail[240];
     struct sign_task task;
 };
-
-static uint64_t hung_limit_ns(const struct token *token)
-{
-    return (uint64_t)token->config->call_timeout_ms * HUNG_FACTOR * PS_NS_PER_MS;
-}
 
 /* What a search that the signature needed has found, or not. */
 static void learn(struct token *token, const struct sign_task *task)
@@ -103,9 +95,7 @@ static void sign_here(struct token *token, uint64_t id)
 {
     struct sign_task *task = &token->task;
 
-    watchdog_begin(token->watchdog, PLACE_LOOP, ps_clock_mono_ns() + hung_limit_ns(token));
     sign_run(&token->control, task);
-    watchdog_end(token->watchdog, PLACE_LOOP);
     learn(token, task);
     finish(token, id, task, ps_detail()->text);
     flush_sometimes(token);
@@ -172,10 +162,7 @@ void token_run_sign(void *context, unsigned worker, struct worker_item *item)
     struct token *token = context;
     struct sign_job *job = (struct sign_job *)item;
 
-    watchdog_begin(token->watchdog, PLACE_SIGNERS + worker,
-                   ps_clock_mono_ns() + hung_limit_ns(token));
     sign_run(&token->sessions[worker], &job->task);
-    watchdog_end(token->watchdog, PLACE_SIGNERS + worker);
     if (job->task.err != PS_OK) {
         (void)snprintf(job->detail, sizeof job->detail, "%s", ps_detail()->text);
     }

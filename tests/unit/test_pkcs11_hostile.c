@@ -338,16 +338,11 @@ static void hung_signature_is_answered_by_nobody(void **state)
     must_sign(&process, &key, PS_ALG_ES256);
 }
 
-static void process_that_hangs_too_long_ends_itself(void **state)
+static void look_at_the_token_that_hangs_ends_the_process(void **state)
 {
-    static const uint8_t digest[32] = {1};
     static const uint32_t sessions[] = {1, 3};
-    struct msg_token_sign message;
-    struct test_key key;
 
     (void)state;
-    make_key(&process, PS_ALG_ES256, PS_KEY_EC_P256, &key);
-    message = sign_message(&key, PS_ALG_ES256, ps_bytes(digest, sizeof digest));
     for (size_t i = 0; i < PS_COUNT_OF(sessions); i++) {
         struct process_setup setup = fake_setup();
 
@@ -355,11 +350,9 @@ static void process_that_hangs_too_long_ends_itself(void **state)
         setup.sessions = sessions[i];
         restart(&setup);
         process_make_ready(&process);
-        script(FAKE_C_Sign, FAKE_HANG, 0, 0);
-        (void)process_send(&process, &msg_token_sign_info, &message);
+        script(FAKE_C_GetTokenInfo, FAKE_HANG, 0, 0);
         assert_int_equal(process_wait_end(&process), TOKEN_EXIT_HUNG);
         (void)control_clear_rule(fake, 0);
-        setup.call_timeout_ms = 0;
         process_start(&process, &setup);
         process_make_ready(&process);
     }
@@ -373,23 +366,6 @@ static void hung_start_ends_the_process(void **state)
     setup.profile = changed_profile("\"start_timeout_ms\": 10000", "\"start_timeout_ms\": 100");
     script(FAKE_C_Initialize, FAKE_HANG, 0, 0);
     restart(&setup);
-    assert_int_equal(process_wait_end(&process), TOKEN_EXIT_HUNG);
-}
-
-static void end_of_the_supervisor_ends_a_process_that_hangs(void **state)
-{
-    static const uint8_t digest[32] = {1};
-    struct msg_token_sign message;
-    struct test_key key;
-
-    (void)state;
-    make_key(&process, PS_ALG_ES256, PS_KEY_EC_P256, &key);
-    message = sign_message(&key, PS_ALG_ES256, ps_bytes(digest, sizeof digest));
-    script(FAKE_C_Sign, FAKE_HANG, 0, 0);
-    (void)process_send(&process, &msg_token_sign_info, &message);
-    wait_for_hang(FAKE_C_Sign);
-    (void)close(process.supervisor);
-    process.supervisor = -1;
     assert_int_equal(process_wait_end(&process), TOKEN_EXIT_HUNG);
 }
 
@@ -409,9 +385,8 @@ int main(void)
         FAKE_TEST(token_with_another_serial_gets_no_pin),
         FAKE_TEST(crash_ends_the_process_and_nothing_else),
         FAKE_TEST(hung_signature_is_answered_by_nobody),
-        FAKE_TEST(process_that_hangs_too_long_ends_itself),
+        FAKE_TEST(look_at_the_token_that_hangs_ends_the_process),
         FAKE_TEST(hung_start_ends_the_process),
-        FAKE_TEST(end_of_the_supervisor_ends_a_process_that_hangs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -566,6 +566,35 @@ static void probe_repeats_the_state(void **state)
     assert_int_equal(shared.sessions, 1);
 }
 
+static int threads_of(pid_t pid)
+{
+    char path[64];
+    char line[128];
+    int threads = -1;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "Threads:", 8) == 0) {
+            threads = atoi(line + 8);
+        }
+    }
+    (void)fclose(file);
+    return threads;
+}
+
+/* There where the thread sanitizer is, which brings a thread of its own. */
+extern void __tsan_init(void) __attribute__((weak));
+
+/* A second one would make every allocation of the module dearer: see pkcs11/watchdog.h. */
+static void process_with_one_session_has_one_thread(void **state)
+{
+    (void)state;
+    assert_int_equal(threads_of(shared.pid), __tsan_init == NULL ? 1 : 2);
+}
+
 static void token_is_initialised_once(void **state)
 {
     const struct msg_token_initialise message = {.label = ps_bytes_str("other"),
@@ -603,6 +632,7 @@ int main(void)
         cmocka_unit_test(signing_goes_on_after_libp11_was_used),
         cmocka_unit_test(new_keeper_replaces_the_former),
         cmocka_unit_test(probe_repeats_the_state),
+        cmocka_unit_test(process_with_one_session_has_one_thread),
         cmocka_unit_test(token_is_initialised_once),
     };
 
