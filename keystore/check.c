@@ -1,5 +1,6 @@
 #include "keystore/check.h"
 
+#include "keystore/clock_watch.h"
 #include "keystore/derive.h"
 #include "keystore/events.h"
 #include "keystore/operations/operations.h"
@@ -13,10 +14,7 @@
 #define SLICE_LEAVES  128u
 #define SLICE_WAIT_NS (2 * PS_NS_PER_MS)
 
-/* After a step the clock has to go steadily for so long before times are signed again. */
-#define SETTLE_NS (300 * PS_NS_PER_S)
-#define BEHIND_NS (2 * PS_NS_PER_S)
-#define MIB       (UINT64_C(1024) * 1024)
+#define MIB (UINT64_C(1024) * 1024)
 
 struct check {
     struct keeper *keeper;
@@ -25,20 +23,12 @@ struct check {
     uint64_t compared_ns;  /* monotonic: when the last one ended */
     uint64_t data_version;
     bool has_version;
-    bool is_doubtful;         /* somebody wrote to it, and the comparison has not ended */
-    int64_t offset_ns;        /* of the real clock from the monotonic one */
-    int64_t trusted_ns;       /* the same before it stepped */
-    uint64_t unsettled_until; /* monotonic; 0: the clock is trusted */
-    uint64_t newest_ns;       /* real time of the newest leaf */
-    unsigned disk_alarm;      /* percent that was last told */
+    bool is_doubtful; /* somebody wrote to it, and the comparison has not ended */
+    struct clock_watch clock;
+    unsigned disk_alarm; /* percent that was last told */
 };
 
 static void on_slice(void *context);
-
-static int64_t offset_now(void)
-{
-    return (int64_t)ps_clock_real_ns() - (int64_t)ps_clock_mono_ns();
-}
 
 enum ps_err check_new(struct keeper *keeper, struct check **ret_check)
 {
@@ -48,7 +38,9 @@ enum ps_err check_new(struct keeper *keeper, struct check **ret_check)
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     check->keeper = keeper;
-    check->offset_ns = check->trusted_ns = offset_now();
+    clock_watch_init(
+        &check->clock, keeper->config->clock_step_s,
+        (struct clock_times){.real_ns = ps_clock_real_ns(), .mono_ns = ps_clock_mono_ns()});
     check->compared_ns = ps_clock_mono_ns();
     PS_TRY(ps_timer_new(keeper->loop, on_slice, check, &check->slice));
     *ret_check = check;
@@ -226,67 +218,32 @@ static void look_at_disk(struct check *check)
 
 /* --- The clock --- */
 
-static bool is_within(int64_t a, int64_t b, uint64_t bound_ns)
+static struct clock_times times_now(void)
 {
-    const int64_t difference = a > b ? a - b : b - a;
-
-    return (uint64_t)difference <= bound_ns;
+    return (struct clock_times){.real_ns = ps_clock_real_ns(), .mono_ns = ps_clock_mono_ns()};
 }
 
-static void unsettle(struct check *check, const char *why)
-{
-    if (check->unsettled_until == 0) {
-        events_alarm(check->keeper, "clock", ps_bytes(NULL, 0), why);
-    }
-    check->unsettled_until = ps_clock_mono_ns() + SETTLE_NS;
-}
-
-static bool is_behind(const struct check *check)
-{
-    return ps_clock_real_ns() + BEHIND_NS < check->newest_ns;
-}
-
-/*
- * A clock that was wrong and is put right must not stop the appliance for ever: after a while of
- * steady going the new time is taken, and the alarm stands in the log.
- */
 static void look_at_clock(struct check *check)
 {
-    const uint64_t bound = check->keeper->config->clock_step_s * PS_NS_PER_S;
-    const int64_t offset = offset_now();
-    const bool stepped = !is_within(offset, check->offset_ns, bound);
+    const enum clock_event event = clock_watch_look(&check->clock, times_now());
 
-    check->offset_ns = offset;
-    if (stepped) {
-        unsettle(check, "the clock stepped");
-    } else if (check->unsettled_until == 0 && is_behind(check)) {
-        unsettle(check, "the clock is behind the newest leaf of the log");
-    }
-    if (check->unsettled_until == 0) {
-        check->trusted_ns = offset;
-    } else if (ps_clock_mono_ns() >= check->unsettled_until ||
-               (is_within(offset, check->trusted_ns, bound) && !is_behind(check))) {
-        check->unsettled_until = 0;
-        check->trusted_ns = offset;
-        check->newest_ns = ps_clock_real_ns();
+    if (event == CLOCK_STEPPED || event == CLOCK_BEHIND) {
+        events_alarm(check->keeper, "clock", ps_bytes(NULL, 0),
+                     event == CLOCK_STEPPED ? "the clock stepped"
+                                            : "the clock is behind the newest leaf of the log");
+    } else if (event == CLOCK_SETTLED) {
         ps_line(PS_INFO, "clock_settled", PS_NUM("time_s", real_now_s()));
     }
 }
 
 void check_note_time(struct check *check, uint64_t real_ns)
 {
-    if (real_ns > check->newest_ns) {
-        check->newest_ns = real_ns;
-    }
+    clock_watch_note(&check->clock, real_ns);
 }
 
 bool check_clock_is_good(const struct check *check)
 {
-    /* Also between two ticks: what is signed now stands for long. */
-    return check->unsettled_until == 0 &&
-           is_within(offset_now(), check->trusted_ns,
-                     check->keeper->config->clock_step_s * PS_NS_PER_S) &&
-           !is_behind(check);
+    return clock_watch_is_good(&check->clock, times_now());
 }
 
 /* --- A log that failed --- */
