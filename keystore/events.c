@@ -2,6 +2,7 @@
 
 #include "keystore/state.h"
 #include "keystore/writer.h"
+#include "lib/base/name.h"
 
 #include <stdlib.h>
 
@@ -57,6 +58,10 @@ enum ps_err events_record(struct keeper *keeper, const struct event_leaf *leaf, 
     }
     if (!keeper->appliance.exists && strcmp(leaf->kind, "genesis") != 0) {
         return ps_fail(PS_E_STATE, 0, "before genesis nothing is recorded");
+    }
+    /* A leaf is for ever, and one of another form would make the whole log unreadable. */
+    if (leaf->request_id.len != 0 && !ps_request_id_valid(leaf->request_id)) {
+        return ps_fail(PS_E_INPUT, 0, "a request id that no leaf may have");
     }
     ps_buf_init(&octets, LOG_ENTRY_MAX);
     leaf_put_event(leaf, &octets);
@@ -182,6 +187,13 @@ static void put_refusal(const struct refusal *refusal, uint64_t left_out, struct
     writer_end_object(&json);
 }
 
+/* Whoever was refused may be an api process that was taken over: its id counts only if it is one.
+ */
+static struct ps_bytes id_or_none(struct ps_bytes request_id)
+{
+    return ps_request_id_valid(request_id) ? request_id : ps_bytes(NULL, 0);
+}
+
 void refusals_note(struct keeper *keeper, const struct refusal *refusal)
 {
     PS_BUF_AUTO data;
@@ -196,7 +208,7 @@ void refusals_note(struct keeper *keeper, const struct refusal *refusal)
         record_or_say(keeper, &(struct event_leaf){.time_ns = ps_clock_real_ns(),
                                                    .kind = "refusal",
                                                    .caller = refusal->client,
-                                                   .request_id = refusal->request_id,
+                                                   .request_id = id_or_none(refusal->request_id),
                                                    .data = ps_buf_bytes(&data)});
     }
 }

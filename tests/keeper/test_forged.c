@@ -291,6 +291,41 @@ static void changes_that_make_no_sense_are_refused(void **state)
     the_keeper_lives();
 }
 
+/*
+ * What is refused is an event, and a leaf is for ever: one that the keeper itself could not read
+ * again would stop the appliance at its next start.
+ */
+static void a_request_id_of_no_form_spoils_no_leaf(void **state)
+{
+    static const struct ps_bytes ids[] = {
+        {(const uint8_t *)"a\0b", 3},
+        {(const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+                          "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+         32},
+        {(const uint8_t *)"{\"\n", 3},
+    };
+    struct wire_frame answer;
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(ids); i++) {
+        const struct msg_caller nobody = {.kind = CALLER_UNIX, .uid = 61234};
+        const struct msg_read read = {
+            .caller = nobody, .request_id = ids[i], .resource = READ_WHOAMI};
+        const struct msg_access_check check = {
+            .caller = nobody, .request_id = ids[i], .operation = ps_bytes_str("jws.sign")};
+
+        wire_call(&stack.clients, &msg_read_info, &read, &answer);
+        assert_int_equal(stack_status_of(&answer, &body), 401);
+        wire_call(&stack.clients, &msg_access_check_info, &check, &answer);
+    }
+    /* Whatever leaf there is of them is durable when this has its own. */
+    assert_int_equal(stack_change(&stack, "set.put", "forged", "{\"keys\":[\"f.*\"]}", &body), 201);
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    the_keeper_lives();
+}
+
 /* Frames that are none of this set, or malformed, end the channel and nothing else. */
 static void malformed_frames_end_the_channel_alone(void **state)
 {
@@ -346,6 +381,8 @@ static void mutated_requests_are_answered_or_end_the_channel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* First: only so many refusals a minute become leaves. */
+        cmocka_unit_test(a_request_id_of_no_form_spoils_no_leaf),
         cmocka_unit_test(fields_of_a_signature_that_make_no_sense_are_refused),
         cmocka_unit_test(a_jws_key_signs_no_digest_and_a_raw_key_no_jws),
         cmocka_unit_test(the_clients_channel_reaches_nothing_of_management),
