@@ -332,6 +332,10 @@ bool key_create_resolve(struct operation *op, struct json_value body)
         operation_refuse_error(op, err);
         return false;
     }
+    if (op->subject.len != 0 && !ps_bytes_equal(ps_buf_bytes(&op->subject), record.name)) {
+        operation_refuse(op, PS_PROBLEM_MALFORMED, "`subject` and `name` are two names");
+        return false;
+    }
     if (!obeys_rules(op, &record)) {
         return false;
     }

@@ -83,7 +83,10 @@ static bool may_begin_genesis(struct operation *op, const struct msg_change *mes
     return true;
 }
 
-/* The key that an operation is about: in the path, or for a new one in the parameters. */
+/*
+ * The key that an operation is about: its subject, but for a new one the name in the parameters,
+ * since that is what is made.
+ */
 static struct ps_bytes key_of(const struct operation *op, struct ps_bytes parameters,
                               struct json *parser)
 {
@@ -91,7 +94,7 @@ static struct ps_bytes key_of(const struct operation *op, struct ps_bytes parame
     struct json_value name;
     struct ps_bytes text;
 
-    if (op->subject.len != 0) {
+    if (op->type->grant != GRANTED_KEYS_CREATE) {
         return ps_buf_bytes(&op->subject);
     }
     if (json_parse(parser, parameters, &JSON_LIMITS_REQUEST, &root) == PS_OK &&

@@ -223,6 +223,39 @@ static void a_client_can_do_what_it_was_granted_and_no_more(void **state)
     assert_false(body_has("\"client\":\"fifty\""));
 }
 
+static unsigned change_as(uint32_t uid, const char *type, const char *subject,
+                          const char *parameters)
+{
+    const struct msg_change message = {
+        .caller = {.kind = CALLER_UNIX, .uid = uid},
+        .request_id = ps_bytes_str("as-2"),
+        .type = ps_bytes_str(type),
+        .subject = ps_bytes_str(subject),
+        .parameters = ps_bytes_str(parameters),
+    };
+    struct wire_frame answer;
+
+    wire_call(&stack.management, &msg_change_info, &message, &answer);
+    return stack_status_of(&answer, &body);
+}
+
+/* The grant is held against the name of the key that is made, not against another one beside it. */
+static void a_subject_opens_no_way_to_another_key(void **state)
+{
+    (void)state;
+    expect(201, change("client.register", "", "{\"name\":\"maker\",\"uids\":[50005]}"));
+    expect(201, change("grant.add", "",
+                       "{\"client\":\"maker\",\"keys\":\"n.*\",\"operations\":[\"keys.create\","
+                       "\"keys.state\"]}"));
+    expect(403, change_as(50005, "key.create", "", EC_KEY("o.not-mine")));
+    expect(403, change_as(50005, "key.create", "n.mine", EC_KEY("o.not-mine")));
+    expect(400, change_as(50005, "key.create", "n.other", EC_KEY("n.mine")));
+    expect(404, stack_read(&stack, READ_KEY, "o.not-mine", &body));
+    expect(201, change_as(50005, "key.create", "n.mine", EC_KEY("n.mine")));
+    expect(404, change_as(50005, "key.suspend", "o.same", "{\"name\":\"n.mine\"}"));
+    expect(200, sign("o.same"));
+}
+
 static void nobody_locks_itself_out(void **state)
 {
     (void)state;
@@ -433,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_compromised_key_is_in_no_jwks),
         cmocka_unit_test(a_successor_is_published_before_it_signs),
         cmocka_unit_test(a_client_can_do_what_it_was_granted_and_no_more),
+        cmocka_unit_test(a_subject_opens_no_way_to_another_key),
         cmocka_unit_test(nobody_locks_itself_out),
         cmocka_unit_test(a_rate_is_a_limit),
         cmocka_unit_test(the_same_idempotency_key_is_answered_the_same),
