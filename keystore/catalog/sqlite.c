@@ -31,6 +31,16 @@ static enum ps_err sqlite_get(void *backend, enum catalog_kind kind, struct ps_b
     return catalog_copy_row(&found, memory, ret_row);
 }
 
+/* The file may have been edited by somebody else: who walks it counts on names of our length. */
+static enum ps_err check_name(const struct catalog_row *row)
+{
+    if (row->name.len == 0 || row->name.len > CATALOG_NAME_MAX) {
+        return ps_fail(PS_E_DENIED, 0, "a %s has a name of %zu octets",
+                       catalog_kind_name(row->kind), row->name.len);
+    }
+    return PS_OK;
+}
+
 static enum ps_err sqlite_list(void *backend, enum catalog_kind kind, struct ps_bytes after,
                                uint32_t limit, catalog_row_fn *fn, void *context)
 {
@@ -55,6 +65,7 @@ static enum ps_err sqlite_list(void *backend, enum catalog_kind kind, struct ps_
         found.event = db_column_u64(query, 2);
         found.body = db_column_text(query, 3);
         PS_TRY(db_query_status(query));
+        PS_TRY(check_name(&found));
         PS_TRY(fn(context, &found));
     }
 }

@@ -203,6 +203,10 @@ enum ps_err read_list(struct read *read, enum catalog_kind kind, read_item_fn *f
     writer_begin_array(&page.json, "items");
     err = catalog_list(is_known_whole(kind) ? read->keeper->known : read->keeper->catalog, kind,
                        read->message->after, UINT32_MAX, add_item, &page);
+    if (err == PS_E_DENIED) {
+        /* Nothing that the caller may not do: somebody wrote to the database. */
+        return ps_fail(PS_E_STORAGE, 0, "the catalog was changed from outside");
+    }
     if (err != PS_OK && !page.has_more) {
         return err;
     }
