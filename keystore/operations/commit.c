@@ -91,6 +91,18 @@ static enum ps_err put_result(const struct operation *op, struct ps_buf *out)
     return ps_buf_status(out);
 }
 
+/* What surrounds the data in a leaf: caller, request id, kind, time. */
+#define LEAF_REST 512u
+
+/* A result that no leaf can hold would be tried for ever, and everything else wait behind it. */
+static enum ps_err check_result(const struct operation *op)
+{
+    PS_BUF_AUTO data;
+
+    ps_buf_init(&data, LOG_ENTRY_MAX - LEAF_REST);
+    return put_result(op, &data);
+}
+
 static enum ps_err record(struct operation *op)
 {
     PS_BUF_AUTO data;
@@ -376,7 +388,7 @@ void commit_begin(struct operation *op)
     if (operations->committing != NULL) {
         return;
     }
-    if (op->is_done && !op->is_recorded && check(op) != PS_OK) {
+    if (op->is_done && !op->is_recorded && (check(op) != PS_OK || check_result(op) != PS_OK)) {
         operation_failed(op, PS_PROBLEM_INTERNAL, "%s", ps_detail()->text);
         return;
     }

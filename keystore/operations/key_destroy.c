@@ -40,6 +40,26 @@ static void put_params(struct operation *op, const struct key *key, uint32_t num
     writer_end_object(&json);
 }
 
+/* Said before anything is destroyed: the rows of all that goes have to fit into one leaf. */
+static bool fits_a_leaf(const struct key *key, uint32_t number)
+{
+    size_t room = key_rows_room(key);
+    size_t count = 1; /* the key's own row */
+
+    for (size_t i = 0; i < key->version_count; i++) {
+        const size_t len = key_rows_version_len(key->versions[i]);
+
+        if (!is_meant(key->versions[i], number)) {
+            continue;
+        }
+        if (len > room || ++count > CHANGES_MAX) {
+            return false;
+        }
+        room -= len;
+    }
+    return true;
+}
+
 static bool may_destroy(struct operation *op, const struct key *key, uint32_t number)
 {
     const struct key_version *version = key_version(key, number);
@@ -51,6 +71,12 @@ static bool may_destroy(struct operation *op, const struct key *key, uint32_t nu
     }
     if (!key_state_may_become(state, KEY_DESTROYED)) {
         operation_refuse_state(op, key_state_name(state), "deactivate it first");
+        return false;
+    }
+    if (!fits_a_leaf(key, number)) {
+        operation_refuse(op, PS_PROBLEM_REFUSED,
+                         "the key has too many versions to go at once: destroy old ones first, "
+                         "each by its `version`");
         return false;
     }
     op->token = tokens_find(op->keeper->tokens, ps_bytes_str(key->token));

@@ -17,6 +17,23 @@ enum ps_err key_rows_put(struct operation *op, const struct key *key, enum key_s
     return PS_OK;
 }
 
+/* Names, numbers and the words between them. */
+#define ROW_REST 768u
+
+size_t key_rows_room(const struct key *key)
+{
+    const size_t own = ROW_REST + (key->labels == NULL ? 0 : strlen(key->labels)) +
+                       6 * (strlen(key->jwt_issuer) + strlen(key->jwt_type));
+    const size_t all = LOG_ENTRY_MAX - 1024u;
+
+    return own < all ? all - own : 0;
+}
+
+size_t key_rows_version_len(const struct key_version *version)
+{
+    return ROW_REST + ps_base64url_len(version->spki_len);
+}
+
 /* A version that stops signing says when; that counts how long it stays published. */
 static void set_state(struct version_record *record, enum key_state state, uint64_t now_s)
 {

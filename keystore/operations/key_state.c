@@ -133,18 +133,30 @@ bool key_state_resolve(struct operation *op, struct json_value body)
     return true;
 }
 
-/* A version follows its key into every state that it can take. */
+/*
+ * A version follows its key into every state that it can take, the newest first. Of so many that
+ * their rows do not fit into one leaf the oldest stay what they are: the state of the key counts
+ * for all of them, and taking a key out of use must never fail because it is old.
+ */
 static enum ps_err put_versions(struct operation *op, const struct key *key, enum key_state target)
 {
-    for (size_t i = 0; i < key->version_count && target != KEY_SUSPENDED; i++) {
-        const struct key_version *version = key->versions[i];
+    size_t room = key_rows_room(key);
 
-        if (is_type(op, "key.resume")) {
+    if (target == KEY_SUSPENDED || is_type(op, "key.resume")) {
+        return PS_OK;
+    }
+    for (size_t i = key->version_count; i > 0 && op->change_count < CHANGES_MAX; i--) {
+        const struct key_version *version = key->versions[i - 1];
+        const size_t len = key_rows_version_len(version);
+
+        if (!may_become(op, version->state, target)) {
+            continue;
+        }
+        if (len > room) {
             break;
         }
-        if (may_become(op, version->state, target)) {
-            PS_TRY(key_rows_put_version(op, key, version->number, target));
-        }
+        PS_TRY(key_rows_put_version(op, key, version->number, target));
+        room -= len;
     }
     return PS_OK;
 }

@@ -24,6 +24,13 @@ PS_MUST_USE enum ps_err key_rows_put(struct operation *op, const struct key *key
 PS_MUST_USE enum ps_err key_rows_put_version(struct operation *op, const struct key *key,
                                              uint32_t number, enum key_state state);
 
+/*
+ * How many octets of a leaf are left beside the row of a key, and how many the row of one of its
+ * versions takes at most: many versions do not fit into one leaf.
+ */
+size_t key_rows_room(const struct key *key);
+size_t key_rows_version_len(const struct key_version *version);
+
 /* --- key_params.c: a new key as the document says it --- */
 /* Writes the resolved parameters of a key and of its first version. */
 void key_params_put(const struct key_record *record, const struct object *object,

@@ -256,6 +256,49 @@ static void a_subject_opens_no_way_to_another_key(void **state)
     expect(200, sign("o.same"));
 }
 
+#define LONG_NAME                                                                                  \
+    "v.long-name-of-a-key-that-has-so-many-versions-that-their-rows-do-not-fit-into-one-lea"       \
+    "f-of-the-log-a-name-as-long-as-one-may-be"
+
+/*
+ * A leaf holds so many rows and no more. A key of many versions can be taken out of use all the
+ * same, and nothing waits for ever behind it.
+ */
+static void a_key_of_many_versions_can_be_compromised(void **state)
+{
+    const unsigned versions = 62;
+    PS_BUF_AUTO key;
+
+    (void)state;
+    ps_buf_init(&key, 48 * 1024);
+    ps_buf_put_str(&key, "{\"name\":\"" LONG_NAME "\",\"type\":\"ec-p256\",\"usage\":\"sign\","
+                         "\"formats\":[\"jws\"],\"labels\":{");
+    for (unsigned i = 0; i < 16; i++) {
+        ps_buf_printf(&key, "%s\"l%u\":\"", i == 0 ? "" : ",", i);
+        for (unsigned k = 0; k < 250; k++) {
+            ps_buf_put_str(&key, "\\\\");
+        }
+        ps_buf_put_str(&key, "\"");
+    }
+    ps_buf_put_str(&key, "}}");
+    ps_buf_put_u8(&key, 0);
+    expect(201, change("key.create", "", (const char *)key.data));
+    for (unsigned i = 1; i < versions; i++) {
+        expect(201, change("key.rotate", LONG_NAME, "{}"));
+        expect(201, change("key.activate", LONG_NAME, "{}"));
+    }
+    expect(201, change("key.compromise", LONG_NAME, "{}"));
+    expect(409, sign(LONG_NAME));
+    expect(422, change("key.destroy", LONG_NAME, "{}"));
+    expect(201, change("key.destroy", LONG_NAME, "{\"version\":1}"));
+    expect(201, change("key.create", "", EC_KEY("v.other")));
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(409, sign(LONG_NAME));
+    expect(200, sign("v.other"));
+}
+
 static void nobody_locks_itself_out(void **state)
 {
     (void)state;
@@ -467,6 +510,7 @@ int main(void)
         cmocka_unit_test(a_successor_is_published_before_it_signs),
         cmocka_unit_test(a_client_can_do_what_it_was_granted_and_no_more),
         cmocka_unit_test(a_subject_opens_no_way_to_another_key),
+        cmocka_unit_test(a_key_of_many_versions_can_be_compromised),
         cmocka_unit_test(nobody_locks_itself_out),
         cmocka_unit_test(a_rate_is_a_limit),
         cmocka_unit_test(the_same_idempotency_key_is_answered_the_same),
