@@ -25,6 +25,7 @@
 #endif
 
 #define SAMPLES_MAX 2000000u
+#define THREADS_MAX 256u
 
 struct plan {
     const char *module;
@@ -39,7 +40,8 @@ struct plan {
 
 /* Shared by all processes; each thread adds when it is done. */
 struct totals {
-    uint64_t started;
+    uint64_t logged_in; /* processes */
+    uint64_t started;   /* threads */
     uint64_t operations;
     uint64_t first_ns;
     uint64_t last_ns;
@@ -54,6 +56,15 @@ static void must(bool good, const char *what)
     if (!good) {
         (void)fprintf(stderr, "direct: %s failed\n", what);
         exit(1);
+    }
+}
+
+/* Counters only grow. A process that fails takes the others with it, so that none waits for ever.
+ */
+static void wait_for(const uint64_t *counter, uint64_t count)
+{
+    while (__atomic_load_n(counter, __ATOMIC_SEQ_CST) < count) {
+        (void)usleep(100);
     }
 }
 
@@ -153,10 +164,8 @@ static void *work(void *context)
          "C_OpenSession");
     key = find_key(p11, session, ps_buf_bytes(&worker->plan->key_id));
     (void)__atomic_add_fetch(&totals->started, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&totals->started, __ATOMIC_SEQ_CST) <
-           (uint64_t)worker->plan->processes * worker->plan->threads) {
-        (void)usleep(100); /* all begin together */
-    }
+    /* All begin together. */
+    wait_for(&totals->started, (uint64_t)worker->plan->processes * worker->plan->threads);
     began = now = ps_clock_mono_ns();
     end = began + (uint64_t)(worker->plan->seconds * 1e9);
     while (now < end) {
@@ -180,32 +189,57 @@ static void *work(void *context)
     return NULL;
 }
 
-static void run_process(const struct plan *plan)
+/*
+ * One process after another, and none goes on before the last is logged in: while one logs in to
+ * SoftHSM 2.6.1, others that look at the token find it blank.
+ */
+static void log_in(const struct plan *plan, unsigned number, struct worker *worker)
 {
     CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
+    CK_SESSION_HANDLE session;
+
+    wait_for(&totals->logged_in, number);
+    must(worker->p11->C_Initialize(&args) == CKR_OK, "C_Initialize");
+    worker->slot = find_slot(worker->p11, plan->label);
+    must(worker->p11->C_OpenSession(worker->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                                    &session) == CKR_OK,
+         "C_OpenSession");
+    must(worker->p11->C_Login(session, CKU_USER, (unsigned char *)(uintptr_t)plan->pin,
+                              strlen(plan->pin)) == CKR_OK,
+         "C_Login");
+    (void)__atomic_add_fetch(&totals->logged_in, 1, __ATOMIC_SEQ_CST);
+    wait_for(&totals->logged_in, plan->processes);
+}
+
+static void run_threads(struct worker *worker)
+{
+    pthread_t threads[THREADS_MAX];
+    const unsigned count = worker->plan->threads;
+
+    for (unsigned i = 0; i < count; i++) {
+        must(pthread_create(&threads[i], NULL, work, worker) == 0, "pthread_create");
+    }
+    for (unsigned i = 0; i < count; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+}
+
+static void run_process(const struct plan *plan, unsigned number)
+{
     void *module = dlopen(plan->module, RTLD_NOW | RTLD_LOCAL);
     CK_C_GetFunctionList get_list;
     struct worker worker = {.plan = plan};
-    CK_SESSION_HANDLE session;
-    pthread_t threads[256];
 
-    must(module != NULL && plan->threads <= PS_COUNT_OF(threads), "loading the module");
+    must(module != NULL, "loading the module");
     *(void **)&get_list = dlsym(module, "C_GetFunctionList");
     must(get_list != NULL && get_list(&worker.p11) == CKR_OK, "C_GetFunctionList");
-    must(worker.p11->C_Initialize(&args) == CKR_OK, "C_Initialize");
-    worker.slot = find_slot(worker.p11, plan->label);
-    must(worker.p11->C_OpenSession(worker.slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
-                                   &session) == CKR_OK,
-         "C_OpenSession");
-    must(worker.p11->C_Login(session, CKU_USER, (unsigned char *)(uintptr_t)plan->pin,
-                             strlen(plan->pin)) == CKR_OK,
-         "C_Login");
+    log_in(plan, number, &worker);
     (void)prctl(PR_SET_TIMERSLACK, 1);
-    for (unsigned i = 0; i < plan->threads; i++) {
-        must(pthread_create(&threads[i], NULL, work, &worker) == 0, "pthread_create");
-    }
-    for (unsigned i = 0; i < plan->threads; i++) {
-        (void)pthread_join(threads[i], NULL);
+    if (plan->threads == 1) {
+        /* A second thread, even one that waits, makes malloc and OpenSSL take locks. */
+        (void)work(&worker);
+    } else {
+        run_threads(&worker);
     }
     /* Without C_Finalize: SoftHSM is known to crash in it, and the process ends here anyway. */
     _exit(0);
@@ -240,6 +274,7 @@ static void read_plan(char **argv, struct plan *plan)
     plan->processes = (unsigned)strtoul(argv[6], NULL, 10);
     plan->threads = (unsigned)strtoul(argv[7], NULL, 10);
     plan->seconds = strtod(argv[8], NULL);
+    must(plan->threads >= 1 && plan->threads <= THREADS_MAX, "1 to 256 threads");
 }
 
 int main(int argc, char **argv)
@@ -262,7 +297,7 @@ int main(int argc, char **argv)
         if (child == 0) {
             /* When one fails the others would wait for it. */
             (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-            run_process(&plan);
+            run_process(&plan, i);
         }
     }
     for (unsigned i = 0; i < plan.processes; i++) {
