@@ -14,6 +14,22 @@ enum access_listener authority_listener(uint8_t role)
     return role == IPC_ROLE_API_MANAGEMENT ? ACCESS_MANAGEMENT : ACCESS_CLIENTS;
 }
 
+bool authority_is_administrator(const struct keeper *keeper, const struct msg_caller *caller)
+{
+    const struct ps_bytes list = keeper->config->administrators;
+
+    for (size_t at = 0; caller->kind == CALLER_UNIX && at + 4 <= list.len; at += 4) {
+        const uint8_t *octets = list.data + at;
+        const uint32_t uid = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 |
+                             (uint32_t)octets[2] << 8 | octets[3];
+
+        if (uid == caller->uid) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum ps_err authority_load(struct keeper *keeper)
 {
     access_set_rehearsal(keeper->access, keeper->appliance.exists ? keeper->appliance.is_practice

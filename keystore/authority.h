@@ -39,6 +39,9 @@ struct authority authority_decide_request(struct keeper *keeper, const struct qu
 
 enum access_listener authority_listener(uint8_t role);
 
+/* A Unix peer with one of the configuration's uids of administrators. */
+bool authority_is_administrator(const struct keeper *keeper, const struct msg_caller *caller);
+
 static inline struct ps_bytes authority_name(const struct authority *authority)
 {
     return authority->client == NULL ? ps_bytes(NULL, 0) : access_client_name(authority->client);

@@ -4,6 +4,7 @@
 #include "keystore/catalog/records.h"
 #include "keystore/checkpoints.h"
 #include "keystore/sets.h"
+#include "keystore/state.h"
 #include "keystore/truth.h"
 #include "lib/base/hash.h"
 
@@ -60,6 +61,8 @@ static enum ps_err load_appliance(struct keeper *keeper)
     PS_TRY(copy_text(record.log_token, appliance->token, sizeof appliance->token));
     appliance->is_practice = record.practice;
     appliance->exists = true;
+    /* After genesis the api processes hear of it at once, not when somebody next looks. */
+    state_look(keeper);
     return PS_OK;
 }
 

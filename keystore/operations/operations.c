@@ -44,28 +44,12 @@ size_t operations_count(const struct operations *operations)
 
 /* --- Who may --- */
 
-static bool is_administrator(const struct keeper *keeper, const struct msg_caller *caller)
-{
-    const struct ps_bytes list = keeper->config->administrators;
-
-    for (size_t at = 0; caller->kind == CALLER_UNIX && at + 4 <= list.len; at += 4) {
-        const uint8_t *octets = list.data + at;
-        const uint32_t uid = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 |
-                             (uint32_t)octets[2] << 8 | octets[3];
-
-        if (uid == caller->uid) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool may_begin_genesis(struct operation *op, const struct msg_change *message)
 {
     struct keeper *keeper = op->keeper;
     const struct question who = {.role = op->to.peer->role, .caller = &message->caller};
 
-    if (!is_administrator(keeper, &message->caller)) {
+    if (!authority_is_administrator(keeper, &message->caller)) {
         /* Afterwards a registered client is told what is wrong, anybody else nothing. */
         const struct authority authority = authority_decide(keeper, &who);
 

@@ -15,18 +15,20 @@ struct resource {
     bool needs_files;   /* catalog and logs are open */
     enum document_media media;
     enum ps_err (*fn)(struct read *read);
+    bool is_for_genesis; /* before it, when nobody is registered, local administrators may */
 };
 
 static const struct resource resources[READ_RESOURCE_COUNT] = {
     [READ_HEALTH] = {SERVES_PUBLIC, GRANTED_NONE, false, false, false, MEDIA_JSON, read_health},
-    [READ_WHOAMI] = {SERVES_REGISTERED, GRANTED_NONE, false, false, false, MEDIA_JSON, read_whoami},
+    [READ_WHOAMI] = {SERVES_REGISTERED, GRANTED_NONE, false, false, false, MEDIA_JSON, read_whoami,
+                     true},
     [READ_JWKS] = {SERVES_PUBLIC, GRANTED_NONE, false, false, true, MEDIA_JWKS, read_jwks},
     [READ_KEYS] = {SERVES_GRANTED, GRANTED_KEYS_READ, false, false, true, MEDIA_JSON, read_keys},
     [READ_KEY] = {SERVES_GRANTED, GRANTED_KEYS_READ, true, false, true, MEDIA_JSON, read_key},
     [READ_KEY_PUBLIC] = {SERVES_GRANTED, GRANTED_KEYS_READ, true, false, true, MEDIA_JSON,
                          read_key_public},
     [READ_SYSTEM] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, false, MEDIA_JSON,
-                     read_system},
+                     read_system, true},
     [READ_METRICS] = {SERVES_GRANTED, GRANTED_METRICS_READ, false, true, false, MEDIA_PROMETHEUS,
                       read_metrics},
     [READ_EXPIRING] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON,
@@ -77,6 +79,10 @@ static bool is_permitted(struct read *read, const struct resource *resource,
         answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_FORBIDDEN,
                                                     .detail = "on the management listener only"});
         return false;
+    }
+    if (resource->is_for_genesis && state_now(read->keeper) == APPLIANCE_UNINITIALISED &&
+        authority_is_administrator(read->keeper, &message->caller)) {
+        return true;
     }
     read->authority = authority_decide_request(read->keeper, &question, message->request_id);
     if (read->authority.problem != PS_PROBLEM_NONE) {

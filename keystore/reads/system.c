@@ -255,15 +255,23 @@ enum ps_err read_whoami(struct read *read)
     struct writer json = writer(&read->body);
 
     writer_begin_object(&json, NULL);
-    writer_text(&json, "client", authority_name(&read->authority));
+    if (read->authority.client == NULL) {
+        writer_bool(&json, "administrator", true);
+    } else {
+        writer_text(&json, "client", authority_name(&read->authority));
+    }
     writer_str(&json, "listener", read->role == IPC_ROLE_API_MANAGEMENT ? "management" : "clients");
     if (caller->kind == CALLER_UNIX) {
         writer_number(&json, "uid", caller->uid);
     } else {
         writer_octets(&json, "spki", caller->spki);
     }
-    writer_raw(&json, "grants", ps_bytes(NULL, 0));
-    access_put_grants(read->authority.client, real_now_s(), &read->body);
+    if (read->authority.client == NULL) {
+        writer_raw(&json, "grants", ps_bytes_str("[]"));
+    } else {
+        writer_raw(&json, "grants", ps_bytes(NULL, 0));
+        access_put_grants(read->authority.client, real_now_s(), &read->body);
+    }
     writer_end_object(&json);
     return PS_OK;
 }
