@@ -147,20 +147,37 @@ static void show_lines(const struct harness *harness)
     (void)fwrite(harness->seen.data, 1, harness->seen.len, stderr);
 }
 
-static void read_lines(struct harness *harness, uint64_t deadline)
+/* Takes what is in the pipe; false when nothing is, or its end. */
+static bool take_lines(struct harness *harness, int wait_ms)
 {
     struct pollfd wait = {.fd = harness->lines_fd, .events = POLLIN};
-    const uint64_t now = ps_clock_mono_ns();
     uint8_t *to;
     ssize_t got;
 
-    if (now > deadline || poll(&wait, 1, (int)((deadline - now) / PS_NS_PER_MS) + 1) <= 0) {
-        return;
+    if (poll(&wait, 1, wait_ms) <= 0) {
+        return false;
     }
     to = ps_buf_reserve(&harness->seen, 65536);
     assert_non_null(to);
     got = read(harness->lines_fd, to, 65536);
     ps_buf_commit(&harness->seen, got > 0 ? (size_t)got : 0);
+    return got > 0;
+}
+
+static void read_lines(struct harness *harness, uint64_t deadline)
+{
+    const uint64_t now = ps_clock_mono_ns();
+
+    if (now <= deadline) {
+        (void)take_lines(harness, (int)((deadline - now) / PS_NS_PER_MS) + 1);
+    }
+}
+
+/* All that was written before, whatever the time. */
+static void drain_lines(struct harness *harness)
+{
+    while (take_lines(harness, 0)) {
+    }
 }
 
 /* Cuts the next whole line off; NULL when there is none yet. */
@@ -232,7 +249,9 @@ void harness_wait_notify(struct harness *harness, const char *text)
         char message[1024];
         ssize_t got;
 
-        if (poll(&wait, 1, 100) <= 0) {
+        /* A full pipe would stop those who are waited for. */
+        drain_lines(harness);
+        if (poll(&wait, 1, 20) <= 0) {
             continue;
         }
         got = recv(harness->notify_fd, message, sizeof message - 1, 0);
@@ -241,7 +260,7 @@ void harness_wait_notify(struct harness *harness, const char *text)
             return;
         }
     }
-    read_lines(harness, ps_clock_mono_ns());
+    drain_lines(harness);
     fail_msg("no notification '%s' came:\n%.*s", text, PS_BYTES_FMT(ps_buf_bytes(&harness->seen)));
 }
 
@@ -296,11 +315,12 @@ int harness_wait_end(struct harness *harness)
 
     while (waitpid(harness->pid, &status, WNOHANG) == 0) {
         if (ps_clock_mono_ns() > deadline) {
+            show_lines(harness);
             fail_msg("the supervisor does not end");
         }
         read_lines(harness, ps_clock_mono_ns() + 10 * PS_NS_PER_MS);
     }
     harness->pid = 0;
-    read_lines(harness, ps_clock_mono_ns());
+    drain_lines(harness);
     return status;
 }
