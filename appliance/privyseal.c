@@ -5,6 +5,11 @@
 
 int main(int argc, char **argv)
 {
+    char *help_of_dev[] = {(char[]){"dev"}, (char[]){"--help"}, NULL};
+
+    if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "dev") == 0) {
+        return dev_main(2, help_of_dev);
+    }
     if (argc >= 2 && strcmp(argv[1], "dev") == 0) {
         return dev_main(argc - 1, argv + 1);
     }

@@ -220,19 +220,23 @@ static void set_request(struct privyseal *client, const struct privyseal_request
 
 static enum privyseal_result of_curl(struct privyseal *client, CURLcode code)
 {
+    long number = 0;
+
     if (code == CURLE_OPERATION_TIMEDOUT) {
         return client_fail(client, PRIVYSEAL_TIMEOUT, "no answer within %u ms", client->timeout_ms);
     }
     if (code == CURLE_OUT_OF_MEMORY) {
         return client_fail(client, PRIVYSEAL_NO_MEMORY, "out of memory");
     }
+    (void)curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &number);
     if (code == CURLE_WRITE_ERROR) {
         return client_fail(client, PRIVYSEAL_BAD_ANSWER, "an answer of more than %u octets",
                            CLIENT_ANSWER_MAX);
     }
-    return client_fail(client, PRIVYSEAL_UNREACHABLE, "%s: %s",
+    return client_fail(client, PRIVYSEAL_UNREACHABLE, "%s: %s%s%s",
                        client->socket != NULL ? client->socket : client->base,
-                       curl_easy_strerror(code));
+                       curl_easy_strerror(code), number != 0 ? ": " : "",
+                       number != 0 ? strerrordesc_np((int)number) : "");
 }
 
 static enum privyseal_result call_once(struct privyseal *client,

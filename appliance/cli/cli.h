@@ -85,8 +85,13 @@ bool cli_flag(const struct cli_run *run, const char *name);
 /* The whole program but for `privyseal dev`. An exit code. */
 int cli_main(int argc, char **argv);
 
-/* Fills `ret_run`; on a mistake says so on standard error. CLI_DONE or CLI_USAGE. */
+/*
+ * Fills `ret_run`; on a mistake says so on standard error. CLI_DONE or CLI_USAGE. Done without a
+ * command: help about a group of them was asked for and given.
+ */
 int cli_parse(int argc, char **argv, struct cli_run *ret_run);
+/* Appends the commands that begin with the word, and says how many they are. */
+size_t cli_put_group(const char *word, struct ps_buf *out);
 void cli_put_usage(const struct cli_command *command, struct ps_buf *out);
 void cli_put_overview(struct ps_buf *out);
 

@@ -85,6 +85,17 @@ static struct ps_bytes trimmed(struct ps_bytes text)
     return text;
 }
 
+/* A script asks by the exit code: a signature that is not good is no success. */
+static int render_verdict(const struct cli_run *run, struct ps_bytes answer)
+{
+    PS_CLEANUP(delete_json)
+    cJSON *parsed = cJSON_ParseWithLength((const char *)answer.data, answer.len);
+    const cJSON *valid = cJSON_GetObjectItemCaseSensitive(parsed, "valid");
+    const int code = cli_render(run, answer);
+
+    return code == CLI_DONE && !cJSON_IsTrue(valid) ? CLI_FAILED : code;
+}
+
 int cli_jws_verify(const struct cli_run *run)
 {
     const char *detached = cli_value(run, "payload");
@@ -114,7 +125,7 @@ int cli_jws_verify(const struct cli_run *run)
     }
     ps_buf_put_u8(&body, '}');
     code = cli_send(run, run->command->path, ps_buf_bytes(&body), &answer);
-    return code == CLI_DONE ? cli_render(run, ps_buf_bytes(&answer)) : code;
+    return code == CLI_DONE ? render_verdict(run, ps_buf_bytes(&answer)) : code;
 }
 
 int cli_keys_public(const struct cli_run *run)

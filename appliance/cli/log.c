@@ -95,6 +95,13 @@ static int exit_code(enum ps_err err)
     if (err != PS_E_DENIED) {
         (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
     }
+    if (err == PS_E_NOT_FOUND) {
+        (void)fprintf(stderr,
+                      "  Give the directory that holds events/ and use/: of a running appliance "
+                      "log/ below `data` of its configuration.\n");
+    } else if (err == PS_E_CONFLICT) {
+        (void)fprintf(stderr, "  Name a directory that does not exist yet.\n");
+    }
     return err == PS_E_DENIED ? CLI_FAILED : ps_err_info(err)->exit_code;
 }
 

@@ -33,7 +33,7 @@ int cli_main(int argc, char **argv)
         return argc < 2 ? CLI_USAGE : code;
     }
     code = cli_parse(argc, argv, &run);
-    if (code != CLI_DONE) {
+    if (code != CLI_DONE || run.command == NULL) {
         return code;
     }
     if (cli_flag(&run, "help")) {

@@ -33,21 +33,41 @@ static const struct cli_command *find_command(int argc, char **argv, int *ret_wo
     return NULL;
 }
 
-/* Says which commands begin with the word, so that `privyseal keys` helps on. */
-static void suggest(const char *word)
+size_t cli_put_group(const char *word, struct ps_buf *out)
 {
-    bool any = false;
+    const size_t len = strlen(word);
+    size_t count = 0;
 
-    for (size_t i = 0; i < cli_command_count; i++) {
-        if (strncmp(cli_commands[i].words, word, strlen(word)) == 0) {
-            (void)fprintf(stderr, "  privyseal %-20s %s\n", cli_commands[i].words,
+    for (size_t i = 0; i < cli_command_count && len != 0; i++) {
+        if (strncmp(cli_commands[i].words, word, len) == 0) {
+            ps_buf_printf(out, "  privyseal %-20s %s\n", cli_commands[i].words,
                           cli_commands[i].summary);
-            any = true;
+            count++;
         }
     }
-    if (!any) {
-        (void)fprintf(stderr, "`privyseal help` lists the commands.\n");
+    return count;
+}
+
+/* `privyseal keys` alone, a word that is begun, or one that nobody knows. */
+static int refuse_command(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    const bool asks_for_help = argc > 2 && strcmp(argv[2], "--help") == 0;
+    PS_BUF_AUTO group;
+
+    ps_buf_init(&group, 65536);
+    if (strncmp(word, "--", 2) == 0) {
+        (void)fprintf(stderr, "privyseal: options stand after the command: privyseal COMMAND %s\n",
+                      word);
+    } else if (cli_put_group(word, &group) != 0) {
+        (void)fprintf(asks_for_help ? stdout : stderr, "`%s` is the beginning of:\n%.*s", word,
+                      PS_BYTES_FMT(ps_buf_bytes(&group)));
+        return asks_for_help ? CLI_DONE : CLI_USAGE;
+    } else {
+        (void)fprintf(stderr, "privyseal: no command `%s`\n", word);
     }
+    (void)fprintf(stderr, "`privyseal help` lists the commands.\n");
+    return CLI_USAGE;
 }
 
 static const struct cli_option *find_option(const struct cli_option *options, size_t count,
@@ -114,8 +134,13 @@ static int check_arguments(const struct cli_run *run)
     if (run->argument_count >= least && run->argument_count <= most) {
         return CLI_DONE;
     }
-    (void)fprintf(stderr, "usage: privyseal %s %s\n", run->command->words,
-                  pattern == NULL ? "" : pattern);
+    if (pattern == NULL) {
+        (void)fprintf(stderr, "privyseal: %s takes options only; see `privyseal help %s`\n",
+                      run->command->words, run->command->words);
+    } else {
+        (void)fprintf(stderr, "usage: privyseal %s %s [options]; see `privyseal help %s`\n",
+                      run->command->words, pattern, run->command->words);
+    }
     return CLI_USAGE;
 }
 
@@ -127,9 +152,8 @@ int cli_parse(int argc, char **argv, struct cli_run *ret_run)
 
     run.command = find_command(argc - 1, argv + 1, &words);
     if (run.command == NULL) {
-        (void)fprintf(stderr, "privyseal: no command `%s`\n", argc > 1 ? argv[1] : "");
-        suggest(argc > 1 ? argv[1] : "");
-        return CLI_USAGE;
+        *ret_run = run;
+        return refuse_command(argc, argv);
     }
     for (int i = 1 + words; i < argc; i++) {
         if (!only_arguments && strcmp(argv[i], "--") == 0) {

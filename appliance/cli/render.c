@@ -25,6 +25,8 @@ static void put_cell(const cJSON *value, struct ps_buf *out)
         ps_buf_put_str(out, cJSON_IsTrue(value) ? "yes" : "no");
     } else if (cJSON_IsNumber(value)) {
         ps_buf_printf(out, "%.0f", value->valuedouble);
+    } else if (value->child == NULL) {
+        ps_buf_put_u8(out, '-');
     } else if (cJSON_IsArray(value)) {
         cJSON_ArrayForEach(element, value)
         {
@@ -103,7 +105,7 @@ static bool is_flat(const cJSON *value)
     const cJSON *element;
 
     if (cJSON_IsObject(value)) {
-        return false;
+        return value->child == NULL;
     }
     cJSON_ArrayForEach(element, value)
     {
@@ -114,8 +116,17 @@ static bool is_flat(const cJSON *value)
     return true;
 }
 
-/* One member a line, nested ones indented below their name. The tree is at most 16 deep. */
-static void print_lines(const cJSON *object, int indent)
+/* "- " before the first line of an element of an array, so that one sees where each begins. */
+static void print_start(int indent, bool is_element)
+{
+    (void)printf("%*s%s", is_element ? indent - 2 : indent, "", is_element ? "- " : "");
+}
+
+/*
+ * One member a line, nested ones indented below their name; those of an array's elements below the
+ * dash that begins each. The tree is at most 16 deep.
+ */
+static void print_lines(const cJSON *object, int indent, bool is_element)
 {
     PS_BUF_AUTO cell;
     const cJSON *value;
@@ -123,14 +134,19 @@ static void print_lines(const cJSON *object, int indent)
     ps_buf_init(&cell, 1024 * 1024);
     cJSON_ArrayForEach(value, object)
     {
+        if (value->string == NULL) {
+            print_lines(value, indent + 2, true);
+            continue;
+        }
+        print_start(indent, is_element && value == object->child);
         if (!is_flat(value)) {
-            (void)printf("%*s%s:\n", indent, "", value->string == NULL ? "-" : value->string);
-            print_lines(value, indent + 2);
+            (void)printf("%s:\n", value->string);
+            print_lines(value, indent + 2, false);
             continue;
         }
         ps_buf_reset(&cell);
         put_cell(value, &cell);
-        (void)printf("%*s%-*s ", indent, "", 16, value->string == NULL ? "-" : value->string);
+        (void)printf("%-*s ", 16, value->string);
         print_clean(ps_buf_bytes(&cell), 0);
         (void)putchar('\n');
     }
@@ -157,6 +173,6 @@ int cli_render(const struct cli_run *run, struct ps_bytes json)
     if (items != NULL && columns_of(run->command) != 0) {
         return render_table(run->command, items);
     }
-    print_lines(parsed, 0);
+    print_lines(parsed, 0, false);
     return CLI_DONE;
 }

@@ -13,6 +13,7 @@
 #define BODY_MAX          (2u * 1024u * 1024u)
 #define READ_TIMEOUT_MS   10000u
 #define CHANGE_TIMEOUT_MS 120000u
+#define TIMEOUT_S_MAX     86400u
 
 static void close_client(struct privyseal **client)
 {
@@ -182,6 +183,24 @@ static const char *setting(const struct cli_run *run, const char *name, const ch
     return value != NULL ? value : getenv(variable);
 }
 
+static bool read_timeout(const char *seconds, unsigned *timeout_ms)
+{
+    char *end;
+    unsigned long number;
+
+    if (seconds == NULL) {
+        return true;
+    }
+    errno = 0;
+    number = strtoul(seconds, &end, 10);
+    if (errno != 0 || *end != '\0' || seconds[0] < '0' || seconds[0] > '9' || number == 0 ||
+        number > TIMEOUT_S_MAX) {
+        return false;
+    }
+    *timeout_ms = (unsigned)number * 1000u;
+    return true;
+}
+
 static int open_client(const struct cli_run *run, struct privyseal **ret_client)
 {
     const bool management = run->command->management;
@@ -195,10 +214,9 @@ static int open_client(const struct cli_run *run, struct privyseal **ret_client)
         .key = setting(run, "key", "PRIVYSEAL_KEY"),
         .timeout_ms = is_change ? CHANGE_TIMEOUT_MS : READ_TIMEOUT_MS,
     };
-    const char *seconds = cli_value(run, "timeout");
-
-    if (seconds != NULL) {
-        options.timeout_ms = (unsigned)strtoul(seconds, NULL, 10) * 1000u;
+    if (!read_timeout(cli_value(run, "timeout"), &options.timeout_ms)) {
+        (void)fprintf(stderr, "privyseal: --timeout takes seconds, from 1 to %u\n", TIMEOUT_S_MAX);
+        return CLI_USAGE;
     }
     if (cli_value(run, "url") != NULL) {
         options.socket = NULL;
@@ -217,30 +235,61 @@ static int open_client(const struct cli_run *run, struct privyseal **ret_client)
     return CLI_DONE;
 }
 
+static int report_failure(const struct privyseal *client, enum privyseal_result result)
+{
+    (void)fprintf(stderr, "privyseal: %s\n", privyseal_last_error(client));
+    switch (result) {
+    case PRIVYSEAL_USAGE:
+        return CLI_USAGE;
+    case PRIVYSEAL_UNREACHABLE:
+        (void)fprintf(stderr,
+                      "  Does privyseald run (systemctl status privyseald)? May this user open "
+                      "its socket, or is the address right?\n");
+        return CLI_UNAVAILABLE;
+    case PRIVYSEAL_TIMEOUT:
+        (void)fprintf(stderr, "  `privyseal system` shows what it is busy with; --timeout waits "
+                              "longer.\n");
+        return CLI_UNAVAILABLE;
+    case PRIVYSEAL_OK:
+    case PRIVYSEAL_REFUSED:
+    case PRIVYSEAL_BAD_ANSWER:
+    case PRIVYSEAL_NO_MEMORY:
+    default:
+        return CLI_FAILED;
+    }
+}
+
+/* What the problem's row says to callers of HTTP, or the same for those of this program. */
+static void print_remedy(const struct cli_run *run, enum ps_problem problem)
+{
+    if (problem == PS_PROBLEM_MALFORMED || problem == PS_PROBLEM_REFUSED) {
+        (void)fprintf(stderr, "  `privyseal help %s` shows what it takes.\n", run->command->words);
+    } else {
+        (void)fprintf(stderr, "  %s\n", ps_problem_info(problem)->remedy);
+    }
+}
+
 static int report(const struct cli_run *run, struct privyseal *client, enum privyseal_result result,
                   const struct privyseal_answer *answer)
 {
-    const struct ps_problem_info *info;
+    const struct privyseal_problem *problem = &answer->problem;
+    enum ps_problem known;
 
     if (result != PRIVYSEAL_REFUSED) {
-        (void)fprintf(stderr, "privyseal: %s\n", privyseal_last_error(client));
-        return result == PRIVYSEAL_USAGE                                        ? CLI_USAGE
-               : result == PRIVYSEAL_UNREACHABLE || result == PRIVYSEAL_TIMEOUT ? CLI_UNAVAILABLE
-                                                                                : CLI_FAILED;
+        return report_failure(client, result);
     }
     if (cli_flag(run, "json")) {
         (void)printf("%s\n", answer->body);
     }
-    (void)fprintf(stderr, "privyseal: %s (%s)\n",
-                  answer->problem.detail[0] != '\0' ? answer->problem.detail
-                                                    : answer->problem.title,
-                  answer->problem.code);
-    info = ps_problem_info(ps_problem_by_code(ps_bytes_str(answer->problem.code)));
-    if (info == NULL) {
+    (void)fprintf(stderr, "privyseal: %s (%s%s%s)\n",
+                  problem->detail[0] != '\0' ? problem->detail : problem->title, problem->code,
+                  problem->state[0] != '\0' ? "; it is " : "", problem->state);
+    known = ps_problem_by_code(ps_bytes_str(problem->code));
+    if (known == PS_PROBLEM_NONE) {
         return CLI_FAILED;
     }
-    (void)fprintf(stderr, "  %s\n", info->remedy);
-    return info->exit_code;
+    print_remedy(run, known);
+    return ps_problem_info(known)->exit_code;
 }
 
 int cli_send(const struct cli_run *run, const char *path, struct ps_bytes body,
