@@ -258,6 +258,13 @@ static int on_value(void *context, const char *section, const char *name, const 
     return 1;
 }
 
+static const char *name_of_token(const struct place *place)
+{
+    const bool is_token = place->info->section == CONFIG_SECTION_token;
+
+    return is_token ? ((const struct config_token *)place->values)->name : "";
+}
+
 static void check_required(struct parser *parser)
 {
     for (size_t i = 0; i < parser->place_count; i++) {
@@ -270,8 +277,9 @@ static void check_required(struct parser *parser)
                 !place->seen[k]) {
                 parser->failed = true;
                 config_put_error(parser->errors, parser->path, place->line,
-                                 "[%s] needs a line '%s = ...': %s", place->info->name, key->name,
-                                 key->help);
+                                 "[%s%s%s] needs a line '%s = ...': %s", place->info->name,
+                                 name_of_token(place)[0] == '\0' ? "" : " ", name_of_token(place),
+                                 key->name, key->help);
             }
         }
     }

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,12 +91,29 @@ static enum ps_err check_profile(const char *path)
     return profile_load(path, &profile);
 }
 
+/*
+ * Credentials are there for the service alone. When an operator runs the check by hand that is no
+ * mistake, but no good word either.
+ */
+static void check_pin(struct check *check, const struct config_token *token, const char *path,
+                      const char *credential)
+{
+    if (credential[0] != '\0' && secure_getenv("CREDENTIALS_DIRECTORY") == NULL) {
+        config_put_error(check->errors, check->config->path, 0,
+                         "[token %s] note: only the service can see whether there is a credential "
+                         "'%s'",
+                         token->name, credential);
+        return;
+    }
+    note(check, pins_check(path, credential), "token", token->name);
+}
+
 static void check_token(struct check *check, const struct config_token *token)
 {
     note(check, check_module(token->module), "token", token->name);
     note(check, check_profile(token->profile), "token", token->name);
-    note(check, pins_check(token->pin_file, token->pin_credential), "token", token->name);
-    note(check, pins_check(token->so_pin_file, token->so_pin_credential), "token", token->name);
+    check_pin(check, token, token->pin_file, token->pin_credential);
+    check_pin(check, token, token->so_pin_file, token->so_pin_credential);
 }
 
 static enum ps_err check_data(const char *path)

@@ -1,0 +1,139 @@
+"""An installation as an operator makes it, in a mount namespace of its own.
+
+`meson install` goes into a scratch directory. What the machine has in /etc, /var and the prefix is
+covered by layers that take every change, so that users, directories and configuration are made in
+their real places and nothing of it is there afterwards.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+from .appliance import BUILD, TOP, wait_until
+
+MESON = ["/usr/bin/python3", "/usr/bin/meson"]
+LAYERED = ["/etc", "/var"]
+
+
+def build_options():
+    text = subprocess.run([*MESON, "introspect", "--buildoptions", str(BUILD)], check=True,
+                          capture_output=True, text=True).stdout
+    return {option["name"]: option["value"] for option in json.loads(text)}
+
+
+def can_layer():
+    """Whether this machine lets us cover its directories."""
+    probe = ("mount -t tmpfs none /mnt && mkdir /mnt/up /mnt/work && mount -t overlay overlay "
+             "-o lowerdir=/etc,upperdir=/mnt/up,workdir=/mnt/work /etc")
+    return os.geteuid() == 0 and subprocess.run(
+        ["unshare", "--mount", "sh", "-c", probe], check=False, capture_output=True).returncode == 0
+
+
+class Installed:
+    def __init__(self):
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="privyseal-installed-"))
+        self.destination = self.scratch / "destination"
+        self.prefix = build_options()["prefix"]
+        self.holder = None
+        self.service = None
+
+    def __enter__(self):
+        self.scratch.chmod(0o755)
+        subprocess.run([*MESON, "install", "-C", str(BUILD), "--no-rebuild", "--quiet"],
+                       check=True, capture_output=True,
+                       env=dict(os.environ, DESTDIR=str(self.destination)))
+        return self
+
+    def __exit__(self, *exception):
+        self.stop_service()
+        if self.holder is not None:
+            self.holder.stdin.close()
+            self.holder.wait(10)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def files(self):
+        return sorted(str(path.relative_to(self.destination)) for path in
+                      self.destination.rglob("*") if not path.is_dir())
+
+    def path(self, name):
+        """A file of the installation by its place in the prefix."""
+        return pathlib.Path(self.prefix) / name
+
+    def enter(self):
+        """Makes the namespace. It lasts as long as its first process reads from us."""
+        layers = self.scratch / "layers"
+        layers.mkdir()
+        lines = ["set -e", f"mount -t tmpfs none {layers}"]
+        for place in [*LAYERED, self.prefix]:
+            up, work = layers / ("up" + place.replace("/", "-")), layers / ("w" +
+                                                                           place.replace("/", "-"))
+            lower = f"{self.destination}{place}:{place}" if place == self.prefix else place
+            lines += [f"mkdir {up} {work}", f"chmod 755 {up}", f"mount -t overlay overlay -o "
+                      f"lowerdir={lower},upperdir={up},workdir={work} {place}"]
+        lines += ["mount -t tmpfs -o mode=755 none /run", "echo ready", "read -r line || :"]
+        self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", "\n".join(lines)],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+
+    def inside(self, *command, **options):
+        """Runs a command in the namespace."""
+        options = {"check": True, "capture_output": True, "text": True, "timeout": 60, **options}
+        return subprocess.run(self.command(*command), **options)
+
+    def command(self, *command):
+        return ["nsenter", "--target", str(self.holder.pid), "--mount", *map(str, command)]
+
+    def seen(self, path):
+        """The namespace's file, as one that we can open."""
+        return pathlib.Path(f"/proc/{self.holder.pid}/root{path}")
+
+    def uid(self, user):
+        line = next(line for line in self.seen("/etc/passwd").read_text().splitlines()
+                    if line.startswith(f"{user}:"))
+        return int(line.split(":")[2])
+
+    def gid(self, group):
+        line = next(line for line in self.seen("/etc/group").read_text().splitlines()
+                    if line.startswith(f"{group}:"))
+        return int(line.split(":")[2])
+
+    def unit(self, name):
+        return (self.destination / str(self.path(f"lib/systemd/system/{name}"))[1:]).read_text()
+
+    def service_values(self, key):
+        """All words of a setting of the service's unit."""
+        return [word for line in re.findall(rf"^{key}=(.*)$", self.unit("privyseald.service"), re.M)
+                for word in line.split()]
+
+    def start_service(self, credentials):
+        """ExecStart under the unit's capabilities; systemd itself does not run here."""
+        kept = ",".join("+" + name.removeprefix("CAP_").lower()
+                        for name in self.service_values("CapabilityBoundingSet"))
+        with open(self.scratch / "log", "ab") as log:
+            self.service = subprocess.Popen(
+                self.command("setpriv", f"--bounding-set=-all,{kept}", "--inh-caps=-all",
+                             "--no-new-privs", "env", f"CREDENTIALS_DIRECTORY={credentials}",
+                             *self.service_values("ExecStart")),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(lambda: '"event":"ready"' in self.log() or self.service.poll() is not None, 60,
+                   "the service to be ready")
+        assert self.service.poll() is None, self.log()
+
+    def log(self):
+        return (self.scratch / "log").read_text()
+
+    def stop_service(self):
+        if self.service is None:
+            return None
+        self.service.terminate()
+        code = self.service.wait(30)
+        self.service = None
+        return code
+
+
+def source_of_sandbox():
+    return (TOP / "appliance" / "sandbox_seccomp.c").read_text()
