@@ -120,7 +120,7 @@ static void mistakes_of_the_file_are_named_with_their_line(void **state)
     refused(GOOD "[token a]\n", "t.conf:12: there is a [token a] already");
     refused(GOOD "[token]\n", "t.conf:12: there is no section [token]; known are");
     refused(GOOD "[token A]\n", "t.conf:12: a token's section is [token NAME]");
-    refused(GOOD "[token b]\n", "t.conf:12: [token a] needs a line 'module = ...'");
+    refused(GOOD "[token b]\n", "t.conf:12: [token b] needs a line 'module = ...'");
     refused(GOOD "[token \xff]\n", "t.conf:12: not UTF-8");
     assert_refused(ps_bytes(GOOD "sessions = 1\0\n", sizeof GOOD "sessions = 1\0\n" - 1),
                    "t.conf:12: a NUL octet");
