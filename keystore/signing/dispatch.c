@@ -154,7 +154,7 @@ static void on_token_answer(void *context, const struct token_answer *answer)
     struct token *token = tokens_process_token(answer->process);
 
     if (answer->outcome == TOKEN_ANSWERED && request->step != STEP_ABANDONED) {
-        release_signature(request, answer);
+        verification_begin(request, answer);
     } else if (answer->outcome == TOKEN_REFUSED && request->step != STEP_ABANDONED) {
         on_refusal(request, answer);
     } else {

@@ -15,8 +15,9 @@ enum sign_step {
     STEP_ADMITTED,
     STEP_QUEUED,
     STEP_AT_TOKEN,
-    STEP_HELD,     /* its leaf is on the way to the disk */
-    STEP_ABANDONED /* answered already, because it took too long; at the token or held still */
+    STEP_UNVERIFIED, /* signed, and waits for its verification */
+    STEP_HELD,       /* its leaf is on the way to the disk */
+    STEP_ABANDONED /* answered already, because it took too long; in one of the last three still */
 };
 
 /* A caller with octets of its own: to decide anew if clients or grants change meanwhile. */
@@ -25,6 +26,13 @@ struct kept_caller {
     uint8_t spki[32];
     uint8_t issuer[32];
     uint8_t san[CALLER_TEXT_MAX];
+};
+
+/* The process that made a signature: it may be gone, or another one, when that matters. */
+struct maker {
+    struct token *token;
+    uint32_t number;
+    uint64_t epoch; /* of the token, then */
 };
 
 /* One signature on its way. Kept in a pool; nothing in it is allocated per request once it is warm.
@@ -59,6 +67,8 @@ struct sign_request {
     size_t digest_len; /* 0: the token signs the input itself */
     uint8_t signature[PS_SIGNATURE_MAX];
     size_t signature_len;
+    struct maker maker;
+    struct sign_request *next_unverified;
 };
 
 /* What the signer keeps per token. */
@@ -84,6 +94,9 @@ struct signer {
     size_t random_used;
     struct lane *lanes[32];
     size_t lane_count;
+    struct ps_idle *verifying;
+    struct sign_request *unverified; /* oldest first */
+    struct sign_request *last_unverified;
 };
 
 /* request.c */
@@ -130,8 +143,12 @@ bool build_raw(struct sign_request *request, const struct msg_raw_sign *message,
 void dispatch_enqueue(struct sign_request *request);
 void dispatch_lane(struct signer *signer, struct token *token);
 
-/* release.c: a signature that came from a token. */
-void release_signature(struct sign_request *request, const struct token_answer *answer);
+/* verification.c: a signature that came from a token, until it is recorded or refused. */
+void verification_begin(struct sign_request *request, const struct token_answer *answer);
+void verification_run(void *signer);
+
+/* release.c: appends the leaf of a signature that may leave, and answers when it is durable. */
+void release_record(struct sign_request *request);
 /* Answers with a problem and gives the request back. */
 void sign_request_refuse(struct sign_request *request, const struct problem_answer *answer);
 /* The same when the token still works on it or its leaf is being written. */

@@ -1,6 +1,5 @@
 #include "keystore/signing/internal.h"
 
-#include "keystore/events.h"
 #include "keystore/metrics.h"
 #include "keystore/state.h"
 #include "keystore/why.h"
@@ -8,9 +7,6 @@
 #include "lib/base/secret.h"
 
 #include <stdio.h>
-
-/* One in so many ECDSA signatures is verified, chosen at random; a power of two up to 256. */
-#define SAMPLE 64u
 
 static void say_refusal(const struct sign_request *request, const struct problem_answer *answer)
 {
@@ -43,72 +39,6 @@ void sign_request_abandon(struct sign_request *request, const struct problem_ans
     refuse(request, answer);
     request->step = STEP_ABANDONED;
     ps_wipe(request->signature, sizeof request->signature);
-}
-
-/* A signature that was wrong is never given out; the process that made it is replaced. */
-static void on_wrong_signature(struct sign_request *request, struct token_process *process)
-{
-    struct keeper *keeper = request->signer->keeper;
-
-    keeper_metrics_note_wrong(keeper->metrics);
-    events_alarm(keeper, "wrong-signature", ps_bytes_str(request->key->name),
-                 "a token process answered with a signature that does not verify");
-    ps_wipe(request->signature, sizeof request->signature);
-    sign_request_retry(request);
-    tokens_condemn(process, "wrong-signature");
-}
-
-static uint64_t bit_of(const struct token_process *process)
-{
-    return UINT64_C(1) << (tokens_process_number(process) & 63);
-}
-
-/*
- * A process that has read an object while another one wrote it signs wrongly from then on: the
- * first signature of each version by each process, since it has its handles, is verified.
- */
-static bool is_proven(struct key_version *version, const struct token_process *process)
-{
-    const uint64_t epoch = tokens_epoch(tokens_process_token(process));
-
-    if (version->proven_epoch != epoch) {
-        version->proven_epoch = epoch;
-        version->proven = 0;
-    }
-    return (version->proven & bit_of(process)) != 0;
-}
-
-static bool is_due_for_verification(struct sign_request *request,
-                                    const struct token_process *process)
-{
-    uint8_t random;
-
-    /* One faulty RSA-CRT or EdDSA signature gives the key away: each of these is verified. */
-    if (ps_alg_info(request->algorithm)->scheme != PS_SCHEME_ECDSA ||
-        request->key->verify == KEY_VERIFY_ALWAYS || !is_proven(request->version, process)) {
-        return true;
-    }
-    signer_random(request->signer, &random, sizeof random);
-    return random % SAMPLE == 0;
-}
-
-static enum ps_err verify(struct sign_request *request)
-{
-    const struct ps_bytes signature = ps_bytes(request->signature, request->signature_len);
-    struct public_key *key;
-
-    PS_TRY(version_public_key(request->version, &key));
-    keeper_metrics_note_verified(request->signer->keeper->metrics);
-    if (request->digest_len != 0) {
-        return public_key_verify_digest(key, request->algorithm,
-                                        ps_bytes(request->digest, request->digest_len), signature);
-    }
-    return public_key_verify(key, request->algorithm, ps_buf_bytes(&request->input), signature);
-}
-
-static size_t exact_len(const struct sign_request *request)
-{
-    return ps_key_type_info(request->key->type)->signature_max;
 }
 
 static void put_jws(const struct sign_request *request)
@@ -212,7 +142,7 @@ static enum ps_err record(struct sign_request *request)
 }
 
 /* Between verification and release nothing can fail but the log. */
-static void record_and_hold(struct sign_request *request)
+void release_record(struct sign_request *request)
 {
     struct problem_answer answer;
     enum ps_err err;
@@ -226,36 +156,5 @@ static void record_and_hold(struct sign_request *request)
         sign_request_refuse(request, &(struct problem_answer){
                                          .problem = err == PS_E_BUSY ? PS_PROBLEM_OVERLOADED
                                                                      : PS_PROBLEM_LOG_UNAVAILABLE});
-    }
-}
-
-void release_signature(struct sign_request *request, const struct token_answer *answer)
-{
-    struct keeper *keeper = request->signer->keeper;
-    const struct msg_token_signed *message = answer->message;
-    enum ps_err err;
-
-    if (answer->info != &msg_token_signed_info || message->signature.len != exact_len(request)) {
-        on_wrong_signature(request, answer->process);
-        return;
-    }
-    memcpy(request->signature, message->signature.data, message->signature.len);
-    request->signature_len = message->signature.len;
-    keeper_metrics_note_operation(keeper->metrics, tokens_process_token(answer->process),
-                                  request->algorithm, message->micros);
-    if (!is_due_for_verification(request, answer->process)) {
-        record_and_hold(request);
-        return;
-    }
-    err = verify(request);
-    if (err == PS_E_DENIED) {
-        on_wrong_signature(request, answer->process);
-    } else if (err != PS_OK) {
-        ps_line(PS_ERROR, "not_verified", PS_STR("key", request->key->name),
-                PS_STR("detail", ps_detail()->text));
-        sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_INTERNAL});
-    } else {
-        request->version->proven |= bit_of(answer->process);
-        record_and_hold(request);
     }
 }

@@ -16,6 +16,7 @@ enum ps_err signer_new(struct keeper *keeper, struct signer **ret_signer)
     ps_buf_init(&signer->header, 4 * IPC_HEADER_MAX);
     ps_buf_init(&signer->leaf, LOG_ENTRY_MAX);
     PS_TRY(json_new(&signer->parser));
+    PS_TRY(ps_idle_new(keeper->loop, verification_run, signer, &signer->verifying));
     *ret_signer = signer;
     signer = NULL;
     return PS_OK;
@@ -33,6 +34,7 @@ void signer_free(struct signer *signer)
         queue_free(signer->lanes[i]->queue);
         free(signer->lanes[i]);
     }
+    ps_idle_free(signer->verifying);
     sign_requests_free_spare(signer);
     json_free(signer->parser);
     ps_buf_clear(&signer->header);
@@ -165,7 +167,7 @@ static void abandon_old(struct signer *signer, uint64_t before_ns)
     for (struct sign_request *request = signer->oldest;
          request != NULL && request->item.arrived_ns < before_ns; request = next) {
         next = request->next;
-        if (request->step == STEP_AT_TOKEN) {
+        if (request->step == STEP_AT_TOKEN || request->step == STEP_UNVERIFIED) {
             sign_request_abandon(request,
                                  &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
         } else if (request->step == STEP_HELD) {

@@ -221,6 +221,16 @@ void tokens_condemn(struct token_process *process, const char *why)
     handler->on_change(token->tokens->context, token);
 }
 
+void tokens_condemn_number(struct token *token, uint32_t number, const char *why)
+{
+    for (size_t i = 0; i < token->process_count; i++) {
+        if (token->processes[i]->number == number) {
+            tokens_condemn(token->processes[i], why);
+            return;
+        }
+    }
+}
+
 bool tokens_view(const struct token *token, size_t index, struct token_view *ret_view)
 {
     const struct token_process *process;

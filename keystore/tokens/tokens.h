@@ -137,5 +137,6 @@ bool tokens_has_room(struct token *token, uint32_t cost);
 
 /* Ends a process that does what it must not (a wrong signature): as if it had hung. */
 void tokens_condemn(struct token_process *process, const char *why);
+void tokens_condemn_number(struct token *token, uint32_t number, const char *why);
 
 #endif

@@ -36,12 +36,23 @@ struct ps_defer {
     bool is_armed;
 };
 
+struct ps_idle {
+    struct ps_loop *loop;
+    ps_timer_fn *fn;
+    void *context;
+    struct ps_idle *next; /* all there are, for as long as they are */
+    uint64_t done_in;     /* the turn in which it ran last */
+    bool is_armed;
+};
+
 struct ps_loop {
     int epoll_fd;
     bool stopping;
     bool in_turn;
     struct ps_timer *timers; /* sorted, soonest first; there are few */
     struct ps_defer *armed;
+    struct ps_idle *idles;
+    uint64_t turns;
     struct ps_watch *dead; /* freed meanwhile; kept until no event can name them */
     int signal_fd;
     struct ps_watch *signal_watch;
@@ -113,11 +124,36 @@ static void run_deferred(struct ps_loop *loop)
     }
 }
 
+/* An armed one that has not run in this turn. */
+static struct ps_idle *next_idle(const struct ps_loop *loop)
+{
+    struct ps_idle *idle = loop->idles;
+
+    while (idle != NULL && (!idle->is_armed || idle->done_in == loop->turns)) {
+        idle = idle->next;
+    }
+    return idle;
+}
+
+static void run_idle(struct ps_loop *loop)
+{
+    struct ps_idle *idle;
+
+    while ((idle = next_idle(loop)) != NULL) {
+        idle->is_armed = false;
+        idle->done_in = loop->turns;
+        idle->fn(idle->context);
+    }
+}
+
 static int wait_ms(const struct ps_loop *loop, int timeout_ms)
 {
     uint64_t now;
     uint64_t ms;
 
+    if (next_idle(loop) != NULL) {
+        return 0;
+    }
     if (loop->timers == NULL) {
         return timeout_ms;
     }
@@ -137,6 +173,7 @@ enum ps_err ps_loop_turn(struct ps_loop *loop, int timeout_ms)
     struct epoll_event events[EVENTS_AT_ONCE];
     int count;
 
+    loop->turns++;
     run_deferred(loop);
     count = epoll_wait(loop->epoll_fd, events, EVENTS_AT_ONCE, wait_ms(loop, timeout_ms));
     if (count < 0 && errno != EINTR) {
@@ -151,6 +188,8 @@ enum ps_err ps_loop_turn(struct ps_loop *loop, int timeout_ms)
         }
     }
     run_timers(loop);
+    run_deferred(loop);
+    run_idle(loop);
     run_deferred(loop);
     loop->in_turn = false;
     bury(loop);
@@ -317,6 +356,39 @@ void ps_defer_free(struct ps_defer *defer)
         }
     }
     free(defer);
+}
+
+enum ps_err ps_idle_new(struct ps_loop *loop, ps_timer_fn *fn, void *context,
+                        struct ps_idle **ret_idle)
+{
+    struct ps_idle *idle = calloc(1, sizeof *idle);
+
+    if (idle == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    *idle = (struct ps_idle){.loop = loop, .fn = fn, .context = context, .next = loop->idles};
+    loop->idles = idle;
+    *ret_idle = idle;
+    return PS_OK;
+}
+
+void ps_idle_arm(struct ps_idle *idle)
+{
+    idle->is_armed = true;
+}
+
+void ps_idle_free(struct ps_idle *idle)
+{
+    if (idle == NULL) {
+        return;
+    }
+    for (struct ps_idle **at = &idle->loop->idles; *at != NULL; at = &(*at)->next) {
+        if (*at == idle) {
+            *at = idle->next;
+            break;
+        }
+    }
+    free(idle);
 }
 
 static void on_signal(void *context, uint32_t events)

@@ -8,13 +8,15 @@
 #include <sys/signalfd.h>
 
 /*
- * One thread's event loop: descriptors (epoll), timers, signals (signalfd) and work to do before
- * the next sleep. Callbacks run one at a time and may add or remove anything, themselves included.
+ * One thread's event loop: descriptors (epoll), timers, signals (signalfd), work to do before the
+ * next sleep, and work to do between other things. Callbacks run one at a time and may add or
+ * remove anything, themselves included.
  */
 struct ps_loop;
 struct ps_watch; /* a descriptor in the loop */
 struct ps_timer;
 struct ps_defer; /* work to be done before the loop sleeps again */
+struct ps_idle;  /* work to be done piece by piece, between the events of others */
 
 PS_MUST_USE enum ps_err ps_loop_new(struct ps_loop **ret_loop);
 void ps_loop_free(struct ps_loop *loop);
@@ -53,6 +55,16 @@ PS_MUST_USE enum ps_err ps_defer_new(struct ps_loop *loop, ps_timer_fn *fn, void
 void ps_defer_arm(struct ps_defer *defer);
 void ps_defer_free(struct ps_defer *defer);
 PS_DEFINE_CLEANUP(struct ps_defer, ps_defer_free)
+
+/*
+ * Runs once in each turn while it is armed, after everything else, and is armed again by whoever
+ * has more to do: between two pieces of it the loop looks for events, without waiting.
+ */
+PS_MUST_USE enum ps_err ps_idle_new(struct ps_loop *loop, ps_timer_fn *fn, void *context,
+                                    struct ps_idle **ret_idle);
+void ps_idle_arm(struct ps_idle *idle);
+void ps_idle_free(struct ps_idle *idle);
+PS_DEFINE_CLEANUP(struct ps_idle, ps_idle_free)
 
 /* Blocks the signals in `set` for this thread and delivers them here. Once per loop. */
 typedef void ps_signal_fn(void *context, const struct signalfd_siginfo *info);

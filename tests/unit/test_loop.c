@@ -39,6 +39,7 @@ struct thing {
     struct ps_watch *watch;
     struct ps_timer *timer;
     struct ps_defer *defer;
+    struct ps_idle *idle;
     struct thing *frees; /* may be itself */
     bool rearms;
     bool stops;
@@ -53,9 +54,11 @@ static void act(struct thing *thing)
         ps_watch_free(other->watch);
         ps_timer_free(other->timer);
         ps_defer_free(other->defer);
+        ps_idle_free(other->idle);
         other->watch = NULL;
         other->timer = NULL;
         other->defer = NULL;
+        other->idle = NULL;
     }
     if (thing->stops) {
         ps_loop_stop(loop);
@@ -82,6 +85,16 @@ static void on_time(void *context)
 static void on_deferred(void *context)
 {
     act(context);
+}
+
+static void on_idle(void *context)
+{
+    struct thing *thing = context;
+
+    act(thing);
+    if (thing->rearms) {
+        ps_idle_arm(thing->idle);
+    }
 }
 
 /* A socket with something to read. */
@@ -299,11 +312,73 @@ static void signals_are_delivered_as_callbacks(void **state)
     assert_string_equal(trace, "u");
 }
 
+static void idle_work_has_one_piece_a_turn_and_events_come_between(void **state)
+{
+    struct thing idle = {.letter = 'i', .rearms = true};
+    struct thing watch = {.letter = 'w'};
+    int ends[2];
+
+    (void)state;
+    make_readable(ends);
+    assert_ok(ps_idle_new(loop, on_idle, &idle, &idle.idle));
+    assert_ok(ps_watch_new(loop, ends[0], EPOLLIN, on_watch, &watch, &watch.watch));
+    ps_idle_arm(idle.idle);
+    ps_idle_arm(idle.idle);
+    assert_ok(ps_loop_turn(loop, -1));
+    assert_ok(ps_loop_turn(loop, -1));
+    assert_string_equal(trace, "wiwi");
+    idle.rearms = false;
+    ps_watch_free(watch.watch);
+    assert_ok(ps_loop_turn(loop, -1)); /* with work to do it does not wait for an event */
+    assert_string_equal(trace, "wiwii");
+    assert_ok(ps_loop_turn(loop, 0));
+    assert_string_equal(trace, "wiwii");
+    ps_idle_free(idle.idle);
+    close_both(ends);
+}
+
+static void idle_work_may_free_itself_and_others_that_are_armed(void **state)
+{
+    struct thing things[3] = {{.letter = 'x'}, {.letter = 'x'}, {.letter = 'x'}};
+
+    (void)state;
+    /* Whichever of the first two comes first frees the other; the third frees itself. */
+    for (int i = 0; i < 3; i++) {
+        things[i].frees = &things[i == 2 ? 2 : 1 - i];
+        assert_ok(ps_idle_new(loop, on_idle, &things[i], &things[i].idle));
+        ps_idle_arm(things[i].idle);
+    }
+    assert_ok(ps_loop_turn(loop, -1));
+    assert_string_equal(trace, "xx");
+    assert_null(things[2].idle);
+    ps_idle_free(things[0].idle);
+    ps_idle_free(things[1].idle);
+}
+
+static void deferred_work_comes_before_idle_work(void **state)
+{
+    struct thing idle = {.letter = 'i'};
+    struct thing defer = {.letter = 'd'};
+
+    (void)state;
+    assert_ok(ps_defer_new(loop, on_deferred, &defer, &defer.defer));
+    assert_ok(ps_idle_new(loop, on_idle, &idle, &idle.idle));
+    ps_idle_arm(idle.idle);
+    ps_defer_arm(defer.defer);
+    assert_ok(ps_loop_turn(loop, 0));
+    assert_string_equal(trace, "di");
+    ps_idle_free(idle.idle);
+    ps_defer_free(defer.defer);
+}
+
 #define LOOP_TEST(function) cmocka_unit_test_setup_teardown(function, make_loop, free_loop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LOOP_TEST(deferred_work_comes_before_idle_work),
+        LOOP_TEST(idle_work_has_one_piece_a_turn_and_events_come_between),
+        LOOP_TEST(idle_work_may_free_itself_and_others_that_are_armed),
         LOOP_TEST(a_descriptor_that_is_ready_is_told_each_turn),
         LOOP_TEST(a_watch_may_free_itself_and_others_that_are_ready),
         LOOP_TEST(a_descriptor_that_is_none_is_an_error),
