@@ -1,6 +1,7 @@
 #include "lib/http/internal.h"
 
 #include "lib/base/clock.h"
+#include "lib/http/half_closed.h"
 #include "lib/http/tls_session.h"
 
 #include <stdlib.h>
@@ -43,6 +44,7 @@ void connection_enter(struct http_connection *connection, enum phase phase)
     leave(connection);
     append(connection, phase);
     deadline_consider(connection);
+    half_closed_consider(connection);
 }
 
 void connection_end(const struct http_connection *connection)

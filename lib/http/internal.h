@@ -88,6 +88,8 @@ struct http_server {
     struct ps_timer *again;    /* MHD has more to do at once */
     struct ps_timer *deadline; /* the soonest of all connections */
     uint64_t deadline_ns;      /* what it is set to; UINT64_MAX: not set */
+    struct ps_timer *look;     /* at clients that have closed their half */
+    bool looking;              /* it is set */
     bool draining;
     bool drained;
     struct {

@@ -1,6 +1,7 @@
 #include "lib/http/server.h"
 
 #include "lib/base/clock.h"
+#include "lib/http/half_closed.h"
 #include "lib/http/internal.h"
 
 #include <fcntl.h>
@@ -146,7 +147,8 @@ static enum ps_err prepare(struct http_server *server)
     PS_TRY(ps_map_new(&server->tallies));
     PS_TRY(ps_defer_new(server->loop, on_run, server, &server->run));
     PS_TRY(ps_timer_new(server->loop, on_again, server, &server->again));
-    return ps_timer_new(server->loop, deadline_expired, server, &server->deadline);
+    PS_TRY(ps_timer_new(server->loop, deadline_expired, server, &server->deadline));
+    return ps_timer_new(server->loop, half_closed_look, server, &server->look);
 }
 
 /* Half of the descriptors, since there may be a second listener, and some are needed for more. */
@@ -205,6 +207,7 @@ void http_server_free(struct http_server *server)
     ps_defer_free(server->run);
     ps_timer_free(server->again);
     ps_timer_free(server->deadline);
+    ps_timer_free(server->look);
     ps_map_free(server->tallies, free);
     while (server->free_requests != NULL) {
         struct http_request *request = server->free_requests;
