@@ -239,7 +239,8 @@ static bool check_head(struct exchange *exchange)
     }
     if (!route_is_public(route) &&
         http_request_caller(exchange->request)->kind == HTTP_CALLER_NOBODY) {
-        exchange_refuse(exchange, PS_PROBLEM_UNAUTHENTICATED, NULL);
+        exchange_refuse(exchange, PS_PROBLEM_UNAUTHENTICATED,
+                        "no client certificate came that an authority of this listener has issued");
         return false;
     }
     if ((route->states & 1u << state) == 0) {

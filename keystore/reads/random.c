@@ -29,19 +29,23 @@ static void on_random(void *context, const struct token_answer *answer)
     free(pending);
 }
 
-static enum ps_problem may_read(struct keeper *keeper, const struct reply_to *to,
-                                const struct msg_random *message)
+static struct problem_answer may_read(struct keeper *keeper, const struct reply_to *to,
+                                      const struct msg_random *message)
 {
     const enum ps_problem problem = state_refuses_use(keeper);
     const struct question question = {.role = to->peer->role, .caller = &message->caller};
+    struct authority authority;
 
     if (problem != PS_PROBLEM_NONE) {
-        return problem;
+        return (struct problem_answer){.problem = problem};
     }
     if (message->count == 0 || message->count > RANDOM_MAX) {
-        return PS_PROBLEM_MALFORMED;
+        return (struct problem_answer){.problem = PS_PROBLEM_MALFORMED};
     }
-    return authority_decide_request(keeper, &question, message->request_id).problem;
+    authority = authority_decide_request(keeper, &question, message->request_id);
+    return (struct problem_answer){.problem = authority.problem,
+                                   .retry_after_s = authority.retry_after_s,
+                                   .detail = authority.text};
 }
 
 void read_answer_random(struct keeper *keeper, const struct reply_to *to,
@@ -49,11 +53,11 @@ void read_answer_random(struct keeper *keeper, const struct reply_to *to,
 {
     const struct msg_token_random ask = {.count = message->count};
     struct token *token = keeper_main_token(keeper);
-    const enum ps_problem problem = may_read(keeper, to, message);
+    const struct problem_answer refusal = may_read(keeper, to, message);
     struct pending *pending;
 
-    if (problem != PS_PROBLEM_NONE) {
-        answer_problem(to, &(struct problem_answer){.problem = problem});
+    if (refusal.problem != PS_PROBLEM_NONE) {
+        answer_problem(to, &refusal);
         return;
     }
     pending = token == NULL ? NULL : malloc(sizeof *pending);

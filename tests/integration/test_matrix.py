@@ -371,6 +371,9 @@ def check_answer(answer, route, listener, schemas, path):
         assert problem["status"] == answer.status
         assert problem["instance"] == answer.headers["x-request-id"]
         assert problem["type"] == "urn:privyseal:problem:" + problem["code"]
+        if answer.status == 401:
+            # Instead of a challenge, which no scheme of HTTP has for what we look at.
+            assert problem["detail"] and "www-authenticate" not in answer.headers
     schemas.check(route["id"], answer)
 
 
