@@ -3,9 +3,11 @@
 static void drop_contexts(struct operation *operation)
 {
     EVP_PKEY_CTX_free(operation->pkey_context);
+    ecdsa_free(operation->ecdsa);
     EVP_MD_CTX_free(operation->digest);
     EVP_MAC_CTX_free(operation->mac);
     operation->pkey_context = NULL;
+    operation->ecdsa = NULL;
     operation->digest = NULL;
     operation->mac = NULL;
 }

@@ -3,6 +3,7 @@
 
 #include <openssl/evp.h>
 
+#include "ecdsa.h"
 #include "mechanism.h"
 #include "object.h"
 
@@ -37,6 +38,7 @@ struct operation {
     struct parameters parameters;
     /* What the last operation set up stays for the next with the same key and mechanism. */
     EVP_PKEY_CTX *pkey_context;
+    struct ecdsa *ecdsa; /* for signing */
     EVP_MD_CTX *digest;
     EVP_MAC_CTX *mac;
 };

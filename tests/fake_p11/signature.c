@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "curve.h"
+#include "ecdsa.h"
 
 static const struct mechanism *mechanism_in(const struct operation *operation)
 {
@@ -54,6 +55,21 @@ static bool prepare_pkey(struct operation *operation, bool signing)
     return false;
 }
 
+static bool prepare_ecdsa(struct operation *operation)
+{
+    EVP_PKEY *pkey = object_pkey(operation->key);
+    if (!operation->ecdsa && pkey)
+        operation->ecdsa = ecdsa_new(pkey);
+    return operation->ecdsa != NULL;
+}
+
+static bool prepare_key(struct operation *operation, bool signing)
+{
+    if (signing && mechanism_in(operation)->family == FAMILY_ECDSA)
+        return prepare_ecdsa(operation);
+    return prepare_pkey(operation, signing);
+}
+
 static bool prepare_digest(struct operation *operation)
 {
     const char *hash = mechanism_in(operation)->hash;
@@ -91,7 +107,7 @@ CK_RV signature_prepare(struct operation *operation, bool signing)
     else if (mechanism->family == FAMILY_EDDSA)
         sound = object_pkey(operation->key) && prepare_digest(operation);
     else
-        sound = prepare_pkey(operation, signing) && (!mechanism->hash || prepare_digest(operation));
+        sound = prepare_key(operation, signing) && (!mechanism->hash || prepare_digest(operation));
     return sound ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
@@ -172,28 +188,15 @@ static CK_RV take_input(struct operation *operation, const unsigned char *data, 
     return rv;
 }
 
-/* PKCS#11 v3.1, 6.3.1: r || s, each "the length of the base point's order" in octets. */
-static CK_RV der_to_halves(const unsigned char *der, size_t length, size_t octets,
-                           unsigned char *signature)
-{
-    ECDSA_SIG *parsed = d2i_ECDSA_SIG(NULL, &der, (long)length);
-    bool sound = parsed && BN_bn2binpad(ECDSA_SIG_get0_r(parsed), signature, (int)octets) >= 0 &&
-                 BN_bn2binpad(ECDSA_SIG_get0_s(parsed), signature + octets, (int)octets) >= 0;
-    ECDSA_SIG_free(parsed);
-    return sound ? CKR_OK : CKR_FUNCTION_FAILED;
-}
-
 static CK_RV make_pkey(struct operation *operation, const struct input *input,
                        unsigned char *signature)
 {
-    unsigned char made[SIGNATURE_MAX];
-    size_t length = sizeof(made);
-    if (EVP_PKEY_sign(operation->pkey_context, made, &length, input->octets, input->length) != 1)
-        return CKR_FUNCTION_FAILED;
-    if (!is_rsa(mechanism_in(operation)))
-        return der_to_halves(made, length, coordinate_octets(operation), signature);
-    memcpy(signature, made, length);
-    return CKR_OK;
+    size_t length = SIGNATURE_MAX;
+    bool made = operation->ecdsa
+                    ? ecdsa_sign(operation->ecdsa, input->octets, input->length, signature)
+                    : EVP_PKEY_sign(operation->pkey_context, signature, &length, input->octets,
+                                    input->length) == 1;
+    return made ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
 static CK_RV make_eddsa(struct operation *operation, const unsigned char *data, CK_ULONG length,

@@ -157,6 +157,34 @@ static void each_curve_signs_what_it_verifies(void **state)
     }
 }
 
+/* More than one stock of nonces; the digests all of 0 and all of 1 are at the order's edges. */
+static void ecdsa_takes_digests_of_any_length_and_no_nonce_twice(void **state)
+{
+    (void)state;
+    enum { COUNT = 100 };
+    const struct {
+        const unsigned char *params;
+        size_t length, half;
+    } curves[] = {{p256, sizeof(p256), 32}, {p521, sizeof(p521), 66}, {k256, sizeof(k256), 32}};
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    static unsigned char signatures[COUNT][132];
+    unsigned char data[80];
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+        struct pair pair =
+            harness_make_curve(&harness, session, curves[i].params, curves[i].length);
+        for (size_t j = 0; j < COUNT; j++) {
+            CK_ULONG length = sizeof(signatures[j]), digest = 1 + j % sizeof(data);
+            memset(data, j % 2 ? 0xff : 0, sizeof(data));
+            assert_int_equal(
+                sign_once(&mechanism, pair.private, data, digest, signatures[j], &length), CKR_OK);
+            assert_int_equal(p11->C_VerifyInit(session, &mechanism, pair.public), CKR_OK);
+            assert_int_equal(p11->C_Verify(session, data, digest, signatures[j], length), CKR_OK);
+            for (size_t k = 0; k < j; k++)
+                assert_memory_not_equal(signatures[j], signatures[k], curves[i].half);
+        }
+    }
+}
+
 static void ed25519_agrees_with_openssl(void **state)
 {
     (void)state;
@@ -553,6 +581,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(both_interfaces_are_offered_unless_v3_is_off),
         TEST(each_curve_signs_what_it_verifies),
+        TEST(ecdsa_takes_digests_of_any_length_and_no_nonce_twice),
         TEST(ed25519_agrees_with_openssl),
         TEST(rsa_signs_in_each_padding_and_in_parts),
         TEST(a_length_query_leaves_the_operation_active),
