@@ -37,6 +37,7 @@ struct log_end {
     struct tiles_edge *edge;
     uint64_t first;
     uint64_t octets;       /* of the record; edge->size leaves, all synced */
+    uint64_t length;       /* of its file: with the room behind it, see room.h */
     uint64_t derived_upto; /* leaves whose hashes and offsets are synced */
     uint64_t month_end_ns;
     uint64_t checked_ns; /* when all files were last looked for */

@@ -1,6 +1,7 @@
 #include "keystore/log/log.h"
 
 #include "keystore/log/internal.h"
+#include "keystore/log/room.h"
 #include "keystore/log/scan.h"
 #include "keystore/log/shards.h"
 #include "lib/base/clock.h"
@@ -37,11 +38,27 @@ static void free_shards(struct log_shard_node *shards)
     }
 }
 
+/* At rest there is no room. What cannot be cut, or is not ours, is looked at by log_open. */
+static void cut_room(struct log *log)
+{
+    struct log_end *end = &log->end;
+
+    if (end->store == NULL || log->failed || end->length == end->octets) {
+        return;
+    }
+    if (store_check_record(end->store, end->length) == PS_OK &&
+        room_check(end->store, end->octets, end->length) == PS_OK &&
+        room_cut(end->store, end->octets) == PS_OK) {
+        end->length = end->octets;
+    }
+}
+
 void log_free(struct log *log)
 {
     if (log == NULL) {
         return;
     }
+    cut_room(log);
     open_clear_end(&log->end);
     store_free(log->found);
     free_shards(log->shards);
@@ -323,6 +340,7 @@ enum ps_err log_check(struct log *log)
     struct merkle_hash expected;
     struct merkle_hash found;
     uint64_t octets;
+    uint64_t length;
     enum ps_err err;
 
     PS_TRY(log_sync(log));
@@ -331,6 +349,7 @@ enum ps_err log_check(struct log *log)
     request.limit = log->present.size;
     lock(log);
     expected = tiles_edge_root(log->end.edge);
+    length = log->end.length;
     unlock(log);
     edge = calloc(1, sizeof *edge);
     if (edge == NULL) {
@@ -343,5 +362,5 @@ enum ps_err log_check(struct log *log)
         err = ps_fail(PS_E_INPUT, 0, "%s/entries is not what was recorded", request.store->label);
     }
     free(edge);
-    return err;
+    return err == PS_OK ? room_check(request.store, octets, length) : err;
 }

@@ -89,8 +89,9 @@ uint64_t log_sync_micros(const struct log *log);     /* of the last sync, for me
 void log_space(const struct log *log, uint64_t *ret_free, uint64_t *ret_per_minute);
 
 /*
- * Reads the whole record of the present tree again and compares it with the tree in memory; about
- * 1 us a leaf, in the caller's thread. Errors: PS_E_STORAGE, PS_E_INPUT (changed behind our back).
+ * Reads the whole record of the present tree again and compares it with the tree in memory, and
+ * what is behind it with zeros; about 1 us a leaf, in the caller's thread. Errors: PS_E_STORAGE,
+ * PS_E_INPUT (changed behind our back).
  */
 PS_MUST_USE enum ps_err log_check(struct log *log);
 

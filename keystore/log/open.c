@@ -233,6 +233,7 @@ static enum ps_err scan(struct opening *opening)
         request.checkpoint = &head;
     }
     PS_TRY(scan_tree(&request, opening->end.edge, &opening->end.octets));
+    opening->end.length = opening->end.octets; /* the repair has cut it there */
     opening->end.derived_upto = opening->end.edge->size;
     return opening->again ? PS_OK : rewrite_tail(opening);
 }

@@ -189,16 +189,29 @@ static enum ps_err check_file(const struct store *store, unsigned file, uint64_t
     return PS_OK;
 }
 
-enum ps_err store_check_record(const struct store *store, uint64_t octets)
+static enum ps_err compare_length(const struct store *store, uint64_t found, uint64_t octets)
 {
-    uint64_t found;
-
-    PS_TRY(check_file(store, STORE_ENTRIES, &found));
     if (found != octets) {
         return ps_fail(PS_E_STORAGE, 0, "%s/entries has %llu octets instead of %llu", store->label,
                        (unsigned long long)found, (unsigned long long)octets);
     }
     return PS_OK;
+}
+
+enum ps_err store_check_length(const struct store *store, uint64_t octets)
+{
+    uint64_t found;
+
+    PS_TRY(store_length(store, STORE_ENTRIES, &found));
+    return compare_length(store, found, octets);
+}
+
+enum ps_err store_check_record(const struct store *store, uint64_t octets)
+{
+    uint64_t found;
+
+    PS_TRY(check_file(store, STORE_ENTRIES, &found));
+    return compare_length(store, found, octets);
 }
 
 enum ps_err store_check_files(const struct store *store)

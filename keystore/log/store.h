@@ -46,7 +46,9 @@ const char *store_file_name(unsigned file);
 PS_MUST_USE enum ps_err store_length(const struct store *store, unsigned file,
                                      uint64_t *ret_octets);
 
-/* The name still means the file that is open, of exactly `octets`. Errors: PS_E_STORAGE. */
+/* The record that is open has exactly `octets`. Errors: PS_E_STORAGE. */
+PS_MUST_USE enum ps_err store_check_length(const struct store *store, uint64_t octets);
+/* And its name still means it. */
 PS_MUST_USE enum ps_err store_check_record(const struct store *store, uint64_t octets);
 /* The same for every file, whatever their lengths. */
 PS_MUST_USE enum ps_err store_check_files(const struct store *store);

@@ -1,4 +1,5 @@
 #include "keystore/log/internal.h"
+#include "keystore/log/room.h"
 #include "keystore/log/scan.h"
 #include "keystore/log/shards.h"
 #include "lib/base/clock.h"
@@ -10,6 +11,7 @@
 
 #define CHECK_EVERY_NS PS_NS_PER_S
 #define CELLS_KEEP     (256u * 1024u) /* octets; more is given back */
+#define SECTOR         512u           /* the least that a disk writes whole */
 
 static enum ps_err sync_derived(struct log_end *end)
 {
@@ -62,6 +64,8 @@ static enum ps_err cut(struct log *log)
     if (shard_next_name(end->store->name, ps_clock_real_ns(), name) != PS_OK) {
         return PS_OK; /* the month has no number left: the shard grows on */
     }
+    PS_TRY(room_cut(end->store, end->octets));
+    end->length = end->octets;
     PS_TRY(sync_derived(end));
     PS_TRY(open_next(log, name, &next));
     closed = describe_end(end);
@@ -72,6 +76,7 @@ static enum ps_err cut(struct log *log)
     end->first += end->edge->size;
     end->store = next;
     end->octets = 0;
+    end->length = 0;
     end->derived_upto = 0;
     end->month_end_ns = shard_month_end_ns(name);
     tiles_edge_reset(end->edge);
@@ -122,22 +127,45 @@ static enum ps_err derive(struct log_end *end, struct ps_bytes segment)
     return PS_OK;
 }
 
+static enum ps_err write_at_end(const struct log_end *end, struct ps_bytes octets)
+{
+    const struct store *store = end->store;
+
+    PS_TRY(io_write(store->io, store->fds[STORE_ENTRIES], octets, end->octets, store->label,
+                    "entries"));
+    return io_sync(store->io, store->fds[STORE_ENTRIES], store->label, "entries");
+}
+
+/*
+ * After a power cut the sectors of what was not synced yet have their leaves or zeros, each for
+ * itself. Zeros are seen, except in a length of which the first octet stands alone in a sector: the
+ * second one would be the length of a shorter leaf. So such an octet is synced before the rest.
+ * (Further on in a segment the leaf before would have octets of zero too.)
+ */
+static enum ps_err write_leaves(const struct log_end *end, struct ps_bytes segment)
+{
+    if (end->octets % SECTOR == SECTOR - 1 && segment.data[0] != 0) {
+        PS_TRY(write_at_end(end, ps_bytes(segment.data, 1)));
+    }
+    return write_at_end(end, segment);
+}
+
 static enum ps_err write_segment(struct log *log, struct ps_bytes segment)
 {
     struct log_end *end = &log->end;
     struct store *store = end->store;
     const uint64_t before = end->edge->size;
-    const uint64_t start_ns = ps_clock_mono_ns();
+    uint64_t start_ns;
     uint64_t end_ns;
 
-    /* Before, since writing behind a cut end would leave a hole of the right length ... */
-    PS_TRY(store_check_record(store, end->octets));
-    PS_TRY(io_write(store->io, store->fds[STORE_ENTRIES], segment, end->octets, store->label,
-                    "entries"));
-    PS_TRY(io_sync(store->io, store->fds[STORE_ENTRIES], store->label, "entries"));
+    PS_TRY(room_make(store, end->octets, segment.len, end->length, &end->length));
+    start_ns = ps_clock_mono_ns();
+    /* Before, since writing behind a cut end would make the leaves that are gone a hole ... */
+    PS_TRY(store_check_length(store, end->length));
+    PS_TRY(write_leaves(end, segment));
     end_ns = ps_clock_mono_ns();
     /* ... and after, so that what went into a file that is not the log is never counted. */
-    PS_TRY(store_check_record(store, end->octets + segment.len));
+    PS_TRY(store_check_record(store, end->length));
     if (end_ns - end->checked_ns >= CHECK_EVERY_NS) {
         PS_TRY(store_check_files(store));
         end->checked_ns = end_ns;

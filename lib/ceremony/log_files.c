@@ -273,6 +273,39 @@ static enum ps_err fill(struct log_files *files, size_t count)
     return PS_OK;
 }
 
+/* Whether a file has nothing but zeros between two octets, or up to its end. */
+static enum ps_err is_empty(const struct log_files *files, const char *name, int fd, uint64_t from,
+                            uint64_t end, bool *ret_empty)
+{
+    uint8_t piece[4096];
+    size_t got = 1;
+
+    for (uint64_t at = from; at < end && got != 0; at += got) {
+        PS_TRY(read_at(files, name, fd, piece,
+                       end - at < sizeof piece ? (size_t)(end - at) : sizeof piece, at, &got));
+        for (size_t i = 0; i < got; i++) {
+            if (piece[i] != 0) {
+                *ret_empty = false;
+                return PS_OK;
+            }
+        }
+    }
+    *ret_empty = true;
+    return PS_OK;
+}
+
+/* A length of zero ends the leaves; what is behind it is room for more, or should not be there. */
+static enum ps_err look_behind(const struct log_files *files, enum log_step *ret_step)
+{
+    bool empty = false;
+
+    if (!files->exported) {
+        PS_TRY(is_empty(files, files->name, files->fd, files->offset, files->end, &empty));
+    }
+    *ret_step = empty ? LOG_STEP_ROOM : LOG_STEP_NO_LEAF;
+    return PS_OK;
+}
+
 static enum ps_err take_leaf(struct log_files *files, enum log_step *ret_step,
                              struct ps_bytes *ret_leaf)
 {
@@ -284,11 +317,16 @@ static enum ps_err take_leaf(struct log_files *files, enum log_step *ret_step,
         return PS_OK;
     }
     if (files->have - files->at < 2) {
-        *ret_step = LOG_STEP_UNFINISHED;
+        const bool is_room = !files->exported && files->data[files->at] == 0;
+
+        *ret_step = is_room ? LOG_STEP_ROOM : LOG_STEP_UNFINISHED;
         return PS_OK;
     }
     len = (size_t)files->data[files->at] << 8 | files->data[files->at + 1];
-    if (len == 0 || len > LOG_LEAF_MAX) {
+    if (len == 0) {
+        return look_behind(files, ret_step);
+    }
+    if (len > LOG_LEAF_MAX) {
         *ret_step = LOG_STEP_NO_LEAF;
         return PS_OK;
     }
@@ -392,24 +430,11 @@ enum ps_err log_files_read_offset(const struct log_files *files, uint64_t index,
 enum ps_err log_files_find_surplus(const struct log_files *files, unsigned file, uint64_t from,
                                    struct log_surplus *ret_surplus, struct log_place *ret_place)
 {
-    struct log_surplus surplus = {.any = files->lengths[file] > from};
-    uint8_t piece[4096];
+    bool empty;
 
     set_place(files, derived_names[file], from, ret_place);
-    for (uint64_t at = from; at < files->lengths[file] && !surplus.content;) {
-        const uint64_t left = files->lengths[file] - at;
-        size_t got;
-
-        PS_TRY(read_at(files, derived_names[file], files->derived[file], piece,
-                       left < sizeof piece ? (size_t)left : sizeof piece, at, &got));
-        for (size_t i = 0; i < got; i++) {
-            surplus.content = surplus.content || piece[i] != 0;
-        }
-        if (got == 0) {
-            break;
-        }
-        at += got;
-    }
-    *ret_surplus = surplus;
+    PS_TRY(is_empty(files, derived_names[file], files->derived[file], from, files->lengths[file],
+                    &empty));
+    *ret_surplus = (struct log_surplus){.any = files->lengths[file] > from, .content = !empty};
     return PS_OK;
 }

@@ -35,6 +35,7 @@ void log_files_expect(struct log_files *files, uint64_t size);
 enum log_step {
     LOG_STEP_LEAF,
     LOG_STEP_END,
+    LOG_STEP_ROOM,       /* own layout: nothing but zeros up to the end of the file */
     LOG_STEP_UNFINISHED, /* fewer octets than the leaf has */
     LOG_STEP_NO_LEAF,    /* a length that no leaf has, or octets of zero in it */
     LOG_STEP_SURPLUS,    /* export: more octets than the bundle's leaves have */

@@ -18,13 +18,15 @@ ORDERS = {
 
 
 def read_tree(directory):
+    """The leaves up to the first that is not all there: an appliance may be writing it now."""
     octets = (pathlib.Path(directory) / "entries").read_bytes()
     at = 0
     while at + 2 <= len(octets):
         length = int.from_bytes(octets[at:at + 2], "big")
-        if at + 2 + length > len(octets):
+        leaf = octets[at + 2:at + 2 + length]
+        if length == 0 or len(leaf) < length or 0 in leaf:
             return
-        yield json.loads(octets[at + 2:at + 2 + length])
+        yield json.loads(leaf)
         at += 2 + length
 
 

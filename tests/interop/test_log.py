@@ -1,5 +1,6 @@
 """The log, by a verifier written from docs/log-format.md alone."""
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -68,6 +69,20 @@ def test_both_verifiers_agree_about_cut_files(log):
             path.write_bytes(whole[:max(0, len(whole) - less)])
             assert damaged(log) == (our_verdict(log) != 0), f"{path} without {less} octets"
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("tail", json.loads((SAMPLE.parent / "tails.json").read_text()),
+                         ids=lambda tail: tail["name"])
+def test_both_verifiers_agree_about_what_stands_behind_the_leaves(log, tail):
+    with open(log / tail["tree"] / "entries", "ab") as record:
+        for piece in tail["behind"]:
+            record.write(bytes(piece) if isinstance(piece, int) else bytes.fromhex(piece))
+    with open(log / tail["tree"] / "hashes.0", "ab") as hashes:
+        hashes.write(bytes.fromhex(tail.get("hash", "")))
+    assert damaged(log) == (our_verdict(log) != 0) == tail.get("damage", False)
+    if not tail.get("damage"):
+        count = {"events": 4, "use/2026-11-0002": 5}[tail["tree"]] + tail["leaves"]
+        assert any(line.startswith(f"{tail['tree']}: {count} leaves") for line in verify(log, KEY))
 
 
 def test_an_export_verifies(log, tmp_path):

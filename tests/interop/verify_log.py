@@ -122,7 +122,7 @@ def key_id(origin, public):
 class Tree:
     def __init__(self, top, name):
         self.path, self.name, self.log = top / name, name, name.split("/")[0]
-        self.exported, self.tail = not (self.path / "entries").exists(), 0
+        self.exported, self.behind = not (self.path / "entries").exists(), b""
 
     def file(self, name):
         return (self.path / name).read_bytes() if (self.path / name).exists() else b""
@@ -139,16 +139,16 @@ class Tree:
         return b"".join(whole)
 
     def leaves(self, size):
-        """Yields (offset, octets) up to what is no leaf, which self.tail measures."""
+        """Yields (offset, octets) up to what is no leaf; then self.behind is all that follows."""
         record, at = self.tiles("entries", size) if self.exported else self.file("entries"), 0
         while len(record) - at >= 2:
             length = int.from_bytes(record[at:at + 2], "big")
             leaf = record[at + 2:at + 2 + length]
-            if length == 0 or len(leaf) < length or 0 in leaf:
+            if not 0 < length <= 49152 or len(leaf) < length or 0 in leaf:
                 break
             yield at, leaf
             at += 2 + length
-        self.tail = len(record) - at
+        self.behind = record[at:]
 
     def verify(self, origin, public, closed=None, newest=True):
         where, note, roots, covered = self.name, self.file("checkpoint"), [], 0
@@ -166,7 +166,7 @@ class Tree:
             add(stack, levels[0][-1])
             need(all(fold(stack) == root for size, root in roots if size == len(found)), where,
                  "another root over", len(found), "leaves")
-        need(len(found) >= demanded and (newest or not self.tail), where, "leaf", len(found))
+        need(len(found) >= demanded and (newest or not self.behind), where, "leaf", len(found))
         need(not closed or len(found) == closed[0], where, "more leaves than its size")
         for below, level in zip(levels, levels[1:]):
             level += [tile_root(below[i:i + 256]) for i in range(0, len(below) - 255, 256)]
@@ -181,7 +181,8 @@ class Tree:
             rest = stored[len(row) * width:]
             need(not any(rest) and (newest or not rest), f"{where}/{name}", "surplus")
         covered = max(covered, closed[0] if closed else 0)
-        return found, f"{where}: {len(found)} leaves, {covered} signed for"
+        tail = ", and an unfinished tail" if any(self.behind) else ""
+        return found, f"{where}: {len(found)} leaves, {covered} signed for{tail}"
 
 
 def verify(top, key=None):

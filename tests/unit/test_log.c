@@ -309,7 +309,8 @@ static void a_bundle_is_a_piece_of_the_record(void **state)
     assert_ok(log_read_bundle(f->log, 0, 256, &out));
     assert_ok(log_read_bundle(f->log, 1, 256, &out));
     assert_ok(log_read_bundle(f->log, 2, 88, &out));
-    assert_bytes(ps_buf_bytes(&out), ps_buf_bytes(&record));
+    assert_true(record.len > out.len);
+    assert_memory_equal(out.data, record.data, out.len);
     assert_fails(PS_E_NOT_FOUND, log_read_bundle(f->log, 2, 89, &out));
     assert_fails(PS_E_NOT_FOUND, log_read_bundle(f->log, 0, 257, &out));
     assert_fails(PS_E_NOT_FOUND, log_read_bundle(f->log, 0, 0, &out));

@@ -98,22 +98,22 @@ static void a_failed_write_stops_the_log_until_it_is_reopened(void **state)
 static void what_a_failed_sync_left_is_cut(void **state)
 {
     struct fixture *f = make_failing(10);
+    PS_BUF_AUTO record;
     char path[PATH_LEN];
-    uint64_t length;
     uint64_t index;
 
     (void)state;
     path_in(f, "entries", path);
-    length = file_length(path);
     fail_sync = EIO;
     assert_ok(log_append(f->log, ps_bytes_str("perhaps"), &index));
     assert_failed_at(f, 10, EIO);
-    assert_int_equal(file_length(path), length + 9);
+    assert_true(read_file(path, &record));
+    assert_memory_equal(record.data + 30, "\0\7perhaps", 9);
     assert_fails(PS_E_STORAGE, log_reopen(f->log));
     assert_true(log_has_failed(f->log));
     fail_sync = 0;
     assert_ok(log_reopen(f->log));
-    assert_int_equal(file_length(path), length);
+    assert_int_equal(file_length(path), 10 * 3);
     assert_works_from(f, 10);
     free_fixture(f);
 }
@@ -165,6 +165,46 @@ static void a_checkpoint_that_cannot_be_written_fails_the_log(void **state)
     free_fixture(f);
 }
 
+static void append_large(struct fixture *f, unsigned count)
+{
+    char *large = malloc(LOG_ENTRY_MAX);
+    uint64_t index;
+
+    assert_non_null(large);
+    memset(large, 'x', LOG_ENTRY_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        assert_ok(log_append(f->log, ps_bytes(large, LOG_ENTRY_MAX), &index));
+    }
+    free(large);
+}
+
+static void on_a_disk_that_is_nearly_full_room_is_what_is_needed(void **state)
+{
+    struct fixture *f = make_failing(100);
+    struct rlimit before;
+    struct rlimit limit;
+    char path[PATH_LEN];
+
+    (void)state;
+    path_in(f, "entries", path);
+    assert_int_equal(file_length(path), 64 * 1024);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 100 * 1024;
+    assert_int_equal(signal(SIGXFSZ, SIG_IGN) == SIG_ERR, 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    append_large(f, 2);
+    assert_ok(log_sync(f->log));
+    assert_int_equal(file_length(path), 100 * 1024);
+    assert_ok(log_check(f->log));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    append_large(f, 1);
+    assert_ok(log_sync(f->log));
+    assert_int_equal(file_length(path), 256 * 1024);
+    assert_int_equal(log_durable(f->log), 103);
+    free_fixture(f);
+}
+
 /* A limit on the size of files fails writes as a full disk does, half-way through one. */
 static void a_full_disk_stops_the_log_and_room_brings_it_back(void **state)
 {
@@ -180,11 +220,14 @@ static void a_full_disk_stops_the_log_and_room_brings_it_back(void **state)
     limit.rlim_cur = file_length(path) + 3;
     assert_int_equal(signal(SIGXFSZ, SIG_IGN) == SIG_ERR, 0);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    /* There is room still, but not for all of these. */
     append_numbers(f, 100, 101);
-    assert_failed_at(f, 100, EFBIG);
+    assert_ok(log_sync(f->log));
+    append_large(f, 2);
+    assert_failed_at(f, 101, EFBIG);
     assert_int_equal(file_length(path), limit.rlim_cur);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    assert_works_from(f, 100);
+    assert_works_from(f, 101);
     free_fixture(f);
 }
 
@@ -374,8 +417,8 @@ static void leaves_that_wait_together_share_a_sync(void **state)
     assert_ok(ps_loop_turn(f->loop, 0));
     hold_sync = false;
     wait_until(f, log_durable(f->log) == 5000);
-    /* What came before the writer took the first, and all the rest. */
-    assert_in_range(syncs, 1, 2);
+    /* What came before the writer took the first, and all the rest; and the room for them. */
+    assert_in_range(syncs, 2, 3);
     free_fixture(f);
 }
 
@@ -387,6 +430,7 @@ int main(void)
         cmocka_unit_test(reopening_what_has_not_failed_does_nothing),
         cmocka_unit_test(a_new_process_after_a_failed_sync_makes_the_tail_durable),
         cmocka_unit_test(a_checkpoint_that_cannot_be_written_fails_the_log),
+        cmocka_unit_test(on_a_disk_that_is_nearly_full_room_is_what_is_needed),
         cmocka_unit_test(a_full_disk_stops_the_log_and_room_brings_it_back),
         cmocka_unit_test(derived_files_that_cannot_be_written_lose_no_leaf),
         cmocka_unit_test(a_removed_record_is_noticed),

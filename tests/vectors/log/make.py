@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import pathlib
+import re
 import struct
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -178,7 +179,53 @@ def write_sample():
     write_tree(top / "events", [canonical(leaf) for leaf in events], APPLIANCE + "/events", 3)
 
 
+def put_record(leaves):
+    return b"".join(struct.pack(">H", len(leaf)) + leaf for leaf in leaves)
+
+
+def pieces(octets):
+    """Runs of at least 16 zeros as a count, everything else in hex."""
+    for run in re.findall(rb"\0{16,}|(?:(?!\0{16})[\0-\xff])+", octets, re.S):
+        yield len(run) if not any(run) else run.hex()
+
+
+def write_tails():
+    """What may be found behind the leaves of the sample's trees, and what is damage."""
+    present, complete, room = "use/2026-11-0002", "use/2026-11-0001", bytes(4096)
+    length = (HERE / "sample" / present / "entries").stat().st_size
+    leaves = [canonical(use_leaf(i, caller="certify")) for i in range(265, 275)]
+    torn = bytearray(put_record(leaves))
+    hole = -length % 512 + 512
+    torn[hole:hole + 512] = bytes(512)
+    whole = 0
+    while whole + 2 + len(leaves[0]) <= hole:
+        whole += 2 + len(leaves[0])
+    first = put_record(leaves[:1])
+    rows = [
+        ("zeros", present, room, None, 0),
+        ("one octet of zero", present, b"\0", None, 0),
+        ("zeros in events", "events", bytes(65536), None, 0),
+        ("a leaf that is whole, and zeros", present, first + room, None, 1),
+        ("a leaf that ends in zeros", present, first[:99] + room, None, 0),
+        ("a leaf that begins with zeros", present, bytes(99) + first[99:] + room, None, 0),
+        ("half a length", present, b"\1" + room, None, 0),
+        ("leaves with a hole of a sector", present, bytes(torn) + room, None,
+         whole // (2 + len(leaves[0]))),
+        ("a leaf that is not there but has a hash", present, room, leaf_hash(leaves[0]), None),
+        ("a leaf with a hole that has a hash", present, bytes(99) + first[99:] + room,
+         leaf_hash(leaves[0]), None),
+        ("zeros behind a complete shard", complete, room, None, None),
+        ("an octet behind a complete shard", complete, b"x", None, None),
+        ("zeros and an octet behind a complete shard", complete, room + b"x", None, None)]
+    write("tails.json", [
+        {"name": name, "tree": tree, "behind": list(pieces(behind)),
+         **({"hash": hashed.hex()} if hashed else {}),
+         **({"damage": True} if more is None else {"leaves": more})}
+        for name, tree, behind, hashed, more in rows])
+
+
 write_leaves()
 write_trees()
 write_checkpoints()
 write_sample()
+write_tails()

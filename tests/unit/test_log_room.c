@@ -1,0 +1,614 @@
+#include "tests/unit/log_support.h"
+
+/*
+ * The room behind the record: when it is made, that it is zero and durable before a leaf goes
+ * there, and that a power cut at any moment, with sectors written in any order, loses no leaf that
+ * was synced and makes none that was never appended.
+ */
+
+#define SECTOR 512u
+
+/* --- What the disk is asked to do, by the writer's thread; read when it stands still --- */
+
+struct call {
+    bool is_sync;
+    uint64_t offset;
+    size_t len;
+    bool is_zero;
+};
+
+static struct call calls[4000];
+static size_t call_count;
+static size_t fail_at;   /* the call with this number fails; 0: none */
+static bool fail_halves; /* and writes half of what it was given */
+static ino_t record_inode;
+
+static bool is_of_record(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && status.st_ino == record_inode;
+}
+
+static bool all_zero(const uint8_t *octets, size_t len)
+{
+    return len == 0 || (octets[0] == 0 && memcmp(octets, octets + 1, len - 1) == 0);
+}
+
+static bool fails_now(void)
+{
+    return ++call_count == fail_at;
+}
+
+static ssize_t watched_write(int fd, const void *data, size_t len, off_t offset)
+{
+    if (record_inode != 0 && !is_of_record(fd)) {
+        return pwrite(fd, data, len, offset);
+    }
+    if (call_count < PS_COUNT_OF(calls)) {
+        calls[call_count] = (struct call){false, (uint64_t)offset, len, all_zero(data, len)};
+    }
+    if (fails_now()) {
+        const ssize_t written = fail_halves ? pwrite(fd, data, len / 2, offset) : 0;
+
+        errno = written < 0 ? errno : EIO;
+        return -1;
+    }
+    return pwrite(fd, data, len, offset);
+}
+
+/* What the record's file held when it was synced, and just before the next sync. */
+struct moment {
+    uint8_t *synced;
+    uint8_t *dirty;
+    size_t synced_len;
+    size_t dirty_len;
+};
+
+static struct moment moments[200];
+static size_t moment_count;
+static bool keep_moments;
+
+static uint8_t *read_all(int fd, size_t *ret_len)
+{
+    struct stat status;
+    uint8_t *octets;
+
+    if (fstat(fd, &status) != 0) {
+        return NULL;
+    }
+    octets = malloc((size_t)status.st_size + 1);
+    if (octets == NULL || pread(fd, octets, (size_t)status.st_size, 0) != status.st_size) {
+        free(octets);
+        return NULL;
+    }
+    *ret_len = (size_t)status.st_size;
+    return octets;
+}
+
+static void keep_moment(int fd)
+{
+    struct moment *moment = &moments[moment_count];
+
+    if (!keep_moments || !is_of_record(fd) || moment_count == PS_COUNT_OF(moments)) {
+        return;
+    }
+    moment->dirty = read_all(fd, &moment->dirty_len);
+    if (moment_count != 0) {
+        moment->synced = moments[moment_count - 1].dirty;
+        moment->synced_len = moments[moment_count - 1].dirty_len;
+    }
+    moment_count++;
+}
+
+static int watched_sync(int fd)
+{
+    keep_moment(fd);
+    if (record_inode != 0 && !is_of_record(fd)) {
+        return fdatasync(fd);
+    }
+    if (call_count < PS_COUNT_OF(calls)) {
+        calls[call_count] = (struct call){.is_sync = true};
+    }
+    if (fails_now()) {
+        errno = EIO;
+        return -1;
+    }
+    return fdatasync(fd);
+}
+
+static const struct log_io watching_io = {.write_at = watched_write, .sync = watched_sync};
+
+static uint64_t entries_length(const struct fixture *f)
+{
+    char path[PATH_LEN];
+
+    path_in(f, "entries", path);
+    return file_length(path);
+}
+
+/* Only calls for the record count from now on. */
+static void watch_record(const struct fixture *f)
+{
+    struct stat status;
+    char path[PATH_LEN];
+
+    path_in(f, "entries", path);
+    assert_int_equal(stat(path, &status), 0);
+    record_inode = status.st_ino;
+    call_count = 0;
+}
+
+static struct fixture *make_watched(void)
+{
+    struct fixture *f = make_fixture();
+
+    record_inode = 0;
+    call_count = 0;
+    fail_at = 0;
+    fail_halves = false;
+    keep_moments = false;
+    start_writer(f, &watching_io);
+    open_log(f);
+    watch_record(f);
+    return f;
+}
+
+/* --- Leaves of all lengths --- */
+
+static struct ps_bytes sized_leaf(uint64_t number, size_t len, uint8_t out[LOG_ENTRY_MAX])
+{
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)('a' + (number * 7 + i * i) % 26);
+    }
+    return ps_bytes(out, len);
+}
+
+static void append_sized(struct fixture *f, size_t len)
+{
+    uint8_t *leaf = malloc(LOG_ENTRY_MAX);
+    uint64_t index;
+
+    assert_non_null(leaf);
+    assert_ok(log_append(f->log, sized_leaf(log_size(f->log), len, leaf), &index));
+    free(leaf);
+}
+
+/* --- Room --- */
+
+static void room_is_made_in_steps_that_double(void **state)
+{
+    struct fixture *f = make_watched();
+    uint64_t octets = 0;
+
+    (void)state;
+    assert_int_equal(entries_length(f), 0);
+    for (unsigned i = 0; i < 300; i++) {
+        uint64_t step = 64 * 1024;
+
+        append_sized(f, LOG_ENTRY_MAX);
+        assert_ok(log_sync(f->log));
+        octets += 2 + LOG_ENTRY_MAX;
+        assert_true(entries_length(f) > octets);
+        while (step < octets && step < 4 * 1024 * 1024) {
+            step *= 2;
+        }
+        assert_int_equal(entries_length(f) % step, 0);
+        assert_true(entries_length(f) <= octets + step);
+    }
+    assert_ok(log_check(f->log));
+    stop_writer(f);
+    assert_int_equal(entries_length(f), octets);
+    free_fixture(f);
+}
+
+static void room_that_a_leaf_fills_to_the_last_octet_is_more_than_it_needs(void **state)
+{
+    static const size_t lens[] = {16 * 1024 - 4, 16 * 1024 - 3, 16 * 1024 - 5};
+    static const uint64_t expected[] = {128 * 1024, 128 * 1024, 64 * 1024};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(lens); i++) {
+        struct fixture *f = make_watched();
+
+        append_sized(f, LOG_ENTRY_MAX);
+        append_sized(f, lens[i]);
+        assert_ok(log_sync(f->log));
+        assert_int_equal(entries_length(f), expected[i]);
+        free_fixture(f);
+    }
+}
+
+static void a_turn_in_room_is_one_write_and_one_sync(void **state)
+{
+    struct fixture *f = make_watched();
+
+    (void)state;
+    append_sized(f, 100);
+    assert_ok(log_sync(f->log));
+    for (unsigned i = 0; i < 20; i++) {
+        call_count = 0;
+        append_sized(f, 200);
+        assert_ok(log_sync(f->log));
+        assert_int_equal(call_count, 2);
+        assert_false(calls[0].is_sync);
+        assert_int_equal(calls[0].len, 202);
+        assert_true(calls[1].is_sync);
+    }
+    free_fixture(f);
+}
+
+static void room_is_synced_before_leaves_go_there(void **state)
+{
+    struct fixture *f = make_watched();
+    uint64_t zeros_end = 0;
+    uint64_t synced_end = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 60; i++) {
+        append_sized(f, 5000 + i * 100);
+        assert_ok(log_sync(f->log));
+    }
+    assert_true(call_count > 120 && call_count < PS_COUNT_OF(calls));
+    for (size_t i = 0; i < call_count; i++) {
+        if (calls[i].is_sync) {
+            synced_end = zeros_end;
+        } else if (calls[i].is_zero) {
+            assert_int_equal(calls[i].offset, zeros_end);
+            zeros_end += calls[i].len;
+        } else {
+            assert_true(calls[i].offset + calls[i].len < synced_end);
+        }
+    }
+    free_fixture(f);
+}
+
+static void at_rest_the_record_ends_with_its_last_leaf(void **state)
+{
+    struct fixture *f = make_fixture();
+    struct tree_info info;
+    char name[64];
+    char path[PATH_LEN];
+
+    (void)state;
+    use_shards(f, 10);
+    open_log(f);
+    append_numbers(f, 0, 25);
+    assert_ok(log_sync(f->log));
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(log_shard_info(f->log, i, &info));
+        (void)snprintf(name, sizeof name, "%s/entries", info.name);
+        path_in(f, name, path);
+        assert_int_equal(file_length(path), i == 0 ? 30 : 40);
+    }
+    (void)snprintf(name, sizeof name, "%s/entries", log_shard(f->log));
+    path_in(f, name, path);
+    assert_int_equal(file_length(path), 64 * 1024);
+    stop_writer(f);
+    assert_int_equal(file_length(path), 20);
+    open_log(f);
+    assert_int_equal(file_length(path), 20);
+    assert_int_equal(log_size(f->log), 25);
+    stop_writer(f);
+    assert_int_equal(file_length(path), 20);
+    free_fixture(f);
+}
+
+static void zeros_behind_a_complete_shard_are_damage(void **state)
+{
+    struct fixture *f = make_fixture();
+    struct tree_info info;
+    char name[64];
+    char path[PATH_LEN];
+
+    (void)state;
+    use_shards(f, 10);
+    open_log(f);
+    append_numbers(f, 0, 15);
+    assert_ok(log_sync(f->log));
+    assert_ok(log_shard_info(f->log, 0, &info));
+    stop_writer(f);
+    (void)snprintf(name, sizeof name, "%s/entries", info.name);
+    path_in(f, name, path);
+    assert_int_equal(truncate(path, 31), 0);
+    start_writer(f, NULL);
+    assert_fails(PS_E_INPUT, log_open(f->writer, &f->config, &f->log));
+    assert_int_equal(truncate(path, 30), 0);
+    assert_ok(log_open(f->writer, &f->config, &f->log));
+    free_fixture(f);
+}
+
+static void put_octets(const struct fixture *f, uint64_t at, struct ps_bytes octets)
+{
+    char path[PATH_LEN];
+    int fd;
+
+    path_in(f, "entries", path);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, octets.data, octets.len, (off_t)at), octets.len);
+    assert_int_equal(close(fd), 0);
+}
+
+static void what_others_put_into_the_room_is_found_and_stays(void **state)
+{
+    static const uint64_t places[] = {30, 31, 4096, 64 * 1024 - 1};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(places); i++) {
+        struct fixture *f = make_watched();
+
+        append_numbers(f, 0, 10);
+        assert_ok(log_sync(f->log));
+        assert_ok(log_check(f->log));
+        put_octets(f, places[i], ps_bytes_str("x"));
+        assert_fails(PS_E_INPUT, log_check(f->log));
+        stop_writer(f);
+        assert_int_equal(entries_length(f), 64 * 1024);
+        /* It is no leaf, and nothing says that there was one. */
+        open_log(f);
+        assert_int_equal(log_size(f->log), 10);
+        assert_int_equal(entries_length(f), 30);
+        free_fixture(f);
+    }
+}
+
+static void a_file_of_another_length_stops_the_log(void **state)
+{
+    static const int64_t lengths[] = {0, 3, 30, 31, 64 * 1024 - 1, 64 * 1024 + 1};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(lengths); i++) {
+        struct fixture *f = make_watched();
+        char path[PATH_LEN];
+
+        append_numbers(f, 0, 10);
+        assert_ok(log_sync(f->log));
+        path_in(f, "entries", path);
+        assert_int_equal(truncate(path, (off_t)lengths[i]), 0);
+        append_numbers(f, 10, 11);
+        assert_fails(PS_E_STORAGE, log_sync(f->log));
+        assert_int_equal(file_length(path), lengths[i]);
+        assert_fails(PS_E_STORAGE, log_sync(f->log));
+        if (lengths[i] < 30) {
+            assert_fails(PS_E_INPUT, log_reopen(f->log));
+        } else {
+            assert_ok(log_reopen(f->log));
+            append_numbers(f, 10, 20);
+            assert_ok(log_sync(f->log));
+            assert_root(f, 20, numbers_root(0, 20));
+        }
+        free_fixture(f);
+    }
+}
+
+static void fail_each_call(bool halves)
+{
+    unsigned failures = 0;
+
+    for (size_t at = 1; at < 30; at++) {
+        struct fixture *f = make_watched();
+        uint64_t size;
+
+        append_numbers(f, 0, 10);
+        assert_ok(log_sync(f->log));
+        call_count = 0;
+        fail_halves = halves;
+        fail_at = at;
+        for (unsigned i = 0; i < 8 && !log_has_failed(f->log); i++) {
+            append_sized(f, 40000);
+            failures += log_sync(f->log) != PS_OK ? 1 : 0;
+        }
+        fail_at = 0;
+        size = log_durable(f->log);
+        assert_in_range(size, 10, 18);
+        assert_ok(log_reopen(f->log));
+        assert_int_equal(log_size(f->log), size);
+        watch_record(f);
+        append_numbers(f, size, size + 3);
+        assert_ok(log_sync(f->log));
+        assert_ok(log_check(f->log));
+        stop_writer(f);
+        open_log(f);
+        assert_int_equal(log_size(f->log), size + 3);
+        free_fixture(f);
+    }
+    assert_true(failures > 18);
+}
+
+static void whichever_write_or_sync_fails_no_durable_leaf_is_lost(void **state)
+{
+    (void)state;
+    fail_each_call(false);
+    fail_each_call(true);
+}
+
+/* --- Power cuts --- */
+
+/* Leaves that are whole in the first octets of a record. */
+static uint64_t leaves_in(const uint8_t *record, size_t len, struct merkle_edge *ret_edge)
+{
+    uint64_t count = 0;
+
+    *ret_edge = (struct merkle_edge){0};
+    for (size_t at = 0; at + 2 < len;) {
+        const size_t leaf = (size_t)record[at] << 8 | record[at + 1];
+
+        if (leaf == 0 || at + 2 + leaf > len || memchr(record + at + 2, 0, leaf) != NULL) {
+            break;
+        }
+        merkle_edge_append(ret_edge, merkle_leaf_hash(ps_bytes(record + at + 2, leaf)));
+        at += 2 + leaf;
+        count++;
+    }
+    return count;
+}
+
+static void write_file(const struct fixture *f, const char *name, const void *octets, size_t len)
+{
+    char path[PATH_LEN];
+    FILE *file;
+
+    path_in(f, name, path);
+    file = fopen(path, "wbe");
+    assert_non_null(file);
+    assert_int_equal(fwrite(octets, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* What came back is a beginning of all that was ever appended, and goes on. */
+static void assert_is_beginning(struct fixture *f, uint64_t least, const struct moment *whole)
+{
+    struct merkle_edge edge = {0};
+    struct merkle_hash expected;
+    struct merkle_hash found;
+    size_t at = 0;
+
+    open_log(f);
+    assert_in_range(log_size(f->log), least, 1000);
+    for (uint64_t i = 0; i < log_size(f->log); i++) {
+        const size_t leaf = (size_t)whole->dirty[at] << 8 | whole->dirty[at + 1];
+
+        assert_true(at + 2 + leaf <= whole->dirty_len && leaf != 0);
+        merkle_edge_append(&edge, merkle_leaf_hash(ps_bytes(whole->dirty + at + 2, leaf)));
+        at += 2 + leaf;
+    }
+    expected = merkle_edge_root(&edge);
+    assert_ok(log_root(f->log, log_size(f->log), &found));
+    assert_memory_equal(found.octets, expected.octets, sizeof found.octets);
+    assert_int_equal(entries_length(f), at);
+}
+
+/* The file after a power cut: of the sectors that differ, those in `mask` were written. */
+static void cut_power(const struct moment *moment, uint64_t mask, const struct moment *whole,
+                      const uint8_t *hashes)
+{
+    const bool longer = moment->dirty_len > moment->synced_len;
+    const size_t len = longer == ((mask & 1) != 0) ? moment->dirty_len : moment->synced_len;
+    uint8_t *octets = calloc(1, len + 1);
+    struct fixture *f = make_fixture();
+    struct merkle_edge edge;
+    const uint64_t least = leaves_in(moment->synced, moment->synced_len, &edge);
+    unsigned differing = 0;
+
+    assert_non_null(octets);
+    memcpy(octets, moment->synced, len < moment->synced_len ? len : moment->synced_len);
+    for (size_t at = 0; at < len && at < moment->dirty_len; at += SECTOR) {
+        const size_t part = moment->dirty_len - at < SECTOR ? moment->dirty_len - at : SECTOR;
+        const size_t some = len - at < part ? len - at : part;
+
+        if (memcmp(octets + at, moment->dirty + at, some) != 0 && (mask >> ++differing % 64 & 1)) {
+            memcpy(octets + at, moment->dirty + at, some);
+        }
+    }
+    assert_int_equal(mkdir(f->directory, 0700), 0);
+    write_file(f, "entries", octets, len);
+    /* Hashes are written after the sync; they are on the disk up to any place, or not at all. */
+    write_file(f, "hashes.0", hashes, (mask >> 40 & 1) != 0 ? least * 32 : mask % (least + 1) * 32);
+    assert_is_beginning(f, least, whole);
+    free_fixture(f);
+    free(octets);
+}
+
+static unsigned differing_sectors(const struct moment *moment)
+{
+    unsigned count = 0;
+
+    for (size_t at = 0; at < moment->dirty_len && at < moment->synced_len; at += SECTOR) {
+        const size_t left = moment->dirty_len - at < moment->synced_len - at
+                                ? moment->dirty_len - at
+                                : moment->synced_len - at;
+
+        count +=
+            memcmp(moment->synced + at, moment->dirty + at, left < SECTOR ? left : SECTOR) != 0;
+    }
+    return count;
+}
+
+/* Every subset of the sectors, where these are few; else some of them. */
+static void cut_power_in_every_way(const struct moment *moment, const struct moment *whole,
+                                   const uint8_t *hashes)
+{
+    const unsigned count = differing_sectors(moment);
+    const uint64_t subsets = count < 6 ? UINT64_C(2) << count : 100;
+    uint64_t mask = 0x9e3779b97f4a7c15;
+
+    for (uint64_t i = 0; i < subsets; i++) {
+        mask = mask * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        cut_power(moment, count < 6 ? i | (mask & ~((UINT64_C(2) << count) - 1)) : mask >> 7, whole,
+                  hashes);
+    }
+}
+
+/* Batches of leaves, of which some begin at the last octet of a sector. */
+static void append_batches(struct fixture *f)
+{
+    static const size_t batches[][4] = {
+        {100, 200, 300, 0}, {205, 0},          {511, 0},  {255, 256, 257, 512},
+        {1, 1, 1, 1},       {1500, 700, 0},    {2047, 0}, {215, 215, 215, 215},
+        {4000, 1, 4000, 0}, {16000, 16000, 0}, {300, 0},  {33000, 40000, 0},
+    };
+    uint64_t octets = 0;
+
+    for (size_t i = 0; i < PS_COUNT_OF(batches); i++) {
+        for (size_t j = 0; j < 4 && batches[i][j] != 0; j++) {
+            append_sized(f, batches[i][j]);
+            octets += 2 + batches[i][j];
+        }
+        assert_ok(log_sync(f->log));
+        /* The next batch begins with a length across two sectors. */
+        append_sized(f, 2 * SECTOR - 1 - 2 - octets % SECTOR);
+        octets += 2 * SECTOR - 1 - octets % SECTOR;
+        assert_ok(log_sync(f->log));
+        assert_int_equal(octets % SECTOR, SECTOR - 1);
+        append_sized(f, 257 + i * 100);
+        octets += 2 + 257 + i * 100;
+        append_sized(f, 300);
+        octets += 2 + 300;
+        assert_ok(log_sync(f->log));
+    }
+}
+
+static void a_power_cut_loses_no_leaf_and_makes_none(void **state)
+{
+    struct fixture *f = make_watched();
+    char path[PATH_LEN];
+    PS_BUF_AUTO hashes;
+
+    (void)state;
+    moment_count = 0;
+    keep_moments = true;
+    append_batches(f);
+    keep_moments = false;
+    assert_true(moment_count > 30 && moment_count < PS_COUNT_OF(moments));
+    path_in(f, "hashes.0", path);
+    assert_true(read_file(path, &hashes));
+    stop_writer(f);
+    for (size_t i = 1; i < moment_count; i++) {
+        assert_non_null(moments[i].dirty);
+        cut_power_in_every_way(&moments[i], &moments[moment_count - 1], hashes.data);
+    }
+    for (size_t i = 0; i < moment_count; i++) {
+        free(moments[i].dirty);
+    }
+    free_fixture(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(room_is_made_in_steps_that_double),
+        cmocka_unit_test(room_that_a_leaf_fills_to_the_last_octet_is_more_than_it_needs),
+        cmocka_unit_test(a_turn_in_room_is_one_write_and_one_sync),
+        cmocka_unit_test(room_is_synced_before_leaves_go_there),
+        cmocka_unit_test(at_rest_the_record_ends_with_its_last_leaf),
+        cmocka_unit_test(zeros_behind_a_complete_shard_are_damage),
+        cmocka_unit_test(what_others_put_into_the_room_is_found_and_stays),
+        cmocka_unit_test(a_file_of_another_length_stops_the_log),
+        cmocka_unit_test(whichever_write_or_sync_fails_no_durable_leaf_is_lost),
+        cmocka_unit_test(a_power_cut_loses_no_leaf_and_makes_none),
+    };
+
+    in_memory = true;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
