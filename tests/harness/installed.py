@@ -37,7 +37,8 @@ class Installed:
     def __init__(self):
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="privyseal-installed-"))
         self.destination = self.scratch / "destination"
-        self.prefix = build_options()["prefix"]
+        options = build_options()
+        self.prefix, self.libdir = options["prefix"], options["libdir"]
         self.holder = None
         self.service = None
 

@@ -10,12 +10,13 @@ import subprocess
 
 import pytest
 
-from harness.appliance import wait_until
+from harness.appliance import TOP, wait_until
 from harness.installed import Installed, can_layer, source_of_sandbox
 
 CONFIG = "/etc/privyseal/privyseald.conf"
 CREDENTIALS = "/run/credentials/privyseald.service"
 OPERATOR = "games"  # any user of the system that has no part in this
+KEY = "oidc.id-token"
 FILES = [
     "bin/privyseal", "include/privyseal.h", "lib/systemd/system/privyseald-clients.socket",
     "lib/systemd/system/privyseald-management.socket", "lib/systemd/system/privyseald.service",
@@ -26,6 +27,8 @@ FILES = [
     "share/man/man8/privyseald.8", "share/privyseal/firmware-profiles/softhsm2.json",
     "share/zsh/site-functions/_privyseal",
 ]
+LIBRARY = ["libprivyseal.so", "libprivyseal.so.0", "libprivyseal.so.0.1.0",
+           "pkgconfig/privyseal.pc"]
 NO_TOOL = "systemd's tools are not installed"
 
 
@@ -50,7 +53,8 @@ def machine(installed):
 
 def test_everything_is_in_its_place(installed):
     prefix = installed.prefix.lstrip("/")
-    assert installed.files() == sorted(f"{prefix}/{name}" for name in FILES)
+    library = [f"{installed.libdir}/{name}" for name in LIBRARY]
+    assert installed.files() == sorted(f"{prefix}/{name}" for name in [*FILES, *library])
     for name in ("bin/privyseal", "sbin/privyseald"):
         assert os.access(installed.destination / prefix / name, os.X_OK)
 
@@ -190,12 +194,16 @@ def test_directories_and_sockets_are_their_owners(service):
         assert stat.S_IMODE(found.st_mode) == 0o660
 
 
+def as_user(service, user, groups):
+    ids = ",".join(str(service.gid(group)) for group in groups)
+    return ["setpriv", f"--reuid={service.uid(user)}", f"--regid={service.gid(user)}",
+            f"--groups={ids}" if groups else "--clear-groups"]
+
+
 def privyseal(service, *words, user=OPERATOR, groups=("privyseal", "privyseal-operators"), **more):
     """The installed command line, called by a user who is in these groups."""
-    who = (["setpriv", f"--reuid={service.uid(user)}", f"--regid={service.gid(user)}"] +
-           (["--groups=" + ",".join(str(service.gid(group)) for group in groups)] if groups
-            else ["--clear-groups"]))
-    return service.inside(*who, "env", "PRIVYSEAL_SOCKET=/run/privyseal/clients.sock",
+    return service.inside(*as_user(service, user, groups), "env",
+                          "PRIVYSEAL_SOCKET=/run/privyseal/clients.sock",
                           "PRIVYSEAL_MANAGEMENT_SOCKET=/run/privyseal/management.sock",
                           service.path("bin/privyseal"), *words, **more)
 
@@ -216,17 +224,30 @@ def test_an_operator_makes_keys_and_a_program_signs(service):
               user="root")
     wait_until(lambda: json.loads(privyseal(service, "system", "--json").stdout)["state"] ==
                "operational", 20, "the appliance to be operational")
-    privyseal(service, "keys", "create", "letters", "--type", "ec-p256", "--usage", "sign",
+    privyseal(service, "keys", "create", KEY, "--type", "ec-p256", "--usage", "sign",
               "--formats", "jws", "--algorithms", "ES256")
     privyseal(service, "client", "register", "writer", "--uids", service.uid("mail"))
-    privyseal(service, "grant", "add", "--client", "writer", "--keys", "letters",
+    privyseal(service, "grant", "add", "--client", "writer", "--keys", KEY,
               "--operations", "jws.sign,jws.verify,keys.read")
-    made = privyseal(service, "jws", "sign", "--with", "letters", user="mail",
+    made = privyseal(service, "jws", "sign", "--with", KEY, user="mail",
                      groups=("privyseal",), input="Dear all")
-    verified = privyseal(service, "jws", "verify", "--with", "letters", user="mail",
+    verified = privyseal(service, "jws", "verify", "--with", KEY, user="mail",
                          groups=("privyseal",), input=made.stdout)
     assert re.search(r"^valid +yes$", verified.stdout, re.M)
     service.inside(service.path("bin/privyseal"), "log", "verify", "/var/lib/privyseal/data/log")
+
+
+def test_a_program_is_built_against_the_library_and_signs(service):
+    source = (TOP / "api/client/example.c").read_text().replace('"api/client/privyseal.h"',
+                                                               "<privyseal.h>")
+    libdir, program = service.path(service.libdir), service.scratch / "example"
+    flags = service.inside("env", f"PKG_CONFIG_PATH={libdir}/pkgconfig", "pkg-config", "--cflags",
+                           "--libs", "privyseal").stdout.split()
+    service.inside("cc", "-x", "c", "-", "-o", program, *flags, input=source)
+    done = service.inside(*as_user(service, "mail", ["privyseal"]), "env",
+                          f"LD_LIBRARY_PATH={libdir}",
+                          "PRIVYSEAL_SOCKET=/run/privyseal/clients.sock", program)
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout)
 
 
 def test_who_is_in_no_group_is_told_why_the_socket_stays_closed(service):
