@@ -1,5 +1,6 @@
 #include "pkcs11/data.h"
 
+#include "pkcs11/store_lock.h"
 #include "pkcs11/template.h"
 
 #include <stdio.h>
@@ -113,6 +114,7 @@ enum ps_err data_read(struct admin_context *context, const void *message,
 {
     const struct msg_token_data_read *asked = message;
     struct session *session = context->session;
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, false);
     PS_CLEANUP(object_list_clear) struct object_list list = {0};
     struct newest newest;
     struct object_value value;
@@ -163,9 +165,23 @@ static enum ps_err create(struct session *session, const struct msg_token_data_w
         "C_CreateObject");
 }
 
+/* *ret_list: what it takes the place of. */
+static enum ps_err create_newest(struct session *session, const struct msg_token_data_write *asked,
+                                 struct object_list *ret_list)
+{
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
+    struct newest newest;
+
+    PS_TRY(find_objects(session, asked->name, ret_list));
+    PS_TRY(find_newest(session, ret_list, &newest));
+    return create(session, asked, newest.number + 1);
+}
+
 /* Only objects of ours; one that cannot be read now is left for the next time. */
 static enum ps_err destroy_old(struct session *session, const struct object_list *list)
 {
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
+
     for (size_t i = 0; i < list->count; i++) {
         struct object_value application;
         uint64_t number;
@@ -186,15 +202,12 @@ enum ps_err data_write(struct admin_context *context, const void *message,
     const struct msg_token_data_write *asked = message;
     struct session *session = context->session;
     PS_CLEANUP(object_list_clear) struct object_list list = {0};
-    struct newest newest;
 
     PS_TRY(check_name(session, asked->name));
     if (asked->octets.len == 0 || asked->octets.len > DATA_MAX) {
         return ps_fail(PS_E_INPUT, 0, "data of 1 to %d octets", DATA_MAX);
     }
-    PS_TRY(find_objects(session, asked->name, &list));
-    PS_TRY(find_newest(session, &list, &newest));
-    PS_TRY(create(session, asked, newest.number + 1));
+    PS_TRY(create_newest(session, asked, &list));
     PS_TRY(admin_sync(context));
     PS_TRY(destroy_old(session, &list));
     PS_TRY(admin_sync(context));

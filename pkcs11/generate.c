@@ -2,8 +2,10 @@
 
 #include "pkcs11/readback.h"
 #include "pkcs11/spki.h"
+#include "pkcs11/store_lock.h"
 
-enum { SPKI_MAX = 1024, ATTRIBUTES_MAX = 8192 };
+/* Another process may be making an RSA key of 4096 bits just now. */
+enum { SPKI_MAX = 1024, ATTRIBUTES_MAX = 8192, STORE_WAIT_MS = 10000 };
 
 struct pair {
     CK_OBJECT_HANDLE own; /* the private or secret key */
@@ -97,10 +99,13 @@ static void undo(struct session *session, const struct pair *pair)
 static enum ps_err generate(struct session *session, const struct template_request *request,
                             struct pair *ret_pair, struct admin_answer *answer)
 {
+    PS_CLEANUP(store_lock_drop)
+    PS_UNUSED const int lock = store_lock_take_within(session->store, true, STORE_WAIT_MS);
     struct template own;
     struct template public;
     enum ps_err err;
 
+    PS_TRY(check_unused(session, request->id));
     if (template_is_pair(request->type)) {
         PS_TRY(make_pair(session, request, &own, &public, ret_pair));
         err = check_pair(session, request, ret_pair, &own, &public, answer);
@@ -115,6 +120,13 @@ static enum ps_err generate(struct session *session, const struct template_reque
         undo(session, ret_pair);
     }
     return err;
+}
+
+static void undo_later(struct session *session, const struct pair *pair)
+{
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
+
+    undo(session, pair);
 }
 
 enum ps_err generate_key(struct admin_context *context, const void *message,
@@ -136,13 +148,12 @@ enum ps_err generate_key(struct admin_context *context, const void *message,
         return ps_fail(PS_E_INPUT, 0, "unknown flags");
     }
     PS_TRY(template_check(context->session->profile, &request));
-    PS_TRY(check_unused(context->session, request.id));
     ps_buf_init(&ret_answer->first, SPKI_MAX);
     ps_buf_init(&ret_answer->second, ATTRIBUTES_MAX);
     PS_TRY(generate(context->session, &request, &pair, ret_answer));
     err = admin_sync(context);
     if (err != PS_OK) {
-        undo(context->session, &pair);
+        undo_later(context->session, &pair);
         return err;
     }
     ret_answer->info = &msg_token_generated_info;

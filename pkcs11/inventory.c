@@ -2,6 +2,7 @@
 
 #include "pkcs11/readback.h"
 #include "pkcs11/spki.h"
+#include "pkcs11/store_lock.h"
 
 enum { SPKI_MAX = 1024, ATTRIBUTES_MAX = 8192, ROW_MAX = 512, LABEL_MAX = 255 };
 
@@ -92,6 +93,8 @@ enum ps_err inventory_find(struct admin_context *context, const void *message,
                            struct admin_answer *ret_answer)
 {
     const struct msg_token_find *asked = message;
+    PS_CLEANUP(store_lock_drop)
+    PS_UNUSED const int lock = store_lock_take(context->session->store, false);
     PS_CLEANUP(object_list_clear) struct object_list list = {0};
     struct objects_of_id found = {0};
 
@@ -192,6 +195,7 @@ enum ps_err inventory_list(struct admin_context *context, const void *message,
 {
     const struct msg_token_list *asked = message;
     struct session *session = context->session;
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, false);
     PS_CLEANUP(object_list_clear) struct object_list list = {0};
     struct ps_buf *rows = &ret_answer->first;
     size_t at;
@@ -209,30 +213,41 @@ enum ps_err inventory_list(struct admin_context *context, const void *message,
     return PS_OK;
 }
 
-enum ps_err inventory_destroy(struct admin_context *context, const void *message,
-                              struct admin_answer *ret_answer)
+/* *ret_count: how many objects there were. */
+static enum ps_err destroy_all(struct session *session, struct ps_bytes id, size_t *ret_count)
 {
-    const struct msg_token_destroy *asked = message;
-    struct session *session = context->session;
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
     PS_CLEANUP(object_list_clear) struct object_list list = {0};
     PS_CLEANUP(object_list_clear) struct object_list left = {0};
 
-    if (asked->object_id.len == 0) {
-        return ps_fail(PS_E_INPUT, 0, "an empty id");
-    }
-    PS_TRY(object_find_id(session, asked->object_id, NULL, &list));
-    if (list.count == 0) {
-        PS_TRY(session_check(session, true, ps_bytes(NULL, 0)));
-        return ps_fail(PS_E_NOT_FOUND, 0, "the token has no object with this id");
-    }
+    PS_TRY(object_find_id(session, id, NULL, &list));
     for (size_t i = 0; i < list.count; i++) {
         PS_TRY(session_try(session, OPERATION_CHANGE,
                            session->fn->C_DestroyObject(session->handle, list.handles[i]),
                            "C_DestroyObject"));
     }
-    PS_TRY(object_find_id(session, asked->object_id, NULL, &left));
+    PS_TRY(object_find_id(session, id, NULL, &left));
     if (left.count != 0) {
         return session_fail(session, OPERATION_CHANGE, CKR_OK, "C_DestroyObject");
+    }
+    *ret_count = list.count;
+    return PS_OK;
+}
+
+enum ps_err inventory_destroy(struct admin_context *context, const void *message,
+                              struct admin_answer *ret_answer)
+{
+    const struct msg_token_destroy *asked = message;
+    struct session *session = context->session;
+    size_t count = 0;
+
+    if (asked->object_id.len == 0) {
+        return ps_fail(PS_E_INPUT, 0, "an empty id");
+    }
+    PS_TRY(destroy_all(session, asked->object_id, &count));
+    if (count == 0) {
+        PS_TRY(session_check(session, true, ps_bytes(NULL, 0)));
+        return ps_fail(PS_E_NOT_FOUND, 0, "the token has no object with this id");
     }
     PS_TRY(admin_sync(context));
     ret_answer->info = &msg_token_done_info;

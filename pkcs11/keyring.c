@@ -2,6 +2,7 @@
 
 #include "lib/base/map.h"
 #include "pkcs11/mechanism.h"
+#include "pkcs11/store_lock.h"
 
 #include <stdlib.h>
 
@@ -229,6 +230,8 @@ static enum ps_err enumerate_class(struct keyring *ring, struct session *session
 
 enum ps_err keyring_enumerate(struct keyring *ring, struct session *session)
 {
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, false);
+
     keyring_clear(ring);
     PS_TRY(enumerate_class(ring, session, CKO_PRIVATE_KEY));
     return enumerate_class(ring, session, CKO_SECRET_KEY);

@@ -221,25 +221,33 @@ static enum ps_err parse(struct ps_bytes der, X509 **ret_certificate)
     return PS_OK;
 }
 
-enum ps_err libp11_put_certificate(struct admin_context *context, const void *message,
-                                   struct admin_answer *ret_answer)
+static enum ps_err replace(struct admin_context *context,
+                           const struct msg_token_certificate_put *asked, X509 *certificate)
 {
-    const struct msg_token_certificate_put *asked = message;
     struct session *session = context->session;
-    PS_CLEANUP(free_certificate) X509 *certificate = NULL;
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
     PS_CLEANUP(object_list_clear) struct object_list list = {0};
     PKCS11_TOKEN *token;
     bool stored;
 
-    PS_TRY(check_certificates(session, asked->object_id));
-    PS_TRY(parse(asked->der, &certificate));
     PS_TRY(find_certificates(session, asked->object_id, &list));
     PS_TRY(is_stored(session, &list, asked->der, &stored));
     if (!stored) {
         PS_TRY(libp11_find_token(context->libp11, session, &token));
         PS_TRY(store(session, token, asked, certificate));
     }
-    PS_TRY(remove_others(session, &list, asked->der));
+    return remove_others(session, &list, asked->der);
+}
+
+enum ps_err libp11_put_certificate(struct admin_context *context, const void *message,
+                                   struct admin_answer *ret_answer)
+{
+    const struct msg_token_certificate_put *asked = message;
+    PS_CLEANUP(free_certificate) X509 *certificate = NULL;
+
+    PS_TRY(check_certificates(context->session, asked->object_id));
+    PS_TRY(parse(asked->der, &certificate));
+    PS_TRY(replace(context, asked, certificate));
     PS_TRY(admin_sync(context));
     ret_answer->info = &msg_token_done_info;
     return PS_OK;
@@ -250,6 +258,7 @@ enum ps_err libp11_get_certificate(struct admin_context *context, const void *me
 {
     const struct msg_token_certificate_get *asked = message;
     struct session *session = context->session;
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, false);
     PS_CLEANUP(object_list_clear) struct object_list list = {0};
     PS_CLEANUP(free_certificate) X509 *certificate = NULL;
 

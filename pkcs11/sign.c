@@ -3,14 +3,21 @@
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
 #include "pkcs11/ecdsa_form.h"
+#include "pkcs11/store_lock.h"
 
 #include <stdlib.h>
 
-enum { GUARD_OCTET = 0xa5 };
+/*
+ * A search waits for keys that other processes write just now, which takes some ten milliseconds;
+ * not for an RSA key that is being made, since signatures wait behind the search.
+ */
+enum { GUARD_OCTET = 0xa5, STORE_WAIT_MS = 100 };
 
 static enum ps_err search(struct session *session, struct sign_task *task)
 {
     static const CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
+    PS_CLEANUP(store_lock_drop)
+    PS_UNUSED const int lock = store_lock_take_within(session->store, false, STORE_WAIT_MS);
     PS_CLEANUP(object_list_clear) struct object_list found = {0};
     enum ps_key_type type;
 

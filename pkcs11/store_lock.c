@@ -9,12 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LONGEST_NS (500 * PS_NS_PER_MS)
+#define USUAL_MS 500u
 
-int store_lock_take(struct ps_bytes directory, bool exclusive)
+int store_lock_take_within(struct ps_bytes directory, bool exclusive, unsigned limit_ms)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
-    const uint64_t deadline = ps_clock_mono_ns() + LONGEST_NS;
+    const uint64_t deadline = ps_clock_mono_ns() + limit_ms * PS_NS_PER_MS;
     char path[PATH_MAX];
     int fd;
 
@@ -31,6 +31,11 @@ int store_lock_take(struct ps_bytes directory, bool exclusive)
         (void)nanosleep(&pause, NULL);
     }
     return fd;
+}
+
+int store_lock_take(struct ps_bytes directory, bool exclusive)
+{
+    return store_lock_take_within(directory, exclusive, USUAL_MS);
 }
 
 void store_lock_drop(const int *lock)
