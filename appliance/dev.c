@@ -92,6 +92,10 @@ int dev_main(int argc, char **argv)
     struct dev dev = {.pidfd = -1, .notify_fd = -1};
     enum ps_err err;
 
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)fputs(dev_usage, stdout);
+        return EXIT_DONE;
+    }
     if (!dev_read_options(argc, argv, &dev.options)) {
         return EXIT_USAGE;
     }

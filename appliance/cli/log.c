@@ -129,7 +129,14 @@ int cli_log_export(const struct cli_run *run)
 {
     const enum ps_err err = log_export(run->arguments[0], run->arguments[1]);
 
-    if (err == PS_OK) {
+    if (err == PS_OK && cli_flag(run, "json")) {
+        PS_BUF_AUTO text;
+
+        ps_buf_init(&text, 65536);
+        ps_buf_put_str(&text, "{\"target\":");
+        ps_buf_put_json_string(&text, ps_bytes_str(run->arguments[1]));
+        (void)printf("%.*s}\n", PS_BYTES_FMT(ps_buf_bytes(&text)));
+    } else if (err == PS_OK) {
         (void)printf("Written to %s; `privyseal log verify %s` checks it.\n", run->arguments[1],
                      run->arguments[1]);
     }
