@@ -63,6 +63,13 @@ static bool take(struct dev_options *ret, int option)
     }
 }
 
+/* What is wrong first, then how it is used. */
+static bool refuse(const char *what)
+{
+    (void)fprintf(stderr, "privyseal dev: %s\n%s", what, dev_usage);
+    return false;
+}
+
 bool dev_read_options(int argc, char **argv, struct dev_options *ret_options)
 {
     struct dev_options read = {.directory = NULL};
@@ -70,15 +77,15 @@ bool dev_read_options(int argc, char **argv, struct dev_options *ret_options)
 
     /* The caller may have read options of its own. */
     optind = 0;
+    opterr = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (!take(&read, option)) {
-            (void)fputs(dev_usage, stderr);
-            return false;
+            return refuse(option == SET ? "--set takes SECTION.KEY=TEXT, a few times at most"
+                                        : "an option that there is not, or without its argument");
         }
     }
     if (optind != argc - 1) {
-        (void)fputs(dev_usage, stderr);
-        return false;
+        return refuse("one directory is needed, in which it may make everything");
     }
     read.directory = argv[optind];
     *ret_options = read;
