@@ -362,7 +362,8 @@ enum ps_err config_load(const char *path, struct ps_buf *errors, struct config *
     const enum ps_err err = file_read(path, CONFIG_FILE_MAX, &text);
 
     if (err != PS_OK) {
-        config_put_error(errors, path, 0, "%s", ps_detail()->text);
+        config_put_error(errors, path, 0, "%s; privyseald.conf(5) has an example",
+                         ps_detail()->text);
         return err;
     }
     return config_parse(path, ps_buf_bytes(&text), errors, ret_config);
