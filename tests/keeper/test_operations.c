@@ -266,7 +266,7 @@ static void a_subject_opens_no_way_to_another_key(void **state)
  */
 static void a_key_of_many_versions_can_be_compromised(void **state)
 {
-    const unsigned versions = 62;
+    const unsigned versions = 52;
     PS_BUF_AUTO key;
 
     (void)state;
