@@ -24,6 +24,7 @@ struct checkpoints;
 struct check;
 struct metrics;
 struct operations;
+struct randoms;
 struct refusals;
 struct sets;
 struct signer;
@@ -109,6 +110,7 @@ struct keeper {
     struct tokens *tokens;
     struct signer *signer;
     struct operations *operations;
+    struct randoms *randoms;
     struct checkpoints *checkpoints;
     struct anchor *anchor;
     struct check *check;

@@ -10,6 +10,7 @@
 #include "keystore/load.h"
 #include "keystore/metrics.h"
 #include "keystore/operations/operations.h"
+#include "keystore/reads/random.h"
 #include "keystore/refused_pins.h"
 #include "keystore/sets.h"
 #include "keystore/signing/signer.h"
@@ -300,6 +301,7 @@ static enum ps_err make_parts(struct keeper *keeper)
     PS_TRY(checkpoints_new(keeper, &keeper->checkpoints));
     PS_TRY(anchor_new(keeper, &keeper->anchor));
     PS_TRY(operations_new(keeper, &keeper->operations));
+    PS_TRY(randoms_new(keeper, &keeper->randoms));
     PS_TRY(signer_new(keeper, &keeper->signer));
     return tokens_new(keeper->loop, &token_calls, keeper, keeper->config->token_timeout_ms,
                       &keeper->tokens);
@@ -334,6 +336,7 @@ static void clear_process(struct process *process)
     held_free(keeper->events_held);
     signer_free(keeper->signer);
     operations_free(keeper->operations);
+    randoms_free(keeper->randoms);
     anchor_free(keeper->anchor);
     checkpoints_free(keeper->checkpoints);
     check_free(keeper->check);

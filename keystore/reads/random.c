@@ -1,72 +1,180 @@
-#include "keystore/reads/internal.h"
+#include "keystore/reads/random.h"
 
+#include "keystore/reads/internal.h"
 #include "keystore/state.h"
 
 #include <stdlib.h>
 
-/* Random octets, from the token. */
-
-#define RANDOM_MAX 4096u
+#define RANDOM_MAX  4096u
+#define WAITING_MAX 64u
 
 struct pending {
+    struct pending *next;
     struct reply_to to;
+    uint64_t client;
     uint32_t count;
 };
 
-static void on_random(void *context, const struct token_answer *answer)
-{
-    struct pending *pending = context;
-    const struct msg_token_octets *message = answer->message;
+/*
+ * One call at a time goes to the token, and between two of them signatures do: any client may ask
+ * for random octets, as often as it likes, and must not keep others from signing.
+ */
+struct randoms {
+    struct keeper *keeper;
+    struct ps_defer *next;
+    struct pending *first; /* waits longest */
+    struct pending *last;
+    size_t count;
+    struct pending *current; /* at the token */
+};
 
-    if (answer->outcome == TOKEN_ANSWERED && answer->info == &msg_token_octets_info &&
-        message->octets.len == pending->count) {
-        answer_send(&pending->to, &msg_octets_info,
-                    &(struct msg_octets){.octets = message->octets});
+static void on_next(void *context);
+
+enum ps_err randoms_new(struct keeper *keeper, struct randoms **ret_randoms)
+{
+    PS_CLEANUP(randoms_free_cleanup) struct randoms *randoms = calloc(1, sizeof *randoms);
+
+    if (randoms == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    randoms->keeper = keeper;
+    PS_TRY(ps_defer_new(keeper->loop, on_next, randoms, &randoms->next));
+    *ret_randoms = randoms;
+    randoms = NULL;
+    return PS_OK;
+}
+
+static struct pending *take_first(struct randoms *randoms)
+{
+    struct pending *pending = randoms->first;
+
+    if (pending == NULL) {
+        return NULL;
+    }
+    randoms->first = pending->next;
+    if (randoms->first == NULL) {
+        randoms->last = NULL;
+    }
+    randoms->count--;
+    return pending;
+}
+
+void randoms_free(struct randoms *randoms)
+{
+    struct pending *pending;
+
+    if (randoms == NULL) {
+        return;
+    }
+    while ((pending = take_first(randoms)) != NULL) {
+        free(pending);
+    }
+    free(randoms->current);
+    ps_defer_free(randoms->next);
+    free(randoms);
+}
+
+static void end(struct randoms *randoms, struct pending *pending, struct ps_bytes octets)
+{
+    if (octets.len != 0 && octets.len == pending->count) {
+        answer_send(&pending->to, &msg_octets_info, &(struct msg_octets){.octets = octets});
     } else {
         answer_problem(&pending->to,
                        &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
     }
     free(pending);
+    if (randoms->first != NULL) {
+        /* Not at once: signatures that wait for this call to end come first. */
+        ps_defer_arm(randoms->next);
+    }
 }
 
-static struct problem_answer may_read(struct keeper *keeper, const struct reply_to *to,
-                                      const struct msg_random *message)
+static void on_random(void *context, const struct token_answer *answer)
+{
+    struct randoms *randoms = context;
+    const struct msg_token_octets *message = answer->message;
+    const bool is_good =
+        answer->outcome == TOKEN_ANSWERED && answer->info == &msg_token_octets_info;
+    struct pending *pending = randoms->current;
+
+    randoms->current = NULL;
+    end(randoms, pending, is_good ? message->octets : ps_bytes(NULL, 0));
+}
+
+static void on_next(void *context)
+{
+    struct randoms *randoms = context;
+    struct token *token = keeper_main_token(randoms->keeper);
+    struct pending *pending = randoms->current == NULL ? take_first(randoms) : NULL;
+    struct msg_token_random ask;
+
+    if (pending == NULL) {
+        return;
+    }
+    ask = (struct msg_token_random){.count = pending->count};
+    if (token == NULL ||
+        tokens_call(token, &msg_token_random_info, &ask, 0, on_random, randoms) != PS_OK) {
+        end(randoms, pending, ps_bytes(NULL, 0));
+        return;
+    }
+    randoms->current = pending;
+}
+
+static enum ps_problem may_read(struct keeper *keeper, const struct reply_to *to,
+                                const struct msg_random *message, uint64_t *ret_client)
 {
     const enum ps_problem problem = state_refuses_use(keeper);
     const struct question question = {.role = to->peer->role, .caller = &message->caller};
     struct authority authority;
 
     if (problem != PS_PROBLEM_NONE) {
-        return (struct problem_answer){.problem = problem};
+        return problem;
     }
     if (message->count == 0 || message->count > RANDOM_MAX) {
-        return (struct problem_answer){.problem = PS_PROBLEM_MALFORMED};
+        return PS_PROBLEM_MALFORMED;
     }
     authority = authority_decide_request(keeper, &question, message->request_id);
-    return (struct problem_answer){.problem = authority.problem,
-                                   .retry_after_s = authority.retry_after_s,
-                                   .detail = authority.text};
+    if (authority.problem == PS_PROBLEM_NONE) {
+        *ret_client = access_client_number(authority.client);
+    }
+    return authority.problem;
+}
+
+/* One client has half of the places at most. */
+static bool has_room(const struct randoms *randoms, uint64_t client)
+{
+    size_t own = 0;
+
+    for (const struct pending *at = randoms->first; at != NULL; at = at->next) {
+        own += at->client == client ? 1 : 0;
+    }
+    return randoms->count < WAITING_MAX && own < WAITING_MAX / 2;
 }
 
 void read_answer_random(struct keeper *keeper, const struct reply_to *to,
                         const struct msg_random *message)
 {
-    const struct msg_token_random ask = {.count = message->count};
-    struct token *token = keeper_main_token(keeper);
-    const struct problem_answer refusal = may_read(keeper, to, message);
+    struct randoms *randoms = keeper->randoms;
+    uint64_t client = 0;
+    const enum ps_problem problem = may_read(keeper, to, message, &client);
     struct pending *pending;
 
-    if (refusal.problem != PS_PROBLEM_NONE) {
-        answer_problem(to, &refusal);
+    if (problem != PS_PROBLEM_NONE) {
+        answer_problem(to, &(struct problem_answer){.problem = problem});
         return;
     }
-    pending = token == NULL ? NULL : malloc(sizeof *pending);
-    if (pending != NULL) {
-        *pending = (struct pending){.to = *to, .count = message->count};
-        if (tokens_call(token, &msg_token_random_info, &ask, 0, on_random, pending) == PS_OK) {
-            return;
-        }
-        free(pending);
+    pending = has_room(randoms, client) ? malloc(sizeof *pending) : NULL;
+    if (pending == NULL) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED});
+        return;
     }
-    answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
+    *pending = (struct pending){.to = *to, .client = client, .count = message->count};
+    if (randoms->last == NULL) {
+        randoms->first = pending;
+    } else {
+        randoms->last->next = pending;
+    }
+    randoms->last = pending;
+    randoms->count++;
+    ps_defer_arm(randoms->next);
 }

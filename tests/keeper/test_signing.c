@@ -91,10 +91,59 @@ static void a_stopped_keeper_exits_with_0_and_comes_back_as_it_was(void **state)
     verify_compact("a.es256");
 }
 
+/* So many requests for random octets are always under way. */
+#define RANDOMS 480
+
+static void ask_for_random(void)
+{
+    const struct msg_random message = {
+        .caller = stack_caller(), .request_id = ps_bytes_str("random-1"), .count = 4096};
+
+    (void)wire_send(&stack.clients, &msg_random_info, &message);
+}
+
+/* Any client may ask for random octets: that keeps nobody from signing. */
+static void random_octets_leave_room_for_signatures(void **state)
+{
+    const struct msg_jws_sign sign = {.caller = stack_caller(),
+                                      .request_id = ps_bytes_str("sign-2"),
+                                      .key = ps_bytes_str("s.random"),
+                                      .payload = ps_bytes_str("x")};
+    unsigned made = 0;
+    unsigned given = 0;
+
+    (void)state;
+    make_key("{\"name\":\"s.random\",\"type\":\"ec-p256\",\"usage\":\"sign\","
+             "\"formats\":[\"jws\"]}");
+    for (unsigned i = 0; i < RANDOMS; i++) {
+        ask_for_random();
+    }
+    for (unsigned signs = 0; signs < 20; signs++) {
+        const uint64_t id = wire_send(&stack.clients, &msg_jws_sign_info, &sign);
+        struct wire_frame answer;
+        unsigned answers = 0;
+
+        do {
+            assert_true(wire_read(&stack.clients, WIRE_LIMIT_MS, &answer));
+            if (answer.id != id && answer.id != 0) {
+                given += answer.info == &msg_octets_info ? 1 : 0;
+                ask_for_random();
+                answers++;
+            }
+        } while (answer.id != id);
+        made += answer.info == &msg_jws_signed_info ? 1 : 0;
+        /* Not after thousands of others that came later. */
+        assert_in_range(answers, 0, 20 * RANDOMS);
+    }
+    assert_int_equal(made, 20);
+    assert_true(given != 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_signs_and_the_signature_verifies),
+        cmocka_unit_test(random_octets_leave_room_for_signatures),
         cmocka_unit_test(a_stopped_keeper_exits_with_0_and_comes_back_as_it_was),
     };
 
