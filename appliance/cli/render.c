@@ -12,12 +12,19 @@ static void delete_json(cJSON **json)
     cJSON_Delete(*json);
 }
 
+/* Absent, null, an empty array or an empty object. */
+static bool is_nothing(const cJSON *value)
+{
+    return value == NULL || cJSON_IsNull(value) ||
+           ((cJSON_IsArray(value) || cJSON_IsObject(value)) && value->child == NULL);
+}
+
 /* A value on one line: arrays joined with commas, objects left to put_lines. */
 static void put_cell(const cJSON *value, struct ps_buf *out)
 {
     const cJSON *element;
 
-    if (value == NULL || cJSON_IsNull(value)) {
+    if (is_nothing(value)) {
         ps_buf_put_u8(out, '-');
     } else if (cJSON_IsString(value)) {
         ps_buf_put_str(out, value->valuestring[0] == '\0' ? "-" : value->valuestring);
@@ -25,8 +32,6 @@ static void put_cell(const cJSON *value, struct ps_buf *out)
         ps_buf_put_str(out, cJSON_IsTrue(value) ? "yes" : "no");
     } else if (cJSON_IsNumber(value)) {
         ps_buf_printf(out, "%.0f", value->valuedouble);
-    } else if (value->child == NULL) {
-        ps_buf_put_u8(out, '-');
     } else if (cJSON_IsArray(value)) {
         cJSON_ArrayForEach(element, value)
         {
