@@ -1,12 +1,19 @@
 #include "pkcs11/worker.h"
 
-#include <errno.h>
+#include "lib/base/clock.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
+
+/*
+ * While more work is waiting, results wait this long for others, so that the loop and those whom it
+ * answers wake once for many.
+ */
+#define GATHER_NS (400 * PS_NS_PER_US)
 
 /* First in, first out. */
 struct queue {
@@ -20,19 +27,22 @@ struct worker {
     pthread_t thread;
 };
 
+/* When the loop will look at what is finished. */
+enum told { TOLD_NOTHING, TOLD_LATER, TOLD_NOW };
+
 struct worker_pool {
     worker_run_fn *run;
     worker_done_fn *done;
     void *context;
     struct ps_watch *watch;
-    int event_fd;
+    int timer_fd;
     size_t pending; /* of the loop's thread, as all above */
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct queue waiting; /* under the lock, as all below */
     struct queue finished;
     unsigned idle;
-    bool notified; /* the loop has been told, and has not looked yet */
+    enum told told;
     bool stopping;
     unsigned count;
     struct worker workers[];
@@ -62,41 +72,40 @@ static struct worker_item *queue_take(struct queue *queue)
     return item;
 }
 
-static void tell_loop(const struct worker_pool *pool)
+static void wake_loop(const struct worker_pool *pool, uint64_t in_ns)
 {
-    const uint64_t one = 1;
+    const struct itimerspec when = {.it_value.tv_nsec = (long)in_ns};
 
-    /* Fails only when the counter is full, and then the loop is awake. */
-    while (write(pool->event_fd, &one, sizeof one) < 0 && errno == EINTR) {
-    }
+    (void)timerfd_settime(pool->timer_fd, 0, &when, NULL);
 }
 
-/* Hands over what is finished; true when the loop is to be told. */
-static bool finish(struct worker_pool *pool, struct worker_item *item)
+/* Under the lock. True when the loop is to be woken now, which is better done without the lock. */
+static bool tell_loop(struct worker_pool *pool)
 {
-    const bool tell = item != NULL && !pool->notified;
-
-    if (item != NULL) {
-        queue_put(&pool->finished, item);
-        pool->notified = true;
+    if (pool->finished.first == NULL || pool->told == TOLD_NOW) {
+        return false;
     }
-    return tell;
+    if (pool->waiting.first == NULL) {
+        pool->told = TOLD_NOW;
+        return true;
+    }
+    if (pool->told == TOLD_NOTHING) {
+        pool->told = TOLD_LATER;
+        wake_loop(pool, GATHER_NS);
+    }
+    return false;
 }
 
-/*
- * Returns the next item, or NULL to end. The lock is taken once for the old item and the new one,
- * and not held while the loop is told.
- */
+/* Hands over the old item, if any, and returns the next, or NULL to end. */
 static struct worker_item *exchange(struct worker_pool *pool, struct worker_item *item)
 {
-    bool tell;
-
     (void)pthread_mutex_lock(&pool->lock);
-    tell = finish(pool, item);
-    if (tell && pool->waiting.first == NULL) {
+    if (item != NULL) {
+        queue_put(&pool->finished, item);
+    }
+    if (tell_loop(pool)) {
         (void)pthread_mutex_unlock(&pool->lock);
-        tell_loop(pool);
-        tell = false;
+        wake_loop(pool, 1);
         (void)pthread_mutex_lock(&pool->lock);
     }
     while (pool->waiting.first == NULL && !pool->stopping) {
@@ -106,9 +115,6 @@ static struct worker_item *exchange(struct worker_pool *pool, struct worker_item
     }
     item = pool->stopping ? NULL : queue_take(&pool->waiting);
     (void)pthread_mutex_unlock(&pool->lock);
-    if (tell) {
-        tell_loop(pool);
-    }
     return item;
 }
 
@@ -131,11 +137,11 @@ static void on_finished(void *context, uint32_t events)
     uint64_t count;
 
     (void)events;
-    (void)!read(pool->event_fd, &count, sizeof count);
+    (void)!read(pool->timer_fd, &count, sizeof count);
     (void)pthread_mutex_lock(&pool->lock);
     item = pool->finished.first;
     queue_init(&pool->finished);
-    pool->notified = false;
+    pool->told = TOLD_NOTHING;
     (void)pthread_mutex_unlock(&pool->lock);
     while (item != NULL) {
         struct worker_item *next = item->next;
@@ -183,11 +189,11 @@ enum ps_err worker_pool_new(struct ps_loop *loop, unsigned count, worker_run_fn 
     queue_init(&pool->finished);
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->work, NULL);
-    pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (pool->event_fd < 0) {
-        return ps_fail_errno(PS_E_INTERNAL, "eventfd");
+    pool->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (pool->timer_fd < 0) {
+        return ps_fail_errno(PS_E_INTERNAL, "timerfd_create");
     }
-    PS_TRY(ps_watch_new(loop, pool->event_fd, EPOLLIN, on_finished, pool, &pool->watch));
+    PS_TRY(ps_watch_new(loop, pool->timer_fd, EPOLLIN, on_finished, pool, &pool->watch));
     PS_TRY(start_threads(pool, count));
     *ret_pool = pool;
     pool = NULL;
@@ -207,8 +213,8 @@ void worker_pool_free(struct worker_pool *pool)
         (void)pthread_join(pool->workers[i].thread, NULL);
     }
     ps_watch_free(pool->watch);
-    if (pool->event_fd >= 0) {
-        (void)close(pool->event_fd);
+    if (pool->timer_fd >= 0) {
+        (void)close(pool->timer_fd);
     }
     (void)pthread_mutex_destroy(&pool->lock);
     (void)pthread_cond_destroy(&pool->work);

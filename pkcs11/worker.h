@@ -4,7 +4,8 @@
 #include "lib/base/loop.h"
 
 /*
- * Threads that do work in order of arrival and hand the results back to the event loop in batches.
+ * Threads that do work in order of arrival and hand the results back to the event loop in batches:
+ * within 0.4 ms while more work is waiting, else at once.
  * A module that waits for the network keeps its thread waiting and nobody else.
  */
 struct worker_pool;

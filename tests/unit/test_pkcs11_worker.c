@@ -19,6 +19,7 @@ struct squares {
     unsigned wrong;
     unsigned seen[8];
     pthread_mutex_t gate; /* held by the test to keep the threads waiting */
+    unsigned gated;       /* the first number that it is for */
 };
 
 static void run_square(void *context, unsigned worker, struct worker_item *item)
@@ -26,8 +27,10 @@ static void run_square(void *context, unsigned worker, struct worker_item *item)
     struct squares *squares = context;
     struct square *square = (struct square *)item;
 
-    (void)pthread_mutex_lock(&squares->gate);
-    (void)pthread_mutex_unlock(&squares->gate);
+    if (square->number >= squares->gated) {
+        (void)pthread_mutex_lock(&squares->gate);
+        (void)pthread_mutex_unlock(&squares->gate);
+    }
     square->result = square->number * square->number;
     square->worker = worker;
 }
@@ -106,11 +109,35 @@ static void queued_work_can_be_taken_back(void **state)
     ps_loop_free(loop);
 }
 
+static void result_comes_though_the_next_work_hangs_and_more_is_waiting(void **state)
+{
+    static struct square work[3];
+    struct squares squares = {.gate = PTHREAD_MUTEX_INITIALIZER, .gated = 1};
+    struct ps_loop *loop;
+    struct worker_pool *pool;
+
+    (void)state;
+    assert_ok(ps_loop_new(&loop));
+    (void)pthread_mutex_lock(&squares.gate);
+    assert_ok(worker_pool_new(loop, 1, run_square, square_done, &squares, &pool));
+    for (unsigned i = 0; i < PS_COUNT_OF(work); i++) {
+        work[i] = (struct square){.number = i};
+        worker_pool_submit(pool, &work[i].item);
+    }
+    turn_until_done(loop, &squares, 1);
+    assert_int_equal(worker_pool_pending(pool), 2);
+    (void)pthread_mutex_unlock(&squares.gate);
+    turn_until_done(loop, &squares, PS_COUNT_OF(work));
+    worker_pool_free(pool);
+    ps_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pool_does_all_work_and_gives_it_back_in_the_loop),
         cmocka_unit_test(queued_work_can_be_taken_back),
+        cmocka_unit_test(result_comes_though_the_next_work_hangs_and_more_is_waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
