@@ -1,4 +1,4 @@
-#include "keystore/signing/internal.h"
+#include "keystore/signing/steps.h"
 
 #include "keystore/metrics.h"
 #include "keystore/state.h"

@@ -1,6 +1,6 @@
 #include "keystore/signing/signer.h"
 
-#include "keystore/signing/internal.h"
+#include "keystore/signing/steps.h"
 
 #include <stdlib.h>
 
