@@ -57,8 +57,8 @@ struct log {
     /* Under the writer's mutex. */
     struct ps_buf queued;
     uint64_t queued_leaves;
-    uint64_t turn_ns; /* when the last turn began */
-    bool busy;        /* leaves came fast before it: see GATHER_RATE */
+    uint64_t turn_ns;  /* when the last turn began */
+    uint64_t expected; /* leaves that are on their way: see log_set_expected */
     struct log_note *notes;
     struct log_shard_node *closed; /* not yet taken by the loop; oldest first */
     struct tree durable;
@@ -102,7 +102,7 @@ struct log_writer {
     pthread_cond_t wake; /* for the writer: there is work */
     pthread_cond_t done; /* for the loop's thread, when it waits: a turn has ended */
     bool waiting;
-    bool gathering;
+    const struct log *gathering; /* the writer waits for more leaves of this one */
     bool stopping;
     bool signalled; /* the event is up and was not taken yet */
 };

@@ -181,6 +181,13 @@ static enum ps_err queue_leaf(struct log *log, struct ps_bytes entry)
     return PS_OK;
 }
 
+void log_set_expected(struct log *log, uint64_t leaves)
+{
+    lock(log);
+    log->expected = leaves;
+    unlock(log);
+}
+
 enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_index)
 {
     enum ps_err err;

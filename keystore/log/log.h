@@ -75,6 +75,12 @@ PS_MUST_USE enum ps_err log_reopen(struct log *log);
 PS_MUST_USE enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_index);
 
 /*
+ * How many leaves are surely on their way, beside those that were appended: a sync that waits a
+ * moment for some of them (at most a millisecond) spares others. Counts until it is said anew.
+ */
+void log_set_expected(struct log *log, uint64_t leaves);
+
+/*
  * Waits until all that was appended, and the last checkpoint, are durable: for the steps of an
  * operation. Handlers are called later, by the loop. Errors: PS_E_STORAGE.
  */

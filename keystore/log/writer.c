@@ -14,11 +14,12 @@
 
 /*
  * A sync costs the processor about as much as a signature (50 us in the kernel), whatever it
- * carries. When more leaves come than GATHER_RATE a second, the syncs begin at least GATHER_NS
- * apart, so that each carries many; below that rate each leaf goes out at once.
+ * carries. So a turn waits until one leaf is there for every GATHER_SHARE that are still on their
+ * way, but not longer than GATHER_NS after the last turn began. When fewer are on their way than
+ * that, or leaves come seldom, each goes out at once.
  */
-#define GATHER_RATE   20000u
-#define GATHER_NS     (500u * PS_NS_PER_US)
+#define GATHER_SHARE  4u
+#define GATHER_NS     (1000u * PS_NS_PER_US)
 #define GATHER_OCTETS (256u * 1024u)
 
 static void lock(struct log_writer *writer)
@@ -35,18 +36,16 @@ static void unlock(struct log_writer *writer)
     assert(failed == 0);
 }
 
-/* With the mutex. */
-static void signal_loop(struct log_writer *writer)
+/*
+ * The event is watched for edges and never read: each write is one, and its counter of 64 bits
+ * does not overflow.
+ */
+static void signal_loop(const struct log_writer *writer)
 {
     const uint64_t one = 1;
+    const ssize_t written = write(writer->event_fd, &one, sizeof one);
 
-    if (!writer->signalled) {
-        /* The counter of an event cannot overflow here: it is read before the next is written. */
-        const ssize_t written = write(writer->event_fd, &one, sizeof one);
-
-        assert(written == (ssize_t)sizeof one);
-        writer->signalled = true;
-    }
+    assert(written == (ssize_t)sizeof one);
 }
 
 static void publish(struct log *log)
@@ -109,6 +108,13 @@ static void fail(struct log *log)
     log->notes = NULL;
 }
 
+/* With the mutex. */
+static bool is_gathered(const struct log *log)
+{
+    return log->queued_leaves == 0 || log->queued_leaves >= log->expected / GATHER_SHARE ||
+           log->queued.len >= GATHER_OCTETS;
+}
+
 /* With the mutex, which it gives up meanwhile. */
 static void gather(struct log_writer *writer, const struct log *log)
 {
@@ -116,22 +122,20 @@ static void gather(struct log_writer *writer, const struct log *log)
     const struct timespec until = {.tv_sec = (time_t)(until_ns / PS_NS_PER_S),
                                    .tv_nsec = (long)(until_ns % PS_NS_PER_S)};
 
-    writer->gathering = true;
-    while (log->busy && !writer->waiting && !writer->stopping && log->queued.len < GATHER_OCTETS &&
+    writer->gathering = log;
+    while (!is_gathered(log) && !writer->waiting && !writer->stopping &&
            ps_clock_mono_ns() < until_ns) {
         (void)pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
     }
-    writer->gathering = false;
+    writer->gathering = NULL;
 }
 
 /* With the mutex. */
 static void take_queue(struct log *log)
 {
     const struct ps_buf queued = log->queued;
-    const uint64_t now_ns = ps_clock_mono_ns();
 
-    log->busy = log->queued_leaves * (PS_NS_PER_S / GATHER_RATE) > now_ns - log->turn_ns;
-    log->turn_ns = now_ns;
+    log->turn_ns = ps_clock_mono_ns();
     log->queued = log->batch;
     log->batch = queued;
     log->queued_leaves = 0;
@@ -143,6 +147,7 @@ static void serve(struct log_writer *writer, struct log *log)
 {
     struct log_note *notes;
     enum ps_err err;
+    bool is_signalled;
 
     gather(writer, log);
     take_queue(log);
@@ -162,7 +167,14 @@ static void serve(struct log_writer *writer, struct log *log)
     } else {
         fail(log);
     }
-    signal_loop(writer);
+    is_signalled = writer->signalled;
+    writer->signalled = true;
+    if (!is_signalled) {
+        /* Whoever is woken wants the mutex. */
+        unlock(writer);
+        signal_loop(writer);
+        lock(writer);
+    }
     if (writer->waiting) {
         (void)pthread_cond_broadcast(&writer->done);
     }
@@ -212,13 +224,14 @@ static void *run(void *context)
 void writer_wake(void *context)
 {
     struct log_writer *writer = context;
+    bool is_due;
 
     lock(writer);
-    /* While it gathers, more leaves are what it waits for. */
-    if (!writer->gathering) {
+    is_due = writer->gathering == NULL || is_gathered(writer->gathering);
+    unlock(writer);
+    if (is_due) {
         (void)pthread_cond_signal(&writer->wake);
     }
-    unlock(writer);
 }
 
 void writer_wait(struct log_writer *writer)
@@ -232,13 +245,10 @@ void writer_wait(struct log_writer *writer)
 static void on_event(void *context, uint32_t events)
 {
     struct log_writer *writer = context;
-    uint64_t count;
 
     (void)events;
     lock(writer);
-    if (read(writer->event_fd, &count, sizeof count) > 0) {
-        writer->signalled = false;
-    }
+    writer->signalled = false;
     unlock(writer);
     for (struct log *log = writer->logs; log != NULL; log = log->next) {
         log_take(log);
@@ -298,7 +308,8 @@ enum ps_err log_writer_new(struct ps_loop *loop, const struct log_handler *handl
     if (writer->event_fd < 0) {
         return ps_fail_errno(PS_E_INTERNAL, "eventfd");
     }
-    PS_TRY(ps_watch_new(loop, writer->event_fd, EPOLLIN, on_event, writer, &writer->watch));
+    PS_TRY(ps_watch_new(loop, writer->event_fd, (uint32_t)EPOLLIN | (uint32_t)EPOLLET, on_event,
+                        writer, &writer->watch));
     PS_TRY(ps_defer_new(loop, writer_wake, writer, &writer->wake_defer));
     PS_TRY(start_thread(writer));
     *ret_writer = writer;

@@ -97,6 +97,7 @@ struct signer {
     struct ps_idle *verifying;
     struct sign_request *unverified; /* oldest first */
     struct sign_request *last_unverified;
+    size_t unverified_count;
 };
 
 /* request.c */

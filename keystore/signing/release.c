@@ -135,6 +135,7 @@ static enum ps_err record(struct sign_request *request)
 
     PS_TRY(put_leaf(request, &signer->leaf));
     PS_TRY(held_reserve(keeper->use_held));
+    log_set_expected(keeper->use, tokens_signing(keeper->tokens) + signer->unverified_count);
     PS_TRY(log_append(keeper->use, ps_buf_bytes(&signer->leaf), &position));
     request->step = STEP_HELD;
     held_add(keeper->use_held, position, on_leaf_durable, request);

@@ -103,6 +103,7 @@ static struct sign_request *take_first(struct signer *signer)
     struct sign_request *request = signer->unverified;
 
     signer->unverified = request->next_unverified;
+    signer->unverified_count--;
     if (signer->unverified == NULL) {
         signer->last_unverified = NULL;
     }
@@ -118,6 +119,7 @@ static void put_last(struct signer *signer, struct sign_request *request)
         signer->last_unverified->next_unverified = request;
     }
     signer->last_unverified = request;
+    signer->unverified_count++;
     ps_idle_arm(signer->verifying);
 }
 

@@ -64,6 +64,20 @@ struct token *tokens_at(const struct tokens *tokens, size_t index)
     return index < tokens->count ? tokens->tokens[index] : NULL;
 }
 
+size_t tokens_signing(const struct tokens *tokens)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < tokens->count; i++) {
+        const struct token *token = tokens->tokens[i];
+
+        for (size_t j = 0; j < token->process_count; j++) {
+            count += token->processes[j]->signing;
+        }
+    }
+    return count;
+}
+
 static enum ps_err find_or_make(struct tokens *tokens, struct ps_bytes name,
                                 struct token **ret_token)
 {

@@ -60,6 +60,7 @@ PS_MUST_USE enum ps_err tokens_set_pin(struct tokens *tokens, struct ps_bytes na
 
 struct token *tokens_find(const struct tokens *tokens, struct ps_bytes name);
 struct token *tokens_at(const struct tokens *tokens, size_t index); /* NULL past the end */
+size_t tokens_signing(const struct tokens *tokens); /* signatures in flight at all processes */
 
 /* --- One token --- */
 

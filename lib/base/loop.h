@@ -28,7 +28,10 @@ PS_MUST_USE enum ps_err ps_loop_run(struct ps_loop *loop);
 PS_MUST_USE enum ps_err ps_loop_turn(struct ps_loop *loop, int timeout_ms);
 void ps_loop_stop(struct ps_loop *loop);
 
-/* `events`: EPOLLIN, EPOLLOUT, as in epoll_ctl(2); level-triggered. The descriptor stays yours. */
+/*
+ * `events`: EPOLLIN, EPOLLOUT, as in epoll_ctl(2); level-triggered unless EPOLLET is among them.
+ * The descriptor stays yours.
+ */
 typedef void ps_watch_fn(void *context, uint32_t events);
 PS_MUST_USE enum ps_err ps_watch_new(struct ps_loop *loop, int fd, uint32_t events, ps_watch_fn *fn,
                                      void *context, struct ps_watch **ret_watch);

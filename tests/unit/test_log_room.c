@@ -2,7 +2,7 @@
 
 /*
  * The room behind the record: when it is made, that it is zero and durable before a leaf goes
- * there.
+ * there; and how many leaves a sync waits for.
  */
 
 /* --- What the disk is asked to do, by the writer's thread; read when it stands still --- */
@@ -374,6 +374,43 @@ static void whichever_write_or_sync_fails_no_durable_leaf_is_lost(void **state)
     fail_each_call(true);
 }
 
+/* --- Gathering --- */
+
+static void what_is_expected_and_does_not_come_keeps_nobody(void **state)
+{
+    struct fixture *f = make_watched();
+
+    (void)state;
+    log_set_expected(f->log, 1000000);
+    for (uint64_t i = 0; i < 50; i++) {
+        append_numbers(f, i, i + 1);
+        wait_until(f, log_durable(f->log) == i + 1);
+    }
+    append_numbers(f, 50, 51);
+    assert_ok(log_sync(f->log));
+    append_numbers(f, 51, 60);
+    stop_writer(f);
+    open_log(f);
+    assert_int_equal(log_size(f->log), 60);
+    free_fixture(f);
+}
+
+static void leaves_go_out_when_a_share_of_the_expected_is_there(void **state)
+{
+    struct fixture *f = make_watched();
+    uint64_t size = 0;
+
+    (void)state;
+    for (uint64_t expected = 0; expected < 200; expected += 7) {
+        log_set_expected(f->log, expected);
+        append_numbers(f, size, size + expected / 4 + 1);
+        size += expected / 4 + 1;
+        wait_until(f, log_durable(f->log) == size);
+    }
+    assert_root(f, size, numbers_root(0, size));
+    free_fixture(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +423,8 @@ int main(void)
         cmocka_unit_test(what_others_put_into_the_room_is_found_and_stays),
         cmocka_unit_test(a_file_of_another_length_stops_the_log),
         cmocka_unit_test(whichever_write_or_sync_fails_no_durable_leaf_is_lost),
+        cmocka_unit_test(what_is_expected_and_does_not_come_keeps_nobody),
+        cmocka_unit_test(leaves_go_out_when_a_share_of_the_expected_is_there),
     };
 
     in_memory = true;
