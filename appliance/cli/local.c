@@ -60,7 +60,7 @@ int cli_explain(const struct cli_run *run)
 {
     const bool json = cli_flag(run, "json");
     const struct ps_problem_info *info;
-    PS_BUF_AUTO text;
+    PS_BUF_AUTO text = {.max = 65536};
 
     if (run->argument_count == 0) {
         return explain_all(json);
@@ -71,7 +71,6 @@ int cli_explain(const struct cli_run *run)
                       run->arguments[0]);
         return CLI_NOT_FOUND;
     }
-    ps_buf_init(&text, 65536);
     if (json) {
         put_problem(info, &text);
         ps_buf_put_u8(&text, '\n');
