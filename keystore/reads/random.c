@@ -120,24 +120,31 @@ static void on_next(void *context)
     randoms->current = pending;
 }
 
-static enum ps_problem may_read(struct keeper *keeper, const struct reply_to *to,
-                                const struct msg_random *message, uint64_t *ret_client)
+/* `false`: *ret_answer says why not. */
+static bool may_read(struct keeper *keeper, const struct reply_to *to,
+                     const struct msg_random *message, uint64_t *ret_client,
+                     struct problem_answer *ret_answer)
 {
-    const enum ps_problem problem = state_refuses_use(keeper);
     const struct question question = {.role = to->peer->role, .caller = &message->caller};
     struct authority authority;
 
-    if (problem != PS_PROBLEM_NONE) {
-        return problem;
+    ret_answer->problem = state_refuses_use(keeper);
+    if (ret_answer->problem != PS_PROBLEM_NONE) {
+        return false;
     }
     if (message->count == 0 || message->count > RANDOM_MAX) {
-        return PS_PROBLEM_MALFORMED;
+        ret_answer->problem = PS_PROBLEM_MALFORMED;
+        return false;
     }
     authority = authority_decide_request(keeper, &question, message->request_id);
-    if (authority.problem == PS_PROBLEM_NONE) {
-        *ret_client = access_client_number(authority.client);
+    if (authority.problem != PS_PROBLEM_NONE) {
+        *ret_answer = (struct problem_answer){.problem = authority.problem,
+                                              .retry_after_s = authority.retry_after_s,
+                                              .detail = authority.text};
+        return false;
     }
-    return authority.problem;
+    *ret_client = access_client_number(authority.client);
+    return true;
 }
 
 /* One client has half of the places at most. */
@@ -156,11 +163,11 @@ void read_answer_random(struct keeper *keeper, const struct reply_to *to,
 {
     struct randoms *randoms = keeper->randoms;
     uint64_t client = 0;
-    const enum ps_problem problem = may_read(keeper, to, message, &client);
+    struct problem_answer refusal = {0};
     struct pending *pending;
 
-    if (problem != PS_PROBLEM_NONE) {
-        answer_problem(to, &(struct problem_answer){.problem = problem});
+    if (!may_read(keeper, to, message, &client, &refusal)) {
+        answer_problem(to, &refusal);
         return;
     }
     pending = has_room(randoms, client) ? malloc(sizeof *pending) : NULL;

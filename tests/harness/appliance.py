@@ -45,11 +45,16 @@ class Appliance:
         self.lines = []
         self.environment = {}
 
-    def launch(self):
-        """Starts it without waiting; returns the queue on which "ready" or "ended" comes."""
+    def launch(self, alone=False):
+        """Starts it without waiting; returns the queue on which "ready" or "ended" comes.
+
+        `alone`: as production does, without `privyseal dev`, which stops what does not come up.
+        """
         stderr = open(self.directory / "dev.log", "ab")
+        command = ([PRIVYSEALD, "--config", self.directory / "privyseald.conf"] if alone
+                   else [PRIVYSEAL, "dev", self.directory, *self.arguments])
         self.process = subprocess.Popen(
-            [str(PRIVYSEAL), "dev", str(self.directory), *self.arguments], stdin=subprocess.DEVNULL,
+            [str(word) for word in command], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=stderr, start_new_session=True)
         stderr.close()
         ready = queue.Queue()
@@ -104,7 +109,7 @@ class Appliance:
             if not words or not words[0].endswith(b"privyseald"):
                 continue
             pid = int(entry.name)
-            if b"--config" in words and parent == self.process.pid:
+            if b"--config" in words and self.process.pid in (pid, parent):
                 found["supervisor"] = [pid]
                 continue
             role = b" ".join(word for word in words[1:] if word).decode()

@@ -282,7 +282,7 @@ def test_a_wrong_pin_is_tried_once(fake, control):
     fake.stop()
     pin_file.write_text("00000000")
     control("zero")
-    fake.launch()
+    fake.launch(alone=True)
     wait_until(lambda: control.count("C_Login") >= 1, 20, "the wrong PIN to be tried")
     wait_until(lambda: "wrong-pin" in token_states(fake), 20, "the PIN to be refused")
     for role in ("token", "keeper", "token"):
@@ -298,7 +298,7 @@ def test_a_wrong_pin_is_tried_once(fake, control):
         assert control.count("C_Login") == 1
     fake.stop()
     looks = control.count("C_OpenSession")
-    fake.launch()
+    fake.launch(alone=True)
     wait_until(lambda: control.count("C_OpenSession") >= looks + 2, 20, "the next start")
     wait_until(lambda: all_wait_for_a_pin(fake), 20, "its token processes")
     assert sign(fake) == 503
