@@ -115,9 +115,10 @@ class Appliance:
             role = b" ".join(word for word in words[1:] if word).decode()
             found.setdefault(role, []).append((pid, parent))
         supervisor = found.get("supervisor", [None])[0]
-        return {role: pids if role == "supervisor" else
-                sorted(pid for pid, parent in pids if parent == supervisor)
-                for role, pids in found.items()}
+        own = {role: pids if role == "supervisor" else
+               sorted(pid for pid, parent in pids if parent == supervisor)
+               for role, pids in found.items()}
+        return {role: pids for role, pids in own.items() if pids}  # not those of other appliances
 
     def pids(self, prefix):
         return [pid for role, pids in self.roles().items() if role.startswith(prefix)
