@@ -27,12 +27,6 @@ void key_parts_put_spki(const struct key_parts *parts, struct ps_buf *out);
 /* The members that RFC 7638 hashes, in its order and form. */
 void key_parts_put_thumbprint(const struct key_parts *parts, struct ps_buf *out);
 
-/*
- * True when the 32 octets are a point of edwards25519 in its canonical encoding (RFC 8032 section
- * 5.1.3) and not one of the eight of small order, under which anyone can sign.
- */
-bool ed25519_point_valid(const uint8_t octets[32]);
-
 /* Errors: PS_E_INPUT when R || S is not of the curve's length, or R or S is not in [1, n - 1]. */
 PS_MUST_USE enum ps_err ecdsa_check_raw(enum ps_key_type curve, struct ps_bytes raw);
 
@@ -42,7 +36,6 @@ struct public_key {
     char kid[PUBLIC_KEY_KID_LEN];
     EVP_PKEY *pkey;
     EVP_PKEY_CTX *verifiers[PS_ALG_COUNT]; /* made at the first use of each algorithm */
-    EVP_MD_CTX *eddsa;
 };
 
 #endif

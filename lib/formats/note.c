@@ -3,6 +3,8 @@
 #include "lib/base/encode.h"
 #include "lib/formats/key_internal.h"
 
+#include <sodium.h>
+
 #define ED25519_NOTE    0x01u /* C2SP signed-note: the type of plain Ed25519 */
 #define SIGNATURES_MAX  100u  /* of one note; more is not worth reading */
 #define SIGNATURE_LEN   64u
@@ -45,7 +47,8 @@ enum ps_err note_key_make(struct ps_bytes name, struct ps_bytes ed25519_public,
     if (!name_valid(name)) {
         return bad("a key name is printable ASCII without spaces and plus signs");
     }
-    if (ed25519_public.len != sizeof key.public_key || !ed25519_point_valid(ed25519_public.data)) {
+    if (ed25519_public.len != sizeof key.public_key ||
+        crypto_core_ed25519_is_valid_point(ed25519_public.data) == 0) {
         return bad("no valid Ed25519 public key");
     }
     memcpy(key.public_key, ed25519_public.data, sizeof key.public_key);

@@ -8,6 +8,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 /* Of SubjectPublicKeyInfo: RSA-4096 takes 550 octets. */
@@ -127,8 +128,10 @@ static enum ps_err make_ec(const struct key_parts *parts, EVP_PKEY **ret_pkey)
 
 static enum ps_err make_ed25519(const struct key_parts *parts, EVP_PKEY **ret_pkey)
 {
-    if (parts->point.len != 32 || !ed25519_point_valid(parts->point.data)) {
-        return bad("no valid Ed25519 point, or one of small order");
+    if (parts->point.len != 32 || crypto_core_ed25519_is_valid_point(parts->point.data) == 0) {
+        return bad(
+            "no Ed25519 key: not a point, or not one of the prime-order group"); /* RFC 8032
+                                                                                    section 5.1.3 */
     }
     *ret_pkey =
         EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, parts->point.data, parts->point.len);
@@ -202,7 +205,6 @@ void public_key_free(struct public_key *key)
     for (unsigned i = 0; i < PS_ALG_COUNT; i++) {
         EVP_PKEY_CTX_free(key->verifiers[i]);
     }
-    EVP_MD_CTX_free(key->eddsa);
     EVP_PKEY_free(key->pkey);
     ps_buf_clear(&key->spki);
     free(key);
