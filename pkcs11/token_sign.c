@@ -15,7 +15,7 @@
  * work meanwhile: measured with tests/bench, see docs/decisions.
  */
 enum { FLUSH_COUNT = 8 };
-#define FLUSH_NS (300 * PS_NS_PER_US)
+#define FLUSH_NS PS_NS_PER_MS
 
 #define MISSING_NS PS_NS_PER_S /* an id that is not there is searched for again after this time */
 
