@@ -75,4 +75,33 @@ static inline PS_UNUSED void initialise_token(struct process *process)
     assert_answered(&answer);
 }
 
+/* A store, and a process that has made its token and is ready. */
+static inline PS_UNUSED void softhsm_begin(struct process *process, uint32_t sessions)
+{
+    struct process_setup setup;
+
+    softhsm_make_store();
+    setup = softhsm_setup();
+    setup.sessions = sessions;
+    process_start(process, &setup);
+    initialise_token(process);
+    process_make_ready(process);
+}
+
+/* Another process of the same token. */
+static inline PS_UNUSED void softhsm_start_second(struct process *process, uint32_t sessions)
+{
+    struct process_setup setup = softhsm_setup();
+
+    setup.sessions = sessions;
+    process_start(process, &setup);
+    process_make_ready(process);
+}
+
+static inline PS_UNUSED void softhsm_end(struct process *process)
+{
+    assert_int_equal(process_stop(process), 0);
+    softhsm_remove_store();
+}
+
 #endif

@@ -12,26 +12,17 @@ static struct process processes[2];
 
 static int make_processes(void **state)
 {
-    struct process_setup setup;
-
     (void)state;
-    softhsm_make_store();
-    setup = softhsm_setup();
-    setup.sessions = 2;
-    process_start(&processes[0], &setup);
-    initialise_token(&processes[0]);
-    process_make_ready(&processes[0]);
-    process_start(&processes[1], &setup);
-    process_make_ready(&processes[1]);
+    softhsm_begin(&processes[0], 2);
+    softhsm_start_second(&processes[1], 2);
     return 0;
 }
 
 static int end_processes(void **state)
 {
     (void)state;
-    assert_int_equal(process_stop(&processes[0]), 0);
     assert_int_equal(process_stop(&processes[1]), 0);
-    softhsm_remove_store();
+    softhsm_end(&processes[0]);
     return 0;
 }
 

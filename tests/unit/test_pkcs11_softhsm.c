@@ -7,31 +7,16 @@ static struct process shared;
 
 static int make_shared(void **state)
 {
-    struct process_setup setup;
-
     (void)state;
-    softhsm_make_store();
-    setup = softhsm_setup();
-    process_start(&shared, &setup);
-    initialise_token(&shared);
-    process_make_ready(&shared);
+    softhsm_begin(&shared, 1);
     return 0;
 }
 
 static int end_shared(void **state)
 {
     (void)state;
-    assert_int_equal(process_stop(&shared), 0);
-    softhsm_remove_store();
+    softhsm_end(&shared);
     return 0;
-}
-
-static void start_second(struct process *process)
-{
-    struct process_setup setup = softhsm_setup();
-
-    process_start(process, &setup);
-    process_make_ready(process);
 }
 
 static void every_elliptic_algorithm_signs(void **state)
@@ -175,7 +160,7 @@ static void keys_of_another_process_come_and_go(void **state)
     struct process_answer answer;
 
     (void)state;
-    start_second(&second);
+    softhsm_start_second(&second, 1);
     make_key(&second, PS_ALG_ES256, PS_KEY_EC_P256, &key);
     must_sign(&shared, &key, PS_ALG_ES256);
     destroy(&second, &key, &answer);
@@ -199,7 +184,7 @@ static void key_that_was_not_found_is_found_once_it_is_made(void **state)
     ps_random(key.id, sizeof key.id);
     ask_to_sign(&shared, &key, PS_ALG_ES256, ps_bytes(digest, 32), &answer);
     assert_problem(PS_PROBLEM_NOT_FOUND, &answer);
-    start_second(&second);
+    softhsm_start_second(&second, 1);
     ask_for_key(&second, &key, PS_USAGE_SIGN, algs, 1, &answer);
     keep_key(&answer, &key);
     do {
@@ -220,324 +205,6 @@ static void id_in_use_is_a_conflict(void **state)
     ask_for_key(&shared, &key, PS_USAGE_SIGN, algs, 1, &answer);
     assert_problem(PS_PROBLEM_CONFLICT, &answer);
     must_sign(&shared, &key, PS_ALG_ES256);
-}
-
-static void new_key_shows_what_was_asked_for(void **state)
-{
-    static const char *const shown[] = {
-        "\"local\":true",
-        "\"sensitive\":true",
-        "\"extractable\":false",
-        "\"always_sensitive\":true",
-        "\"never_extractable\":true",
-        "\"sign\":true",
-        "\"decrypt\":false",
-        "\"unwrap\":false",
-        "\"derive\":false",
-        "\"modifiable\":false",
-        "\"copyable\":false",
-        "\"allowed_mechanisms\":[\"CKM_ECDSA\"]",
-        "\"wrap_with_trusted\":true",
-        "\"key_gen_mechanism\":\"CKM_EC_KEY_PAIR_GEN\"",
-        "\"key_type\":\"CKK_EC\"",
-    };
-    struct test_key key;
-
-    (void)state;
-    make_key(&shared, PS_ALG_ES256, PS_KEY_EC_P256, &key);
-    for (size_t i = 0; i < PS_COUNT_OF(shown); i++) {
-        if (strstr(key.attributes, shown[i]) == NULL) {
-            fail_msg("%s is not in %s", shown[i], key.attributes);
-        }
-    }
-}
-
-static void every_usage_has_its_keys(void **state)
-{
-    static const struct {
-        enum ps_usage usage;
-        enum ps_key_type type;
-        uint8_t alg; /* 0: none */
-    } rows[] = {
-        {PS_USAGE_SIGN, PS_KEY_EC_P384, PS_ALG_ES384},
-        {PS_USAGE_CERTIFY, PS_KEY_EC_P256, PS_ALG_ES256},
-        {PS_USAGE_DECRYPT, PS_KEY_RSA_2048, 0},
-        {PS_USAGE_DECRYPT, PS_KEY_EC_P256, 0},
-        {PS_USAGE_ENCRYPT, PS_KEY_AES_256, 0},
-        {PS_USAGE_MAC, PS_KEY_HMAC_SHA256, 0},
-        {PS_USAGE_WRAP, PS_KEY_AES_256, 0},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
-        struct test_key key = {.type = rows[i].type};
-        struct process_answer answer;
-
-        ps_random(key.id, sizeof key.id);
-        ask_for_key(&shared, &key, rows[i].usage, &rows[i].alg, rows[i].alg == 0 ? 0 : 1, &answer);
-        keep_key(&answer, &key);
-        assert_int_equal(key.spki_len == 0, ps_key_type_info(key.type)->family == PS_FAMILY_SECRET);
-    }
-}
-
-static void usage_that_contradicts_the_type_is_refused(void **state)
-{
-    static const uint8_t es256[] = {PS_ALG_ES256};
-    static const uint8_t rs256[] = {PS_ALG_RS256};
-    static const struct {
-        enum ps_usage usage;
-        enum ps_key_type type;
-        const uint8_t *algs;
-        size_t count;
-    } rows[] = {
-        {PS_USAGE_SIGN, PS_KEY_AES_256, es256, 1},
-        {PS_USAGE_ENCRYPT, PS_KEY_EC_P256, NULL, 0},
-        {PS_USAGE_DECRYPT, PS_KEY_ED25519, NULL, 0},
-        {PS_USAGE_WRAP, PS_KEY_RSA_2048, NULL, 0},
-        {PS_USAGE_WRAP, PS_KEY_HMAC_SHA256, NULL, 0},
-        {PS_USAGE_MAC, PS_KEY_AES_256, NULL, 0},
-        {PS_USAGE_SIGN, PS_KEY_EC_P256, NULL, 0},
-        {PS_USAGE_SIGN, PS_KEY_EC_P256, rs256, 1},
-        {PS_USAGE_DECRYPT, PS_KEY_EC_P256, es256, 1},
-        {PS_USAGE_NONE, PS_KEY_EC_P256, es256, 1},
-        {(enum ps_usage)99, PS_KEY_EC_P256, es256, 1},
-        {PS_USAGE_SIGN, PS_KEY_NONE, es256, 1},
-        {PS_USAGE_SIGN, (enum ps_key_type)99, es256, 1},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
-        struct test_key key = {.type = rows[i].type};
-        struct process_answer answer;
-
-        ps_random(key.id, sizeof key.id);
-        ask_for_key(&shared, &key, rows[i].usage, rows[i].algs, rows[i].count, &answer);
-        assert_problem(PS_PROBLEM_REFUSED, &answer);
-    }
-}
-
-static void find_describes_a_key(void **state)
-{
-    struct test_key key;
-    struct msg_token_find message;
-    struct process_answer answer;
-    const struct msg_token_found *found = (const void *)answer.message;
-
-    (void)state;
-    make_key(&shared, PS_ALG_ES256, PS_KEY_EC_P256, &key);
-    message = (struct msg_token_find){.object_id = key_id(&key), .key_type = PS_KEY_EC_P256};
-    process_call(&shared, &msg_token_find_info, &message, &answer);
-    assert_answered(&answer);
-    assert_int_equal(found->has, TOKEN_HAS_PRIVATE | TOKEN_HAS_PUBLIC);
-    assert_bytes(found->public_key, ps_bytes(key.spki, key.spki_len));
-    assert_text(found->attributes, key.attributes);
-    message.key_type = PS_KEY_NONE;
-    process_call(&shared, &msg_token_find_info, &message, &answer);
-    assert_answered(&answer);
-    message.key_type = PS_KEY_EC_P384;
-    process_call(&shared, &msg_token_find_info, &message, &answer);
-    assert_problem(PS_PROBLEM_KEY_MISMATCH, &answer);
-    message.object_id = ps_bytes_str("nobody");
-    process_call(&shared, &msg_token_find_info, &message, &answer);
-    assert_problem(PS_PROBLEM_NOT_FOUND, &answer);
-    message.object_id = ps_bytes(NULL, 0);
-    process_call(&shared, &msg_token_find_info, &message, &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-}
-
-/* Walks the rows; counts those of the id by class, and all of them. */
-static unsigned count_rows(struct ps_bytes rows, struct ps_bytes id, unsigned classes[6])
-{
-    struct ps_reader reader = ps_reader(rows);
-    unsigned count = 0;
-
-    while (reader.left.len != 0) {
-        const uint8_t class = ps_reader_u8(&reader);
-        struct ps_bytes row_id;
-
-        (void)ps_reader_u8(&reader);
-        row_id = ps_reader_take(&reader, ps_reader_u16(&reader));
-        (void)ps_reader_take(&reader, ps_reader_u16(&reader));
-        assert_false(reader.failed);
-        assert_true(class <= 5);
-        classes[class] += ps_bytes_equal(row_id, id) ? 1 : 0;
-        count++;
-    }
-    return count;
-}
-
-static void list_has_a_row_for_each_object(void **state)
-{
-    struct test_key key;
-    struct msg_token_list message = {.after = 0};
-    struct process_answer answer;
-    const struct msg_token_objects *objects = (const void *)answer.message;
-    unsigned classes[6] = {0};
-    unsigned rows;
-
-    (void)state;
-    make_key(&shared, PS_ALG_ES256, PS_KEY_EC_P256, &key);
-    process_call(&shared, &msg_token_list_info, &message, &answer);
-    assert_answered(&answer);
-    assert_int_equal(objects->more, 0);
-    rows = count_rows(objects->objects, key_id(&key), classes);
-    assert_int_equal(classes[1], 1);
-    assert_int_equal(classes[2], 1);
-    message.after = rows - 1;
-    process_call(&shared, &msg_token_list_info, &message, &answer);
-    assert_int_equal(count_rows(objects->objects, key_id(&key), classes), 1);
-    message.after = rows + 1;
-    process_call(&shared, &msg_token_list_info, &message, &answer);
-    assert_answered(&answer);
-    assert_int_equal(objects->objects.len, 0);
-}
-
-static void random_octets_come_in_the_asked_number(void **state)
-{
-    static const uint32_t counts[] = {1, 32, 4096};
-    struct process_answer answer;
-    const struct msg_token_octets *octets = (const void *)answer.message;
-    struct msg_token_random message;
-
-    (void)state;
-    for (size_t i = 0; i < PS_COUNT_OF(counts); i++) {
-        message.count = counts[i];
-        process_call(&shared, &msg_token_random_info, &message, &answer);
-        assert_answered(&answer);
-        assert_int_equal(octets->octets.len, counts[i]);
-    }
-    message.count = 0;
-    process_call(&shared, &msg_token_random_info, &message, &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-    message.count = 4097;
-    process_call(&shared, &msg_token_random_info, &message, &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-}
-
-static void write_data(struct process *process, const char *name, struct ps_bytes octets,
-                       struct process_answer *answer)
-{
-    const struct msg_token_data_write message = {.name = ps_bytes_str(name), .octets = octets};
-
-    process_call(process, &msg_token_data_write_info, &message, answer);
-}
-
-static void read_data(struct process *process, const char *name, struct process_answer *answer)
-{
-    const struct msg_token_data_read message = {.name = ps_bytes_str(name)};
-
-    process_call(process, &msg_token_data_read_info, &message, answer);
-}
-
-static void data_is_kept_and_replaced(void **state)
-{
-    uint8_t big[1025] = {7};
-    struct process second;
-    struct process_answer answer;
-    const struct msg_token_octets *octets = (const void *)answer.message;
-
-    (void)state;
-    read_data(&shared, "anchor", &answer);
-    assert_problem(PS_PROBLEM_NOT_FOUND, &answer);
-    for (int i = 0; i < 12; i++) {
-        char text[16];
-
-        (void)snprintf(text, sizeof text, "head %d", i);
-        write_data(&shared, "anchor", ps_bytes_str(text), &answer);
-        assert_answered(&answer);
-        read_data(&shared, "anchor", &answer);
-        assert_answered(&answer);
-        assert_text(octets->octets, text);
-    }
-    write_data(&shared, "another", ps_bytes(big, 1024), &answer);
-    assert_answered(&answer);
-    start_second(&second);
-    read_data(&second, "another", &answer);
-    assert_bytes(octets->octets, ps_bytes(big, 1024));
-    read_data(&second, "anchor", &answer);
-    assert_text(octets->octets, "head 11");
-    assert_int_equal(process_stop(&second), 0);
-    write_data(&shared, "anchor", ps_bytes(big, 1025), &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-    write_data(&shared, "anchor", ps_bytes(big, 0), &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-    write_data(&shared, "", ps_bytes(big, 1), &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-    read_data(&shared, "anchor", &answer);
-    assert_text(octets->octets, "head 11");
-}
-
-static void put_certificate(struct process *process, struct ps_bytes id, struct ps_bytes der,
-                            struct process_answer *answer)
-{
-    const struct msg_token_certificate_put message = {
-        .object_id = id, .label = ps_bytes_str("a certificate"), .der = der};
-
-    process_call(process, &msg_token_certificate_put_info, &message, answer);
-}
-
-static void get_certificate(struct process *process, struct ps_bytes id,
-                            struct process_answer *answer)
-{
-    const struct msg_token_certificate_get message = {.object_id = id};
-
-    process_call(process, &msg_token_certificate_get_info, &message, answer);
-}
-
-static void certificate_is_kept_and_replaced(void **state)
-{
-    const struct ps_bytes id = ps_bytes_str("certificate-1");
-    uint8_t first[2048];
-    uint8_t next[2048];
-    struct ps_bytes der = make_certificate(1, first);
-    const struct ps_bytes der_next = make_certificate(2, next);
-    struct process second;
-    struct process_answer answer;
-    const struct msg_token_octets *octets = (const void *)answer.message;
-
-    (void)state;
-    get_certificate(&shared, id, &answer);
-    assert_problem(PS_PROBLEM_NOT_FOUND, &answer);
-    for (int i = 0; i < 2; i++) {
-        put_certificate(&shared, id, der, &answer);
-        assert_answered(&answer);
-        get_certificate(&shared, id, &answer);
-        assert_answered(&answer);
-        assert_true(ps_bytes_equal(octets->octets, der));
-    }
-    start_second(&second);
-    put_certificate(&second, id, der_next, &answer);
-    assert_answered(&answer);
-    assert_int_equal(process_stop(&second), 0);
-    get_certificate(&shared, id, &answer);
-    assert_answered(&answer);
-    assert_true(ps_bytes_equal(octets->octets, der_next));
-    first[der.len] = 0;
-    der.len++;
-    put_certificate(&shared, id, der, &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-    put_certificate(&shared, id, ps_bytes(NULL, 0), &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-    put_certificate(&shared, ps_bytes(NULL, 0), der_next, &answer);
-    assert_problem(PS_PROBLEM_REFUSED, &answer);
-}
-
-static void signing_goes_on_after_libp11_was_used(void **state)
-{
-    const struct ps_bytes id = ps_bytes_str("certificate-2");
-    uint8_t room[2048];
-    struct test_key key;
-    struct process_answer answer;
-    const uint32_t generation = shared.generation;
-
-    (void)state;
-    make_key(&shared, PS_ALG_ES256, PS_KEY_EC_P256, &key);
-    put_certificate(&shared, id, make_certificate(3, room), &answer);
-    assert_answered(&answer);
-    get_certificate(&shared, id, &answer);
-    assert_answered(&answer);
-    must_sign(&shared, &key, PS_ALG_ES256);
-    assert_int_equal(shared.generation, generation);
 }
 
 static void new_keeper_replaces_the_former(void **state)
@@ -621,15 +288,6 @@ int main(void)
         cmocka_unit_test(keys_of_another_process_come_and_go),
         cmocka_unit_test(key_that_was_not_found_is_found_once_it_is_made),
         cmocka_unit_test(id_in_use_is_a_conflict),
-        cmocka_unit_test(new_key_shows_what_was_asked_for),
-        cmocka_unit_test(every_usage_has_its_keys),
-        cmocka_unit_test(usage_that_contradicts_the_type_is_refused),
-        cmocka_unit_test(find_describes_a_key),
-        cmocka_unit_test(list_has_a_row_for_each_object),
-        cmocka_unit_test(random_octets_come_in_the_asked_number),
-        cmocka_unit_test(data_is_kept_and_replaced),
-        cmocka_unit_test(certificate_is_kept_and_replaced),
-        cmocka_unit_test(signing_goes_on_after_libp11_was_used),
         cmocka_unit_test(new_keeper_replaces_the_former),
         cmocka_unit_test(probe_repeats_the_state),
         cmocka_unit_test(process_with_one_session_has_one_thread),

@@ -10,14 +10,8 @@ static struct process process;
 
 static int make_process(void **state)
 {
-    struct process_setup setup;
-
     (void)state;
-    softhsm_make_store();
-    setup = softhsm_setup();
-    process_start(&process, &setup);
-    initialise_token(&process);
-    process_make_ready(&process);
+    softhsm_begin(&process, 1);
     return 0;
 }
 
