@@ -6,8 +6,9 @@
 #include <stdbool.h>
 
 /*
- * The command line is one table of commands (commands.c). Parsing, help, completions and the
- * request that most commands make are derived from its rows; man pages are held against it.
+ * A command line is one table of commands (commands.c). Parsing, help, completions and the request
+ * that most commands make are derived from its rows; man pages are held against it. Each program
+ * brings a table of its own; parse.c, help.c, completion.c and main.c serve any.
  */
 
 enum cli_exit {
@@ -46,13 +47,13 @@ struct cli_column {
 
 #define CLI_OPTIONS_MAX 24
 #define CLI_COLUMNS_MAX 8
-#define CLI_WORDS_MAX   8
+#define CLI_WORDS_MAX   40
 
 struct cli_run;
 
 struct cli_command {
     const char *words;     /* "keys create" */
-    const char *arguments; /* "NAME"; "[FILE]"; NULL: none */
+    const char *arguments; /* "NAME"; "[FILE]"; "FILE..."; NULL: none */
     const char *summary;   /* one line, for help and completions */
     const char *method;    /* NULL: the command is local */
     const char *path;      /* "%s" is replaced by the first argument */
@@ -62,6 +63,16 @@ struct cli_command {
     int (*run)(const struct cli_run *run);      /* NULL: the request of the row, rendered */
 };
 
+struct cli_program {
+    const char *name;
+    int (*request)(const struct cli_run *run); /* runs the rows without a run of their own */
+    /* A command that is not in the table: its word, usage and summary; NULL: there is none. */
+    const char *further;
+    const char *further_usage;
+    const char *further_summary;
+};
+
+extern const struct cli_program cli_program;
 extern const struct cli_command cli_commands[];
 extern const size_t cli_command_count;
 
@@ -82,7 +93,7 @@ struct cli_run {
 const char *cli_value(const struct cli_run *run, const char *name);
 bool cli_flag(const struct cli_run *run, const char *name);
 
-/* The whole program but for `privyseal dev`. An exit code. */
+/* The whole program but for its further command. An exit code. */
 int cli_main(int argc, char **argv);
 
 /*
@@ -94,6 +105,8 @@ int cli_parse(int argc, char **argv, struct cli_run *ret_run);
 size_t cli_put_group(const char *word, struct ps_buf *out);
 void cli_put_usage(const struct cli_command *command, struct ps_buf *out);
 void cli_put_overview(struct ps_buf *out);
+/* To standard output; an exit code. */
+int cli_print(struct ps_buf *text);
 
 /* The request of the command's row, with the body built from its options; rendered. */
 int cli_request(const struct cli_run *run);

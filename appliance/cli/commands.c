@@ -1,5 +1,13 @@
 #include "appliance/cli/cli.h"
 
+const struct cli_program cli_program = {
+    .name = "privyseal",
+    .request = cli_request,
+    .further = "dev",
+    .further_usage = "dev DIR",
+    .further_summary = "a complete throw-away appliance in DIR",
+};
+
 const struct cli_option cli_common_options[] = {
     {"json", NULL, CLI_LOCAL, NULL, "print JSON as the appliance sent it"},
     {"socket", "PATH", CLI_LOCAL, NULL,

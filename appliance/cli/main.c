@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-static int print_text(const struct cli_command *command)
+static int print_help(const struct cli_command *command)
 {
     PS_BUF_AUTO text;
 
@@ -12,11 +12,7 @@ static int print_text(const struct cli_command *command)
     } else {
         cli_put_usage(command, &text);
     }
-    if (ps_buf_status(&text) != PS_OK) {
-        return CLI_FAILED;
-    }
-    (void)fwrite(text.data, 1, text.len, stdout);
-    return CLI_DONE;
+    return cli_print(&text);
 }
 
 int cli_main(int argc, char **argv)
@@ -25,11 +21,11 @@ int cli_main(int argc, char **argv)
     int code;
 
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        (void)printf("privyseal %s\n", PRIVYSEAL_VERSION);
+        (void)printf("%s %s\n", cli_program.name, PRIVYSEAL_VERSION);
         return CLI_DONE;
     }
     if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-        code = print_text(NULL);
+        code = print_help(NULL);
         return argc < 2 ? CLI_USAGE : code;
     }
     code = cli_parse(argc, argv, &run);
@@ -37,7 +33,7 @@ int cli_main(int argc, char **argv)
         return code;
     }
     if (cli_flag(&run, "help")) {
-        return print_text(run.command);
+        return print_help(run.command);
     }
-    return run.command->run != NULL ? run.command->run(&run) : cli_request(&run);
+    return run.command->run != NULL ? run.command->run(&run) : cli_program.request(&run);
 }

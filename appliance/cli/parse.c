@@ -40,7 +40,7 @@ size_t cli_put_group(const char *word, struct ps_buf *out)
 
     for (size_t i = 0; i < cli_command_count && len != 0; i++) {
         if (strncmp(cli_commands[i].words, word, len) == 0) {
-            ps_buf_printf(out, "  privyseal %-20s %s\n", cli_commands[i].words,
+            ps_buf_printf(out, "  %s %-20s %s\n", cli_program.name, cli_commands[i].words,
                           cli_commands[i].summary);
             count++;
         }
@@ -57,16 +57,16 @@ static int refuse_command(int argc, char **argv)
 
     ps_buf_init(&group, 65536);
     if (strncmp(word, "--", 2) == 0) {
-        (void)fprintf(stderr, "privyseal: options stand after the command: privyseal COMMAND %s\n",
-                      word);
+        (void)fprintf(stderr, "%s: options stand after the command: %s COMMAND %s\n",
+                      cli_program.name, cli_program.name, word);
     } else if (cli_put_group(word, &group) != 0) {
         (void)fprintf(asks_for_help ? stdout : stderr, "`%s` is the beginning of:\n%.*s", word,
                       PS_BYTES_FMT(ps_buf_bytes(&group)));
         return asks_for_help ? CLI_DONE : CLI_USAGE;
     } else {
-        (void)fprintf(stderr, "privyseal: no command `%s`\n", word);
+        (void)fprintf(stderr, "%s: no command `%s`\n", cli_program.name, word);
     }
-    (void)fprintf(stderr, "`privyseal help` lists the commands.\n");
+    (void)fprintf(stderr, "`%s help` lists the commands.\n", cli_program.name);
     return CLI_USAGE;
 }
 
@@ -99,8 +99,8 @@ static int parse_option(int argc, char **argv, int *at, struct cli_run *run)
         place = option != NULL ? &run->common_values[index] : NULL;
     }
     if (option == NULL) {
-        (void)fprintf(stderr, "privyseal: %s has no option %s; see `privyseal help %s`\n",
-                      run->command->words, argv[*at], run->command->words);
+        (void)fprintf(stderr, "%s: %s has no option %s; see `%s help %s`\n", cli_program.name,
+                      run->command->words, argv[*at], cli_program.name, run->command->words);
         return CLI_USAGE;
     }
     if (option->argument == NULL) {
@@ -109,7 +109,7 @@ static int parse_option(int argc, char **argv, int *at, struct cli_run *run)
         value = argv[++*at];
     }
     if (value == NULL) {
-        (void)fprintf(stderr, "privyseal: --%s takes %s\n", option->name,
+        (void)fprintf(stderr, "%s: --%s takes %s\n", cli_program.name, option->name,
                       option->argument == NULL ? "no argument" : option->argument);
         return CLI_USAGE;
     }
@@ -126,7 +126,7 @@ static int check_arguments(const struct cli_run *run)
     for (const char *word = pattern; word != NULL && *word != '\0';) {
         const size_t len = strcspn(word, " ");
 
-        most = len > 4 && strncmp(word + len - 4, "...]", 4) == 0 ? CLI_WORDS_MAX : most + 1;
+        most = memmem(word, len, "...", 3) != NULL ? CLI_WORDS_MAX : most + 1;
         least += *word == '[' ? 0 : 1;
         word += len;
         word += *word == ' ' ? 1 : 0;
@@ -135,11 +135,11 @@ static int check_arguments(const struct cli_run *run)
         return CLI_DONE;
     }
     if (pattern == NULL) {
-        (void)fprintf(stderr, "privyseal: %s takes options only; see `privyseal help %s`\n",
-                      run->command->words, run->command->words);
+        (void)fprintf(stderr, "%s: %s takes options only; see `%s help %s`\n", cli_program.name,
+                      run->command->words, cli_program.name, run->command->words);
     } else {
-        (void)fprintf(stderr, "usage: privyseal %s %s [options]; see `privyseal help %s`\n",
-                      run->command->words, pattern, run->command->words);
+        (void)fprintf(stderr, "usage: %s %s %s [options]; see `%s help %s`\n", cli_program.name,
+                      run->command->words, pattern, cli_program.name, run->command->words);
     }
     return CLI_USAGE;
 }
@@ -167,7 +167,7 @@ int cli_parse(int argc, char **argv, struct cli_run *ret_run)
         } else if (run.argument_count < CLI_WORDS_MAX) {
             run.arguments[run.argument_count++] = argv[i];
         } else {
-            (void)fprintf(stderr, "privyseal: too many arguments\n");
+            (void)fprintf(stderr, "%s: too many arguments\n", cli_program.name);
             return CLI_USAGE;
         }
     }
@@ -206,7 +206,7 @@ static void put_option(const struct cli_option *option, struct ps_buf *out)
 
 void cli_put_usage(const struct cli_command *command, struct ps_buf *out)
 {
-    ps_buf_printf(out, "usage: privyseal %s%s%s [options]\n\n%s\n\n", command->words,
+    ps_buf_printf(out, "usage: %s %s%s%s [options]\n\n%s\n\n", cli_program.name, command->words,
                   command->arguments == NULL ? "" : " ",
                   command->arguments == NULL ? "" : command->arguments, command->summary);
     for (size_t i = 0; i < CLI_OPTIONS_MAX && command->options[i].name != NULL; i++) {
@@ -220,11 +220,13 @@ void cli_put_usage(const struct cli_command *command, struct ps_buf *out)
 
 void cli_put_overview(struct ps_buf *out)
 {
-    ps_buf_put_str(out, "usage: privyseal COMMAND [arguments] [options]\n\n"
-                        "  dev DIR              a complete throw-away appliance in DIR\n");
+    ps_buf_printf(out, "usage: %s COMMAND [arguments] [options]\n\n", cli_program.name);
+    if (cli_program.further != NULL) {
+        ps_buf_printf(out, "  %-20s %s\n", cli_program.further_usage, cli_program.further_summary);
+    }
     for (size_t i = 0; i < cli_command_count; i++) {
         ps_buf_printf(out, "  %-20s %s\n", cli_commands[i].words, cli_commands[i].summary);
     }
-    ps_buf_put_str(out, "\n`privyseal help COMMAND` shows a command's options. privyseal(1) has "
-                        "examples.\n");
+    ps_buf_printf(out, "\n`%s help COMMAND` shows a command's options. %s(1) has examples.\n",
+                  cli_program.name, cli_program.name);
 }
