@@ -1,43 +1,23 @@
-#include "tests/keeper/stack.h"
+#include "tests/keeper/fixture.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/problem.h"
 
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 /*
  * An api process that was taken over: it sends what none of ours sends. The keeper answers with a
  * problem or ends the channel, and it lives on.
  */
 
-static struct stack stack;
-static struct ps_buf body;
-
 #define KEY "f.jws"
 
 static int make_stack(void **state)
 {
     (void)state;
-    ps_buf_init(&body, IPC_DOCUMENT_MAX);
-    stack_make(&stack, 1);
-    stack_start(&stack);
-    stack_genesis(&stack);
-    assert_int_equal(stack_change(&stack, "key.create", "",
-                                  "{\"name\":\"" KEY "\",\"type\":\"ec-p256\",\"usage\":\"sign\","
-                                  "\"formats\":[\"jws\"],\"algorithms\":[\"ES256\"]}",
-                                  &body),
-                     201);
-    return 0;
-}
-
-static int remove_stack(void **state)
-{
-    (void)state;
-    stack_remove(&stack);
-    ps_buf_clear(&body);
+    fixture_begin(1);
+    expect(201, change("key.create", "", EC_KEY(KEY)));
     return 0;
 }
 
@@ -61,12 +41,12 @@ static void the_keeper_lives(void)
     assert_int_equal(stack_sign_jws(&stack, KEY, "", "alive", &body), 200);
 }
 
-static unsigned sign(const struct msg_jws_sign *message)
+static unsigned sign_message(const struct msg_jws_sign *message)
 {
     struct wire_frame answer;
 
     wire_call(&stack.clients, &msg_jws_sign_info, message, &answer);
-    return answer.info == &msg_jws_signed_info ? 200 : stack_status_of(&answer, &body);
+    return signed_or_refused(&answer);
 }
 
 static struct msg_jws_sign good(void)
@@ -86,48 +66,48 @@ static void fields_of_a_signature_that_make_no_sense_are_refused(void **state)
     memset(text, 'a', sizeof text);
     message = good();
     message.caller.kind = 77;
-    assert_int_equal(sign(&message), 401);
+    assert_int_equal(sign_message(&message), 401);
     message = good();
     message.caller.kind = CALLER_NOBODY;
-    assert_int_equal(sign(&message), 401);
+    assert_int_equal(sign_message(&message), 401);
     message = good();
     message.caller.kind = CALLER_TLS;
     message.caller.spki = ps_bytes(text, 31);
     message.caller.san = ps_bytes(text, 200);
-    assert_int_equal(sign(&message), 401);
+    assert_int_equal(sign_message(&message), 401);
     message = good();
     message.request_id = ps_bytes_str("a\nb");
-    assert_int_equal(sign(&message), 400);
+    assert_int_equal(sign_message(&message), 400);
     message.request_id = ps_bytes(NULL, 0);
-    assert_int_equal(sign(&message), 400);
+    assert_int_equal(sign_message(&message), 400);
     message = good();
     message.key = ps_bytes("f.\0jws", 6);
-    assert_int_equal(sign(&message), 404);
+    assert_int_equal(sign_message(&message), 404);
     message.key = ps_bytes(text, 128);
-    assert_int_equal(sign(&message), 404);
+    assert_int_equal(sign_message(&message), 404);
     message.key = ps_bytes(NULL, 0);
-    assert_true(sign(&message) >= 400);
+    assert_true(sign_message(&message) >= 400);
     message.key = ps_bytes_str("privyseal.log");
-    assert_int_equal(sign(&message), 404);
+    assert_int_equal(sign_message(&message), 404);
     message = good();
     message.algorithm = ps_bytes_str("none");
-    assert_int_equal(sign(&message), 422);
+    assert_int_equal(sign_message(&message), 422);
     message.algorithm = ps_bytes_str("RS256");
-    assert_int_equal(sign(&message), 422);
+    assert_int_equal(sign_message(&message), 422);
     message = good();
     message.include = 0xff;
-    assert_int_equal(sign(&message), 400);
+    assert_int_equal(sign_message(&message), 400);
     message = good();
     message.header = ps_bytes_str("{\"alg\":\"none\"}");
-    assert_int_equal(sign(&message), 400);
+    assert_int_equal(sign_message(&message), 400);
     message.header = ps_bytes_str("{\"kid\":\"x\"}");
-    assert_int_equal(sign(&message), 400);
+    assert_int_equal(sign_message(&message), 400);
     message.header = ps_bytes_str("{\"a\":1,\"a\":2}");
-    assert_int_equal(sign(&message), 400);
+    assert_int_equal(sign_message(&message), 400);
     message.header = ps_bytes_str("{\"a\":");
-    assert_int_equal(sign(&message), 400);
+    assert_int_equal(sign_message(&message), 400);
     message = good();
-    assert_int_equal(sign(&message), 200);
+    assert_int_equal(sign_message(&message), 200);
 }
 
 static unsigned sign_raw(const char *key, struct ps_bytes digest, uint8_t encoding)
@@ -141,7 +121,7 @@ static unsigned sign_raw(const char *key, struct ps_bytes digest, uint8_t encodi
     struct wire_frame answer;
 
     wire_call(&stack.clients, &msg_raw_sign_info, &message, &answer);
-    return answer.info == &msg_raw_signed_info ? 200 : stack_status_of(&answer, &body);
+    return signed_or_refused(&answer);
 }
 
 /* Promise 4: a key made for JWS signs nothing else, whoever asks. */
@@ -151,10 +131,9 @@ static void a_jws_key_signs_no_digest_and_a_raw_key_no_jws(void **state)
     struct msg_jws_sign message = good();
 
     (void)state;
-    assert_int_equal(stack_change(&stack, "key.create", "",
-                                  "{\"name\":\"f.raw\",\"type\":\"ec-p256\",\"usage\":\"sign\","
-                                  "\"formats\":[\"raw\"]}",
-                                  &body),
+    assert_int_equal(change("key.create", "",
+                            "{\"name\":\"f.raw\",\"type\":\"ec-p256\",\"usage\":\"sign\","
+                            "\"formats\":[\"raw\"]}"),
                      201);
     assert_int_equal(sign_raw(KEY, digest, RAW_ENCODING_RAW), 422);
     assert_int_equal(sign_raw("f.raw", digest, RAW_ENCODING_DER), 200);
@@ -162,7 +141,7 @@ static void a_jws_key_signs_no_digest_and_a_raw_key_no_jws(void **state)
     assert_int_equal(sign_raw("f.raw", ps_bytes(NULL, 0), RAW_ENCODING_RAW), 422);
     assert_int_equal(sign_raw("f.raw", digest, 9), 400);
     message.key = ps_bytes_str("f.raw");
-    assert_int_equal(sign(&message), 422);
+    assert_int_equal(sign_message(&message), 422);
 }
 
 /* The keeper knows the listener from the channel: nothing of management comes over the other one.
@@ -277,8 +256,7 @@ static void changes_that_make_no_sense_are_refused(void **state)
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         for (size_t k = 0; k < sizeof parameters / sizeof parameters[0]; k++) {
             for (size_t m = 0; m < sizeof subjects / sizeof subjects[0]; m++) {
-                const unsigned status =
-                    stack_change(&stack, types[i], subjects[m], parameters[k], &body);
+                const unsigned status = change(types[i], subjects[m], parameters[k]);
 
                 if (status < 400 || status >= 500) {
                     print_error("%s %s %s: %u %.*s\n", types[i], subjects[m], parameters[k], status,
@@ -319,10 +297,8 @@ static void a_request_id_of_no_form_spoils_no_leaf(void **state)
         wire_call(&stack.clients, &msg_access_check_info, &check, &answer);
     }
     /* Whatever leaf there is of them is durable when this has its own. */
-    assert_int_equal(stack_change(&stack, "set.put", "forged", "{\"keys\":[\"f.*\"]}", &body), 201);
-    stack_kill_keeper(&stack);
-    stack_start_keeper(&stack);
-    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    assert_int_equal(change("set.put", "forged", "{\"keys\":[\"f.*\"]}"), 201);
+    restart_keeper(APPLIANCE_OPERATIONAL);
     the_keeper_lives();
 }
 
@@ -392,5 +368,5 @@ int main(void)
         cmocka_unit_test(mutated_requests_are_answered_or_end_the_channel),
     };
 
-    return cmocka_run_group_tests(tests, make_stack, remove_stack);
+    return cmocka_run_group_tests(tests, make_stack, fixture_end);
 }

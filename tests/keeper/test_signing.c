@@ -1,41 +1,19 @@
-#include "tests/keeper/stack.h"
+#include "tests/keeper/fixture.h"
 
 #include "lib/formats/jws.h"
 
 /* The keeper with real token processes on SoftHSM, spoken to over its real channels. */
 
-static struct stack stack;
-static struct ps_buf body;
-
 static int make_stack(void **state)
 {
     (void)state;
-    ps_buf_init(&body, IPC_DOCUMENT_MAX);
-    stack_make(&stack, 2);
-    stack_start(&stack);
-    stack_genesis(&stack);
+    fixture_begin(2);
     return 0;
-}
-
-static int remove_stack(void **state)
-{
-    (void)state;
-    stack_remove(&stack);
-    ps_buf_clear(&body);
-    return 0;
-}
-
-static void expect(unsigned status, unsigned got)
-{
-    if (status != got) {
-        print_error("%u, not %u: %.*s\n", got, status, PS_BYTES_FMT(ps_buf_bytes(&body)));
-    }
-    assert_int_equal(got, status);
 }
 
 static void make_key(const char *parameters)
 {
-    expect(201, stack_change(&stack, "key.create", "", parameters, &body));
+    expect(201, change("key.create", "", parameters));
 }
 
 static void verify_compact(const char *key)
@@ -95,21 +73,28 @@ static void a_stopped_keeper_exits_with_0_and_comes_back_as_it_was(void **state)
 #define RANDOMS 480u
 #define ROUNDS  20u
 
-static void ask_for_random(void)
+/* In one piece, so that all of them are there before the first is answered. */
+static void ask_for_randoms_and(const struct msg_jws_sign *sign_one)
 {
     const struct msg_random message = {
         .caller = stack_caller(), .request_id = ps_bytes_str("random-1"), .count = 4096};
+    PS_BUF_AUTO frames;
 
-    (void)wire_send(&stack.clients, &msg_random_info, &message);
+    ps_buf_init(&frames, (size_t)RANDOMS * IPC_FRAME_MAX);
+    for (unsigned i = 0; i < RANDOMS; i++) {
+        assert_ok(ipc_frame_put(&msg_random_info, ++stack.clients.next_id, &message, &frames));
+    }
+    assert_ok(ipc_frame_put(&msg_jws_sign_info, ++stack.clients.next_id, sign_one, &frames));
+    wire_send_octets(&stack.clients, ps_buf_bytes(&frames));
 }
 
 /* Any client may ask for random octets: the token does not do all of that before it signs. */
 static void random_octets_leave_room_for_signatures(void **state)
 {
-    const struct msg_jws_sign sign = {.caller = stack_caller(),
-                                      .request_id = ps_bytes_str("sign-2"),
-                                      .key = ps_bytes_str("s.random"),
-                                      .payload = ps_bytes_str("x")};
+    const struct msg_jws_sign sign_one = {.caller = stack_caller(),
+                                          .request_id = ps_bytes_str("sign-2"),
+                                          .key = ps_bytes_str("s.random"),
+                                          .payload = ps_bytes_str("x")};
     unsigned made = 0;
     unsigned given = 0;
 
@@ -119,10 +104,7 @@ static void random_octets_leave_room_for_signatures(void **state)
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct wire_frame answer;
 
-        for (unsigned i = 0; i < RANDOMS; i++) {
-            ask_for_random();
-        }
-        (void)wire_send(&stack.clients, &msg_jws_sign_info, &sign);
+        ask_for_randoms_and(&sign_one);
         for (unsigned answers = 0; answers < RANDOMS + 1; answers += answer.id != 0 ? 1 : 0) {
             assert_true(wire_read(&stack.clients, WIRE_LIMIT_MS, &answer));
             made += answer.info == &msg_jws_signed_info ? 1 : 0;
@@ -141,5 +123,5 @@ int main(void)
         cmocka_unit_test(a_stopped_keeper_exits_with_0_and_comes_back_as_it_was),
     };
 
-    return cmocka_run_group_tests(tests, make_stack, remove_stack);
+    return cmocka_run_group_tests(tests, make_stack, fixture_end);
 }

@@ -1,10 +1,8 @@
-#include "tests/keeper/stack.h"
+#include "tests/keeper/fixture.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/encode.h"
 
 #include <sqlite3.h>
-#include <unistd.h>
 
 /*
  * Somebody writes to the database while the keeper runs. What they wrote is found, and it is never
@@ -14,43 +12,13 @@
 
 #define KEY "t.key"
 
-static struct stack stack;
-static struct ps_buf body;
-
-static void expect_at(unsigned status, unsigned got, int line)
-{
-    if (status != got) {
-        print_error("line %d: %u, not %u: %.*s\n", line, got, status,
-                    PS_BYTES_FMT(ps_buf_bytes(&body)));
-        fail();
-    }
-}
-#define expect(status, got) expect_at((status), (got), __LINE__)
-
 static int make_stack(void **state)
 {
     (void)state;
-    ps_buf_init(&body, IPC_DOCUMENT_MAX);
-    stack_make(&stack, 1);
-    stack_start(&stack);
-    stack_genesis(&stack);
-    expect(201, stack_change(&stack, "key.create", "",
-                             "{\"name\":\"" KEY "\",\"type\":\"ec-p256\",\"usage\":\"sign\","
-                             "\"formats\":[\"jws\"],\"algorithms\":[\"ES256\"]}",
-                             &body));
-    expect(201, stack_change(&stack, "key.create", "",
-                             "{\"name\":\"other\",\"type\":\"ec-p256\",\"usage\":\"sign\","
-                             "\"formats\":[\"jws\"],\"algorithms\":[\"ES256\"]}",
-                             &body));
-    expect(201, stack_change(&stack, "set.put", "mine", "{\"keys\":[\"t.*\"]}", &body));
-    return 0;
-}
-
-static int remove_stack(void **state)
-{
-    (void)state;
-    stack_remove(&stack);
-    ps_buf_clear(&body);
+    fixture_begin(1);
+    expect(201, change("key.create", "", EC_KEY(KEY)));
+    expect(201, change("key.create", "", EC_KEY("other")));
+    expect(201, change("set.put", "mine", "{\"keys\":[\"t.*\"]}"));
     return 0;
 }
 
@@ -71,7 +39,7 @@ static void sql(const char *statement)
 
 static unsigned suspend_or_resume(const char *what)
 {
-    return stack_change(&stack, what, KEY, "{}", &body);
+    return change(what, KEY, "{}");
 }
 
 /* What the operation would have made into the truth, had it believed the row. */
@@ -92,15 +60,10 @@ static void a_changed_row_is_not_taken_into_an_operation(void **state)
     expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
 }
 
-static size_t keys_in_set(void)
+static unsigned keys_in_set(void)
 {
-    size_t count = 0;
-
     expect(200, stack_read(&stack, READ_JWKS, "mine", &body));
-    for (size_t at = 0; at + 5 < body.len; at++) {
-        count += memcmp(body.data + at, "\"kid\"", 5) == 0 ? 1 : 0;
-    }
-    return count;
+    return body_count("\"kid\"");
 }
 
 static void a_changed_set_publishes_no_other_key(void **state)
@@ -112,9 +75,7 @@ static void a_changed_set_publishes_no_other_key(void **state)
     stack_wait_state(&stack, APPLIANCE_FAILED);
     assert_int_equal(keys_in_set(), 1);
     /* Nor after a start that finds it so. */
-    stack_kill_keeper(&stack);
-    stack_start_keeper(&stack);
-    stack_wait_state(&stack, APPLIANCE_FAILED);
+    restart_keeper(APPLIANCE_FAILED);
     assert_int_equal(keys_in_set(), 1);
     sql("update row set body = replace(body, '\"*\"', '\"t.*\"') where kind = 'set'");
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
@@ -215,9 +176,7 @@ static void bookkeeping_of_no_form_harms_nobody(void **state)
         "printf('%.*c', 100000, 'a'), 1, 0, '{\"token\":\"t\"}')");
     expect(503, stack_read(&stack, READ_OPERATIONS, "", &body));
     expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
-    stack_kill_keeper(&stack);
-    stack_start_keeper(&stack);
-    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    restart_keeper(APPLIANCE_OPERATIONAL);
     expect(503, stack_read(&stack, READ_OPERATIONS, "", &body));
     expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
     sql("delete from row where length(name) > 1000");
@@ -265,11 +224,11 @@ static void another_module_waits_for_approval(void **state)
     wait_for_event("unapproved-module");
     stack_wait_state(&stack, APPLIANCE_DEGRADED);
     expect(503, stack_sign_jws(&stack, KEY, "", "x", &body));
-    expect(404, stack_change(&stack, "token.approve", "other", "{}", &body));
-    expect(201, stack_change(&stack, "token.approve", STACK_TOKEN, "{}", &body));
+    expect(404, change("token.approve", "other", "{}"));
+    expect(201, change("token.approve", STACK_TOKEN, "{}"));
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
-    expect(200, stack_change(&stack, "token.approve", STACK_TOKEN, "{}", &body));
+    expect(200, change("token.approve", STACK_TOKEN, "{}"));
 }
 
 int main(void)
@@ -284,5 +243,5 @@ int main(void)
         cmocka_unit_test(another_module_waits_for_approval),
     };
 
-    return cmocka_run_group_tests(tests, make_stack, remove_stack);
+    return cmocka_run_group_tests(tests, make_stack, fixture_end);
 }

@@ -1,0 +1,112 @@
+#ifndef TESTS_KEEPER_FIXTURE_H
+#define TESTS_KEEPER_FIXTURE_H
+
+#include "tests/keeper/stack.h"
+
+#include "lib/base/clock.h"
+
+#include <unistd.h>
+
+/* One stack for all tests of a file, and the last answer it gave. */
+
+static struct stack stack;
+static struct ps_buf body;
+
+/* The parameters of a key.create. */
+#define EC_KEY(name)                                                                               \
+    "{\"name\":\"" name "\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"        \
+    "\"algorithms\":[\"ES256\"]}"
+
+static inline PS_UNUSED void expect_at(unsigned status, unsigned got, int line)
+{
+    if (status != got) {
+        print_error("line %d: %u, not %u: %.*s\n", line, got, status,
+                    PS_BYTES_FMT(ps_buf_bytes(&body)));
+        fail();
+    }
+}
+#define expect(status, got) expect_at((status), (got), __LINE__)
+
+static inline PS_UNUSED unsigned change(const char *type, const char *subject,
+                                        const char *parameters)
+{
+    return stack_change(&stack, type, subject, parameters, &body);
+}
+
+/* With the key's only algorithm. */
+static inline PS_UNUSED unsigned sign(const char *key)
+{
+    return stack_sign_jws(&stack, key, "", "payload", &body);
+}
+
+/* 200 for a signature, or the problem's status. */
+static inline PS_UNUSED unsigned signed_or_refused(const struct wire_frame *answer)
+{
+    const bool is_signed =
+        answer->info == &msg_jws_signed_info || answer->info == &msg_raw_signed_info;
+
+    return is_signed ? 200 : stack_status_of(answer, &body);
+}
+
+/* Starts processes and keeper, which has had its genesis. */
+static inline PS_UNUSED void fixture_begin(size_t processes)
+{
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, processes);
+    stack_start(&stack);
+    stack_genesis(&stack);
+}
+
+/* A teardown of a group. */
+static inline PS_UNUSED int fixture_end(void **state)
+{
+    (void)state;
+    stack_remove(&stack);
+    ps_buf_clear(&body);
+    return 0;
+}
+
+/* The keeper dies and comes back, with what is on the disk. */
+static inline PS_UNUSED void restart_keeper(enum appliance_state expected)
+{
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, expected);
+}
+
+static inline PS_UNUSED unsigned body_count(const char *text)
+{
+    const size_t len = strlen(text);
+    unsigned count = 0;
+
+    for (size_t at = 0; at + len <= body.len; at++) {
+        count += memcmp(body.data + at, text, len) == 0 ? 1 : 0;
+    }
+    return count;
+}
+
+static inline PS_UNUSED bool body_has(const char *text)
+{
+    return body_count(text) != 0;
+}
+
+/* Reads a document until it has the text so many times; fails after the deadline. */
+static inline PS_UNUSED void wait_for_text(enum read_resource resource, const char *name,
+                                           const char *text, unsigned times)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    for (;;) {
+        expect(200, stack_read(&stack, resource, name, &body));
+        if (body_count(text) >= times) {
+            return;
+        }
+        if (ps_clock_mono_ns() > deadline) {
+            print_error("not %u \"%s\": %.*s\n", times, text, PS_BYTES_FMT(ps_buf_bytes(&body)));
+            fail();
+        }
+        (void)usleep(20000);
+    }
+}
+
+#endif
