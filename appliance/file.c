@@ -190,6 +190,25 @@ enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
     return err;
 }
 
+enum ps_err file_create(const char *path, struct ps_bytes content, unsigned mode)
+{
+    PS_CLEANUP(file_close_cleanup)
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    enum ps_err err;
+
+    if (fd < 0 && errno == EEXIST) {
+        return ps_fail(PS_E_CONFLICT, 0, "%.180s is there already; move it away first", path);
+    }
+    if (fd < 0) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot create %.160s", path);
+    }
+    err = write_all(fd, path, content);
+    if (err != PS_OK) {
+        (void)unlink(path);
+    }
+    return err;
+}
+
 static bool may_pass(const struct stat *directory, unsigned uid, unsigned gid)
 {
     if (directory->st_uid == uid) {

@@ -30,6 +30,12 @@ PS_MUST_USE enum ps_err file_open_private(const char *path, int *ret_fd);
 PS_MUST_USE enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode);
 
 /*
+ * Writes a file that is not there yet, and syncs it; after a failure it is not there either.
+ * Errors: PS_E_CONFLICT (there is something of that name), PS_E_STORAGE
+ */
+PS_MUST_USE enum ps_err file_create(const char *path, struct ps_bytes content, unsigned mode);
+
+/*
  * True when a process of this user can reach the path: every directory above it lets others, or
  * this user, pass. Groups are not looked at: our roles have none but their own.
  */

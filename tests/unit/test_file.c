@@ -127,6 +127,27 @@ static void a_failed_write_leaves_the_old_file(void **state)
     assert_true(ps_bytes_equal_str(ps_buf_bytes(&content), "old"));
 }
 
+static void a_file_is_created_only_where_there_is_none(void **state)
+{
+    char inside[160];
+    PS_BUF_AUTO content;
+
+    (void)state;
+    assert_int_equal(file_create(path, ps_bytes_str("first"), 0644), PS_OK);
+    assert_int_equal(file_create(path, ps_bytes_str("second"), 0644), PS_E_CONFLICT);
+    assert_int_equal(file_read(path, 5, &content), PS_OK);
+    assert_true(ps_bytes_equal_str(ps_buf_bytes(&content), "first"));
+    (void)snprintf(inside, sizeof inside, "%s/x", path);
+    assert_int_equal(file_create(inside, ps_bytes_str("new"), 0644), PS_E_STORAGE);
+}
+
+static void a_file_is_not_created_through_a_link(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink("elsewhere", path), 0);
+    assert_int_equal(file_create(path, ps_bytes_str("new"), 0644), PS_E_CONFLICT);
+}
+
 static void reach_is_that_of_each_directory_above(void **state)
 {
     (void)state;
@@ -158,6 +179,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(somebody_elses_secret_file_is_refused, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(a_failed_write_leaves_the_old_file, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(a_file_is_created_only_where_there_is_none, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(a_file_is_not_created_through_a_link, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(reach_is_that_of_each_directory_above, make_directory,
                                         remove_directory),
