@@ -1,0 +1,30 @@
+#include "appliance/officer/officer.h"
+#include "appliance/officer/terminal.h"
+
+#include <stdio.h>
+
+enum ps_err officer_name_file(const char *path, enum ps_err err)
+{
+    char why[sizeof ps_detail()->text];
+
+    (void)snprintf(why, sizeof why, "%s", ps_detail()->text);
+    return ps_fail(err, 0, "%.80s: %s", path, why);
+}
+
+/* A file's content that is not good is a failed check, and no mistake in how we were called. */
+static int exit_code(enum ps_err err)
+{
+    return err == PS_E_INPUT || err == PS_E_LIMIT ? CLI_FAILED : ps_err_info(err)->exit_code;
+}
+
+int officer_failed(enum ps_err err)
+{
+    PS_BUF_AUTO text = {.max = 8192};
+
+    terminal_put_visible(&text, ps_bytes_str(ps_detail()->text));
+    if (ps_buf_status(&text) != PS_OK) {
+        return CLI_FAILED;
+    }
+    (void)fprintf(stderr, "%s: %.*s\n", cli_program.name, PS_BYTES_FMT(ps_buf_bytes(&text)));
+    return exit_code(err);
+}

@@ -1,0 +1,276 @@
+#include "appliance/file.h"
+#include "appliance/officer/document.h"
+#include "appliance/officer/officer.h"
+#include "appliance/officer/terminal.h"
+#include "lib/base/clock.h"
+#include "lib/ceremony/quorum.h"
+#include "lib/formats/sshsig.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_MAX (256u * 1024u)
+
+/* What is judged, with what, and the lines about it. */
+struct judging {
+    const struct cli_run *run;
+    struct document document;
+    struct roster *roster;
+    struct policy policy;
+    uint64_t now_s;
+    struct approval approvals[CLI_WORDS_MAX];
+    const char *paths[CLI_WORDS_MAX]; /* of the approvals' files */
+    size_t count;
+    struct quorum_result quorum;
+    struct ps_buf lines;
+    bool has_failed;
+};
+
+static void judging_free(struct judging *judging)
+{
+    if (judging != NULL) {
+        document_clear(&judging->document);
+        roster_free(judging->roster);
+        ps_buf_clear(&judging->lines);
+        free(judging);
+    }
+}
+PS_DEFINE_CLEANUP(struct judging, judging_free)
+
+PS_PRINTF(3, 4)
+static void line(struct judging *judging, bool passed, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ps_buf_printf(&judging->lines, "%s  %s\n", passed ? "PASS" : "FAIL", text);
+    judging->has_failed = judging->has_failed || !passed;
+}
+
+static enum ps_err load_people(struct judging *judging)
+{
+    const char *path = cli_value(judging->run, "roster");
+    PS_BUF_AUTO text = {0};
+    enum ps_err err;
+
+    PS_TRY(file_read(path, ROSTER_OCTETS_MAX, &text));
+    err = roster_parse(ps_buf_bytes(&text), &judging->roster);
+    return err == PS_OK ? PS_OK : officer_name_file(path, err);
+}
+
+static enum ps_err load_policy(struct judging *judging)
+{
+    const char *path = cli_value(judging->run, "policy");
+    PS_BUF_AUTO text = {0};
+    enum ps_err err;
+
+    if (path == NULL) {
+        policy_set_defaults(&judging->policy);
+        return PS_OK;
+    }
+    PS_TRY(file_read(path, POLICY_OCTETS_MAX, &text));
+    err = policy_parse(ps_buf_bytes(&text), &judging->policy);
+    return err == PS_OK ? PS_OK : officer_name_file(path, err);
+}
+
+static enum ps_err load_time(struct judging *judging)
+{
+    const char *at = cli_value(judging->run, "at");
+    uint64_t now_ns = ps_clock_real_ns();
+
+    if (at != NULL && ps_time_parse(ps_bytes_str(at), &now_ns) != PS_OK) {
+        return ps_fail(PS_E_INPUT, 0, "--at takes a time like 2026-01-02T03:04:05Z");
+    }
+    judging->now_s = now_ns / PS_NS_PER_S;
+    return PS_OK;
+}
+
+static enum ps_err load(struct judging *judging)
+{
+    PS_TRY(load_time(judging));
+    PS_TRY(load_people(judging));
+    PS_TRY(load_policy(judging));
+    return document_load(judging->run->arguments[0], &judging->document);
+}
+
+/* That the document was made under this roster and policy, and holds at that time. */
+static enum ps_err judge_document(struct judging *judging)
+{
+    const struct operation_document *document = &judging->document.parsed;
+    uint8_t hash[PS_SHA256_LEN];
+    char at[PS_TIME_MAX];
+    const uint64_t now_ns = judging->now_s * PS_NS_PER_S;
+
+    PS_TRY(roster_hash(judging->roster, hash));
+    line(judging, memcmp(hash, document->roster_hash, sizeof hash) == 0,
+         "the document was made under this roster");
+    PS_TRY(policy_hash(&judging->policy, hash));
+    line(judging,
+         memcmp(hash, document->policy_hash, sizeof hash) == 0 &&
+             judging->policy.epoch == document->policy_epoch,
+         "the document was made under this policy%s",
+         cli_value(judging->run, "policy") == NULL ? " (the default; --policy FILE names another)"
+                                                   : "");
+    at[ps_time_format(now_ns, 0, at)] = '\0';
+    line(judging, now_ns >= document->not_before_ns && now_ns < document->not_after_ns,
+         "the document holds at %s", at);
+    return PS_OK;
+}
+
+static enum approval_kind kind_of_namespace(const char *namespace)
+{
+    int kind = 0;
+
+    while (kind < APPROVAL_KIND_COUNT &&
+           strcmp(namespace, approval_namespace((enum approval_kind)kind)) != 0) {
+        kind++;
+    }
+    return (enum approval_kind)kind;
+}
+
+/* Which kind it is and whose, the signature says itself; whether that is so is then verified. */
+static enum ps_err verify_signature(struct judging *judging, const char *path)
+{
+    PS_BUF_AUTO armored = {0};
+    SSHSIG_CLAIM_AUTO claim = {0};
+    struct approval_request request = {.roster = judging->roster,
+                                       .policy = &judging->policy,
+                                       .now_s = judging->now_s,
+                                       .document = ps_buf_bytes(&judging->document.octets)};
+
+    PS_TRY(file_read(path, SSHSIG_ARMORED_MAX, &armored));
+    PS_TRY(sshsig_peek(ps_buf_bytes(&armored), &claim));
+    request.kind = kind_of_namespace(claim.namespace);
+    if (request.kind == APPROVAL_KIND_COUNT) {
+        return ps_fail(PS_E_DENIED, 0,
+                       "it was made for something else than ceremonies (under \"%s\"); an approval "
+                       "is made with -n %s",
+                       claim.namespace, approval_namespace(APPROVAL_APPROVE));
+    }
+    request.signature = ps_buf_bytes(&armored);
+    PS_TRY(approval_verify(&request, &judging->approvals[judging->count]));
+    judging->paths[judging->count++] = path;
+    return PS_OK;
+}
+
+static void verify_signatures(struct judging *judging)
+{
+    for (size_t i = 1; i < judging->run->argument_count; i++) {
+        const char *path = judging->run->arguments[i];
+
+        if (verify_signature(judging, path) != PS_OK) {
+            line(judging, false, "%s: %s", path, ps_detail()->text);
+        }
+    }
+}
+
+static enum policy_class class_of(const struct judging *judging)
+{
+    const char letter = judging->document.parsed.type->class;
+
+    return letter == OPERATION_CLASS_NONE ? POLICY_NOBODY
+                                          : policy_class_by_name(ps_bytes(&letter, 1));
+}
+
+/* What each good signature says, and whether it counts. */
+static void put_people(struct judging *judging)
+{
+    for (size_t i = 0; i < judging->count; i++) {
+        const struct approval *approval = &judging->approvals[i];
+
+        line(judging, true, "%s: %s (%s) signed to %s%s; %s", judging->paths[i], approval->person,
+             roster_role_name(approval->role), approval_kind_name(approval->kind),
+             approval->is_sk ? " with a hardware key" : "",
+             quorum_verdict_text(judging->quorum.verdicts[i]));
+    }
+}
+
+/* A requester whom nobody has seen sign may be another, who would then be counted wrongly. */
+static void judge_requester(struct judging *judging)
+{
+    const struct ps_bytes requester = judging->document.parsed.requester;
+
+    for (size_t i = 0; i < judging->count; i++) {
+        if (judging->approvals[i].kind == APPROVAL_REQUEST &&
+            ps_bytes_equal_str(requester, judging->approvals[i].person)) {
+            line(judging, true, "%.*s, named as requester, signed the request",
+                 PS_BYTES_FMT(requester));
+            return;
+        }
+    }
+    ps_buf_printf(&judging->lines,
+                  "NOTE  no request signature of %.*s, named as requester, was given\n",
+                  PS_BYTES_FMT(requester));
+}
+
+static enum ps_err judge_quorum(struct judging *judging)
+{
+    const struct operation_document *document = &judging->document.parsed;
+    const struct quorum_request request = {.roster = judging->roster,
+                                           .policy = &judging->policy,
+                                           .now_s = judging->now_s,
+                                           .class = class_of(judging),
+                                           .requester = document->requester,
+                                           .document = document->hash,
+                                           .approvals = judging->approvals,
+                                           .count = judging->count};
+    const enum ps_err err = quorum_evaluate(&request, &judging->quorum);
+
+    if (err == PS_E_DENIED) {
+        line(judging, false, "quorum: %s", ps_detail()->text);
+        return PS_OK;
+    }
+    PS_TRY(err);
+    put_people(judging);
+    judge_requester(judging);
+    if (judging->quorum.state == QUORUM_MET) {
+        line(judging, true, "quorum of class %c is met: %u officers, %u auditors",
+             document->type->class, (unsigned)judging->quorum.officers,
+             (unsigned)judging->quorum.auditors);
+    } else {
+        line(judging, false, "quorum of class %c is not met: %s", document->type->class,
+             judging->quorum.text);
+    }
+    ps_buf_printf(&judging->lines,
+                  "NOTE  the class is that of %s; a key of a higher class that it touches raises "
+                  "it, which only the appliance knows\n",
+                  document->type->name);
+    return PS_OK;
+}
+
+static enum ps_err judge(struct judging *judging)
+{
+    PS_TRY(load(judging));
+    PS_TRY(judge_document(judging));
+    verify_signatures(judging);
+    PS_TRY(judge_quorum(judging));
+    PS_TRY(ps_buf_status(&judging->lines));
+    return terminal_print(ps_buf_bytes(&judging->lines));
+}
+
+int officer_verify(const struct cli_run *run)
+{
+    PS_CLEANUP(judging_free_cleanup)
+    struct judging *judging = calloc(1, sizeof *judging);
+    enum ps_err err;
+
+    if (cli_value(run, "roster") == NULL) {
+        (void)fprintf(stderr, "%s: by which people? verify FILE SIGNATURE... --roster FILE\n",
+                      cli_program.name);
+        return CLI_USAGE;
+    }
+    if (judging == NULL) {
+        return officer_failed(ps_fail(PS_E_NO_MEMORY, 0, "out of memory"));
+    }
+    judging->run = run;
+    ps_buf_init(&judging->lines, TEXT_MAX);
+    err = judge(judging);
+    if (err != PS_OK) {
+        return officer_failed(err);
+    }
+    return judging->has_failed ? CLI_FAILED : CLI_DONE;
+}
