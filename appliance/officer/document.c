@@ -53,16 +53,16 @@ enum ps_err document_load(const char *path, struct document *ret_document)
 
 static void put_clock(const struct operation_document *document, struct ps_buf *out)
 {
-    const uint64_t now_ns = ps_clock_real_ns();
+    const uint64_t now_s = ps_clock_real_ns() / PS_NS_PER_S;
 
-    if (now_ns >= document->not_before_ns && now_ns < document->not_after_ns) {
+    if (now_s >= document->not_before_s && now_s < document->not_after_s) {
         return;
     }
     ps_buf_put_str(out, "\nBy this computer's clock, ");
-    ps_buf_put_time(out, now_ns, 0);
+    ps_buf_put_time(out, now_s * PS_NS_PER_S, 0);
     ps_buf_printf(out, ", it %s. If the clock is right, it cannot be executed %s.\n",
-                  now_ns < document->not_before_ns ? "does not hold yet" : "holds no longer",
-                  now_ns < document->not_before_ns ? "now" : "any more");
+                  now_s < document->not_before_s ? "does not hold yet" : "holds no longer",
+                  now_s < document->not_before_s ? "now" : "any more");
 }
 
 static enum ps_err put_difference(const struct document *document, const char *last,

@@ -15,6 +15,7 @@ int officer_show(const struct cli_run *run);
 int officer_approve(const struct cli_run *run);
 int officer_reject(const struct cli_run *run);
 int officer_request(const struct cli_run *run);
+int officer_statement(const struct cli_run *run);
 int officer_verify(const struct cli_run *run);
 int officer_words(const struct cli_run *run);
 int officer_keys(const struct cli_run *run);

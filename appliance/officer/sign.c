@@ -224,3 +224,11 @@ int officer_request(const struct cli_run *run)
 
     return run_signing(run, &kind);
 }
+
+int officer_statement(const struct cli_run *run)
+{
+    static const struct kind kind = {APPROVAL_STATEMENT,
+                                     "\nType Yes to state that this is so: ", "Stated"};
+
+    return run_signing(run, &kind);
+}

@@ -1,6 +1,7 @@
 #include "appliance/file.h"
 #include "appliance/officer/document.h"
 #include "appliance/officer/officer.h"
+#include "appliance/officer/people.h"
 #include "appliance/officer/terminal.h"
 #include "lib/base/clock.h"
 #include "lib/ceremony/quorum.h"
@@ -16,7 +17,7 @@
 struct judging {
     const struct cli_run *run;
     struct document document;
-    struct roster *roster;
+    struct people people;
     struct policy policy;
     uint64_t now_s;
     struct approval approvals[CLI_WORDS_MAX];
@@ -31,7 +32,7 @@ static void judging_free(struct judging *judging)
 {
     if (judging != NULL) {
         document_clear(&judging->document);
-        roster_free(judging->roster);
+        people_clear(&judging->people);
         ps_buf_clear(&judging->lines);
         free(judging);
     }
@@ -49,17 +50,6 @@ static void line(struct judging *judging, bool passed, const char *format, ...)
     va_end(args);
     ps_buf_printf(&judging->lines, "%s  %s\n", passed ? "PASS" : "FAIL", text);
     judging->has_failed = judging->has_failed || !passed;
-}
-
-static enum ps_err load_people(struct judging *judging)
-{
-    const char *path = cli_value(judging->run, "roster");
-    PS_BUF_AUTO text = {0};
-    enum ps_err err;
-
-    PS_TRY(file_read(path, ROSTER_OCTETS_MAX, &text));
-    err = roster_parse(ps_buf_bytes(&text), &judging->roster);
-    return err == PS_OK ? PS_OK : officer_name_file(path, err);
 }
 
 static enum ps_err load_policy(struct judging *judging)
@@ -92,20 +82,19 @@ static enum ps_err load_time(struct judging *judging)
 static enum ps_err load(struct judging *judging)
 {
     PS_TRY(load_time(judging));
-    PS_TRY(load_people(judging));
     PS_TRY(load_policy(judging));
-    return document_load(judging->run->arguments[0], &judging->document);
+    PS_TRY(document_load(judging->run->arguments[0], &judging->document));
+    return people_load(cli_value(judging->run, "roster"), &judging->document.parsed,
+                       &judging->people);
 }
 
-/* That the document was made under this roster and policy, and holds at that time. */
-static enum ps_err judge_document(struct judging *judging)
+/* That the document was made under this roster and policy. */
+static enum ps_err judge_rules(struct judging *judging)
 {
     const struct operation_document *document = &judging->document.parsed;
     uint8_t hash[PS_SHA256_LEN];
-    char at[PS_TIME_MAX];
-    const uint64_t now_ns = judging->now_s * PS_NS_PER_S;
 
-    PS_TRY(roster_hash(judging->roster, hash));
+    PS_TRY(roster_hash(judging->people.now, hash));
     line(judging, memcmp(hash, document->roster_hash, sizeof hash) == 0,
          "the document was made under this roster");
     PS_TRY(policy_hash(&judging->policy, hash));
@@ -115,10 +104,18 @@ static enum ps_err judge_document(struct judging *judging)
          "the document was made under this policy%s",
          cli_value(judging->run, "policy") == NULL ? " (the default; --policy FILE names another)"
                                                    : "");
-    at[ps_time_format(now_ns, 0, at)] = '\0';
-    line(judging, now_ns >= document->not_before_ns && now_ns < document->not_after_ns,
-         "the document holds at %s", at);
     return PS_OK;
+}
+
+static void judge_time(struct judging *judging)
+{
+    const struct operation_document *document = &judging->document.parsed;
+    const uint64_t now_s = judging->now_s;
+    char at[PS_TIME_MAX + 1];
+
+    at[ps_time_format(now_s * PS_NS_PER_S, 0, at)] = '\0';
+    line(judging, now_s >= document->not_before_s && now_s < document->not_after_s,
+         "the document holds at %s", at);
 }
 
 static enum approval_kind kind_of_namespace(const char *namespace)
@@ -133,17 +130,14 @@ static enum approval_kind kind_of_namespace(const char *namespace)
 }
 
 /* Which kind it is and whose, the signature says itself; whether that is so is then verified. */
-static enum ps_err verify_signature(struct judging *judging, const char *path)
+static enum ps_err verify_signature(struct judging *judging, struct ps_bytes armored)
 {
-    PS_BUF_AUTO armored = {0};
     SSHSIG_CLAIM_AUTO claim = {0};
-    struct approval_request request = {.roster = judging->roster,
-                                       .policy = &judging->policy,
+    struct approval_request request = {.policy = &judging->policy,
                                        .now_s = judging->now_s,
                                        .document = ps_buf_bytes(&judging->document.octets)};
 
-    PS_TRY(file_read(path, SSHSIG_ARMORED_MAX, &armored));
-    PS_TRY(sshsig_peek(ps_buf_bytes(&armored), &claim));
+    PS_TRY(sshsig_peek(armored, &claim));
     request.kind = kind_of_namespace(claim.namespace);
     if (request.kind == APPROVAL_KIND_COUNT) {
         return ps_fail(PS_E_DENIED, 0,
@@ -151,8 +145,22 @@ static enum ps_err verify_signature(struct judging *judging, const char *path)
                        "is made with -n %s",
                        claim.namespace, approval_namespace(APPROVAL_APPROVE));
     }
-    request.signature = ps_buf_bytes(&armored);
-    PS_TRY(approval_verify(&request, &judging->approvals[judging->count]));
+    request.roster =
+        request.kind == APPROVAL_STATEMENT ? judging->people.next : judging->people.now;
+    request.signature = armored;
+    return approval_verify(&request, &judging->approvals[judging->count]);
+}
+
+static enum ps_err verify_file(struct judging *judging, const char *path)
+{
+    PS_BUF_AUTO armored = {0};
+    enum ps_err err;
+
+    PS_TRY(file_read(path, SSHSIG_ARMORED_MAX, &armored));
+    err = verify_signature(judging, ps_buf_bytes(&armored));
+    if (err != PS_OK) {
+        return officer_name_file(path, err);
+    }
     judging->paths[judging->count++] = path;
     return PS_OK;
 }
@@ -160,10 +168,8 @@ static enum ps_err verify_signature(struct judging *judging, const char *path)
 static void verify_signatures(struct judging *judging)
 {
     for (size_t i = 1; i < judging->run->argument_count; i++) {
-        const char *path = judging->run->arguments[i];
-
-        if (verify_signature(judging, path) != PS_OK) {
-            line(judging, false, "%s: %s", path, ps_detail()->text);
+        if (verify_file(judging, judging->run->arguments[i]) != PS_OK) {
+            line(judging, false, "%s", ps_detail()->text);
         }
     }
 }
@@ -207,10 +213,42 @@ static void judge_requester(struct judging *judging)
                   PS_BYTES_FMT(requester));
 }
 
+/* Nobody is enrolled with a key that is not theirs. */
+static void judge_new_keys(struct judging *judging, const struct quorum_request *request)
+{
+    if (!judging->people.are_new) {
+        return;
+    }
+    if (quorum_check_new_keys(request, judging->people.next) == PS_OK) {
+        line(judging, true, "each new key has signed a statement");
+    } else {
+        line(judging, false, "new keys: %s", ps_detail()->text);
+    }
+}
+
+static void put_quorum(struct judging *judging)
+{
+    const struct operation_type_info *type = judging->document.parsed.type;
+    const struct quorum_result *quorum = &judging->quorum;
+
+    if (quorum->state != QUORUM_MET) {
+        line(judging, false, "quorum is not met: %s", quorum->text);
+        return;
+    }
+    line(judging, true, "quorum is met: %u officers, %u auditors", (unsigned)quorum->officers,
+         (unsigned)quorum->auditors);
+    if (!judging->people.is_genesis) {
+        ps_buf_printf(&judging->lines,
+                      "NOTE  this is the quorum of class %c, which %s has; a key of a higher class "
+                      "that it touches raises it, which only the appliance knows\n",
+                      type->class, type->name);
+    }
+}
+
 static enum ps_err judge_quorum(struct judging *judging)
 {
     const struct operation_document *document = &judging->document.parsed;
-    const struct quorum_request request = {.roster = judging->roster,
+    const struct quorum_request request = {.roster = judging->people.now,
                                            .policy = &judging->policy,
                                            .now_s = judging->now_s,
                                            .class = class_of(judging),
@@ -218,7 +256,9 @@ static enum ps_err judge_quorum(struct judging *judging)
                                            .document = document->hash,
                                            .approvals = judging->approvals,
                                            .count = judging->count};
-    const enum ps_err err = quorum_evaluate(&request, &judging->quorum);
+    const enum ps_err err = judging->people.is_genesis
+                                ? quorum_evaluate_all(&request, &judging->quorum)
+                                : quorum_evaluate(&request, &judging->quorum);
 
     if (err == PS_E_DENIED) {
         line(judging, false, "quorum: %s", ps_detail()->text);
@@ -226,26 +266,21 @@ static enum ps_err judge_quorum(struct judging *judging)
     }
     PS_TRY(err);
     put_people(judging);
-    judge_requester(judging);
-    if (judging->quorum.state == QUORUM_MET) {
-        line(judging, true, "quorum of class %c is met: %u officers, %u auditors",
-             document->type->class, (unsigned)judging->quorum.officers,
-             (unsigned)judging->quorum.auditors);
-    } else {
-        line(judging, false, "quorum of class %c is not met: %s", document->type->class,
-             judging->quorum.text);
+    if (!judging->people.is_genesis) {
+        judge_requester(judging);
     }
-    ps_buf_printf(&judging->lines,
-                  "NOTE  the class is that of %s; a key of a higher class that it touches raises "
-                  "it, which only the appliance knows\n",
-                  document->type->name);
+    judge_new_keys(judging, &request);
+    put_quorum(judging);
     return PS_OK;
 }
 
 static enum ps_err judge(struct judging *judging)
 {
     PS_TRY(load(judging));
-    PS_TRY(judge_document(judging));
+    if (!judging->people.is_genesis) {
+        PS_TRY(judge_rules(judging));
+    }
+    judge_time(judging);
     verify_signatures(judging);
     PS_TRY(judge_quorum(judging));
     PS_TRY(ps_buf_status(&judging->lines));
@@ -258,11 +293,6 @@ int officer_verify(const struct cli_run *run)
     struct judging *judging = calloc(1, sizeof *judging);
     enum ps_err err;
 
-    if (cli_value(run, "roster") == NULL) {
-        (void)fprintf(stderr, "%s: by which people? verify FILE SIGNATURE... --roster FILE\n",
-                      cli_program.name);
-        return CLI_USAGE;
-    }
     if (judging == NULL) {
         return officer_failed(ps_fail(PS_E_NO_MEMORY, 0, "out of memory"));
     }
