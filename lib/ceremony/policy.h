@@ -61,14 +61,15 @@ PS_MUST_USE enum ps_err policy_read(struct json_value value, struct policy *ret_
 /* Appends the document. Errors are the buffer's. */
 void policy_put(const struct policy *policy, struct ps_buf *out);
 
-/* SHA-256 of the document: `policy.hash` of operation documents. */
-void policy_hash(const struct policy *policy, uint8_t ret_hash[PS_SHA256_LEN]);
+/* SHA-256 of the document: `policy.hash` of operation documents. Errors: PS_E_NO_MEMORY. */
+PS_MUST_USE enum ps_err policy_hash(const struct policy *policy, uint8_t ret_hash[PS_SHA256_LEN]);
 
 /*
- * What no policy may be below: nobody alone in A, B and U, somebody in C, two people of recovery, a
- * touch for sk- signatures; and except on a rehearsal appliance a cooling-off and a recovery delay
- * of at least the two below. policy_check_next: also that the epoch is the present one's successor.
- * Errors: PS_E_DENIED, the detail says which rule.
+ * What no policy may be below: nobody alone in A, B and U, an officer in each class, A never easier
+ * than B nor B than C, two people of recovery, a touch for sk- signatures; and except on a
+ * rehearsal appliance a cooling-off and a recovery delay of at least the two below.
+ * policy_check_next: also that the epoch is the present one's successor. Errors: PS_E_DENIED, the
+ * detail says which rule.
  */
 #define POLICY_COOLING_OFF_MIN_S    3600u
 #define POLICY_RECOVERY_DELAY_MIN_S (72u * 3600u)
@@ -76,7 +77,7 @@ PS_MUST_USE enum ps_err policy_check(const struct policy *policy, bool is_practi
 PS_MUST_USE enum ps_err policy_check_next(const struct policy *present, const struct policy *next,
                                           bool is_practice);
 
-/* "A"; "none" for POLICY_NOBODY. POLICY_CLASS_COUNT when there is no such class. */
+/* "A", "B", "C", "U"; "-" for POLICY_NOBODY. By name: POLICY_CLASS_COUNT when there is none. */
 const char *policy_class_name(enum policy_class class);
 enum policy_class policy_class_by_name(struct ps_bytes name);
 

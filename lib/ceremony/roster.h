@@ -66,8 +66,8 @@ PS_DEFINE_CLEANUP(struct roster, roster_free)
  * Reads a roster's document; roster_parse requires its canonical octets, roster_read leaves that to
  * the document that the value is part of. An empty roster can be read; lockout.h refuses it.
  * Errors: PS_E_INPUT (the detail names the person and what is wrong: a member, a name or key that
- * is there twice, an end that is not after the beginning), PS_E_LIMIT (people, keys, octets),
- * PS_E_NO_MEMORY.
+ * is there twice, also in another type of key, an end that is not after the beginning), PS_E_LIMIT
+ * (people, keys, octets), PS_E_NO_MEMORY.
  */
 PS_MUST_USE enum ps_err roster_parse(struct ps_bytes text, struct roster **ret_roster);
 PS_MUST_USE enum ps_err roster_read(struct json_value value, struct roster **ret_roster);
@@ -101,6 +101,9 @@ const struct person *roster_find_key(const struct roster *roster, struct ps_byte
 
 /* Whether the person has this key. */
 bool person_has_key(const struct person *person, struct ps_bytes blob);
+
+/* In everything that the roster's document says of them. */
+bool person_equal(const struct person *a, const struct person *b);
 
 enum person_standing person_standing(const struct person *person, uint64_t now_s);
 
