@@ -133,6 +133,39 @@ static bool may_come(const struct privyseal_answer *answer)
            (answer->status == 409 && strcmp(answer->problem.state, "failed") != 0);
 }
 
+/* A PIN that was wrong is not tried again, so that waiting does not help. */
+static enum ps_err check_pin(const struct setup *setup, const struct privyseal_answer *answer)
+{
+    if (answer->body == NULL || strstr(answer->body, "\"wrong-pin\"") == NULL) {
+        return PS_OK;
+    }
+    return ps_fail(PS_E_DENIED, 0, "the token refused the PIN in %s",
+                   setup->dev->config->tokens[0].pin_file);
+}
+
+static enum ps_err not_ready(const struct privyseal_answer *answer)
+{
+    return ps_fail(PS_E_STATE, answer->status, "not ready: %.*s",
+                   (int)(answer->body_len > 180 ? 180 : answer->body_len), answer->body);
+}
+
+/* Whether it is ready; an error, with its reasons, when it will not be by waiting. */
+static enum ps_err look_ready(const struct setup *setup, bool is_last, bool *ret_ready)
+{
+    PS_CLEANUP(privyseal_answer_clear) struct privyseal_answer answer = {.status = 0};
+
+    PS_TRY(call(setup, "GET", "/health/ready", NULL, &answer));
+    *ret_ready = answer.status == STATUS_READY;
+    if (*ret_ready) {
+        return PS_OK;
+    }
+    PS_TRY(check_pin(setup, &answer));
+    if (is_last || (answer.body != NULL && strstr(answer.body, "\"state\":\"failed\"") != NULL)) {
+        return not_ready(&answer);
+    }
+    return PS_OK;
+}
+
 /* Until the token process has found its token this is refused; an appliance that is one refuses. */
 static enum ps_err begin(const struct setup *setup, bool *ret_made)
 {
@@ -147,6 +180,7 @@ static enum ps_err begin(const struct setup *setup, bool *ret_made)
     ps_buf_put_u8(&body, '}');
     for (;;) {
         PS_CLEANUP(privyseal_answer_clear) struct privyseal_answer answer = {.status = 0};
+        bool is_ready = false;
 
         PS_TRY(call(setup, "POST", "/v1/genesis", &body, &answer));
         if (is_fine(&answer) || has_begun(&answer)) {
@@ -156,19 +190,10 @@ static enum ps_err begin(const struct setup *setup, bool *ret_made)
         if (!may_come(&answer) || ps_clock_mono_ns() > deadline) {
             return refused("genesis", &answer);
         }
+        PS_TRY(look_ready(setup, false, &is_ready));
         PS_TRY(look_around(setup->dev, wait_ms));
         wait_ms = wait_ms < RETRY_MAX_MS ? wait_ms * 2 : wait_ms;
     }
-}
-
-/* A PIN that was wrong is not tried again, so that waiting does not help. */
-static enum ps_err check_pin(const struct setup *setup, const struct privyseal_answer *answer)
-{
-    if (answer->body == NULL || strstr(answer->body, "\"wrong-pin\"") == NULL) {
-        return PS_OK;
-    }
-    return ps_fail(PS_E_DENIED, 0, "the token refused the PIN in %s",
-                   setup->dev->config->tokens[0].pin_file);
 }
 
 static enum ps_err wait_operational(const struct setup *setup)
@@ -177,16 +202,11 @@ static enum ps_err wait_operational(const struct setup *setup)
     int wait_ms = RETRY_MS;
 
     for (;;) {
-        PS_CLEANUP(privyseal_answer_clear) struct privyseal_answer answer = {.status = 0};
+        bool is_ready = false;
 
-        PS_TRY(call(setup, "GET", "/health/ready", NULL, &answer));
-        if (answer.status == STATUS_READY) {
+        PS_TRY(look_ready(setup, ps_clock_mono_ns() > deadline, &is_ready));
+        if (is_ready) {
             return PS_OK;
-        }
-        PS_TRY(check_pin(setup, &answer));
-        if (ps_clock_mono_ns() > deadline) {
-            return ps_fail(PS_E_STATE, answer.status, "not ready: %.*s",
-                           (int)(answer.body_len > 180 ? 180 : answer.body_len), answer.body);
         }
         PS_TRY(look_around(setup->dev, wait_ms));
         wait_ms = wait_ms < RETRY_MAX_MS ? wait_ms * 2 : wait_ms;
