@@ -33,8 +33,8 @@ struct operation_document {
     struct ps_bytes log_origin; /* of the appliance; empty before genesis */
     uint64_t log_size;          /* of `events` when it was made, and its root then: */
     uint8_t log_root[PS_SHA256_LEN];
-    uint64_t not_before_ns; /* real time; always before not_after_ns */
-    uint64_t not_after_ns;
+    uint64_t not_before_s; /* since 1970; always before not_after_s */
+    uint64_t not_after_s;
     uint64_t max_log_size; /* of `events`; never less than log_size */
 };
 

@@ -1,0 +1,185 @@
+#include "lib/ceremony/operation_document.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "lib/ceremony/operation_schema.h"
+
+#include <assert.h>
+
+/* More values than the rows of the table and the limits of lists allow. */
+#define VALUES_MAX 4000u
+
+static enum ps_err check_octets(struct ps_bytes octets)
+{
+    if (octets.len == 0) {
+        return ps_fail(PS_E_INPUT, 0, "the document is empty");
+    }
+    if (octets.len > OPERATION_DOCUMENT_MAX) {
+        return ps_fail(PS_E_LIMIT, 0, "the document has %zu octets, at most %u", octets.len,
+                       OPERATION_DOCUMENT_MAX);
+    }
+    if (octets.data[octets.len - 1] == '\n') {
+        return ps_fail(PS_E_INPUT, 0,
+                       "the document ends with a newline, which an editor has added: take the "
+                       "file as it came");
+    }
+    return PS_OK;
+}
+
+/* The members that every document has; all were checked to be there. */
+static struct ps_bytes text_of(struct json_value object, const char *name)
+{
+    struct json_value value = {0};
+    struct ps_bytes text = {0};
+
+    if (!json_member(object, name, &value) || json_string(value, &text) != PS_OK) {
+        assert(!"a member that was checked is not there");
+    }
+    return text;
+}
+
+static struct json_value object_of(struct json_value object, const char *name)
+{
+    struct json_value value = {0};
+
+    if (!json_member(object, name, &value)) {
+        assert(!"a member that was checked is not there");
+    }
+    return value;
+}
+
+typedef enum ps_err decode_fn(struct ps_bytes text, struct ps_buf *out);
+
+static enum ps_err take_octets(struct ps_bytes text, decode_fn *decode, uint8_t *to, size_t len)
+{
+    PS_BUF_AUTO octets;
+
+    ps_buf_init(&octets, len);
+    PS_TRY(decode(text, &octets));
+    assert(octets.len == len);
+    memcpy(to, octets.data, len);
+    return PS_OK;
+}
+
+static enum ps_err take_hashes(struct json_value root, struct operation_document *document)
+{
+    const struct json_value policy = object_of(root, "policy");
+    const struct json_value log = object_of(root, "log");
+
+    PS_TRY(take_octets(text_of(root, "appliance"), ps_hex_decode, document->appliance,
+                       sizeof document->appliance));
+    PS_TRY(take_octets(text_of(root, "nonce"), ps_hex_decode, document->nonce,
+                       sizeof document->nonce));
+    PS_TRY(take_octets(text_of(policy, "hash"), ps_hex_decode, document->policy_hash,
+                       sizeof document->policy_hash));
+    PS_TRY(take_octets(text_of(root, "roster"), ps_hex_decode, document->roster_hash,
+                       sizeof document->roster_hash));
+    return take_octets(text_of(log, "root"), ps_base64url_decode, document->log_root,
+                       sizeof document->log_root);
+}
+
+static enum ps_err take_time(struct json_value root, const char *name, uint64_t *ret_s)
+{
+    uint64_t real_ns;
+
+    PS_TRY(ps_time_parse(text_of(root, name), &real_ns));
+    *ret_s = real_ns / PS_NS_PER_S;
+    return PS_OK;
+}
+
+static enum ps_err take_members(struct json_value root, struct operation_document *document)
+{
+    const struct json_value log = object_of(root, "log");
+
+    document->params = object_of(root, "params");
+    document->type = operation_type_info_find(text_of(root, "type"));
+    document->ceremony = text_of(root, "ceremony");
+    document->step = text_of(root, "step");
+    document->requester = text_of(root, "requester");
+    document->reason = text_of(root, "reason");
+    document->policy_epoch = param_number(text_of(object_of(root, "policy"), "epoch"));
+    document->log_origin = text_of(log, "origin");
+    document->log_size = param_number(text_of(log, "size"));
+    document->max_log_size = param_number(text_of(root, "max_log_size"));
+    PS_TRY(take_time(root, "not_before", &document->not_before_s));
+    PS_TRY(take_time(root, "not_after", &document->not_after_s));
+    return take_hashes(root, document);
+}
+
+/* What could never be executed is no document that anybody should sign. */
+static enum ps_err check_ends(const struct operation_document *document)
+{
+    if (document->not_before_s >= document->not_after_s) {
+        return ps_fail(PS_E_INPUT, 0, "member \"not_after\": not after \"not_before\"");
+    }
+    if (document->log_size > document->max_log_size) {
+        return ps_fail(PS_E_INPUT, 0, "member \"max_log_size\": less than the size of the log");
+    }
+    return PS_OK;
+}
+
+enum ps_err operation_document_parse(struct json *json, struct ps_bytes octets,
+                                     struct operation_document *ret_document)
+{
+    const struct json_limits limits = {OPERATION_DOCUMENT_MAX, OPERATION_DOCUMENT_DEPTH_MAX,
+                                       VALUES_MAX};
+    struct operation_document document = {.octets = octets};
+
+    PS_TRY(check_octets(octets));
+    PS_TRY(json_parse(json, octets, &limits, &document.root));
+    PS_TRY(params_check(operation_params_of_document(), document.root));
+    PS_TRY(json_check_canonical(document.root));
+    PS_TRY(take_members(document.root, &document));
+    PS_TRY(operation_params_check(document.type, document.params));
+    PS_TRY(check_ends(&document));
+    ps_sha256(octets, document.hash);
+    *ret_document = document;
+    return PS_OK;
+}
+
+enum ps_err operation_params_check(const struct operation_type_info *type, struct json_value params)
+{
+    return params_check(operation_params_of(type), params);
+}
+
+/* Down the path's names; false when one of them is not there. */
+static bool find_path(struct json_value object, const char *path, struct json_value *ret_value)
+{
+    char name[64];
+
+    while (*path != 0) {
+        const size_t len = strcspn(path, ".");
+
+        assert(len < sizeof name);
+        memcpy(name, path, len);
+        name[len] = 0;
+        if (json_type(object) != JSON_OBJECT || !json_member(object, name, &object)) {
+            return false;
+        }
+        path += len + (path[len] == '.' ? 1 : 0);
+    }
+    *ret_value = object;
+    return true;
+}
+
+enum ps_err operation_document_text(const struct operation_document *document, const char *path,
+                                    struct ps_bytes *ret_text)
+{
+    struct json_value value;
+
+    if (!find_path(document->params, path, &value)) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "no member \"params.%s\"", path);
+    }
+    return json_string(value, ret_text);
+}
+
+struct ps_bytes operation_document_subject(const struct operation_document *document)
+{
+    struct ps_bytes text = {0};
+
+    if (document->type->subject != NULL &&
+        operation_document_text(document, document->type->subject, &text) != PS_OK) {
+        assert(!"the subject of a document that was checked is not there");
+    }
+    return text;
+}
