@@ -24,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from harness.appliance import BUILD, FAKE_CTL, FAKE_MODULE, TOP, Appliance, wait_until  # noqa: E402
 from harness.http_unix import b64u, unb64u  # noqa: E402
-from harness.leaves import read_events, read_use  # noqa: E402
+from harness.leaves import UseCounter, read_events  # noqa: E402
 
 DIRECT = BUILD / "tests" / "bench" / "direct"
 LOAD = BUILD / "tests" / "bench" / "load"
@@ -66,6 +66,7 @@ class Bench:
     def __init__(self, seconds, arguments=()):
         self.seconds = seconds  # of one round
         self.appliance = Appliance(arguments=arguments)
+        self.uses = UseCounter(self.appliance.directory / "data" / "log")
 
     def __enter__(self):
         self.appliance.start()
@@ -130,14 +131,11 @@ class Bench:
         path.write_text(json.dumps({"keys": [key]}))
         return path
 
-    def leaves(self):
-        return sum(1 for _ in read_use(self.appliance.directory / "data" / "log"))
-
     def load(self, name, connections, batch=0, rate=0.0, tls=False):
         """The appliance's figure, with the processor time of each of its processes."""
         roles = {role: pids for role, pids in self.appliance.roles().items()}
         before_ticks = {role: sum(map(ticks_of, pids)) for role, pids in roles.items()}
-        before_leaves = self.leaves()
+        before_leaves = self.uses.count()
         command = [LOAD, "--request", self.request_file(name, batch), "--jwks",
                    self.jwks_file(name), "--connections", connections, "--seconds", self.seconds,
                    "--warm-up", 0.5, "--rate", rate]
@@ -153,7 +151,7 @@ class Bench:
             kind = role.split(" ")[0] if role.startswith("token") else role
             cpu[kind] = round(cpu.get(kind, 0) + spent * 1000 / max(operations, 1), 4)
         result["cpu_s_per_1000"] = cpu
-        result["leaves"] = self.leaves() - before_leaves
+        result["leaves"] = self.uses.count() - before_leaves
         result["operations"] = operations
         result["rate"] = result["rate"] * (batch or 1)
         return result

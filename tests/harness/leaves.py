@@ -17,22 +17,48 @@ ORDERS = {
 }
 
 
-def read_tree(directory):
-    """The leaves up to the first that is not all there: an appliance may be writing it now."""
-    octets = (pathlib.Path(directory) / "entries").read_bytes()
+def whole_leaves(octets):
+    """(leaf, where it ends) up to the first that is not all there: an appliance may be writing it
+    now."""
     at = 0
     while at + 2 <= len(octets):
-        length = int.from_bytes(octets[at:at + 2], "big")
-        leaf = octets[at + 2:at + 2 + length]
-        if length == 0 or len(leaf) < length or 0 in leaf:
+        end = at + 2 + int.from_bytes(octets[at:at + 2], "big")
+        leaf = octets[at + 2:end]
+        if end == at + 2 or end > len(octets) or 0 in leaf:
             return
+        yield leaf, end
+        at = end
+
+
+def read_tree(directory):
+    for leaf, _end in whole_leaves((pathlib.Path(directory) / "entries").read_bytes()):
         yield json.loads(leaf)
-        at += 2 + length
 
 
 def read_use(log_directory):
     for shard in sorted((pathlib.Path(log_directory) / "use").iterdir()):
         yield from read_tree(shard)
+
+
+class UseCounter:
+    """How many leaves the record of uses has. A count reads on where the last one ended, in each
+    shard."""
+
+    def __init__(self, log_directory):
+        self.directory = pathlib.Path(log_directory) / "use"
+        self.seen = {}  # shard: (octets, leaves)
+
+    def count(self):
+        for shard in self.directory.iterdir():
+            at, leaves = self.seen.get(shard.name, (0, 0))
+            with open(shard / "entries", "rb") as file:
+                file.seek(at)
+                octets = file.read()
+            end = 0
+            for _leaf, end in whole_leaves(octets):
+                leaves += 1
+            self.seen[shard.name] = (at + end, leaves)
+        return sum(leaves for _at, leaves in self.seen.values())
 
 
 def read_events(log_directory):
