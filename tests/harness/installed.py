@@ -15,6 +15,16 @@ import tempfile
 
 from .appliance import BUILD, TOP, wait_until
 
+CONFIG = "/etc/privyseal/privyseald.conf"
+# What the example leaves open, for a token of SoftHSM.
+SOFTHSM = {
+    "origin": "keys.example/a", "uri": "pkcs11:token=privyseal-a",
+    "so_pin_credential": "privyseal-token-a-so",
+    "environment": "SOFTHSM2_CONF=/etc/privyseal/softhsm2.conf",
+    "readable": "/etc/privyseal/softhsm2.conf", "store": "/var/lib/privyseal/token-a",
+}
+CREDENTIALS = ("privyseal-token-a", "privyseal-token-a-so")
+PIN = "2718281828"
 MESON = ["/usr/bin/python3", "/usr/bin/meson"]
 LAYERED = ["/etc", "/var"]
 
@@ -23,6 +33,13 @@ def build_options():
     text = subprocess.run([*MESON, "introspect", "--buildoptions", str(BUILD)], check=True,
                           capture_output=True, text=True).stdout
     return {option["name"]: option["value"] for option in json.loads(text)}
+
+
+def fill(text, key, value):
+    """The example's line of this key, with a value."""
+    text, count = re.subn(rf"^#?{key} = .*$", f"{key} = {value}", text, flags=re.M)
+    assert count == 1, key
+    return text
 
 
 def can_layer():
@@ -102,6 +119,58 @@ class Installed:
                     if line.startswith(f"{group}:"))
         return int(line.split(":")[2])
 
+    def example(self):
+        return self.seen(self.path("share/doc/privyseal/privyseald.conf")).read_text()
+
+    def configure(self, text):
+        self.seen(CONFIG).write_text(text)
+        self.seen(CONFIG).chmod(0o600)
+
+    def configure_softhsm(self):
+        """The example filled in for a SoftHSM token."""
+        text = self.example()
+        for key, value in SOFTHSM.items():
+            text = fill(text, key, value)
+        self.configure(text)
+        self.seen("/etc/privyseal/softhsm2.conf").write_text(
+            f"directories.tokendir = {SOFTHSM['store']}\nobjectstore.backend = file\n")
+
+    def as_user(self, user, groups):
+        """The words before a command that make it this user's, in these groups alone."""
+        ids = ",".join(str(self.gid(group)) for group in groups)
+        return ["setpriv", f"--reuid={self.uid(user)}", f"--regid={self.gid(user)}",
+                f"--groups={ids}" if groups else "--clear-groups"]
+
+    def privyseal(self, *words, user, groups=("privyseal", "privyseal-operators"), **more):
+        """The installed command line, called by a user who is in these groups."""
+        return self.inside(*self.as_user(user, groups), "env",
+                           "PRIVYSEAL_SOCKET=/run/privyseal/clients.sock",
+                           "PRIVYSEAL_MANAGEMENT_SOCKET=/run/privyseal/management.sock",
+                           self.path("bin/privyseal"), *words, **more)
+
+    def system(self, user):
+        return json.loads(self.privyseal("system", "--json", user=user).stdout)
+
+    def wait_blank(self):
+        wait_until(lambda: self.system("root")["tokens"][0]["state"] == "blank", 20,
+                   "the token to be seen")
+
+    def wait_operational(self, operator):
+        wait_until(lambda: self.system(operator)["state"] == "operational", 20,
+                   "the appliance to be operational")
+
+    def found(self, operator, key, writer):
+        """Genesis on a blank token; these users are the first client and one that may sign with the
+        first key."""
+        self.privyseal("genesis", "--initialise", "--client", "operator", "--uids",
+                       self.uid(operator), user="root")
+        self.wait_operational(operator)
+        self.privyseal("keys", "create", key, "--type", "ec-p256", "--usage", "sign", "--formats",
+                       "jws", "--algorithms", "ES256", user=operator)
+        self.privyseal("client", "register", "writer", "--uids", self.uid(writer), user=operator)
+        self.privyseal("grant", "add", "--client", "writer", "--keys", key, "--operations",
+                       "jws.sign,jws.verify,keys.read", user=operator)
+
     def unit(self, name):
         return (self.destination / str(self.path(f"lib/systemd/system/{name}"))[1:]).read_text()
 
@@ -111,7 +180,7 @@ class Installed:
                 for word in line.split()]
 
     def start_service(self, credentials):
-        """ExecStart under the unit's capabilities; systemd itself does not run here."""
+        """ExecStart under the unit's capabilities, without systemd."""
         kept = ",".join("+" + name.removeprefix("CAP_").lower()
                         for name in self.service_values("CapabilityBoundingSet"))
         with open(self.scratch / "log", "ab") as log:

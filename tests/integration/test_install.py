@@ -10,12 +10,12 @@ import subprocess
 
 import pytest
 
-from harness.appliance import TOP, wait_until
-from harness.installed import Installed, can_layer, source_of_sandbox
+from harness.appliance import TOP
+from harness.installed import (CONFIG, CREDENTIALS, PIN, SOFTHSM, Installed, can_layer, fill,
+                               source_of_sandbox)
 
-CONFIG = "/etc/privyseal/privyseald.conf"
-CREDENTIALS = "/run/credentials/privyseald.service"
-OPERATOR = "games"  # any user of the system that has no part in this
+CREDENTIALS_DIRECTORY = "/run/credentials/privyseald.service"
+OPERATOR, WRITER = "games", "mail"  # any users of the system that have no part in this
 KEY = "oidc.id-token"
 FILES = [
     "bin/privyseal", "include/privyseal.h", "lib/systemd/system/privyseald-clients.socket",
@@ -114,22 +114,16 @@ def check_config(machine):
     return done.returncode, done.stdout, done.stderr.splitlines()
 
 
-def fill(text, key, value):
-    text, count = re.subn(rf"^#?{key} = .*$", f"{key} = {value}", text, flags=re.M)
-    assert count == 1, key
-    return text
-
-
 def test_the_example_says_what_is_to_be_filled_in(machine):
-    text = machine.seen(machine.path("share/doc/privyseal/privyseald.conf")).read_text()
-    machine.seen(CONFIG).write_text(text)
-    machine.seen(CONFIG).chmod(0o600)
+    text = machine.example()
+    machine.configure(text)
     code, _, lines = check_config(machine)
     assert code == 1
     assert [re.search(r"(\[.*?\]) needs a line '(\w+)", line).groups() for line in lines] == [
         ("[appliance]", "origin"), ("[token a]", "uri")]
-    text = fill(text, "origin", "keys.example/a")
-    machine.seen(CONFIG).write_text(fill(text, "uri", "pkcs11:token=privyseal-a"))
+    for key in ("origin", "uri"):
+        text = fill(text, key, SOFTHSM[key])
+    machine.configure(text)
     code, said, lines = check_config(machine)
     assert (code, said) == (0, "OK\n"), lines
     assert all("only the service can see" in line for line in lines) and len(lines) == 1
@@ -138,23 +132,13 @@ def test_the_example_says_what_is_to_be_filled_in(machine):
 @pytest.fixture(scope="module")
 def service(machine):
     """The example filled in for a SoftHSM token, and the service started from it."""
-    text = machine.seen(machine.path("share/doc/privyseal/privyseald.conf")).read_text()
-    for key, value in (("origin", "keys.example/a"), ("uri", "pkcs11:token=privyseal-a"),
-                       ("so_pin_credential", "privyseal-token-a-so"),
-                       ("environment", "SOFTHSM2_CONF=/etc/privyseal/softhsm2.conf"),
-                       ("readable", "/etc/privyseal/softhsm2.conf"),
-                       ("store", "/var/lib/privyseal/token-a")):
-        text = fill(text, key, value)
-    machine.seen(CONFIG).write_text(text)
-    machine.seen(CONFIG).chmod(0o600)
-    machine.seen("/etc/privyseal/softhsm2.conf").write_text(
-        "directories.tokendir = /var/lib/privyseal/token-a\nobjectstore.backend = file\n")
-    pins = machine.seen(CREDENTIALS)
+    machine.configure_softhsm()
+    pins = machine.seen(CREDENTIALS_DIRECTORY)
     pins.mkdir(parents=True, mode=0o500)
-    for name in ("privyseal-token-a", "privyseal-token-a-so"):
-        (pins / name).write_text("2718281828")
+    for name in CREDENTIALS:
+        (pins / name).write_text(PIN)
         (pins / name).chmod(0o400)
-    machine.start_service(CREDENTIALS)
+    machine.start_service(CREDENTIALS_DIRECTORY)
     return machine
 
 
@@ -194,44 +178,22 @@ def test_directories_and_sockets_are_their_owners(service):
         assert stat.S_IMODE(found.st_mode) == 0o660
 
 
-def as_user(service, user, groups):
-    ids = ",".join(str(service.gid(group)) for group in groups)
-    return ["setpriv", f"--reuid={service.uid(user)}", f"--regid={service.gid(user)}",
-            f"--groups={ids}" if groups else "--clear-groups"]
-
-
-def privyseal(service, *words, user=OPERATOR, groups=("privyseal", "privyseal-operators"), **more):
-    """The installed command line, called by a user who is in these groups."""
-    return service.inside(*as_user(service, user, groups), "env",
-                          "PRIVYSEAL_SOCKET=/run/privyseal/clients.sock",
-                          "PRIVYSEAL_MANAGEMENT_SOCKET=/run/privyseal/management.sock",
-                          service.path("bin/privyseal"), *words, **more)
+def privyseal(service, *words, user=OPERATOR, **more):
+    return service.privyseal(*words, user=user, **more)
 
 
 def test_the_administrator_sees_the_state_before_genesis(service):
-    def system():
-        return json.loads(privyseal(service, "system", "--json", user="root").stdout)
-
-    wait_until(lambda: system()["tokens"][0]["state"] == "blank", 20, "the token to be seen")
-    assert system()["state"] == "uninitialised"
+    service.wait_blank()
+    assert service.system("root")["state"] == "uninitialised"
     who = json.loads(privyseal(service, "whoami", "--json", user="root").stdout)
     assert who["administrator"] is True and who["grants"] == []
 
 
 def test_an_operator_makes_keys_and_a_program_signs(service):
-    operator = service.uid(OPERATOR)
-    privyseal(service, "genesis", "--initialise", "--client", "operator", "--uids", operator,
-              user="root")
-    wait_until(lambda: json.loads(privyseal(service, "system", "--json").stdout)["state"] ==
-               "operational", 20, "the appliance to be operational")
-    privyseal(service, "keys", "create", KEY, "--type", "ec-p256", "--usage", "sign",
-              "--formats", "jws", "--algorithms", "ES256")
-    privyseal(service, "client", "register", "writer", "--uids", service.uid("mail"))
-    privyseal(service, "grant", "add", "--client", "writer", "--keys", KEY,
-              "--operations", "jws.sign,jws.verify,keys.read")
-    made = privyseal(service, "jws", "sign", "--with", KEY, user="mail",
+    service.found(OPERATOR, KEY, WRITER)
+    made = privyseal(service, "jws", "sign", "--with", KEY, user=WRITER,
                      groups=("privyseal",), input="Dear all")
-    verified = privyseal(service, "jws", "verify", "--with", KEY, user="mail",
+    verified = privyseal(service, "jws", "verify", "--with", KEY, user=WRITER,
                          groups=("privyseal",), input=made.stdout)
     assert re.search(r"^valid +yes$", verified.stdout, re.M)
     service.inside(service.path("bin/privyseal"), "log", "verify", "/var/lib/privyseal/data/log")
@@ -244,14 +206,14 @@ def test_a_program_is_built_against_the_library_and_signs(service):
     flags = service.inside("env", f"PKG_CONFIG_PATH={libdir}/pkgconfig", "pkg-config", "--cflags",
                            "--libs", "privyseal").stdout.split()
     service.inside("cc", "-x", "c", "-", "-o", program, *flags, input=source)
-    done = service.inside(*as_user(service, "mail", ["privyseal"]), "env",
+    done = service.inside(*service.as_user(WRITER, ["privyseal"]), "env",
                           f"LD_LIBRARY_PATH={libdir}",
                           "PRIVYSEAL_SOCKET=/run/privyseal/clients.sock", program)
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout)
 
 
 def test_who_is_in_no_group_is_told_why_the_socket_stays_closed(service):
-    done = privyseal(service, "whoami", user="mail", groups=(), check=False)
+    done = privyseal(service, "whoami", user=WRITER, groups=(), check=False)
     assert done.returncode == 5 and "Permission denied" in done.stderr
 
 
@@ -259,6 +221,5 @@ def test_it_stops_in_order_and_starts_again_on_what_is_there(service):
     assert service.stop_service() == 0
     assert not service.seen("/run/privyseal/clients.sock").exists()
     (service.scratch / "log").write_text("")
-    service.start_service(CREDENTIALS)
-    wait_until(lambda: json.loads(privyseal(service, "system", "--json").stdout)["state"] ==
-               "operational", 20, "the appliance to be operational again")
+    service.start_service(CREDENTIALS_DIRECTORY)
+    service.wait_operational(OPERATOR)

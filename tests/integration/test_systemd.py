@@ -1,0 +1,194 @@
+"""The units under systemd as process 1: docs/install.md from its second step on, as it stands."""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from harness.appliance import wait_until
+from harness.booted import Booted, why_not
+from harness.installed import CONFIG, CREDENTIALS, PIN
+
+SERVICE = "privyseald.service"
+SOCKETS = ["privyseald-clients.socket", "privyseald-management.socket"]
+OPERATOR, WRITER = "games", "mail"  # any users of the system that have no part in this
+KEY = "oidc.id-token"
+
+
+@pytest.fixture(scope="module")
+def machine():
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    with Booted() as made:
+        made.boot()
+        yield made
+
+
+def show(machine, *names, unit=SERVICE):
+    done = machine.inside("systemctl", "show", unit, *(f"--property={name}" for name in names))
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def main_pid(machine):
+    return int(show(machine, "MainPID")["MainPID"])
+
+
+def roles(machine):
+    """{name of a role's user: how many processes run as it}, below the service's control group."""
+    group = machine.group / show(machine, "ControlGroup")["ControlGroup"].lstrip("/")
+    names = {machine.uid(f"privyseal-{role}"): role
+             for role in ("keeper", "clients", "management", "token-a")}
+    found = {}
+    for pid in (group / "cgroup.procs").read_text().split():
+        role = names.get(os.stat(f"/proc/{pid}").st_uid, "other")
+        found[role] = found.get(role, 0) + 1
+    return found
+
+
+def signs(machine):
+    done = machine.privyseal("jws", "sign", "--with", KEY, user=WRITER, groups=["privyseal"],
+                             input="Dear all")
+    return re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", done.stdout.strip()) is not None
+
+
+@pytest.fixture(scope="module")
+def service(machine):
+    """Configured, with sealed PINs, enabled and started."""
+    machine.configure_softhsm()
+    machine.inside("install", "-d", "-m", "0700", "/etc/credstore.encrypted")
+    for name in CREDENTIALS:
+        machine.inside("systemd-creds", "encrypt", f"--name={name}", "-",
+                       f"/etc/credstore.encrypted/{name}", input=PIN)
+    machine.inside("systemctl", "daemon-reload")
+    done = machine.inside("systemctl", "enable", "--now", *SOCKETS, SERVICE, check=False)
+    assert done.returncode == 0, done.stderr + machine.journal(SERVICE)
+    return machine
+
+
+def test_users_and_directories_are_made_when_the_machine_starts(machine):
+    for role in ("keeper", "clients", "management", "token-a"):
+        assert machine.uid(f"privyseal-{role}") != 0
+    for place in ("/run/privyseal", "/var/lib/privyseal", "/etc/privyseal"):
+        assert machine.seen(place).is_dir()
+
+
+def test_the_service_says_itself_that_it_is_ready(service):
+    assert show(service, "ActiveState", "SubState", "Type", "NRestarts") == {
+        "ActiveState": "active", "SubState": "running", "Type": "notify", "NRestarts": "0"}
+    for unit in SOCKETS:
+        assert service.is_active(unit)
+
+
+def test_its_processes_are_the_roles_and_one_supervisor(service):
+    found = roles(service)
+    assert found.pop("other") == 1
+    assert set(found) == {"keeper", "clients", "management", "token-a"}
+    main = main_pid(service)
+    assert service.inside("stat", "-c", "%u", f"/proc/{main}").stdout.strip() == "0"
+
+
+def test_the_sealed_pin_opens_the_token_and_a_signature_is_made(service):
+    service.wait_blank()
+    service.found(OPERATOR, KEY, WRITER)
+    assert signs(service)
+
+
+def test_the_pin_is_nowhere_but_with_the_service(service):
+    for name in CREDENTIALS:
+        assert PIN.encode() not in service.seen(f"/etc/credstore.encrypted/{name}").read_bytes()
+    shown = service.inside("systemctl", "show", SERVICE).stdout
+    assert PIN not in shown + service.journal(SERVICE)
+    done = service.inside(*service.as_user(OPERATOR, []), "ls", f"/run/credentials/{SERVICE}",
+                          check=False)
+    assert done.returncode != 0
+
+
+def test_a_reload_keeps_the_processes(service):
+    before = main_pid(service)
+    service.inside("systemctl", "reload", SERVICE)
+    assert signs(service)
+    assert main_pid(service) == before and show(service, "NRestarts")["NRestarts"] == "0"
+
+
+def restarts(machine):
+    return int(show(machine, "NRestarts")["NRestarts"])
+
+
+def stop_at(machine, number):
+    """Sends a signal to the supervisor, as nobody of the machine would."""
+    machine.inside("kill", f"-{int(number)}", str(main_pid(machine)))
+
+
+def test_a_supervisor_that_dies_is_started_again(service):
+    before, count = main_pid(service), restarts(service)
+    stop_at(service, signal.SIGKILL)
+    wait_until(lambda: restarts(service) == count + 1 and service.is_active(SERVICE), 30,
+               "the service to be back")
+    service.wait_operational(OPERATOR)
+    assert main_pid(service) != before and signs(service)
+
+
+def test_a_supervisor_that_hangs_is_missed_by_the_watchdog(service):
+    assert show(service, "WatchdogUSec")["WatchdogUSec"] == "30s"
+    drop_in = service.seen(f"/run/systemd/system/{SERVICE}.d")
+    drop_in.mkdir()
+    # Half a minute is what the unit waits; a second shows the same.
+    (drop_in / "test.conf").write_text("[Service]\nWatchdogSec=1s\n")
+    service.inside("systemctl", "daemon-reload")
+    service.inside("systemctl", "restart", SERVICE)
+    service.wait_operational(OPERATOR)
+    count = restarts(service)
+    stop_at(service, signal.SIGSTOP)
+    wait_until(lambda: restarts(service) == count + 1 and service.is_active(SERVICE), 60,
+               "the service to be back")
+    service.wait_operational(OPERATOR)
+    assert signs(service)
+
+
+def test_a_client_starts_the_service_through_its_socket(service):
+    service.inside("systemctl", "stop", SERVICE)
+    assert not service.is_active(SERVICE)
+    assert show(service, "Result")["Result"] == "success"
+    assert service.seen("/run/privyseal/clients.sock").is_socket()
+    service.wait_operational(OPERATOR)
+    assert service.is_active(SERVICE) and signs(service)
+
+
+def test_a_credential_that_is_not_there_is_none(service):
+    """The second one is for a blank token alone."""
+    path = service.seen(CONFIG)
+    service.configure(re.sub(r"^so_pin_credential = .*\n", "", path.read_text(), flags=re.M))
+    service.seen(f"/etc/credstore.encrypted/{CREDENTIALS[1]}").unlink()
+    service.inside("systemctl", "restart", SERVICE)
+    service.wait_operational(OPERATOR)
+    assert signs(service)
+
+
+def stop_all(machine):
+    machine.inside("systemctl", "stop", *SOCKETS, SERVICE)
+    found = show(machine, "ActiveState", "Result")
+    assert (found["ActiveState"], found["Result"]) == ("inactive", "success")
+    group = machine.group / "system.slice" / SERVICE / "cgroup.procs"
+    assert not group.exists() or group.read_text() == ""
+
+
+def test_without_its_socket_units_it_opens_them_itself(service):
+    stop_all(service)
+    service.inside("systemctl", "start", SERVICE)
+    service.wait_operational(OPERATOR)
+    assert signs(service)
+    assert not any(service.is_active(unit) for unit in SOCKETS)
+
+
+def test_a_stop_leaves_nobody_and_the_log_verifies(service):
+    stop_all(service)
+    service.inside(service.path("bin/privyseal"), "log", "verify", "/var/lib/privyseal/data/log")
+
+
+def test_systemd_finds_nothing_else_wrong(service):
+    done = subprocess.run(service.command("systemctl", "--failed", "--plain", "--no-legend"),
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
