@@ -1,21 +1,4 @@
-#include "tests/unit/support.h"
-
-#include "lib/formats/json.h"
-
-static struct json *json;
-
-static int make_reader(void **state)
-{
-    (void)state;
-    return json_new(&json) == PS_OK ? 0 : -1;
-}
-
-static int free_reader(void **state)
-{
-    (void)state;
-    json_free(json);
-    return 0;
-}
+#include "tests/unit/vectors.h"
 
 static enum ps_err parse(const char *text, struct json_value *ret_root)
 {

@@ -1,21 +1,4 @@
-#include "tests/unit/support.h"
-
-#include "lib/formats/json.h"
-
-static struct json *json;
-
-static int make_reader(void **state)
-{
-    (void)state;
-    return json_new(&json) == PS_OK ? 0 : -1;
-}
-
-static int free_reader(void **state)
-{
-    (void)state;
-    json_free(json);
-    return 0;
-}
+#include "tests/unit/vectors.h"
 
 static enum ps_err canonical(struct ps_bytes text, struct ps_buf *out)
 {
@@ -27,20 +10,13 @@ static enum ps_err canonical(struct ps_bytes text, struct ps_buf *out)
 
 static void published_examples_come_out_as_printed(void **state)
 {
-    PS_CLEANUP(json_free_cleanup) struct json *file = NULL;
-    PS_BUF_AUTO text;
-    struct json_value root;
-    struct json_value rows;
+    struct vectors vectors;
     struct json_value row;
-    uint32_t cursor = 0;
 
     (void)state;
-    assert_ok(json_new(&file));
-    read_vectors("jose/canonical.json", &text);
-    assert_ok(json_parse(file, ps_buf_bytes(&text), &JSON_LIMITS_REQUEST, &root));
-    assert_true(json_member(root, "rows", &rows));
-    assert_true(json_count(rows) >= 4);
-    while (json_next(rows, &cursor, NULL, &row)) {
+    vectors_open("jose/canonical.json", &vectors);
+    assert_true(json_count(vectors.rows) >= 4);
+    while (vectors_next(&vectors, &row)) {
         struct json_value value;
         struct ps_bytes input;
         struct ps_bytes expected;
@@ -56,6 +32,7 @@ static void published_examples_come_out_as_printed(void **state)
         assert_ok(json_parse(json, expected, &JSON_LIMITS_REQUEST, &value));
         assert_ok(json_check_canonical(value));
     }
+    vectors_close(&vectors);
 }
 
 static void what_is_outside_the_profile_is_an_input_error(void **state)

@@ -1,6 +1,4 @@
-#include "tests/unit/support.h"
-
-#include "lib/formats/json.h"
+#include "tests/unit/vectors.h"
 
 struct request {
     struct ps_bytes key;
@@ -26,27 +24,12 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct request, dry, JSON_KIND_BOOL, false, 0),
 };
 
-static struct json *json;
-
 static enum ps_err read_request(const char *text, struct request *ret_request, uint64_t *seen)
 {
     struct json_value root;
 
     assert_ok(json_parse(json, ps_bytes_str(text), &JSON_LIMITS_REQUEST, &root));
     return json_read_object(root, fields, PS_COUNT_OF(fields), ret_request, seen);
-}
-
-static int make_reader(void **state)
-{
-    (void)state;
-    return json_new(&json) == PS_OK ? 0 : -1;
-}
-
-static int free_reader(void **state)
-{
-    (void)state;
-    json_free(json);
-    return 0;
 }
 
 static void every_kind_is_read(void **state)

@@ -1,7 +1,7 @@
 #include "tests/unit/signing.h"
+#include "tests/unit/vectors.h"
 
 #include "lib/base/encode.h"
-#include "lib/formats/json.h"
 #include "lib/formats/jws.h"
 
 #include <openssl/hmac.h>
@@ -18,16 +18,6 @@ static const char *b64(const char *text)
     ps_base64url_encode(ps_bytes_str(text), room);
     room[len] = '\0';
     return room;
-}
-
-static struct ps_bytes text_of(struct json_value row, const char *name)
-{
-    struct json_value value;
-    struct ps_bytes text = {0};
-
-    assert_true(json_member(row, name, &value));
-    assert_ok(json_string(value, &text));
-    return text;
 }
 
 static void check_row(struct json_value row)
@@ -61,23 +51,17 @@ static void check_row(struct json_value row)
 
 static void published_examples_of_every_algorithm_verify(void **state)
 {
-    PS_CLEANUP(json_free_cleanup) struct json *file = NULL;
     bool seen[PS_ALG_COUNT] = {false};
-    PS_BUF_AUTO text;
-    struct json_value root;
-    struct json_value rows;
+    struct vectors vectors;
     struct json_value row;
-    uint32_t cursor = 0;
 
     (void)state;
-    assert_ok(json_new(&file));
-    read_vectors("jose/jws.json", &text);
-    assert_ok(json_parse(file, ps_buf_bytes(&text), &JSON_LIMITS_REQUEST, &root));
-    assert_true(json_member(root, "rows", &rows));
-    while (json_next(rows, &cursor, NULL, &row)) {
+    vectors_open("jose/jws.json", &vectors);
+    while (vectors_next(&vectors, &row)) {
         check_row(row);
         seen[ps_alg_by_name(text_of(row, "alg"))] = true;
     }
+    vectors_close(&vectors);
     for (unsigned alg = PS_ALG_NONE + 1; alg < PS_ALG_COUNT; alg++) {
         if (!seen[alg]) {
             fail_msg("no vector for %s", ps_alg_info((enum ps_alg)alg)->name);

@@ -1,6 +1,5 @@
 #include "tests/unit/log_support.h"
-
-#include "lib/formats/json.h"
+#include "tests/unit/vectors.h"
 
 /* Appending and reading; trees.json has the expected roots and proofs. */
 
@@ -149,28 +148,6 @@ static void walking_gives_each_leaf_once(void **state)
     free_fixture(f);
 }
 
-struct vectors {
-    struct ps_buf text;
-    struct json *json;
-    struct json_value root;
-};
-
-static void open_vectors(struct vectors *v)
-{
-    static const struct json_limits limits = {1024 * 1024, 16, 20000};
-
-    *v = (struct vectors){0};
-    read_vectors("log/trees.json", &v->text);
-    assert_ok(json_new(&v->json));
-    assert_ok(json_parse(v->json, ps_buf_bytes(&v->text), &limits, &v->root));
-}
-
-static void close_vectors(struct vectors *v)
-{
-    json_free(v->json);
-    ps_buf_clear(&v->text);
-}
-
 static uint64_t number_of(struct json_value row, const char *name)
 {
     struct json_value value;
@@ -216,7 +193,7 @@ static void roots_and_proofs_are_those_of_the_vectors(void **state)
     uint32_t cursor = 0;
 
     (void)state;
-    open_vectors(&v);
+    vectors_open("log/trees.json", &v);
     fill_log(f, 1029);
     assert_true(json_member(v.root, "roots", &rows));
     while (json_next(rows, &cursor, NULL, &row)) {
@@ -239,7 +216,7 @@ static void roots_and_proofs_are_those_of_the_vectors(void **state)
             log_prove_consistency(f->log, number_of(row, "old"), number_of(row, "size"), &proof));
         assert_proof(row, &proof);
     }
-    close_vectors(&v);
+    vectors_close(&v);
     free_fixture(f);
 }
 

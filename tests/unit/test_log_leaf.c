@@ -1,4 +1,4 @@
-#include "tests/unit/support.h"
+#include "tests/unit/vectors.h"
 
 #include "keystore/log/leaf.h"
 #include "lib/base/clock.h"
@@ -6,40 +6,6 @@
 #include "lib/ceremony/log_leaf.h"
 
 /* Vectors: tests/vectors/log/leaves.json, made from docs/log-format.md alone. */
-
-static const struct json_limits vector_limits = {1024 * 1024, 16, 20000};
-
-struct rows {
-    struct ps_buf text;
-    struct json *json;
-    struct json_value root;
-    uint32_t cursor;
-};
-
-static void open_rows(struct rows *rows)
-{
-    *rows = (struct rows){0};
-    read_vectors("log/leaves.json", &rows->text);
-    assert_ok(json_new(&rows->json));
-    assert_ok(json_parse(rows->json, ps_buf_bytes(&rows->text), &vector_limits, &rows->root));
-}
-
-static void close_rows(struct rows *rows)
-{
-    json_free(rows->json);
-    ps_buf_clear(&rows->text);
-}
-
-static struct ps_bytes text_of(struct json_value object, const char *name)
-{
-    struct json_value value;
-    struct ps_bytes text = {0};
-
-    if (json_member(object, name, &value)) {
-        assert_ok(json_string(value, &text));
-    }
-    return text;
-}
 
 static uint64_t time_of(struct json_value members)
 {
@@ -96,13 +62,13 @@ static void put_event(struct json_value members, struct ps_buf *out)
 
 static void leaves_are_written_as_the_vectors_have_them(void **state)
 {
-    struct rows rows;
+    struct vectors vectors;
     struct json_value row;
     size_t count = 0;
 
     (void)state;
-    open_rows(&rows);
-    while (json_next(rows.root, &rows.cursor, NULL, &row)) {
+    vectors_open("log/leaves.json", &vectors);
+    while (vectors_next(&vectors, &row)) {
         PS_BUF_AUTO out;
         PS_BUF_AUTO hash;
         struct json_value members;
@@ -124,19 +90,17 @@ static void leaves_are_written_as_the_vectors_have_them(void **state)
         count++;
     }
     assert_int_equal(count, 7);
-    close_rows(&rows);
+    vectors_close(&vectors);
 }
 
 static void leaves_of_the_vectors_are_read(void **state)
 {
-    struct rows rows;
+    struct vectors vectors;
     struct json_value row;
-    struct json *json;
 
     (void)state;
-    open_rows(&rows);
-    assert_ok(json_new(&json));
-    while (json_next(rows.root, &rows.cursor, NULL, &row)) {
+    vectors_open("log/leaves.json", &vectors);
+    while (vectors_next(&vectors, &row)) {
         const struct ps_bytes octets = text_of(row, "octets");
         struct json_value members;
         struct log_use use;
@@ -162,8 +126,7 @@ static void leaves_of_the_vectors_are_read(void **state)
             assert_fails(PS_E_INPUT, log_use_read(json, octets, &use));
         }
     }
-    json_free(json);
-    close_rows(&rows);
+    vectors_close(&vectors);
 }
 
 static const struct use_leaf sample = {
@@ -181,15 +144,12 @@ static const struct use_leaf sample = {
 static void assert_use_refused(struct use_leaf leaf)
 {
     PS_BUF_AUTO out;
-    struct json *json;
     struct log_use use;
 
     ps_buf_init(&out, LOG_ENTRY_MAX);
     leaf_put_use(&leaf, &out);
     assert_ok(ps_buf_status(&out));
-    assert_ok(json_new(&json));
     assert_fails(PS_E_INPUT, log_use_read(json, ps_buf_bytes(&out), &use));
-    json_free(json);
 }
 
 static void values_outside_their_form_do_not_verify(void **state)
@@ -229,17 +189,14 @@ static void text_from_outside_cannot_break_a_leaf(void **state)
 {
     PS_BUF_AUTO out;
     struct use_leaf leaf = sample;
-    struct json *json;
     struct json_value root;
 
     (void)state;
     ps_buf_init(&out, LOG_ENTRY_MAX);
     leaf.request_id = LITERAL("\",\"x\":\"\\\n\0\xff");
     leaf_put_use(&leaf, &out);
-    assert_ok(json_new(&json));
-    assert_ok(json_parse(json, ps_buf_bytes(&out), &vector_limits, &root));
+    assert_ok(json_parse(json, ps_buf_bytes(&out), &JSON_LIMITS_REQUEST, &root));
     assert_int_equal(json_count(root), 10);
-    json_free(json);
 }
 
 static void a_leaf_is_canonical_to_the_octet(void **state)
@@ -269,17 +226,14 @@ static void a_leaf_is_canonical_to_the_octet(void **state)
         "{\"kind\":\"stop\",\"request\":\"\",\"time\":\"2026-11-20T11:00:00.000000Z\",\"v\":1}",
         "{\"caller\":\"\",\"kind\":\"stop\",\"time\":\"2026-11-20T11:00:00.000000Z\",\"v\":1}",
     };
-    struct json *json;
     struct log_event event;
 
     (void)state;
-    assert_ok(json_new(&json));
     for (size_t i = 0; i < PS_COUNT_OF(wrong); i++) {
         if (log_event_read(json, ps_bytes_str(wrong[i]), &event) != PS_E_INPUT) {
             fail_msg("accepted: %s", wrong[i]);
         }
     }
-    json_free(json);
 }
 
 static void leaf_of(struct ps_bytes data, const char *kind, struct ps_buf *out)
@@ -294,7 +248,6 @@ static void a_shard_is_read_as_it_was_written(void **state)
         .name = "2026-11-0001", .first = 7, .size = 9, .root = {{1, 2, 3}}};
     PS_BUF_AUTO data;
     PS_BUF_AUTO out;
-    struct json *json;
     struct log_event event;
     struct log_shard shard;
 
@@ -303,7 +256,6 @@ static void a_shard_is_read_as_it_was_written(void **state)
     ps_buf_init(&out, 1024);
     leaf_put_shard_data("use", &info, &data);
     leaf_of(ps_buf_bytes(&data), "shard", &out);
-    assert_ok(json_new(&json));
     assert_ok(log_event_read(json, ps_buf_bytes(&out), &event));
     assert_ok(log_shard_read(event.data, &shard));
     assert_int_equal(shard.first, 7);
@@ -311,22 +263,18 @@ static void a_shard_is_read_as_it_was_written(void **state)
     assert_text(shard.log, "use");
     assert_text(shard.name, "2026-11-0001");
     assert_memory_equal(shard.root.octets, info.root.octets, 32);
-    json_free(json);
 }
 
 static void assert_shard_refused(const char *data)
 {
     PS_BUF_AUTO out;
-    struct json *json;
     struct log_event event;
     struct log_shard shard;
 
     ps_buf_init(&out, 1024);
     leaf_of(ps_bytes_str(data), "shard", &out);
-    assert_ok(json_new(&json));
     assert_ok(log_event_read(json, ps_buf_bytes(&out), &event));
     assert_fails(PS_E_INPUT, log_shard_read(event.data, &shard));
-    json_free(json);
 }
 
 static void a_shard_is_refused_outside_its_form(void **state)
@@ -361,10 +309,8 @@ static void the_key_stands_in_the_genesis_leaf(void **state)
         {"genesis", "", PS_E_INPUT},
         {"start", "{\"log_key\":\"a+b+c\"}", PS_E_INPUT},
     };
-    struct json *json;
 
     (void)state;
-    assert_ok(json_new(&json));
     for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
         PS_BUF_AUTO out;
         struct log_event event;
@@ -378,7 +324,6 @@ static void the_key_stands_in_the_genesis_leaf(void **state)
             assert_text(key, "a+b+c");
         }
     }
-    json_free(json);
 }
 
 int main(void)
@@ -394,5 +339,5 @@ int main(void)
         cmocka_unit_test(the_key_stands_in_the_genesis_leaf),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_reader, free_reader);
 }

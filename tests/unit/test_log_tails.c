@@ -1,12 +1,10 @@
 #include "tests/unit/log_support.h"
+#include "tests/unit/vectors.h"
 
 #include "lib/base/encode.h"
 #include "lib/ceremony/log_verify.h"
-#include "lib/formats/json.h"
 
 /* What stands behind a tree's leaves, by tests/vectors/log/tails.json: the verifier and the log. */
-
-static const struct json_limits vector_limits = {1024 * 1024, 16, 20000};
 
 static const char *const trees[] = {"events", "use/2026-11-0001", "use/2026-11-0002"};
 static const char *const names[] = {"entries",  "offsets",  "hashes.0", "hashes.1",
@@ -20,17 +18,6 @@ struct tail {
     bool damage;
     int64_t leaves;
 };
-
-static struct ps_bytes text_of(struct json_value object, const char *name)
-{
-    struct json_value value;
-    struct ps_bytes text = {0};
-
-    if (json_member(object, name, &value)) {
-        assert_ok(json_string(value, &text));
-    }
-    return text;
-}
 
 static struct tail read_tail(struct json_value row)
 {
@@ -156,18 +143,13 @@ static void assert_opened(struct fixture *f, const struct tail *tail)
 
 static void tails_are_what_the_vectors_say(void **state)
 {
-    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
-    PS_BUF_AUTO text;
-    struct json_value root;
+    struct vectors vectors;
     struct json_value row;
-    uint32_t cursor = 0;
 
     (void)state;
-    read_vectors("log/tails.json", &text);
-    assert_ok(json_new(&json));
-    assert_ok(json_parse(json, ps_buf_bytes(&text), &vector_limits, &root));
-    assert_true(json_count(root) > 10);
-    while (json_next(root, &cursor, NULL, &row)) {
+    vectors_open("log/tails.json", &vectors);
+    assert_true(json_count(vectors.rows) > 10);
+    while (vectors_next(&vectors, &row)) {
         const struct tail tail = read_tail(row);
         struct fixture *f = make_fixture();
 
@@ -176,6 +158,7 @@ static void tails_are_what_the_vectors_say(void **state)
         assert_opened(f, &tail);
         free_fixture(f);
     }
+    vectors_close(&vectors);
 }
 
 int main(void)

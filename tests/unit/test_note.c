@@ -1,34 +1,17 @@
 #include "tests/unit/signing.h"
+#include "tests/unit/vectors.h"
 
-#include "lib/formats/json.h"
 #include "lib/formats/note.h"
-
-static struct ps_bytes text_of(struct json_value row, const char *name)
-{
-    struct json_value value;
-    struct ps_bytes text = {0};
-
-    assert_true(json_member(row, name, &value));
-    assert_ok(json_string(value, &text));
-    return text;
-}
 
 static void published_notes_open_and_keys_are_written_as_they_were(void **state)
 {
-    PS_CLEANUP(json_free_cleanup) struct json *file = NULL;
-    PS_BUF_AUTO text;
-    struct json_value root;
-    struct json_value rows;
+    struct vectors vectors;
     struct json_value row;
-    uint32_t cursor = 0;
 
     (void)state;
-    assert_ok(json_new(&file));
-    read_vectors("note/notes.json", &text);
-    assert_ok(json_parse(file, ps_buf_bytes(&text), &JSON_LIMITS_REQUEST, &root));
-    assert_true(json_member(root, "rows", &rows));
-    assert_int_equal(json_count(rows), 3);
-    while (json_next(rows, &cursor, NULL, &row)) {
+    vectors_open("note/notes.json", &vectors);
+    assert_int_equal(json_count(vectors.rows), 3);
+    while (vectors_next(&vectors, &row)) {
         struct note_key key;
         struct ps_bytes opened;
         PS_BUF_AUTO out;
@@ -42,6 +25,7 @@ static void published_notes_open_and_keys_are_written_as_they_were(void **state)
         key.public_key[1] ^= 4;
         assert_true(note_open(text_of(row, "note"), &key, &opened) != PS_OK);
     }
+    vectors_close(&vectors);
 }
 
 static void malformed_keys_are_input_errors(void **state)

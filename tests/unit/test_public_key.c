@@ -1,7 +1,7 @@
 #include "tests/unit/signing.h"
+#include "tests/unit/vectors.h"
 
 #include "lib/base/encode.h"
-#include "lib/formats/json.h"
 
 #include <openssl/err.h>
 
@@ -15,17 +15,6 @@ static enum ps_err from_jwk(const char *text)
     PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
 
     return public_key_from_jwk(ps_bytes_str(text), &key);
-}
-
-static struct ps_bytes text_of(struct json_value row, const char *name)
-{
-    struct json_value value;
-    struct ps_bytes text = {0};
-
-    if (json_member(row, name, &value)) {
-        assert_ok(json_string(value, &text));
-    }
-    return text;
 }
 
 static void check_encodings(struct json_value row, const struct public_key *key)
@@ -52,20 +41,13 @@ static void check_encodings(struct json_value row, const struct public_key *key)
 
 static void published_keys_have_their_thumbprints_and_encodings(void **state)
 {
-    PS_CLEANUP(json_free_cleanup) struct json *file = NULL;
-    PS_BUF_AUTO text;
-    struct json_value root;
-    struct json_value rows;
+    struct vectors vectors;
     struct json_value row;
-    uint32_t cursor = 0;
 
     (void)state;
-    assert_ok(json_new(&file));
-    read_vectors("jose/jwk.json", &text);
-    assert_ok(json_parse(file, ps_buf_bytes(&text), &JSON_LIMITS_REQUEST, &root));
-    assert_true(json_member(root, "rows", &rows));
-    assert_true(json_count(rows) >= 9);
-    while (json_next(rows, &cursor, NULL, &row)) {
+    vectors_open("jose/jwk.json", &vectors);
+    assert_true(json_count(vectors.rows) >= 9);
+    while (vectors_next(&vectors, &row)) {
         PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
         PS_CLEANUP(public_key_free_cleanup) struct public_key *again = NULL;
         struct json_value jwk;
@@ -80,6 +62,7 @@ static void published_keys_have_their_thumbprints_and_encodings(void **state)
         assert_ok(public_key_from_jwk(ps_buf_bytes(&out), &again));
         assert_bytes(public_key_spki(again), public_key_spki(key));
     }
+    vectors_close(&vectors);
 }
 
 static void a_jwk_is_written_in_lexical_order(void **state)

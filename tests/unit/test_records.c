@@ -1,13 +1,7 @@
 #include "keystore/catalog/records.h"
 
 #include "tests/unit/record_round_trip.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/vectors.h"
 
 /* One good row of each kind; the tests change a member of it and see that it is refused. */
 #define HASH_TEXT "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
@@ -58,21 +52,6 @@ static const struct good goods[] = {
     {CATALOG_SET, "default", SET_ROW},       {CATALOG_POLICY, "policy", POLICY_ROW_},
     {CATALOG_TOKEN, "a", TOKEN_ROW},         {CATALOG_APPLIANCE, "appliance", APPLIANCE_ROW_},
 };
-
-static struct json *json;
-
-static int make_reader(void **state)
-{
-    (void)state;
-    return json_new(&json) == PS_OK ? 0 : -1;
-}
-
-static int free_reader(void **state)
-{
-    (void)state;
-    json_free(json);
-    return 0;
-}
 
 static struct json_value parse(const char *text)
 {

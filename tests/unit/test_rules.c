@@ -1,21 +1,6 @@
 #include "keystore/policy/rules.h"
 
-#include "tests/unit/support.h"
-
-static struct json *json;
-
-static int make_reader(void **state)
-{
-    (void)state;
-    return json_new(&json) == PS_OK ? 0 : -1;
-}
-
-static int free_reader(void **state)
-{
-    (void)state;
-    json_free(json);
-    return 0;
-}
+#include "tests/unit/vectors.h"
 
 static struct ps_bytes text(const char *string)
 {
