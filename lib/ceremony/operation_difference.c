@@ -191,7 +191,7 @@ static void compare_element(struct comparison *comparison, const struct param *l
                             const struct trail *trail, struct pair pair)
 {
     const struct param *element = param_element(comparison->params, list);
-    struct trail here = {.up = trail, .label = element->label};
+    struct trail here = {.up = trail->up, .label = element->label};
 
     if (element->kind != PARAM_OBJECT) {
         compare(comparison, element, trail, pair);

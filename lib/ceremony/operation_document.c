@@ -128,9 +128,9 @@ enum ps_err operation_document_parse(struct json *json, struct ps_bytes octets,
     PS_TRY(check_octets(octets));
     PS_TRY(json_parse(json, octets, &limits, &document.root));
     PS_TRY(params_check(operation_params_of_document(), document.root));
-    PS_TRY(json_check_canonical(document.root));
     PS_TRY(take_members(document.root, &document));
     PS_TRY(operation_params_check(document.type, document.params));
+    PS_TRY(json_check_canonical(document.root));
     PS_TRY(check_ends(&document));
     ps_sha256(octets, document.hash);
     *ret_document = document;

@@ -178,10 +178,14 @@ static void put_about(const struct operation_document *document, struct ps_buf *
 
 static void put_approvals(const struct operation_type_info *type, struct ps_buf *out)
 {
-    ps_buf_printf(out,
-                  "  Class %c: unless the policy in force says otherwise, %s.\n"
-                  "  What it touches may need a higher class, which then counts.\n",
-                  type->class, operation_class_text(type->class));
+    ps_buf_printf(out, "  Class %c: unless the policy in force says otherwise, %s.\n", type->class,
+                  operation_class_text(type->class));
+    if (type->approvals != NULL) {
+        ps_buf_printf(out, "  %s\n", type->approvals);
+    }
+    if (type->about == OPERATION_ABOUT_KEY) {
+        ps_buf_put_str(out, "  If the key's own class is higher, that one counts.\n");
+    }
 }
 
 static void put_identity(const struct operation_document *document, struct ps_buf *out)

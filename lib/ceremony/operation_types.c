@@ -6,12 +6,13 @@
 #include <assert.h>
 
 static const struct operation_type_info types[] = {
-#define TYPE(name_, class_, about_, subject_, sentence_)                                           \
+#define TYPE(name_, class_, about_, subject_, sentence_, approvals_)                               \
     {.name = (name_),                                                                              \
      .class = OPERATION_CLASS_##class_,                                                            \
      .about = OPERATION_ABOUT_##about_,                                                            \
      .subject = (subject_),                                                                        \
-     .sentence = (sentence_)},
+     .sentence = (sentence_),                                                                      \
+     .approvals = (approvals_)},
 #define PARAM(...)
 #include "lib/ceremony/operation_types.def"
 #undef TYPE

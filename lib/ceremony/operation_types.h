@@ -34,6 +34,7 @@ struct operation_type_info {
     enum operation_about about; /* and which one it is: */
     const char *subject;        /* the member of params that names it; NULL: there is one only */
     const char *sentence;       /* for people; "{member}" is the value of a member of params */
+    const char *approvals;      /* what the class does not say of who approves; or NULL */
 };
 
 /* In the order of the table, which is that of the names. NULL past the end. */
