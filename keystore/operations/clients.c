@@ -166,10 +166,6 @@ bool client_register_resolve(struct operation *op, struct json_value body)
         operation_refuse_error(op, err);
         return false;
     }
-    operation_lock(op, "client", record.name);
-    if (answer_existing(op, &record) || !obeys_rules(op, &record)) {
-        return false;
-    }
     client_params_put(&record, &op->resolved);
     return true;
 }
@@ -216,6 +212,36 @@ enum ps_err client_params_to_row(struct json_value params, struct ps_buf *out)
     put_numbers("uids", list, &json);
     writer_end_object(&json);
     return ps_buf_status(out);
+}
+
+/* The record borrows from `row`. */
+static enum ps_err read_params(const struct operation *op, struct json *parser, struct ps_buf *row,
+                               struct client_record *ret_record)
+{
+    struct json_value value;
+
+    PS_TRY(client_params_to_row(op->params, row));
+    PS_TRY(json_parse(parser, ps_buf_bytes(row), &JSON_LIMITS_REQUEST, &value));
+    return client_record_read(value, ret_record);
+}
+
+bool client_register_check(struct operation *op)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct client_record record;
+    enum ps_err err = json_new(&parser);
+    PS_BUF_AUTO row;
+
+    ps_buf_init(&row, LOG_ENTRY_MAX);
+    if (err == PS_OK) {
+        err = read_params(op, parser, &row, &record);
+    }
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    operation_lock(op, "client", record.name);
+    return !answer_existing(op, &record) && obeys_rules(op, &record);
 }
 
 void client_register_execute(struct operation *op)
@@ -281,14 +307,20 @@ static void put_client_name(struct operation *op)
 
 bool client_state_resolve(struct operation *op, struct json_value body)
 {
-    ROW_AUTO row = {.parser = NULL};
-    struct client_record record;
-    struct writer json = writer(&op->body);
-
     if (json_count(body) != 0) {
         operation_refuse(op, PS_PROBLEM_MALFORMED, "this has no parameters");
         return false;
     }
+    put_client_name(op);
+    return true;
+}
+
+bool client_state_check(struct operation *op)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct client_record record;
+    struct writer json = writer(&op->body);
+
     if (!find_client(op, &row, &record) || (wants_suspended(op) && is_the_caller(op))) {
         return false;
     }
@@ -299,7 +331,6 @@ bool client_state_resolve(struct operation *op, struct json_value body)
         operation_exists(op);
         return false;
     }
-    put_client_name(op);
     return true;
 }
 
@@ -332,18 +363,15 @@ void client_state_execute(struct operation *op)
 
 bool client_remove_resolve(struct operation *op, struct json_value body)
 {
+    return client_state_resolve(op, body);
+}
+
+bool client_remove_check(struct operation *op)
+{
     ROW_AUTO row = {.parser = NULL};
     struct client_record record;
 
-    if (json_count(body) != 0) {
-        operation_refuse(op, PS_PROBLEM_MALFORMED, "this has no parameters");
-        return false;
-    }
-    if (!find_client(op, &row, &record) || is_the_caller(op)) {
-        return false;
-    }
-    put_client_name(op);
-    return true;
+    return find_client(op, &row, &record) && !is_the_caller(op);
 }
 
 struct removal {

@@ -158,6 +158,37 @@ bool grant_add_resolve(struct operation *op, struct json_value body)
 {
     struct grant_record record = {.id = ps_bytes_str(op->id)};
     const enum ps_err err = read_request(body, &record);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    put_params(&record, &op->resolved);
+    return true;
+}
+
+/* Both lists are of strings that the schema allows: as they stand, they are canonical. */
+static enum ps_err read_params(const struct operation *op, struct grant_record *ret_record)
+{
+    struct json_value params = op->params;
+
+    *ret_record = (struct grant_record){.id = {NULL, 0}};
+    PS_TRY(document_text(params, "client", &ret_record->client));
+    PS_TRY(document_text(params, "id", &ret_record->id));
+    PS_TRY(document_text(params, "keys", &ret_record->keys));
+    PS_TRY(document_number(params, "not_after_s", &ret_record->not_after_s));
+    PS_TRY(document_number(params, "rate_per_s", &ret_record->rate_per_s));
+    if (!json_member(params, "formats", &ret_record->formats) ||
+        !json_member(params, "operations", &ret_record->operations)) {
+        return ps_fail(PS_E_INPUT, 0, "no formats or operations");
+    }
+    return PS_OK;
+}
+
+bool grant_add_check(struct operation *op)
+{
+    struct grant_record record;
+    const enum ps_err err = read_params(op, &record);
     const struct rule *rule;
 
     if (err != PS_OK) {
@@ -170,45 +201,20 @@ bool grant_add_resolve(struct operation *op, struct json_value body)
         return false;
     }
     operation_lock(op, "client", record.client);
-    if (!client_exists(op, record.client) || !is_new(op, &record)) {
-        return false;
-    }
-    put_params(&record, &op->resolved);
-    return true;
-}
-
-/* Both lists are of strings that the schema allows: as they stand, they are canonical. */
-static enum ps_err params_to_row(struct operation *op, struct ps_buf *out)
-{
-    struct json_value params = op->params;
-    struct grant_record record = {.id = {NULL, 0}};
-
-    PS_TRY(document_text(params, "client", &record.client));
-    PS_TRY(document_text(params, "id", &record.id));
-    PS_TRY(document_text(params, "keys", &record.keys));
-    PS_TRY(document_number(params, "not_after_s", &record.not_after_s));
-    PS_TRY(document_number(params, "rate_per_s", &record.rate_per_s));
-    if (!json_member(params, "formats", &record.formats) ||
-        !json_member(params, "operations", &record.operations)) {
-        return ps_fail(PS_E_INPUT, 0, "no formats or operations");
-    }
-    grant_record_put(&record, out);
-    return ps_buf_status(out);
+    return client_exists(op, record.client) && is_new(op, &record);
 }
 
 void grant_add_execute(struct operation *op)
 {
-    struct ps_bytes id;
-    enum ps_err err = document_text(op->params, "id", &id);
+    struct grant_record record;
+    const enum ps_err err = read_params(op, &record);
 
-    if (err == PS_OK) {
-        err = params_to_row(op, operation_change(op, CATALOG_GRANT, id, 0));
-    }
     if (err != PS_OK) {
         operation_failed_error(op, err);
-    } else {
-        operation_done(op);
+        return;
     }
+    grant_record_put(&record, operation_change(op, CATALOG_GRANT, record.id, 0));
+    operation_done(op);
 }
 
 /* --- Revoke --- */
@@ -262,34 +268,59 @@ static enum ps_err check_not_last(struct operation *op, const struct grant_recor
     return others.found ? PS_OK : ps_fail(PS_E_STATE, 0, "it is the last grant of grants.manage");
 }
 
+static bool refuse_revoke(struct operation *op, enum ps_err err)
+{
+    operation_refuse(op, err == PS_E_STATE ? PS_PROBLEM_REFUSED : ps_problem_of_err(err), "%s",
+                     err == PS_E_NOT_FOUND ? "there is no such grant" : ps_detail()->text);
+    return false;
+}
+
+static enum ps_err find_grant(const struct operation *op, struct ps_bytes id, struct row *row,
+                              struct grant_record *ret_record)
+{
+    PS_TRY(row_read(op->keeper, CATALOG_GRANT, id, row));
+    return grant_record_read(row->body, ret_record);
+}
+
 bool grant_revoke_resolve(struct operation *op, struct json_value body)
 {
     ROW_AUTO row = {.parser = NULL};
     struct grant_record record;
     struct writer json = writer(&op->resolved);
-    enum ps_err err = row_read(op->keeper, CATALOG_GRANT, ps_buf_bytes(&op->subject), &row);
+    const enum ps_err err = find_grant(op, ps_buf_bytes(&op->subject), &row, &record);
 
     if (json_count(body) != 0) {
         operation_refuse(op, PS_PROBLEM_MALFORMED, "this has no parameters");
         return false;
     }
+    if (err != PS_OK) {
+        return refuse_revoke(op, err);
+    }
+    writer_begin_object(&json, NULL);
+    writer_text(&json, "client", record.client);
+    writer_text(&json, "grant", record.id);
+    writer_end_object(&json);
+    return true;
+}
+
+bool grant_revoke_check(struct operation *op)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct grant_record record;
+    struct ps_bytes id;
+    enum ps_err err = document_text(op->params, "grant", &id);
+
     if (err == PS_OK) {
-        err = grant_record_read(row.body, &record);
+        err = find_grant(op, id, &row, &record);
     }
     if (err == PS_OK) {
         err = check_not_last(op, &record);
     }
     if (err != PS_OK) {
-        operation_refuse(op, err == PS_E_STATE ? PS_PROBLEM_REFUSED : ps_problem_of_err(err), "%s",
-                         err == PS_E_NOT_FOUND ? "there is no such grant" : ps_detail()->text);
-        return false;
+        return refuse_revoke(op, err);
     }
     ps_buf_put_decimal(&op->etag, row.revision);
     operation_lock(op, "client", record.client);
-    writer_begin_object(&json, NULL);
-    writer_text(&json, "client", record.client);
-    writer_text(&json, "grant", record.id);
-    writer_end_object(&json);
     return true;
 }
 

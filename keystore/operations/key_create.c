@@ -281,12 +281,11 @@ static void answer_existing(struct operation *op, const struct key_record *recor
     }
 }
 
+/* The token and its description; false when it is refused. It may be away: see is_that_token. */
 static bool find_token(struct operation *op, const struct key_record *record,
                        struct token_view *ret_view)
 {
-    struct keeper *keeper = op->keeper;
-
-    op->token = tokens_find(keeper->tokens, record->token);
+    op->token = tokens_find(op->keeper->tokens, record->token);
     if (op->token == NULL) {
         operation_refuse(op, PS_PROBLEM_REFUSED, "`token`: there is no such token");
         return false;
@@ -296,8 +295,7 @@ static bool find_token(struct operation *op, const struct key_record *record,
             return true;
         }
     }
-    operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
-    return false;
+    return true;
 }
 
 static bool obeys_rules(struct operation *op, const struct key_record *record)
@@ -316,7 +314,7 @@ bool key_create_resolve(struct operation *op, struct json_value body)
 {
     struct create_request request = {.portable = false};
     struct key_record record = {.latest = 1};
-    struct token_view view;
+    struct token_view view = {.number = 0};
     enum ps_err err = read_request(body, &request, &record);
 
     if (err != PS_OK) {
@@ -336,19 +334,55 @@ bool key_create_resolve(struct operation *op, struct json_value body)
         operation_refuse(op, PS_PROBLEM_MALFORMED, "`subject` and `name` are two names");
         return false;
     }
-    if (!obeys_rules(op, &record)) {
-        return false;
-    }
-    operation_lock(op, "key", record.name);
-    if (keys_find(op->keeper->keys, record.name) != NULL) {
-        answer_existing(op, &record);
-        return false;
-    }
     if (!find_token(op, &record, &view)) {
         return false;
     }
     key_params_put(&record, operation_reserve(op), &view, &op->resolved);
     return true;
+}
+
+/* The key goes into the token that people approved, and nowhere else. */
+static bool is_that_token(struct operation *op, const struct token_view *view)
+{
+    struct ps_bytes serial;
+    struct ps_bytes profile;
+
+    if (view->state != TOKEN_READY) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    if (document_text(op->params, "serial", &serial) == PS_OK &&
+        document_text(op->params, "profile", &profile) == PS_OK &&
+        ps_bytes_equal(serial, view->serial) && ps_bytes_equal(profile, view->profile)) {
+        return true;
+    }
+    operation_refuse(op, PS_PROBLEM_CONFLICT,
+                     "the token or its profile is another one since: make a new operation");
+    return false;
+}
+
+bool key_create_check(struct operation *op)
+{
+    struct token_view view = {.number = 0};
+    struct key_record record;
+    enum ps_err err = key_params_read(op, &record);
+
+    if (err == PS_OK) {
+        err = key_params_object(op, 0);
+    }
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    operation_lock(op, "key", record.name);
+    if (!obeys_rules(op, &record)) {
+        return false;
+    }
+    if (keys_find(op->keeper->keys, record.name) != NULL) {
+        answer_existing(op, &record);
+        return false;
+    }
+    return find_token(op, &record, &view) && is_that_token(op, &view);
 }
 
 static void on_made(struct operation *op, const struct made *made)

@@ -21,9 +21,9 @@ static bool is_meant(const struct key_version *version, uint64_t number)
     return (number == 0 || version->number == number) && version->state != KEY_DESTROYED;
 }
 
-static void put_params(struct operation *op, const struct key *key, uint32_t number)
+static void put_params(const struct key *key, uint32_t number, struct ps_buf *out)
 {
-    struct writer json = writer(&op->resolved);
+    struct writer json = writer(out);
 
     writer_begin_object(&json, NULL);
     writer_str(&json, "key", key->name);
@@ -100,7 +100,7 @@ static void answer_destroyed(struct operation *op, struct key *key)
 bool key_destroy_resolve(struct operation *op, struct json_value body)
 {
     struct destroy_request request = {.version = 0};
-    struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
+    const struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
     const enum ps_err err =
         json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL);
 
@@ -112,17 +112,54 @@ bool key_destroy_resolve(struct operation *op, struct json_value body)
         operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
         return false;
     }
+    put_params(key, request.version, &op->resolved);
+    return true;
+}
+
+static enum ps_err read_params(const struct operation *op, struct key **ret_key,
+                               uint32_t *ret_number)
+{
+    struct ps_bytes name;
+    uint64_t number;
+
+    PS_TRY(document_text(op->params, "key", &name));
+    PS_TRY(document_number(op->params, "version", &number));
+    *ret_key = keys_find(op->keeper->keys, name);
+    *ret_number = (uint32_t)number;
+    return *ret_key != NULL ? PS_OK : ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
+}
+
+/* What people approved to destroy is what is there: not a version that was made since. */
+static bool names_all(struct operation *op, const struct key *key, uint32_t number)
+{
+    PS_BUF_AUTO present;
+
+    ps_buf_init(&present, DOCUMENT_MAX);
+    put_params(key, number, &present);
+    if (ps_bytes_equal(json_raw(op->params), ps_buf_bytes(&present))) {
+        return true;
+    }
+    operation_refuse(op, PS_PROBLEM_CONFLICT, "the key has changed since: make a new operation");
+    return false;
+}
+
+bool key_destroy_check(struct operation *op)
+{
+    struct key *key;
+    uint32_t number;
+    const enum ps_err err = read_params(op, &key, &number);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
     read_put_key_etag(key, &op->etag);
     operation_lock(op, "key", ps_bytes_str(key->name));
-    if (request.version == 0 && key->state == KEY_DESTROYED) {
+    if (number == 0 && key->state == KEY_DESTROYED) {
         answer_destroyed(op, key);
         return false;
     }
-    if (!may_destroy(op, key, request.version)) {
-        return false;
-    }
-    put_params(op, key, request.version);
-    return true;
+    return may_destroy(op, key, number) && names_all(op, key, number);
 }
 
 static enum ps_err put_rows(struct operation *op)

@@ -16,6 +16,17 @@ static uint64_t publish_ahead(const struct operation *op, const struct key *key)
     return key->rotation.publish_ahead_s > max_age_s ? key->rotation.publish_ahead_s : max_age_s;
 }
 
+/* The key's token, when it is there; false when it was refused. */
+static bool find_token(struct operation *op, const struct key *key)
+{
+    op->token = tokens_find(op->keeper->tokens, ps_bytes_str(key->token));
+    if (op->token == NULL || !tokens_is_ready(op->token)) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    return true;
+}
+
 static bool may_rotate(struct operation *op, const struct key *key)
 {
     const struct key_version *latest = key_latest(key);
@@ -29,25 +40,7 @@ static bool may_rotate(struct operation *op, const struct key *key)
                                "a successor waits already: activate or destroy it first");
         return false;
     }
-    op->token = tokens_find(op->keeper->tokens, ps_bytes_str(key->token));
-    if (op->token == NULL || !tokens_is_ready(op->token)) {
-        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
-        return false;
-    }
-    return true;
-}
-
-static struct key *find_key(struct operation *op)
-{
-    struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
-
-    if (key == NULL) {
-        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
-        return NULL;
-    }
-    read_put_key_etag(key, &op->etag);
-    operation_lock(op, "key", ps_bytes_str(key->name));
-    return key;
+    return find_token(op, key);
 }
 
 static void put_params(struct operation *op, const struct key *key, struct ps_buf *out)
@@ -72,14 +65,17 @@ static void put_params(struct operation *op, const struct key *key, struct ps_bu
 
 bool key_rotate_resolve(struct operation *op, struct json_value request)
 {
-    struct key *key;
+    const struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
 
     if (json_count(request) != 0) {
         operation_refuse(op, PS_PROBLEM_MALFORMED, "a rotation has no parameters");
         return false;
     }
-    key = find_key(op);
-    if (key == NULL || !may_rotate(op, key)) {
+    if (key == NULL) {
+        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
+        return false;
+    }
+    if (!may_rotate(op, key)) {
         return false;
     }
     put_params(op, key, &op->resolved);
@@ -111,6 +107,31 @@ static enum ps_err read_params(struct operation *op, struct rotate_params *ret_p
     PS_TRY(key_params_object(op, 0));
     op->token = tokens_find(op->keeper->tokens, ps_bytes_str(ret_params->key->token));
     return op->token == NULL ? ps_fail(PS_E_TOKEN, 0, "the token is not configured") : PS_OK;
+}
+
+/* The successor that people approved is the next one still. */
+static bool is_next(struct operation *op, const struct rotate_params *params)
+{
+    if (params->version == params->key->latest + 1) {
+        return true;
+    }
+    operation_refuse(op, PS_PROBLEM_CONFLICT,
+                     "the key has had another successor since: make a new operation");
+    return false;
+}
+
+bool key_rotate_check(struct operation *op)
+{
+    struct rotate_params params;
+    const enum ps_err err = read_params(op, &params);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    read_put_key_etag(params.key, &op->etag);
+    operation_lock(op, "key", ps_bytes_str(params.key->name));
+    return may_rotate(op, params.key) && is_next(op, &params);
 }
 
 /* The versions that sign now give way when the new one signs at once. */

@@ -100,11 +100,9 @@ static void put_params(struct operation *op, const struct key *key, uint32_t num
 bool key_state_resolve(struct operation *op, struct json_value body)
 {
     struct state_request request = {.version = 0};
-    struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
+    const struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
     const enum ps_err err =
         json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL);
-    enum key_state present = KEY_STATE_COUNT;
-    uint32_t number;
 
     if (err != PS_OK) {
         operation_refuse_error(op, err);
@@ -114,9 +112,36 @@ bool key_state_resolve(struct operation *op, struct json_value body)
         operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
         return false;
     }
+    put_params(op, key, version_meant(op, key, request.version));
+    return true;
+}
+
+static enum ps_err read_params(const struct operation *op, struct key **ret_key,
+                               uint32_t *ret_number)
+{
+    struct ps_bytes name;
+    uint64_t number;
+
+    PS_TRY(document_text(op->params, "key", &name));
+    PS_TRY(document_number(op->params, "version", &number));
+    *ret_key = keys_find(op->keeper->keys, name);
+    *ret_number = (uint32_t)number;
+    return *ret_key != NULL ? PS_OK : ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
+}
+
+bool key_state_check(struct operation *op)
+{
+    enum key_state present = KEY_STATE_COUNT;
+    struct key *key;
+    uint32_t number;
+    const enum ps_err err = read_params(op, &key, &number);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
     read_put_key_etag(key, &op->etag);
     operation_lock(op, "key", ps_bytes_str(key->name));
-    number = version_meant(op, key, request.version);
     if (!present_state(op, key, number, &present)) {
         return false;
     }
@@ -129,7 +154,6 @@ bool key_state_resolve(struct operation *op, struct json_value body)
                                "not possible in the state that it is in");
         return false;
     }
-    put_params(op, key, number);
     return true;
 }
 
@@ -177,24 +201,18 @@ static enum ps_err retire_predecessors(struct operation *op, const struct key *k
 static enum ps_err put_rows(struct operation *op)
 {
     const enum key_state target = target_of(op);
-    struct ps_bytes name;
     struct key *key;
-    uint64_t number;
+    uint32_t number;
 
-    PS_TRY(document_text(op->params, "key", &name));
-    PS_TRY(document_number(op->params, "version", &number));
-    key = keys_find(op->keeper->keys, name);
-    if (key == NULL) {
-        return ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
-    }
+    PS_TRY(read_params(op, &key, &number));
     if (number == 0) {
         PS_TRY(key_rows_put(op, key, target, key->latest));
         return put_versions(op, key, target);
     }
     /* The key's own row changes too, so that its revision tells of it. */
     PS_TRY(key_rows_put(op, key, key->state, key->latest));
-    PS_TRY(key_rows_put_version(op, key, (uint32_t)number, target));
-    return is_type(op, "key.activate") ? retire_predecessors(op, key, (uint32_t)number) : PS_OK;
+    PS_TRY(key_rows_put_version(op, key, number, target));
+    return is_type(op, "key.activate") ? retire_predecessors(op, key, number) : PS_OK;
 }
 
 void key_state_execute(struct operation *op)

@@ -302,7 +302,7 @@ static bool resolve(struct operation *op, struct ps_bytes request)
         operation_refuse_error(op, err);
         return false;
     }
-    return op->type->resolve(op, root) && !op->is_answered && precondition_holds(op);
+    return op->type->resolve(op, root) && !op->is_answered;
 }
 
 static void answer_dry_run(struct operation *op)
@@ -321,13 +321,16 @@ static bool prepare(struct operation *op, struct ps_bytes request)
     if (!resolve(op, request)) {
         return false;
     }
-    if (is_locked_by_others(op)) {
-        operation_refuse(op, PS_PROBLEM_IN_FLIGHT, "another operation works on the same");
-        return false;
-    }
     err = document_build(op);
     if (err != PS_OK) {
         operation_refuse_error(op, err);
+        return false;
+    }
+    if (!op->type->check(op) || op->is_answered || !precondition_holds(op)) {
+        return false;
+    }
+    if (is_locked_by_others(op)) {
+        operation_refuse(op, PS_PROBLEM_IN_FLIGHT, "another operation works on the same");
         return false;
     }
     if (op->is_dry_run) {

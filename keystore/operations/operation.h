@@ -41,10 +41,16 @@ struct operation_type {
     bool narrows;     /* only ever takes capability away: takes effect with its leaf */
     bool needs_token; /* cannot begin while the token is away */
     /*
-     * Checks what was asked for and writes the resolved parameters. Returns false when the matter
-     * is at an end already: operation_refuse or operation_exists was called.
+     * Reads what was asked for and writes the resolved parameters, all that the document says of
+     * it. False when the matter is at an end already: operation_refuse was called.
      */
     bool (*resolve)(struct operation *op, struct json_value request);
+    /*
+     * Whether what op->params say is possible as things stand: takes locks and reads the revision.
+     * An operation that waited for people is checked again when it is executed. False as above, or
+     * since there is nothing to change: operation_exists.
+     */
+    bool (*check)(struct operation *op);
     /* Ends in operation_done or operation_failed, at once or later. Parameters: op->params. */
     void (*execute)(struct operation *op);
     /* After a crash: the same ends. NULL: it was not done, since it does nothing in the token. */

@@ -101,25 +101,39 @@ bool set_put_resolve(struct operation *op, struct json_value body)
         operation_refuse_error(op, err);
         return false;
     }
-    operation_lock(op, "set", record.name);
-    if (!differs_from_present(op, &record)) {
-        return false;
-    }
     put_params(&record, &op->resolved);
     return true;
+}
+
+static enum ps_err read_params(const struct operation *op, struct set_record *ret_record)
+{
+    *ret_record = (struct set_record){.name = {NULL, 0}};
+    PS_TRY(document_text(op->params, "name", &ret_record->name));
+    PS_TRY(document_number(op->params, "max_age_s", &ret_record->max_age_s));
+    return json_member(op->params, "keys", &ret_record->keys) ? PS_OK
+                                                              : ps_fail(PS_E_INPUT, 0, "no keys");
+}
+
+bool set_put_check(struct operation *op)
+{
+    struct set_record record;
+    const enum ps_err err = read_params(op, &record);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    operation_lock(op, "set", record.name);
+    return differs_from_present(op, &record);
 }
 
 static enum ps_err put_row(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
-    struct set_record record = {.name = {NULL, 0}};
+    struct set_record record;
     enum ps_err err;
 
-    PS_TRY(document_text(op->params, "name", &record.name));
-    PS_TRY(document_number(op->params, "max_age_s", &record.max_age_s));
-    if (!json_member(op->params, "keys", &record.keys)) {
-        return ps_fail(PS_E_INPUT, 0, "no keys");
-    }
+    PS_TRY(read_params(op, &record));
     err = row_read(op->keeper, CATALOG_SET, record.name, &row);
     if (err != PS_OK && err != PS_E_NOT_FOUND) {
         return err;
@@ -142,14 +156,26 @@ void set_put_execute(struct operation *op)
 
 bool set_remove_resolve(struct operation *op, struct json_value body)
 {
-    ROW_AUTO row = {.parser = NULL};
-    const struct ps_bytes name = ps_buf_bytes(&op->subject);
-    const enum ps_err err = row_read(op->keeper, CATALOG_SET, name, &row);
     struct writer json = writer(&op->resolved);
 
     if (json_count(body) != 0) {
         operation_refuse(op, PS_PROBLEM_MALFORMED, "this has no parameters");
         return false;
+    }
+    writer_begin_object(&json, NULL);
+    writer_text(&json, "set", ps_buf_bytes(&op->subject));
+    writer_end_object(&json);
+    return true;
+}
+
+bool set_remove_check(struct operation *op)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct ps_bytes name;
+    enum ps_err err = document_text(op->params, "set", &name);
+
+    if (err == PS_OK) {
+        err = row_read(op->keeper, CATALOG_SET, name, &row);
     }
     if (err == PS_E_NOT_FOUND) {
         operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such set");
@@ -161,9 +187,6 @@ bool set_remove_resolve(struct operation *op, struct json_value body)
     }
     ps_buf_put_decimal(&op->etag, row.revision);
     operation_lock(op, "set", name);
-    writer_begin_object(&json, NULL);
-    writer_text(&json, "set", name);
-    writer_end_object(&json);
     return true;
 }
 

@@ -15,16 +15,16 @@ static bool find_view(const struct operation *op, struct token_view *ret_view)
     return false;
 }
 
-static void put_params(struct operation *op, const struct token_view *view)
+static void put_params(const struct token_view *view, struct ps_bytes token, struct ps_buf *out)
 {
-    struct writer json = writer(&op->resolved);
+    struct writer json = writer(out);
 
     writer_begin_object(&json, NULL);
     writer_text(&json, "firmware", view->firmware);
     writer_octets(&json, "module_hash", view->module_hash);
     writer_text(&json, "profile", view->profile);
     writer_text(&json, "serial", view->serial);
-    writer_text(&json, "token", tokens_name(op->token));
+    writer_text(&json, "token", token);
     writer_end_object(&json);
 }
 
@@ -45,33 +45,72 @@ static void answer_unchanged(struct operation *op)
     operation_exists(op);
 }
 
-static enum ps_err read_record(struct operation *op, struct row *row,
-                               struct token_record *ret_record)
+/* The token and what is found there now; false when it was refused. */
+static bool find_token(struct operation *op, struct ps_bytes name, struct token_view *ret_view)
 {
-    PS_TRY(row_read(op->keeper, CATALOG_TOKEN, ps_buf_bytes(&op->subject), row));
-    return token_record_read(row->body, ret_record);
+    op->token = tokens_find(op->keeper->tokens, name);
+    if (op->token == NULL) {
+        operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such token");
+        return false;
+    }
+    if (!find_view(op, ret_view)) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    return true;
 }
 
 bool token_approve_resolve(struct operation *op, struct json_value request)
 {
-    ROW_AUTO row = {.parser = NULL};
-    struct token_record record;
     struct token_view view = {.number = 0};
 
-    op->token = tokens_find(op->keeper->tokens, ps_buf_bytes(&op->subject));
     if (json_count(request) != 0) {
         operation_refuse(op, PS_PROBLEM_MALFORMED, "this has no parameters");
         return false;
     }
-    if (op->token == NULL || read_record(op, &row, &record) != PS_OK) {
+    if (!find_token(op, ps_buf_bytes(&op->subject), &view)) {
+        return false;
+    }
+    put_params(&view, tokens_name(op->token), &op->resolved);
+    return true;
+}
+
+/* What people approved is what is found there still. */
+static bool is_as_approved(struct operation *op, const struct token_view *view)
+{
+    PS_BUF_AUTO present;
+
+    ps_buf_init(&present, DOCUMENT_MAX);
+    put_params(view, tokens_name(op->token), &present);
+    if (ps_bytes_equal(json_raw(op->params), ps_buf_bytes(&present))) {
+        return true;
+    }
+    operation_refuse(op, PS_PROBLEM_CONFLICT, "the token has changed since: make a new operation");
+    return false;
+}
+
+bool token_approve_check(struct operation *op)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct token_record record;
+    struct token_view view = {.number = 0};
+    struct ps_bytes name;
+    enum ps_err err = document_text(op->params, "token", &name);
+
+    if (err == PS_OK) {
+        err = row_read(op->keeper, CATALOG_TOKEN, name, &row);
+    }
+    if (err == PS_OK) {
+        err = token_record_read(row.body, &record);
+    }
+    if (err != PS_OK) {
         operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such token");
         return false;
     }
-    if (!find_view(op, &view)) {
-        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+    if (!find_token(op, name, &view)) {
         return false;
     }
-    operation_lock(op, "token", tokens_name(op->token));
+    operation_lock(op, "token", name);
     if (!ps_bytes_equal(record.serial, view.serial)) {
         operation_refuse(op, PS_PROBLEM_REFUSED, "it is another token: its serial is %.*s",
                          PS_BYTES_FMT(view.serial));
@@ -81,8 +120,7 @@ bool token_approve_resolve(struct operation *op, struct json_value request)
         answer_unchanged(op);
         return false;
     }
-    put_params(op, &view);
-    return true;
+    return is_as_approved(op, &view);
 }
 
 static enum ps_err put_row(struct operation *op)
