@@ -2,6 +2,7 @@
 #define TESTS_UNIT_CATALOG_SUPPORT_H
 
 #include "tests/unit/scratch.h"
+#include "tests/unit/support.h"
 
 #include "keystore/catalog/catalog.h"
 #include "lib/base/hash.h"

@@ -252,6 +252,14 @@ static inline PS_UNUSED uint64_t file_length(const char *path)
     return (uint64_t)status.st_size;
 }
 
+static inline PS_UNUSED uint64_t entries_length(const struct fixture *f)
+{
+    char path[PATH_LEN];
+
+    path_in(f, "entries", path);
+    return file_length(path);
+}
+
 static inline PS_UNUSED void flip_bit(const char *path, uint64_t octet, unsigned bit)
 {
     const int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -262,6 +270,26 @@ static inline PS_UNUSED void flip_bit(const char *path, uint64_t octet, unsigned
     value ^= (uint8_t)(1u << bit);
     assert_int_equal(pwrite(fd, &value, 1, (off_t)octet), 1);
     assert_int_equal(close(fd), 0);
+}
+
+/* Leaves of all lengths. */
+static inline PS_UNUSED struct ps_bytes sized_leaf(uint64_t number, size_t len,
+                                                   uint8_t out[LOG_ENTRY_MAX])
+{
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)('a' + (number * 7 + i * i) % 26);
+    }
+    return ps_bytes(out, len);
+}
+
+static inline PS_UNUSED void append_sized(struct fixture *f, size_t len)
+{
+    uint8_t *leaf = malloc(LOG_ENTRY_MAX);
+    uint64_t index;
+
+    assert_non_null(leaf);
+    assert_ok(log_append(f->log, sized_leaf(log_size(f->log), len, leaf), &index));
+    free(leaf);
 }
 
 #endif

@@ -1,13 +1,12 @@
 #include "keystore/catalog/migrations.h"
 
 #include "tests/unit/catalog_support.h"
+#include "tests/unit/file_limit.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 /* What the backend in a file has to survive. */
@@ -237,19 +236,14 @@ static void file_size_limit_leaves_all_as_it_was(void **state)
         change(CATALOG_KEY, "a", 1, "{\"x\":2}"),
         change(CATALOG_OPERATION, "b", 0, large_body()),
     };
-    struct rlimit before;
-    struct rlimit small;
 
     (void)state;
     put(CATALOG_KEY, "a", 0, "{\"x\":1}");
-    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    small = (struct rlimit){.rlim_cur = 256 * 1024, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    limit_files(256 * 1024);
     assert_int_equal(catalog_apply(catalog, changes, 2, 8, NULL), PS_E_STORAGE);
     assert_row(CATALOG_KEY, "a", 1, "{\"x\":1}");
     assert_no_row(CATALOG_OPERATION, "b");
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    unlimit_files();
     assert_int_equal(catalog_apply(catalog, changes, 2, 8, NULL), PS_OK);
     reopen();
     assert_row(CATALOG_KEY, "a", 2, "{\"x\":2}");

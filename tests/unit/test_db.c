@@ -2,13 +2,12 @@
 
 #include "lib/db/migrate.h"
 
+#include "tests/unit/file_limit.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -391,19 +390,14 @@ static void missing_directory_is_a_storage_error(void **state)
 static void file_size_limit_leaves_the_data_as_it_was(void **state)
 {
     PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
-    struct rlimit before;
-    struct rlimit small;
     uint8_t *much = test_calloc(1, 1024 * 1024);
 
     (void)state;
     assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
-    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    small = (struct rlimit){.rlim_cur = 128 * 1024, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    limit_files(128 * 1024);
     assert_int_equal(put_pair(db, "b", 2, ps_bytes(much, 1024 * 1024)), PS_E_STORAGE);
     assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 1);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    unlimit_files();
     assert_int_equal(put_pair(db, "b", 2, ps_bytes(much, 1024 * 1024)), PS_OK);
     assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 2);
     test_free(much);

@@ -1,8 +1,7 @@
+#include "tests/unit/file_limit.h"
 #include "tests/unit/log_support.h"
 
-#include <signal.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 
 /* Disks that fill up, fail and vanish; and how many syncs many leaves cost. */
 
@@ -181,23 +180,17 @@ static void append_large(struct fixture *f, unsigned count)
 static void on_a_disk_that_is_nearly_full_room_is_what_is_needed(void **state)
 {
     struct fixture *f = make_failing(100);
-    struct rlimit before;
-    struct rlimit limit;
     char path[PATH_LEN];
 
     (void)state;
     path_in(f, "entries", path);
     assert_int_equal(file_length(path), 64 * 1024);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    limit = before;
-    limit.rlim_cur = 100 * 1024;
-    assert_int_equal(signal(SIGXFSZ, SIG_IGN) == SIG_ERR, 0);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit_files(100 * 1024);
     append_large(f, 2);
     assert_ok(log_sync(f->log));
     assert_int_equal(file_length(path), 100 * 1024);
     assert_ok(log_check(f->log));
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    unlimit_files();
     append_large(f, 1);
     assert_ok(log_sync(f->log));
     assert_int_equal(file_length(path), 256 * 1024);
@@ -205,28 +198,23 @@ static void on_a_disk_that_is_nearly_full_room_is_what_is_needed(void **state)
     free_fixture(f);
 }
 
-/* A limit on the size of files fails writes as a full disk does, half-way through one. */
 static void a_full_disk_stops_the_log_and_room_brings_it_back(void **state)
 {
     struct fixture *f = make_failing(100);
-    struct rlimit before;
-    struct rlimit limit;
     char path[PATH_LEN];
+    uint64_t limit;
 
     (void)state;
     path_in(f, "entries", path);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    limit = before;
-    limit.rlim_cur = file_length(path) + 3;
-    assert_int_equal(signal(SIGXFSZ, SIG_IGN) == SIG_ERR, 0);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit = file_length(path) + 3;
+    limit_files(limit);
     /* There is room still, but not for all of these. */
     append_numbers(f, 100, 101);
     assert_ok(log_sync(f->log));
     append_large(f, 2);
     assert_failed_at(f, 101, EFBIG);
-    assert_int_equal(file_length(path), limit.rlim_cur);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(file_length(path), limit);
+    unlimit_files();
     assert_works_from(f, 101);
     free_fixture(f);
 }
@@ -234,19 +222,13 @@ static void a_full_disk_stops_the_log_and_room_brings_it_back(void **state)
 static void derived_files_that_cannot_be_written_lose_no_leaf(void **state)
 {
     struct fixture *f = make_failing(100);
-    struct rlimit before;
-    struct rlimit limit;
 
     (void)state;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    limit = before;
     /* The hashes of small leaves need more room than the leaves do. */
-    limit.rlim_cur = 100 * 32 + 16;
-    assert_int_equal(signal(SIGXFSZ, SIG_IGN) == SIG_ERR, 0);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit_files(100 * 32 + 16);
     append_numbers(f, 100, 101);
     assert_failed_at(f, 100, EFBIG);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    unlimit_files();
     /* It was synced, so it stays, though whoever waited was refused. */
     assert_works_from(f, 101);
     free_fixture(f);

@@ -61,33 +61,6 @@ static int keeping_sync(int fd)
 
 static const struct log_io keeping_io = {.write_at = pwrite, .sync = keeping_sync};
 
-static uint64_t entries_length(const struct fixture *f)
-{
-    char path[PATH_LEN];
-
-    path_in(f, "entries", path);
-    return file_length(path);
-}
-
-/* Leaves of all lengths. */
-static struct ps_bytes sized_leaf(uint64_t number, size_t len, uint8_t out[LOG_ENTRY_MAX])
-{
-    for (size_t i = 0; i < len; i++) {
-        out[i] = (uint8_t)('a' + (number * 7 + i * i) % 26);
-    }
-    return ps_bytes(out, len);
-}
-
-static void append_sized(struct fixture *f, size_t len)
-{
-    uint8_t *leaf = malloc(LOG_ENTRY_MAX);
-    uint64_t index;
-
-    assert_non_null(leaf);
-    assert_ok(log_append(f->log, sized_leaf(log_size(f->log), len, leaf), &index));
-    free(leaf);
-}
-
 /* Leaves that are whole in the first octets of a record. */
 static uint64_t leaves_in(const uint8_t *record, size_t len, struct merkle_edge *ret_edge)
 {
