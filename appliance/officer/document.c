@@ -1,6 +1,7 @@
 #include "appliance/officer/document.h"
 
 #include "appliance/file.h"
+#include "appliance/officer/officer.h"
 #include "appliance/officer/terminal.h"
 #include "lib/base/clock.h"
 #include "lib/ceremony/operation_text.h"
@@ -43,12 +44,12 @@ enum ps_err document_load(const char *path, struct document *ret_document)
     }
     (void)snprintf(why, sizeof why, "%s", ps_detail()->text);
     if (has_newline_too_many(ret_document)) {
-        return ps_fail(PS_E_INPUT, 0,
-                       "%.80s ends with a newline that an editor has added, and the exact octets "
-                       "are what counts; take the file from the appliance once more",
-                       path);
+        (void)snprintf(why, sizeof why,
+                       "it ends with a newline that an editor has added, and the exact octets are "
+                       "what counts; take the file from the appliance once more");
     }
-    return ps_fail(err, 0, "%.80s is no document that could be executed: %s", path, why);
+    err = ps_fail(err, 0, "not a document that could be executed: %s", why);
+    return officer_name_file(path, err);
 }
 
 static void put_clock(const struct operation_document *document, struct ps_buf *out)

@@ -3,12 +3,18 @@
 
 #include <stdio.h>
 
+/* Of a long path its end is shown: that is where the file's name is. */
+#define SHOWN_MAX 80u
+
 enum ps_err officer_name_file(const char *path, enum ps_err err)
 {
     char why[sizeof ps_detail()->text];
+    const size_t len = strlen(path);
+    const bool is_long = len > SHOWN_MAX;
 
     (void)snprintf(why, sizeof why, "%s", ps_detail()->text);
-    return ps_fail(err, 0, "%.80s: %s", path, why);
+    return ps_fail(err, 0, "%s%s: %s", is_long ? "..." : "", path + (is_long ? len - SHOWN_MAX : 0),
+                   why);
 }
 
 /* A file's content that is not good is a failed check, and no mistake in how we were called. */

@@ -187,11 +187,14 @@ static void put_people(struct judging *judging)
 {
     for (size_t i = 0; i < judging->count; i++) {
         const struct approval *approval = &judging->approvals[i];
+        const enum quorum_verdict verdict = judging->quorum.verdicts[i];
+        const bool has_effect = verdict == QUORUM_COUNTED || verdict == QUORUM_COUNTED_REJECTION ||
+                                verdict == QUORUM_OTHER_KIND;
 
-        line(judging, true, "%s: %s (%s) signed to %s%s; %s", judging->paths[i], approval->person,
-             roster_role_name(approval->role), approval_kind_name(approval->kind),
-             approval->is_sk ? " with a hardware key" : "",
-             quorum_verdict_text(judging->quorum.verdicts[i]));
+        ps_buf_printf(&judging->lines, "%s  %s: %s (%s) signed to %s%s; %s\n",
+                      has_effect ? "PASS" : "NOTE", judging->paths[i], approval->person,
+                      roster_role_name(approval->role), approval_kind_name(approval->kind),
+                      approval->is_sk ? " with a hardware key" : "", quorum_verdict_text(verdict));
     }
 }
 
@@ -237,7 +240,7 @@ static void put_quorum(struct judging *judging)
     }
     line(judging, true, "quorum is met: %u officers, %u auditors", (unsigned)quorum->officers,
          (unsigned)quorum->auditors);
-    if (!judging->people.is_genesis) {
+    if (!judging->people.is_genesis && type->class != OPERATION_CLASS_A) {
         ps_buf_printf(&judging->lines,
                       "NOTE  this is the quorum of class %c, which %s has; a key of a higher class "
                       "that it touches raises it, which only the appliance knows\n",

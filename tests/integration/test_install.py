@@ -18,14 +18,18 @@ CREDENTIALS_DIRECTORY = "/run/credentials/privyseald.service"
 OPERATOR, WRITER = "games", "mail"  # any users of the system that have no part in this
 KEY = "oidc.id-token"
 FILES = [
-    "bin/privyseal", "include/privyseal.h", "lib/systemd/system/privyseald-clients.socket",
+    "bin/privyseal", "bin/privyseal-officer", "include/privyseal.h",
+    "lib/systemd/system/privyseald-clients.socket",
     "lib/systemd/system/privyseald-management.socket", "lib/systemd/system/privyseald.service",
     "lib/sysusers.d/privyseal.conf", "lib/tmpfiles.d/privyseal.conf", "sbin/privyseald",
-    "share/bash-completion/completions/privyseal", "share/doc/privyseal/privyseald.conf",
-    "share/fish/vendor_completions.d/privyseal.fish", "share/man/man1/privyseal.1",
+    "share/bash-completion/completions/privyseal",
+    "share/bash-completion/completions/privyseal-officer", "share/doc/privyseal/privyseald.conf",
+    "share/fish/vendor_completions.d/privyseal-officer.fish",
+    "share/fish/vendor_completions.d/privyseal.fish",
+    "share/man/man1/privyseal-officer.1", "share/man/man1/privyseal.1",
     "share/man/man3/privyseal.3", "share/man/man5/privyseald.conf.5",
     "share/man/man8/privyseald.8", "share/privyseal/firmware-profiles/softhsm2.json",
-    "share/zsh/site-functions/_privyseal",
+    "share/zsh/site-functions/_privyseal", "share/zsh/site-functions/_privyseal-officer",
 ]
 LIBRARY = ["libprivyseal.so", "libprivyseal.so.0", "libprivyseal.so.0.1.0",
            "pkgconfig/privyseal.pc"]
@@ -55,7 +59,7 @@ def test_everything_is_in_its_place(installed):
     prefix = installed.prefix.lstrip("/")
     library = [f"{installed.libdir}/{name}" for name in LIBRARY]
     assert installed.files() == sorted(f"{prefix}/{name}" for name in [*FILES, *library])
-    for name in ("bin/privyseal", "sbin/privyseald"):
+    for name in ("bin/privyseal", "bin/privyseal-officer", "sbin/privyseald"):
         assert os.access(installed.destination / prefix / name, os.X_OK)
 
 

@@ -3,12 +3,14 @@
 
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / "build"
-PROGRAMS = ["appliance/privyseald", "appliance/privyseal"]
+PROGRAMS = ["appliance/privyseald", "appliance/privyseal",
+            "appliance/officer/privyseal-officer"]
 
 
 def readelf(option, path):
@@ -18,7 +20,8 @@ def readelf(option, path):
 
 def check(path):
     header, program, dynamic = (readelf(option, path) for option in ("-h", "-l", "-d"))
-    symbols = readelf("--dyn-syms", path)
+    # What is linked statically has no dynamic symbols.
+    symbols = readelf("--dyn-syms" if "NEEDED" in dynamic else "--syms", path)
     stack = [line for line in program.splitlines() if "GNU_STACK" in line]
     promises = {
         "position-independent": "DYN (" in header,
@@ -26,7 +29,7 @@ def check(path):
         "bind now": "BIND_NOW" in dynamic or "NOW" in dynamic,
         "stack not executable": bool(stack) and "RWE" not in stack[0],
         "stack protector": "__stack_chk_fail" in symbols,
-        "fortified calls": "_chk@" in symbols,
+        "fortified calls": re.search(r"_chk(@|$)", symbols, re.M) is not None,
         "no run path": "RPATH" not in dynamic and "RUNPATH" not in dynamic,
     }
     return [f"{path.name}: not {name}" for name, kept in promises.items() if not kept]

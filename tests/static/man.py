@@ -8,39 +8,40 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / "build"
-PRIVYSEAL = BUILD / "appliance" / "privyseal"
+PROGRAMS = {"privyseal": BUILD / "appliance" / "privyseal",
+            "privyseal-officer": BUILD / "appliance" / "officer" / "privyseal-officer"}
 
 
-def help_of(*words):
-    return subprocess.run([str(PRIVYSEAL), "help", *words], check=True, capture_output=True,
-                          text=True).stdout
+def help_of(program, *words):
+    return subprocess.run([str(PROGRAMS[program]), "help", *words], check=True,
+                          capture_output=True, text=True).stdout
 
 
-def commands():
-    lines = help_of().splitlines()
+def commands(program):
+    lines = help_of(program).splitlines()
     rows = [line[2:23].strip() for line in lines if line.startswith("  ")]
     return ["dev" if row == "dev DIR" else row for row in rows]
 
 
-def check_command_line():
-    page = (TOP / "docs" / "man" / "privyseal.1").read_text()
+def check_command_line(program):
+    page = (TOP / "docs" / "man" / f"{program}.1").read_text()
     section = page.split(".Sh COMMANDS")[1].split(".Sh ENVIRONMENT")[0]
     parts = re.split(r"^\.It Cm ", section, flags=re.M)[1:]
     described = {re.split(r" (?:Op|Ar) ", part.splitlines()[0])[0].strip(): part for part in parts}
-    known = commands()
+    known = commands(program)
     for name in known:
         if name not in described:
-            yield f"privyseal.1 lacks `{name}`"
+            yield f"{program}.1 lacks `{name}`"
             continue
         if name == "dev":
             continue
-        own = help_of(*name.split()).split("and with every command:")[0]
+        own = help_of(program, *name.split()).split("and with every command:")[0]
         for option in re.findall(r"^  --(\S+)", own, re.M):
             if f".It Fl -{option}" not in described[name]:
-                yield f"privyseal.1: `{name}` lacks --{option}"
+                yield f"{program}.1: `{name}` lacks --{option}"
     for name in described:
         if name not in known:
-            yield f"privyseal.1 has `{name}`, which there is not"
+            yield f"{program}.1 has `{name}`, which there is not"
 
 
 def check_pages():
@@ -52,7 +53,8 @@ def check_pages():
 
 
 def main():
-    found = [*check_command_line(), *check_pages()]
+    found = [line for program in PROGRAMS for line in check_command_line(program)]
+    found += check_pages()
     print("\n".join(found))
     return 1 if found else 0
 

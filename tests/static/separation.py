@@ -26,10 +26,14 @@ MAY_INCLUDE = {
     "api/client": ["lib/base", "lib/formats"],
     "api": ["lib/base", "lib/ipc", "lib/formats", "lib/http"],
     "appliance": ["lib/base", "lib/ipc", "lib/formats", "lib/ceremony", "api/client"],
+    "appliance/officer": ["lib/base", "lib/formats", "lib/ceremony"],
 }
 # The one program that is all roles names their entry points.
 ALLOWED_BESIDES = {("appliance", "api/api.h"), ("appliance", "keystore/keeper.h"),
-                   ("appliance", "pkcs11/token.h")}
+                   ("appliance", "pkcs11/token.h"),
+                   # Parts of appliance/ that need nothing but lib/base.
+                   ("appliance/officer", "appliance/cli/cli.h"),
+                   ("appliance/officer", "appliance/file.h")}
 # pattern of undefined symbols: the only folder whose objects may have it
 ONLY = [
     (re.compile(r"^sqlite3_|^PQ[a-z]"), "lib/db"),
@@ -37,6 +41,10 @@ ONLY = [
     (re.compile(r"^PKCS11_"), "pkcs11"),
     (re.compile(r"^seccomp_|^cap_"), "appliance"),
 ]
+# The officers' program, which is linked statically: what none of its symbols may begin with.
+OFFICER = BUILD / "appliance" / "officer" / "privyseal-officer"
+NOT_FOR_OFFICERS = re.compile(r"^(sqlite3_|PQ[a-z]|MHD_|gnutls_|PKCS11_|C_[A-Z]|curl_|cJSON_|SSL_)")
+OFFICERS_PARTS = ["appliance", "appliance/officer", *MAY_INCLUDE["appliance/officer"]]
 
 
 def folder_of(path):
@@ -63,23 +71,54 @@ def check_includes():
                 yield f"{name} uses Cryptoki types outside pkcs11"
 
 
+def objects():
+    return [path for path in BUILD.rglob("*.o") if "/tests/" not in str(path)]
+
+
+def folder_of_object(path):
+    # meson: lib/base/libbase.a.p/buf.c.o
+    return folder_of(str(path.parent.parent.relative_to(BUILD)) + "/")
+
+
+def symbols(path, *options):
+    listing = subprocess.run(["nm", *options, str(path)], check=True, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    return {line.split()[-1] for line in listing.splitlines() if line.strip()}
+
+
 def check_symbols():
-    objects = [path for path in BUILD.rglob("*.o") if "/tests/" not in str(path)]
-    if not objects:
+    if not objects():
         yield f"no objects under {BUILD}"
-    for path in objects:
-        # meson: lib/base/libbase.a.p/buf.c.o
-        folder = folder_of(str(path.parent.parent.relative_to(BUILD)) + "/")
-        listing = subprocess.run(["nm", "-u", str(path)], check=True, capture_output=True,
-                                 text=True).stdout
-        for symbol in (line.split()[-1] for line in listing.splitlines() if line.strip()):
+    for path in objects():
+        folder = folder_of_object(path)
+        for symbol in symbols(path, "-u"):
             for pattern, only in ONLY:
                 if pattern.search(symbol) and folder != only:
                     yield f"{path.name} in {folder} uses {symbol}, which only {only} may"
 
 
+def check_officer():
+    """The program has what it is made of in itself, so its own symbols tell."""
+    own = symbols(OFFICER)
+    if "operation_document_parse" not in own:
+        yield f"{OFFICER.name} has no symbols to be checked by"
+    # A static function of one of its parts may be called as a function elsewhere.
+    parts = set().union(*(symbols(path, "--defined-only") for path in objects()
+                          if folder_of_object(path) in OFFICERS_PARTS))
+    for library in ("libcrypto.a", "libsodium.a"):
+        place = subprocess.run(["cc", f"-print-file-name={library}"], check=True, text=True,
+                               capture_output=True).stdout.strip()
+        parts |= symbols(place, "--defined-only")
+    foreign = {symbol for symbol in own if NOT_FOR_OFFICERS.search(symbol)}
+    for path in objects():
+        if folder_of_object(path) not in OFFICERS_PARTS:
+            foreign |= (own & symbols(path, "-g", "--defined-only")) - parts
+    for symbol in sorted(foreign):
+        yield f"{OFFICER.name} has {symbol}, which is no part of it"
+
+
 def main():
-    found = [*check_includes(), *check_symbols()]
+    found = [*check_includes(), *check_symbols(), *check_officer()]
     print("\n".join(found))
     return 1 if found else 0
 

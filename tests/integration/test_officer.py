@@ -1,0 +1,526 @@
+"""`privyseal-officer` as officers and scripts call it; signatures are made by stock ssh-keygen."""
+
+import base64
+import os
+import re
+import shlex
+import stat
+import subprocess
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+import pytest
+
+from harness import documents, terminal
+from harness.appliance import BUILD
+
+OFFICER = BUILD / "appliance" / "officer" / "privyseal-officer"
+DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNAVAILABLE = range(6)
+ROLES = {"alice": "officer", "bob": "officer", "carol": "officer", "dave": "officer",
+         "erin": "auditor", "frank": "auditor"}
+KINDS = {"bob": "ecdsa"}
+PASSPHRASE = "a passphrase for tests"
+
+
+def call(*words, **options):
+    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False, "timeout": 60,
+               "text": True, "errors": "surrogateescape", **options}
+    return subprocess.run([str(OFFICER), *map(str, words)], **options)
+
+
+def words_of(path):
+    return re.search(r"^Words +(.*)$", call("words", path).stdout, re.M).group(1).split()
+
+
+def sign(kind, path, key, *more):
+    return call(kind, path, "--key", key, "--yes", " ".join(words_of(path)[:4]), *more)
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """Six people with their keys, and the roster that they make."""
+    directory = tmp_path_factory.mktemp("room")
+    people = [documents.person(name, role,
+                               documents.make_key(directory / name, KINDS.get(name, "ed25519")))
+              for name, role in ROLES.items()]
+    (directory / "roster.json").write_bytes(documents.canonical(documents.roster(*people)))
+    (directory / "policy.json").write_bytes(documents.canonical(documents.policy()))
+    return directory
+
+
+@pytest.fixture()
+def table(room, tmp_path):
+    """Where one test puts its documents: the file of a document made under the room's roster."""
+    roster = documents.sha256((room / "roster.json").read_bytes())
+
+    def put(operation, name="operation.json", **members):
+        path = tmp_path / name
+        path.write_bytes(documents.document(operation, **{"roster": roster, **members}))
+        return path
+    return put
+
+
+def signatures(room, path, *signers):
+    """Signatures by stock ssh-keygen: "bob", or "bob reject" for another kind than approve."""
+    made = []
+    for signer in signers:
+        name, _, kind = signer.partition(" ")
+        signature = documents.sign(room / name, path.read_bytes(), kind or "approve")
+        made.append(path.with_name(f"{path.name}.{name}.{len(made)}.sig"))
+        made[-1].write_bytes(signature)
+    return made
+
+
+# What it is made of
+
+@pytest.mark.skipif("asan" in subprocess.run(["nm", "-u", str(OFFICER)], check=False, text=True,
+                                             capture_output=True).stdout,
+                    reason="sanitizers bring shared libraries of their own")
+def test_it_is_static_and_runs_where_there_is_nothing_else(tmp_path, table):
+    dynamic = subprocess.run(["readelf", "-ld", str(OFFICER)], check=True, capture_output=True,
+                             text=True).stdout
+    assert "NEEDED" not in dynamic and "INTERP" not in dynamic
+    listed = subprocess.run(["ldd", str(OFFICER)], check=False, capture_output=True, text=True)
+    assert re.search("statically linked|not a dynamic", listed.stdout + listed.stderr)
+    if os.geteuid() != 0:
+        pytest.skip("only root can leave it alone in a directory")
+    path = table(documents.suspend_key())
+    (tmp_path / "officer").write_bytes(OFFICER.read_bytes())
+    (tmp_path / "officer").chmod(0o755)
+    done = subprocess.run(["/officer", "show", f"/{path.name}"], capture_output=True, text=True,
+                          check=False, env={}, preexec_fn=lambda: os.chroot(tmp_path))
+    assert done.returncode == DONE and "Suspend the key" in done.stdout, done
+
+
+# Reading
+
+def test_a_document_is_shown_with_its_hash_and_words(table):
+    path = table(documents.suspend_key("oidc.id-token"))
+    done = call("show", path)
+    assert done.returncode == DONE and done.stderr == ""
+    assert 'Suspend the key "oidc.id-token"' in done.stdout
+    assert documents.sha256(path.read_bytes()) in done.stdout
+    assert " ".join(words_of(path)) in " ".join(done.stdout.split())
+
+
+def test_words_are_those_of_the_file_s_sha256(tmp_path, table):
+    path = table(documents.suspend_key())
+    assert documents.sha256(path.read_bytes()) in call("words", path).stdout
+    assert len(words_of(path)) == 16
+    empty = tmp_path / "empty"  # SHA-256 e3 b0 c4 42 ...; the words are those of the public list
+    empty.write_bytes(b"")
+    assert words_of(empty)[:4] == ["tissue", "phonetic", "snowslide", "December"]
+
+
+def test_the_difference_to_the_last_of_its_kind(table):
+    before = table(documents.suspend_key("oidc.id-token"), "before.json")
+    now = table(documents.suspend_key("oidc.access-token"))
+    shown = call("show", now, "--last", before).stdout
+    assert re.search(r'Changed .*was "oidc.id-token"; is "oidc.access-token"', shown)
+    other = call("show", now, "--last", table(documents.destroy_key(), "other.json"))
+    assert other.returncode == FAILED and "another type" in other.stderr
+
+
+@pytest.mark.parametrize("hours, said", [((-48, -24), "holds no longer"),
+                                         ((24, 48), "does not hold yet")])
+def test_a_document_out_of_its_time_is_shown_as_such(table, hours, said):
+    path = table(documents.suspend_key(), not_before=documents.moment(hours[0]),
+                 not_after=documents.moment(hours[1]))
+    done = call("show", path)
+    assert done.returncode == DONE and said in done.stdout
+
+
+BROKEN = {
+    "a newline at its end": (lambda octets: octets + b"\n", "newline that an editor has added"),
+    "a carriage return": (lambda octets: octets + b"\r\n", "newline that an editor has added"),
+    "a byte order mark": (lambda octets: b"\xef\xbb\xbf" + octets, "not a document"),
+    "a blank": (lambda octets: octets.replace(b'":"', b'": "', 1), "not a document"),
+    "an unknown member": (lambda octets: b'{"aa":"",' + octets[1:], "not a document"),
+    "a member twice": (lambda octets: octets[:-1] + b',"v":"1"}', "not a document"),
+    "a number": (lambda octets: octets.replace(b'"v":"1"', b'"v":1'), "not a document"),
+    "null": (lambda octets: octets.replace(b'"v":"1"', b'"v":null'), "not a document"),
+    "an unknown type": (lambda octets: octets.replace(b"key.suspend", b"key.suspens"),
+                        "not a document"),
+    "other params": (lambda octets: octets.replace(b'"suspended"', b'"destroyed"'), "not a document"),
+    "half of it": (lambda octets: octets[:len(octets) // 2], "not a document"),
+    "nothing in it": (lambda octets: b"", "not a document"),
+    "49 KiB": (lambda octets: octets.replace(b"for a test", 49 * 1024 * b"x"), "longer than 49152"),
+}
+
+
+@pytest.mark.parametrize("form", BROKEN)
+def test_what_could_not_be_executed_is_refused_in_one_sentence(room, table, form):
+    change, said = BROKEN[form]
+    path = table(documents.suspend_key())
+    path.write_bytes(change(path.read_bytes()))
+    shown = call("show", path)
+    signed = sign("approve", path, room / "bob")
+    for done in (shown, signed):
+        assert (done.returncode, done.stdout) == (FAILED, "")
+        assert done.stderr.startswith("privyseal-officer: ") and done.stderr.count("\n") == 1
+        assert said in done.stderr
+    assert not path.with_name(path.name + ".approve.bob.sig").exists()
+
+
+def test_only_regular_files_are_read(tmp_path, table):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, "/dev/zero"):
+        for command in ("show", "words", "keys"):
+            done = call(command, path, timeout=10)
+            assert done.returncode in (FAILED, REFUSED) and done.stdout == "", done
+    assert call("show", tmp_path / "none").returncode == NOT_FOUND
+
+
+def test_nothing_moves_the_cursor_or_turns_the_text(tmp_path, table):
+    hostile = "\x1b[2J\x07\u202egnitset\u2028\x9b1m"
+    path = table(documents.suspend_key(), reason=hostile.replace("\x9b", "\u009b"))
+    done = call("show", path)
+    assert done.returncode == DONE and "\\u{202e}" in done.stdout.lower()
+    broken = tmp_path / "\x1b]0;title\x07.json"
+    broken.write_bytes(b"{}")
+    done = [done, call("show", broken), call("show", path, "--last", broken),
+            call("keys", broken), call("verify", path, broken, "--roster", broken)]
+    for one in done:
+        shown = (one.stdout + one.stderr).replace("\n", "")
+        assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028]", shown), one
+
+
+# Signing
+
+@pytest.mark.parametrize("kind", ["approve", "reject", "request", "statement"])
+def test_what_it_writes_stock_ssh_keygen_verifies(room, table, kind):
+    path = table(documents.suspend_key())
+    done = sign(kind, path, room / "bob")
+    assert done.returncode == DONE, done
+    signature = path.with_name(f"{path.name}.{kind}.bob.sig")
+    assert stat.S_IMODE(signature.stat().st_mode) & 0o133 == 0
+    signers = path.with_name("signers")
+    signers.write_text(f"bob {documents.public_line(room / 'bob')}\n")
+    for namespace, good in ((kind, True), ("another", False)):
+        verified = subprocess.run(
+            ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", "bob", "-n",
+             documents.NAMESPACE.format(namespace), "-s", str(signature)],
+            input=path.read_bytes(), capture_output=True, check=False)
+        assert (verified.returncode == 0) is good, verified
+
+
+def test_on_a_terminal_yes_is_typed_and_the_passphrase_goes_to_ssh_keygen(table, tmp_path):
+    documents.make_key(tmp_path / "id_officer", passphrase=PASSPHRASE)
+    path = table(documents.suspend_key())
+    code, shown = terminal.run(
+        [OFFICER, "approve", path, "--key", tmp_path / "id_officer"],
+        [("Type Yes to approve exactly this: ", "Yes"), ("Enter passphrase", PASSPHRASE)])
+    assert code == DONE and "Approved with SHA256:" in shown, shown
+    assert PASSPHRASE not in shown
+    assert path.with_name(path.name + ".approve.id_officer.sig").exists()
+
+
+@pytest.mark.parametrize("typed", ["yes", "", "Yes!", "Y"])
+def test_anything_but_yes_signs_nothing(room, table, typed):
+    path = table(documents.suspend_key())
+    code, shown = terminal.run([OFFICER, "approve", path, "--key", room / "bob"],
+                               [("exactly this: ", typed)])
+    assert code == REFUSED and "nothing was signed" in shown
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_script_shows_that_it_has_seen_the_document(room, table):
+    path = table(documents.suspend_key())
+    words = words_of(path)
+    other = words_of(table(documents.suspend_key(), "other.json"))
+    for given in (other[:4], words[:3], words[:5], [*words[:3], words[3] + "x"], ["Yes"], [""]):
+        done = call("approve", path, "--key", room / "bob", "--yes", " ".join(given))
+        assert done.returncode == REFUSED and "first 4 words" in done.stderr, given
+    done = call("approve", path, "--key", room / "bob")
+    assert done.returncode == REFUSED and "is no terminal" in done.stderr
+    done = call("approve", path, "--key", room / "bob", "--yes", "-".join(words[:4]).upper())
+    assert done.returncode == DONE, done
+
+
+def test_a_signature_takes_no_other_file_s_place(room, table):
+    path = table(documents.suspend_key())
+    there = path.with_name(path.name + ".approve.bob.sig")
+    there.symlink_to("elsewhere")
+    done = sign("approve", path, room / "bob")
+    assert done.returncode == FAILED and "is there already" in done.stderr
+    assert not there.exists() and sign("approve", path, room / "bob", "--name", "b2").returncode == 0
+    done = sign("approve", path, room / "bob", "--name", "../b3")
+    assert done.returncode == FAILED and "--name" in done.stderr
+
+
+def test_a_reason_goes_beside_a_refusal(room, table):
+    path = table(documents.suspend_key())
+    done = sign("reject", path, room / "bob", "--reason", "not this week")
+    assert done.returncode == DONE and "it is not signed" in done.stdout
+    assert path.with_name(path.name + ".reject.bob.reason").read_text() == "not this week\n"
+    done = sign("reject", path, room / "carol", "--reason", 1025 * "x")
+    assert done.returncode == FAILED and "1024" in done.stderr
+
+
+def helper(tmp_path, *lines):
+    """Something in ssh-keygen's place."""
+    path = tmp_path / "ssh-keygen"
+    path.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+    path.chmod(0o755)
+    return path
+
+
+REAL = "exec /usr/bin/ssh-keygen"
+UNTRUE = {
+    "other octets": 'echo other | /usr/bin/ssh-keygen "$@"',
+    "another namespace": REAL + ' -Y sign -n file -f "$6"',
+    "another key": REAL + " -Y sign -n approve.ceremony.privyseal.v1 -f {carol}",
+    "no signature": "echo nothing of the kind",
+    "no output": ":",
+    "a signature and more": '/usr/bin/ssh-keygen "$@"; echo more',
+    "without end": "head -c 100000 /dev/zero",
+    "a failure": 'echo "no such key" >&2; exit 1',
+    "a death": "kill -9 $$",
+}
+
+
+@pytest.mark.parametrize("form", UNTRUE)
+def test_what_ssh_keygen_gives_back_is_not_believed(room, table, tmp_path, form):
+    program = helper(tmp_path, UNTRUE[form].format(carol=shlex.quote(str(room / "carol"))))
+    path = table(documents.suspend_key())
+    done = sign("approve", path, room / "bob", "--ssh-keygen", program)
+    assert done.returncode in (FAILED, REFUSED), done
+    assert done.stderr.splitlines()[-1].startswith("privyseal-officer: "), done
+    assert not list(tmp_path.glob("*.sig"))
+
+
+def test_no_ssh_keygen_says_where_to_get_it(room, table, tmp_path):
+    path = table(documents.suspend_key())
+    done = sign("approve", path, room / "bob", "--ssh-keygen", tmp_path / "none")
+    assert done.returncode == NOT_FOUND and "--ssh-keygen" in done.stderr
+
+
+def test_what_was_shown_is_signed_whatever_happens_to_the_file(room, table, tmp_path):
+    path = table(documents.suspend_key())
+    shown = path.read_bytes()
+    other = table(documents.destroy_key(), "other.json")
+    program = helper(tmp_path, f"cp {shlex.quote(str(other))} {shlex.quote(str(path))}",
+                     REAL + ' "$@"')
+    assert sign("approve", path, room / "bob", "--ssh-keygen", program).returncode == DONE
+    assert path.read_bytes() == other.read_bytes()
+    path.write_bytes(shown)
+    done = call("verify", path, f"{path}.approve.bob.sig", "--roster", room / "roster.json")
+    assert "signed to approve; counted" in done.stdout
+
+
+def test_ssh_keygen_gets_a_clean_environment_and_no_files(room, table, tmp_path):
+    program = helper(tmp_path, f"env > {tmp_path}/env; ls /proc/self/fd > {tmp_path}/fds",
+                     REAL + ' "$@"')
+    path = table(documents.suspend_key())
+    environment = {"LD_PRELOAD": "", "SSH_SK_PROVIDER": "/tmp/x.so", "DISPLAY": ":0", "TERM": "vt100",
+                   "PATH": "/nowhere", "SSH_ASKPASS": "/bin/false", "SSH_AUTH_SOCK": "relative"}
+    done = call("approve", path, "--key", room / "bob", "--ssh-keygen", program, "--yes",
+                " ".join(words_of(path)[:4]), env=environment)
+    assert done.returncode == DONE, done
+    names = {line.split("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
+    assert names - {"PWD", "OLDPWD", "SHLVL", "_"} == {"PATH", "LC_ALL", "TERM"}
+    assert "PATH=/usr/bin:/bin" in (tmp_path / "env").read_text()
+    assert len((tmp_path / "fds").read_text().split()) <= 4  # standard ones, and that of ls
+
+
+def test_the_private_key_is_never_opened(room, table, tmp_path):
+    """With the public one alone it works as well, as long as ssh-keygen finds the other."""
+    public = tmp_path / "bob.pub"
+    public.write_bytes((room / "bob.pub").read_bytes())
+    program = helper(tmp_path, f"{REAL} -Y sign -n approve.ceremony.privyseal.v1 -f "
+                     f"{shlex.quote(str(room / 'bob'))}")
+    path = table(documents.suspend_key())
+    done = sign("approve", path, tmp_path / "bob", "--ssh-keygen", program)
+    assert done.returncode == DONE, done
+    done = sign("approve", path, tmp_path / "nobody")
+    assert done.returncode == NOT_FOUND and "ssh-keygen -y" in done.stderr
+
+
+# Keys
+
+def sk_line(kind, application):
+    """A hardware key's public line as PROTOCOL.u2f says, with a point that is on its curve."""
+    def text(octets):
+        return len(octets).to_bytes(4, "big") + octets
+
+    if kind == "sk-ssh-ed25519@openssh.com":
+        point = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        parts = [kind.encode(), point]
+    else:
+        point = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        parts = [kind.encode(), b"nistp256", point]
+    blob = b"".join(map(text, [*parts, application.encode()]))
+    return f"{kind} {base64.b64encode(blob).decode()} token\n"
+
+
+@pytest.mark.parametrize("kind, application, code, said", [
+    ("ed25519", None, DONE, "accepted"), ("ecdsa", None, DONE, "accepted"),
+    ("rsa", None, FAILED, "RSA"),
+    ("sk-ssh-ed25519@openssh.com", "ssh:", DONE, "in a hardware key"),
+    ("sk-ecdsa-sha2-nistp256@openssh.com", "ssh:", DONE, "in a hardware key"),
+    ("sk-ssh-ed25519@openssh.com", "ssh:mine", DONE, "only under a policy that names"),
+])
+def test_keys_says_which_may_approve(tmp_path, kind, application, code, said):
+    path = tmp_path / "key"
+    if application is None:
+        documents.make_key(path, kind)
+        listed = subprocess.run(["ssh-keygen", "-l", "-f", f"{path}.pub"], check=True,
+                                capture_output=True, text=True).stdout
+    else:
+        (tmp_path / "key.pub").write_text(sk_line(kind, application))
+        listed = subprocess.run(["ssh-keygen", "-l", "-f", f"{path}.pub"], check=True,
+                                capture_output=True, text=True).stdout
+    done = call("keys", f"{path}.pub")
+    assert done.returncode == code and said in done.stdout + done.stderr, done
+    assert code != DONE or listed.split()[1] in done.stdout
+
+
+def test_a_certificate_is_no_approval_key(room, tmp_path):
+    for name in ("ca", "key"):
+        documents.make_key(tmp_path / name)
+    subprocess.run(["ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "x", "-n", "x",
+                    str(tmp_path / "key.pub")], check=True)
+    done = call("keys", room / "bob.pub", tmp_path / "key-cert.pub", room / "carol.pub")
+    assert done.returncode == FAILED and "ertificate" in done.stderr
+    assert done.stdout.count("accepted") == 2
+    assert call("keys", tmp_path / "key").returncode == FAILED  # a private key is not read as one
+
+
+# Verifying
+
+A, B, C = documents.destroy_key(), documents.register_client(), documents.suspend_key()
+
+
+@pytest.mark.parametrize("operation, signers, code, said", [
+    (C, ["alice"], DONE, "quorum is met: 1 officers"),
+    (C, ["erin"], FAILED, "one officer"),
+    (C, [], None, None),
+    (B, ["bob", "carol"], DONE, "quorum is met: 2 officers"),
+    (B, ["bob"], FAILED, "one officer more, not the requester .alice."),
+    (B, ["bob", "bob"], FAILED, "one officer more"),
+    (B, ["bob", "alice"], FAILED, "NOTE .*alice.*requester"),
+    (B, ["bob", "erin"], FAILED, "one officer more"),
+    (B, ["bob", "carol reject"], FAILED, "one officer more"),
+    (B, ["bob", "carol reject", "dave"], DONE, "counted"),
+    (B, ["bob", "carol request"], FAILED, "neither an approval nor a refusal"),
+    (B, ["bob", "carol", "alice request"], DONE, "named as requester, signed the request"),
+    (A, ["bob", "carol", "erin"], DONE, "quorum is met: 2 officers, 1 auditor"),
+    (A, ["bob", "carol", "dave"], FAILED, "one auditor more"),
+    (A, ["bob", "erin", "frank"], FAILED, "one officer more"),
+])
+def test_quorum_is_that_of_the_class(room, table, operation, signers, code, said):
+    path = table(operation)
+    done = call("verify", path, *signatures(room, path, *signers), "--roster", room / "roster.json",
+                "--policy", room / "policy.json")
+    if code is None:
+        assert done.returncode == USAGE
+        return
+    assert done.returncode == code and re.search(said, done.stdout), done
+    assert bool(re.search("^FAIL", done.stdout, re.M)) is (code == FAILED)
+
+
+def test_a_signature_that_is_not_good_fails_the_whole(room, table):
+    path = table(B)
+    bob, carol, dave = signatures(room, path, "bob", "carol", "dave")
+    outsider = path.with_name("outsider")
+    documents.make_key(outsider)
+    carol_text, other = carol.read_bytes(), table(B, "other.json")
+    lines = carol_text.splitlines(keepends=True)
+    changed = lines[2][:10] + (b"A" if lines[2][10:11] != b"A" else b"B") + lines[2][11:]
+    broken = {"changed": b"".join([*lines[:2], changed, *lines[3:]]),
+              "more": carol_text + b"x\n",
+              "cut": carol_text[:-40],
+              "of another document": documents.sign(room / "carol", other.read_bytes()),
+              "of nobody": documents.sign(outsider, path.read_bytes()),
+              "for files": documents.sign(room / "carol", path.read_bytes(), "file")}
+    for form, text in broken.items():
+        carol.write_bytes(text)
+        done = call("verify", path, bob, carol, dave, "--roster", room / "roster.json")
+        failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+        assert done.returncode == FAILED and len(failed) == 1, (form, done)
+        assert carol.name in failed[0], (form, done)
+
+
+def test_roster_policy_and_time_are_those_of_the_document(room, table):
+    path = table(C)
+    made = signatures(room, path, "alice")
+    roster, policy = room / "roster.json", path.with_name("policy.json")
+
+    def failures(*words):
+        done = call("verify", path, *made, *words)
+        return done.returncode, re.findall("^FAIL +(.*)$", done.stdout, re.M)
+
+    assert failures("--roster", roster) == (DONE, [])
+    policy.write_bytes(documents.canonical(documents.policy(epoch="2")))
+    assert failures("--roster", roster, "--policy", policy) == (
+        FAILED, ["the document was made under this policy"])
+    fewer = path.with_name("fewer.json")
+    fewer.write_bytes(documents.canonical(documents.roster(
+        documents.person("alice", "officer", documents.public_line(room / "alice")))))
+    assert failures("--roster", fewer) == (FAILED, ["the document was made under this roster"])
+    late = documents.moment(25)
+    assert failures("--roster", roster, "--at", late) == (FAILED, [f"the document holds at {late}"])
+    assert failures("--roster", roster, "--at", documents.moment(24 * 400))[0] == FAILED
+    for words, said in (((), "--roster FILE"), (("--roster", path), "operation.json"),
+                        (("--roster", roster, "--at", "soon"), "--at takes a time"),
+                        (("--roster", roster, "--policy", roster), "roster.json")):
+        done = call("verify", path, *made, *words)
+        assert done.returncode == FAILED and said in done.stderr and not done.stdout, done
+
+
+def test_who_is_enrolled_states_that_the_key_is_theirs(room, table):
+    new = documents.make_key(table(C).with_name("grace"))
+    path = table(documents.enrol(documents.person("grace", "officer", new)))
+    made = signatures(room, path, "bob", "carol", "erin")
+    done = call("verify", path, *made, "--roster", room / "roster.json")
+    assert done.returncode == FAILED and re.search("FAIL +new keys: .*grace", done.stdout), done
+    statement = path.with_name("grace.sig")
+    statement.write_bytes(documents.sign(path.with_name("grace"), path.read_bytes(), "statement"))
+    done = call("verify", path, *made, statement, "--roster", room / "roster.json")
+    assert done.returncode == DONE and "each new key has signed" in done.stdout, done
+    statement.write_bytes(documents.sign(path.with_name("grace"), path.read_bytes(), "approve"))
+    done = call("verify", path, *made, statement, "--roster", room / "roster.json")
+    assert done.returncode == FAILED and re.search("FAIL .*grace.sig", done.stdout), done
+
+
+def test_more_signatures_than_people_are_refused(room, table):
+    path = table(C)
+    made = signatures(room, path, "alice")
+    assert call("verify", path, *(60 * made), "--roster", room / "roster.json").returncode == USAGE
+    done = call("verify", path, *(30 * made), "--roster", room / "roster.json")
+    assert done.returncode == DONE and "quorum is met: 1 officers" in done.stdout
+
+
+# The command line
+
+@pytest.mark.parametrize("words, code, said", [
+    ([], USAGE, "usage: privyseal-officer COMMAND"),
+    (["nonsense"], USAGE, "`privyseal-officer help` lists"),
+    (["show"], USAGE, "usage: privyseal-officer show FILE"),
+    (["show", "a", "b"], USAGE, "usage: privyseal-officer show FILE"),
+    (["verify", "a"], USAGE, "usage: privyseal-officer verify FILE SIGNATURE..."),
+    (["approve", "a"], USAGE, "approve FILE --key KEY"),
+    (["approve", "a", "--nonsense"], USAGE, "see `privyseal-officer help approve`"),
+    (["approve", "--help"], DONE, "--ssh-keygen PATH"),
+    (["help", "verify"], DONE, "--roster FILE"),
+    (["--version"], DONE, "privyseal-officer 0."),
+    (["completion", "tcsh"], USAGE, "bash, zsh and fish"),
+])
+def test_a_mistake_says_what_to_do(words, code, said):
+    done = call(*words)
+    assert done.returncode == code and said in done.stdout + done.stderr, done
+
+
+def test_completions_know_the_commands():
+    script = call("completion", "bash").stdout
+    probe = script + """
+COMP_WORDS=(privyseal-officer re); COMP_CWORD=1; _privyseal-officer; echo "${COMPREPLY[@]}"
+COMP_WORDS=(privyseal-officer approve --k); COMP_CWORD=2; _privyseal-officer; echo "${COMPREPLY[@]}"
+"""
+    done = subprocess.run(["bash", "-c", probe], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["reject request", "--key"]
+    for shell in ("zsh", "fish"):
+        assert "privyseal-officer" in call("completion", shell).stdout
