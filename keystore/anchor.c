@@ -180,7 +180,7 @@ static void conclude(struct anchor *anchor)
     struct keeper *keeper = anchor->keeper;
 
     if (compare(anchor) != PS_OK) {
-        state_raise(keeper, CONDITION_ANCHOR, ps_detail()->text);
+        state_raise(keeper, REASON_ANCHOR, ps_detail()->text);
         events_alarm(keeper, "anchor", ps_bytes_str(keeper->appliance.token), ps_detail()->text);
         return;
     }
@@ -233,7 +233,7 @@ void anchor_look(struct anchor *anchor)
     const struct token *token = keeper_main_token(keeper);
 
     if (anchor->is_checked || anchor->is_busy || token == NULL || !tokens_is_ready(token) ||
-        keeper->state.is_set[CONDITION_ANCHOR] || keeper->state.is_set[CONDITION_LOG_DAMAGED]) {
+        keeper->state.is_set[REASON_ANCHOR] || keeper->state.is_set[REASON_LOG_DAMAGED]) {
         return;
     }
     anchor->reading = 0;

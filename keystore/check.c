@@ -62,15 +62,14 @@ void check_free(struct check *check)
 
 static void on_difference(struct keeper *keeper, enum ps_err err)
 {
-    const enum condition condition =
-        err == PS_E_DENIED ? CONDITION_CATALOG_DIFFERS : CONDITION_LOG_DAMAGED;
+    const enum reason reason = err == PS_E_DENIED ? REASON_CATALOG_DIFFERS : REASON_LOG_DAMAGED;
 
     if (err == PS_E_STORAGE || err == PS_E_BUSY || err == PS_E_NO_MEMORY) {
         /* It could not be read: that says nothing about what is in it. */
-        state_raise(keeper, CONDITION_CATALOG_GONE, ps_detail()->text);
+        state_raise(keeper, REASON_CATALOG_GONE, ps_detail()->text);
         return;
     }
-    state_raise(keeper, condition, ps_detail()->text);
+    state_raise(keeper, reason, ps_detail()->text);
     events_alarm(keeper, "catalog", ps_bytes(NULL, 0), ps_detail()->text);
 }
 
@@ -81,7 +80,7 @@ static void end_comparison(struct check *check, enum ps_err err)
     check->compared_ns = ps_clock_mono_ns();
     if (err == PS_OK) {
         check->is_doubtful = false;
-        state_lower(check->keeper, CONDITION_CATALOG_DIFFERS);
+        state_lower(check->keeper, REASON_CATALOG_DIFFERS);
         ps_line(PS_INFO, "catalog_checked", PS_NUM("leaves", log_durable(check->keeper->events)));
     } else {
         on_difference(check->keeper, err);
@@ -162,12 +161,12 @@ static void look_at_catalog(struct check *check)
         return;
     }
     if (err != PS_OK) {
-        state_raise(keeper, CONDITION_CATALOG_GONE, ps_detail()->text);
+        state_raise(keeper, REASON_CATALOG_GONE, ps_detail()->text);
         return;
     }
     /* While the rows of a recorded result cannot be written, it is not as good as there. */
     if (!operations_is_committing(keeper->operations)) {
-        state_lower(keeper, CONDITION_CATALOG_GONE);
+        state_lower(keeper, REASON_CATALOG_GONE);
     }
     if (ps_clock_mono_ns() - check->compared_ns > PERIOD_NS) {
         begin_comparison(check);
@@ -207,9 +206,9 @@ static void look_at_disk(struct check *check)
     }
     available = (uint64_t)disk.f_bavail * disk.f_frsize;
     if (available < keeper->config->disk_reserve_mb * MIB) {
-        state_raise(keeper, CONDITION_DISK_FULL, "the disk of the logs has no room left");
+        state_raise(keeper, REASON_DISK_FULL, "the disk of the logs has no room left");
     } else {
-        state_lower(keeper, CONDITION_DISK_FULL);
+        state_lower(keeper, REASON_DISK_FULL);
     }
     if (disk.f_blocks != 0) {
         alarm_at(check, (unsigned)(100 - (uint64_t)disk.f_bavail * 100 / disk.f_blocks));
@@ -252,15 +251,15 @@ static void look_at_logs(struct check *check)
 {
     struct keeper *keeper = check->keeper;
 
-    if (keeper->events == NULL || keeper->use == NULL ||
-        !keeper->state.is_set[CONDITION_LOG_FAILED] || keeper->state.is_set[CONDITION_DISK_FULL]) {
+    if (keeper->events == NULL || keeper->use == NULL || !keeper->state.is_set[REASON_LOG_FAILED] ||
+        keeper->state.is_set[REASON_DISK_FULL]) {
         return;
     }
     if (log_reopen(keeper->events) != PS_OK || log_reopen(keeper->use) != PS_OK) {
-        state_raise(keeper, CONDITION_LOG_FAILED, ps_detail()->text);
+        state_raise(keeper, REASON_LOG_FAILED, ps_detail()->text);
         return;
     }
-    state_lower(keeper, CONDITION_LOG_FAILED);
+    state_lower(keeper, REASON_LOG_FAILED);
     events_alarm(keeper, "log-failed", ps_bytes(NULL, 0), "a write to the log had failed");
 }
 

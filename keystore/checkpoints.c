@@ -294,14 +294,14 @@ static void watch_lateness(struct checkpoints *checkpoints)
 
     if (!keeper->appliance.exists || !choose(checkpoints, &target)) {
         checkpoints->news_since_ns = 0;
-        state_lower(keeper, CONDITION_CHECKPOINT_LATE);
+        state_lower(keeper, REASON_CHECKPOINT_LATE);
         return;
     }
     if (checkpoints->news_since_ns == 0) {
         checkpoints->news_since_ns = now;
     }
     if (now - checkpoints->news_since_ns > LATE_NS && (token == NULL || !tokens_is_ready(token))) {
-        state_raise(keeper, CONDITION_CHECKPOINT_LATE,
+        state_raise(keeper, REASON_CHECKPOINT_LATE,
                     "the token with the log key has been away for too long");
     }
 }

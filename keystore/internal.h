@@ -31,21 +31,21 @@ struct signer;
 struct truth;
 struct why;
 
-/* Why nothing may be signed. Each is a row of `conditions` in state.c. */
-enum condition {
-    CONDITION_CATALOG_DIFFERS,
-    CONDITION_CATALOG_GONE,
-    CONDITION_LOG_DAMAGED, /* the files contradict themselves, at start */
-    CONDITION_LOG_FAILED,  /* a write or sync failed; goes away when it works again */
-    CONDITION_DISK_FULL,
-    CONDITION_ANCHOR,
-    CONDITION_CHECKPOINT_LATE,
-    CONDITION_COUNT
+/* Why nothing may be signed. Each is a row of `reasons` in state.c. */
+enum reason {
+    REASON_CATALOG_DIFFERS,
+    REASON_CATALOG_GONE,
+    REASON_LOG_DAMAGED, /* the files contradict themselves, at start */
+    REASON_LOG_FAILED,  /* a write or sync failed; goes away when it works again */
+    REASON_DISK_FULL,
+    REASON_ANCHOR,
+    REASON_CHECKPOINT_LATE,
+    REASON_COUNT
 };
 
 struct state {
-    bool is_set[CONDITION_COUNT];
-    char detail[CONDITION_COUNT][160];
+    bool is_set[REASON_COUNT];
+    char detail[REASON_COUNT][160];
     enum appliance_state shown; /* what was last told to the apis */
     struct ps_buf ready;        /* body of /health/ready as it was last told */
     struct ps_defer *tell;

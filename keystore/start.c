@@ -31,7 +31,7 @@ static void on_failed(void *context, struct log *log)
     struct keeper *keeper = context;
     const struct ps_detail failure = log_failure(log);
 
-    state_raise(keeper, CONDITION_LOG_FAILED, failure.text);
+    state_raise(keeper, REASON_LOG_FAILED, failure.text);
     held_release(log == keeper->events ? keeper->events_held : keeper->use_held, log_durable(log));
     held_fail(log == keeper->events ? keeper->events_held : keeper->use_held);
 }
@@ -278,10 +278,10 @@ static enum ps_err compare_and_load(struct keeper *keeper)
     PS_TRY(derive_step(derive, keeper->events, UINT64_MAX, &done));
     err = compare(keeper, derive);
     if (err == PS_E_DENIED) {
-        state_raise(keeper, CONDITION_CATALOG_DIFFERS, ps_detail()->text);
+        state_raise(keeper, REASON_CATALOG_DIFFERS, ps_detail()->text);
         err = load_and_note(keeper, derive);
         events_alarm(keeper, "catalog", ps_bytes(NULL, 0),
-                     keeper->state.detail[CONDITION_CATALOG_DIFFERS]);
+                     keeper->state.detail[REASON_CATALOG_DIFFERS]);
         return err;
     }
     PS_TRY(err);
@@ -289,12 +289,12 @@ static enum ps_err compare_and_load(struct keeper *keeper)
 }
 
 /* What a file that cannot be read or written means depends on which it is. */
-static void raise_for(struct keeper *keeper, enum condition gone, enum ps_err err)
+static void raise_for(struct keeper *keeper, enum reason gone, enum ps_err err)
 {
     if (err == PS_E_STORAGE || err == PS_E_BUSY || err == PS_E_NO_MEMORY) {
         state_raise(keeper, gone, ps_detail()->text);
     } else {
-        state_raise(keeper, CONDITION_LOG_DAMAGED, ps_detail()->text);
+        state_raise(keeper, REASON_LOG_DAMAGED, ps_detail()->text);
     }
 }
 
@@ -304,16 +304,16 @@ static bool open_files(struct keeper *keeper)
     enum ps_err err = open_catalog(keeper);
 
     if (err != PS_OK) {
-        raise_for(keeper, CONDITION_CATALOG_GONE, err);
+        raise_for(keeper, REASON_CATALOG_GONE, err);
         return false;
     }
     err = open_logs(keeper);
     if (err != PS_OK) {
-        raise_for(keeper, CONDITION_LOG_FAILED, err);
+        raise_for(keeper, REASON_LOG_FAILED, err);
         return false;
     }
-    state_lower(keeper, CONDITION_CATALOG_GONE);
-    state_lower(keeper, CONDITION_LOG_FAILED);
+    state_lower(keeper, REASON_CATALOG_GONE);
+    state_lower(keeper, REASON_LOG_FAILED);
     return true;
 }
 
@@ -326,7 +326,7 @@ void start_keeper(struct keeper *keeper)
     }
     err = compare_and_load(keeper);
     if (err != PS_OK) {
-        raise_for(keeper, CONDITION_CATALOG_GONE, err);
+        raise_for(keeper, REASON_CATALOG_GONE, err);
     }
     if (err == PS_E_STORAGE || err == PS_E_BUSY || err == PS_E_NO_MEMORY) {
         return; /* tried again by the tick, from the beginning */
@@ -341,7 +341,7 @@ void start_keeper(struct keeper *keeper)
 void start_tick(struct keeper *keeper)
 {
     if (keeper->was_told_to_start && !keeper->started &&
-        !keeper->state.is_set[CONDITION_LOG_DAMAGED]) {
+        !keeper->state.is_set[REASON_LOG_DAMAGED]) {
         start_keeper(keeper);
     }
 }

@@ -6,7 +6,7 @@
 /*
  * From the files to a working keeper: opens catalog and logs, derives the catalog from the log and
  * compares, mends what a crash left between a result leaf and its rows, loads everything into
- * memory. What is wrong becomes a condition; the keeper runs on and says so.
+ * memory. What is wrong becomes a reason of the state `failed`; the keeper runs on and says so.
  */
 void start_keeper(struct keeper *keeper);
 

@@ -5,19 +5,19 @@
 
 #include <stdio.h>
 
-struct condition_info {
+struct reason_info {
     const char *code;
     bool stops_changes; /* all stop signing */
 };
 
-static const struct condition_info conditions[CONDITION_COUNT] = {
-    [CONDITION_CATALOG_DIFFERS] = {"catalog-differs", true},
-    [CONDITION_CATALOG_GONE] = {"catalog-gone", true},
-    [CONDITION_LOG_DAMAGED] = {"log-damaged", true},
-    [CONDITION_LOG_FAILED] = {"log-failed", true},
-    [CONDITION_DISK_FULL] = {"disk-full", true},
-    [CONDITION_ANCHOR] = {"anchor", true},
-    [CONDITION_CHECKPOINT_LATE] = {"checkpoint-late", false},
+static const struct reason_info reasons[REASON_COUNT] = {
+    [REASON_CATALOG_DIFFERS] = {"catalog-differs", true},
+    [REASON_CATALOG_GONE] = {"catalog-gone", true},
+    [REASON_LOG_DAMAGED] = {"log-damaged", true},
+    [REASON_LOG_FAILED] = {"log-failed", true},
+    [REASON_DISK_FULL] = {"disk-full", true},
+    [REASON_ANCHOR] = {"anchor", true},
+    [REASON_CHECKPOINT_LATE] = {"checkpoint-late", false},
 };
 
 static void on_tell(void *context);
@@ -35,31 +35,31 @@ void state_clear(struct keeper *keeper)
     ps_buf_clear(&keeper->state.ready);
 }
 
-void state_raise(struct keeper *keeper, enum condition condition, const char *detail)
+void state_raise(struct keeper *keeper, enum reason reason, const char *detail)
 {
     struct state *state = &keeper->state;
 
-    (void)snprintf(state->detail[condition], sizeof state->detail[condition], "%s", detail);
-    if (!state->is_set[condition]) {
-        state->is_set[condition] = true;
-        ps_line(PS_ERROR, "failed", PS_STR("reason", conditions[condition].code),
-                PS_STR("detail", state->detail[condition]));
+    (void)snprintf(state->detail[reason], sizeof state->detail[reason], "%s", detail);
+    if (!state->is_set[reason]) {
+        state->is_set[reason] = true;
+        ps_line(PS_ERROR, "failed", PS_STR("reason", reasons[reason].code),
+                PS_STR("detail", state->detail[reason]));
     }
     state_look(keeper);
 }
 
-void state_lower(struct keeper *keeper, enum condition condition)
+void state_lower(struct keeper *keeper, enum reason reason)
 {
-    if (keeper->state.is_set[condition]) {
-        keeper->state.is_set[condition] = false;
-        ps_line(PS_INFO, "recovered", PS_STR("reason", conditions[condition].code));
+    if (keeper->state.is_set[reason]) {
+        keeper->state.is_set[reason] = false;
+        ps_line(PS_INFO, "recovered", PS_STR("reason", reasons[reason].code));
         state_look(keeper);
     }
 }
 
-static bool any_condition(const struct keeper *keeper)
+static bool any_reason(const struct keeper *keeper)
 {
-    for (size_t i = 0; i < CONDITION_COUNT; i++) {
+    for (size_t i = 0; i < REASON_COUNT; i++) {
         if (keeper->state.is_set[i]) {
             return true;
         }
@@ -79,7 +79,7 @@ enum appliance_state state_now(const struct keeper *keeper)
     bool away = keeper_main_token(keeper) == NULL;
     bool locked = false;
 
-    if (any_condition(keeper)) {
+    if (any_reason(keeper)) {
         return APPLIANCE_FAILED;
     }
     if (!keeper->started) {
@@ -128,7 +128,7 @@ enum ps_problem state_refuses_use(const struct keeper *keeper)
     if (keeper->stopping) {
         return PS_PROBLEM_STOPPING;
     }
-    if (any_condition(keeper)) {
+    if (any_reason(keeper)) {
         return PS_PROBLEM_LOG_UNAVAILABLE;
     }
     if (!keeper->started) {
@@ -142,8 +142,8 @@ enum ps_problem state_refuses_change(const struct keeper *keeper)
     if (keeper->stopping) {
         return PS_PROBLEM_STOPPING;
     }
-    for (size_t i = 0; i < CONDITION_COUNT; i++) {
-        if (keeper->state.is_set[i] && conditions[i].stops_changes) {
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        if (keeper->state.is_set[i] && reasons[i].stops_changes) {
             return PS_PROBLEM_LOG_UNAVAILABLE;
         }
     }
@@ -171,10 +171,10 @@ void state_put_state(const struct keeper *keeper, struct writer *out)
 {
     writer_str(out, "state", appliance_state_name(state_now(keeper)));
     writer_begin_array(out, "reasons");
-    for (size_t i = 0; i < CONDITION_COUNT; i++) {
+    for (size_t i = 0; i < REASON_COUNT; i++) {
         if (keeper->state.is_set[i]) {
             writer_begin_object(out, NULL);
-            writer_str(out, "code", conditions[i].code);
+            writer_str(out, "code", reasons[i].code);
             writer_str(out, "detail", keeper->state.detail[i]);
             writer_end_object(out);
         }

@@ -4,15 +4,15 @@
 #include "keystore/internal.h"
 
 /*
- * The state of the appliance: what follows from the conditions, from genesis and from the tokens.
+ * The state of the appliance: what follows from the reasons, from genesis and from the tokens.
  * The api processes are told whenever it or one of its reasons changes.
  */
 PS_MUST_USE enum ps_err state_init(struct keeper *keeper);
 void state_clear(struct keeper *keeper);
 
-/* A condition holds or is over. A detail is for people. Says it in a log line when it changes. */
-void state_raise(struct keeper *keeper, enum condition condition, const char *detail);
-void state_lower(struct keeper *keeper, enum condition condition);
+/* A reason holds or is over. A detail is for people. Says it in a log line when it changes. */
+void state_raise(struct keeper *keeper, enum reason reason, const char *detail);
+void state_lower(struct keeper *keeper, enum reason reason);
 
 enum appliance_state state_now(const struct keeper *keeper);
 

@@ -304,8 +304,7 @@ static void finish(struct operation *op)
         err = apply(op);
     }
     if (err != PS_OK) {
-        state_raise(keeper,
-                    err == PS_E_CONFLICT ? CONDITION_CATALOG_DIFFERS : CONDITION_CATALOG_GONE,
+        state_raise(keeper, err == PS_E_CONFLICT ? REASON_CATALOG_DIFFERS : REASON_CATALOG_GONE,
                     ps_detail()->text);
         op->is_waiting = false;
         return;
@@ -316,7 +315,7 @@ static void finish(struct operation *op)
     }
     err = take_over(op);
     if (err != PS_OK) {
-        state_raise(keeper, CONDITION_CATALOG_DIFFERS, ps_detail()->text);
+        state_raise(keeper, REASON_CATALOG_DIFFERS, ps_detail()->text);
     }
     set_blocks(op, false);
     answer(op);

@@ -134,7 +134,7 @@ static bool catalog_is_good(struct operation *op)
         operation_refuse(op, PS_PROBLEM_LOG_UNAVAILABLE, "the catalog is being compared");
         return false;
     }
-    state_raise(keeper, CONDITION_CATALOG_GONE, ps_detail()->text);
+    state_raise(keeper, REASON_CATALOG_GONE, ps_detail()->text);
     operation_refuse(op, PS_PROBLEM_LOG_UNAVAILABLE, "the catalog is not usable");
     return false;
 }

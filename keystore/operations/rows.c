@@ -37,7 +37,7 @@ static enum ps_err get(struct keeper *keeper, enum catalog_kind kind, struct ps_
         err = truth_check(keeper->truth, ret_row);
     }
     if (err == PS_E_DENIED) {
-        state_raise(keeper, CONDITION_CATALOG_DIFFERS, ps_detail()->text);
+        state_raise(keeper, REASON_CATALOG_DIFFERS, ps_detail()->text);
         return ps_fail(PS_E_STORAGE, 0, "the catalog was changed from outside");
     }
     return err;
