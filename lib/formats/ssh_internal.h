@@ -1,6 +1,7 @@
 #ifndef FORMATS_SSH_INTERNAL_H
 #define FORMATS_SSH_INTERNAL_H
 
+#include "lib/base/algorithm.h"
 #include "lib/base/reader.h"
 #include "lib/formats/ssh_key.h"
 

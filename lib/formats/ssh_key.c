@@ -168,7 +168,7 @@ static enum ps_err read_blob(struct ssh_key *key)
 static void fill_fingerprint(struct ssh_key *key)
 {
     uint8_t digest[PS_SHA256_LEN];
-    uint8_t octets[64];
+    uint8_t octets[64] = {0};
     struct ps_buf text = {.data = octets, .cap = sizeof octets, .max = sizeof octets};
 
     ps_sha256(ssh_key_blob(key), digest);
@@ -233,9 +233,10 @@ static enum ps_err find_line_type(struct ps_bytes line, const struct ssh_type **
     struct ps_bytes rest = line;
     const struct ps_bytes word = take_word(&rest);
 
-    if (ps_bytes_starts_with(line, ps_bytes_str("-----BEGIN"))) {
-        return bad("this is not a public key but looks like a private one, which nobody else "
-                   "should ever have; give the .pub file");
+    if (ps_bytes_starts_with(line, ps_bytes_str("-----BEGIN")) &&
+        memmem(line.data, line.len, "PRIVATE KEY", strlen("PRIVATE KEY")) != NULL) {
+        return bad("this is a private key, which nobody else should ever have; make a new pair and "
+                   "give the .pub file");
     }
     if (type_by_name(word) == NULL && advice_on(word) == NULL && holds_type(rest)) {
         return bad("options or names stand before the key, which is not accepted; give the line of "

@@ -125,7 +125,9 @@ static void other_kinds_of_keys_are_refused_with_advice(void **state)
     assert_fails(PS_E_INPUT, parse_text("ssh-ed448 AAAA"));
     assert_says("no kind of SSH key that is accepted");
     assert_fails(PS_E_INPUT, parse_text("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n"));
-    assert_says("looks like a private one");
+    assert_says("this is a private key");
+    assert_fails(PS_E_INPUT, parse_text("-----BEGIN PUBLIC KEY-----\nMCow\n"));
+    assert_says("no kind of SSH key that is accepted");
 }
 
 /* A good line between `before` and `after`. */

@@ -372,6 +372,7 @@ static void an_envelope_of_another_form_is_an_input_error(void **state)
     assert_malformed(type, "namespace", .namespace = "");
     assert_malformed(type, "namespace", .namespace = "a b");
     assert_malformed(type, "namespace", .namespace = "a\nb");
+    assert_malformed(type, "namespace", .namespace = "a\x7f");
     assert_malformed(type, "namespace", .namespace = longer);
     assert_malformed(type, "octets left over", .after_all = "x");
     assert_malformed(type, "octets left over", .after_inner = "x");
