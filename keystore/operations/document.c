@@ -1,10 +1,10 @@
 #include "keystore/operations/internal.h"
 
+#include "lib/ceremony/operation_document.h"
+
 /* A document is good for a day, or for so many leaves of `events`. */
 #define VALID_S    86400u
 #define VALID_SIZE UINT64_C(100000)
-
-static const struct json_limits document_limits = {DOCUMENT_MAX, 8, 4000};
 
 static enum ps_err put_log(struct operation *op, struct writer *json)
 {
@@ -61,14 +61,14 @@ static enum ps_err put_document(struct operation *op, struct ps_buf *out)
 /* What is executed is parsed from the octets that people sign. */
 static enum ps_err take_document(struct operation *op)
 {
-    struct json_value root;
+    struct operation_document document;
 
-    PS_TRY(json_parse(op->parser, ps_buf_bytes(&op->document), &document_limits, &root));
-    PS_TRY(json_check_canonical(root));
-    if (!json_member(root, "params", &op->params) || json_type(op->params) != JSON_OBJECT) {
-        return ps_fail(PS_E_INPUT, 0, "a document without params");
+    PS_TRY(operation_document_parse(op->parser, ps_buf_bytes(&op->document), &document));
+    if (strcmp(document.type->name, op->type->name) != 0) {
+        return ps_fail(PS_E_INPUT, 0, "a document of another type: %s", document.type->name);
     }
-    ps_sha256(ps_buf_bytes(&op->document), op->hash);
+    op->params = document.params;
+    memcpy(op->hash, document.hash, sizeof op->hash);
     return PS_OK;
 }
 

@@ -5,6 +5,7 @@
 
 /* --- types.c --- */
 const struct operation_type *operation_type_find(struct ps_bytes name);
+char operation_type_class(const struct operation_type *type);
 
 /* --- operation.c: the life of an operation --- */
 struct operation *operation_new(struct operations *operations, const struct operation_type *type);

@@ -1,40 +1,40 @@
 #include "keystore/operations/internal.h"
 
+#include "lib/ceremony/operation_types.h"
+
+#include <assert.h>
+
 /*
- * Every type of operation, sorted by name. Classes are those of ceremonies.md; under the rehearsal
- * policy none of them needs anybody.
+ * What executes each type of operation, sorted by name. What a type is, its class and what its
+ * documents hold stand in lib/ceremony/operation_types.def; under the rehearsal policy none of them
+ * needs anybody.
  */
 static const struct operation_type types[] = {
     {.name = "client.register",
-     .class = 'B',
      .grant = GRANTED_CLIENTS_MANAGE,
      .resolve = client_register_resolve,
      .check = client_register_check,
      .execute = client_register_execute,
      .describe = client_describe},
     {.name = "client.remove",
-     .class = 'B',
      .grant = GRANTED_CLIENTS_MANAGE,
      .resolve = client_remove_resolve,
      .check = client_remove_check,
      .execute = client_remove_execute,
      .describe = client_describe},
     {.name = "client.resume",
-     .class = 'B',
      .grant = GRANTED_CLIENTS_MANAGE,
      .resolve = client_state_resolve,
      .check = client_state_check,
      .execute = client_state_execute,
      .describe = client_describe},
     {.name = "client.suspend",
-     .class = 'C',
      .grant = GRANTED_CLIENTS_MANAGE,
      .resolve = client_state_resolve,
      .check = client_state_check,
      .execute = client_state_execute,
      .describe = client_describe},
     {.name = "genesis",
-     .class = 'A',
      .grant = GRANTED_NONE,
      .before_genesis = true,
      .needs_token = true,
@@ -43,28 +43,24 @@ static const struct operation_type types[] = {
      .execute = genesis_execute,
      .describe = genesis_describe},
     {.name = "grant.add",
-     .class = 'B',
      .grant = GRANTED_GRANTS_MANAGE,
      .resolve = grant_add_resolve,
      .check = grant_add_check,
      .execute = grant_add_execute,
      .describe = grant_describe},
     {.name = "grant.revoke",
-     .class = 'B',
      .grant = GRANTED_GRANTS_MANAGE,
      .resolve = grant_revoke_resolve,
      .check = grant_revoke_check,
      .execute = grant_revoke_execute,
      .describe = grant_describe},
     {.name = "key.activate",
-     .class = 'B',
      .grant = GRANTED_KEYS_STATE,
      .resolve = key_state_resolve,
      .check = key_state_check,
      .execute = key_state_execute,
      .describe = key_describe},
     {.name = "key.compromise",
-     .class = 'A',
      .grant = GRANTED_KEYS_STATE,
      .narrows = true,
      .resolve = key_state_resolve,
@@ -72,7 +68,6 @@ static const struct operation_type types[] = {
      .execute = key_state_execute,
      .describe = key_describe},
     {.name = "key.create",
-     .class = 'B',
      .grant = GRANTED_KEYS_CREATE,
      .needs_token = true,
      .resolve = key_create_resolve,
@@ -81,7 +76,6 @@ static const struct operation_type types[] = {
      .settle = key_create_settle,
      .describe = key_describe},
     {.name = "key.deactivate",
-     .class = 'B',
      .grant = GRANTED_KEYS_STATE,
      .narrows = true,
      .resolve = key_state_resolve,
@@ -89,7 +83,6 @@ static const struct operation_type types[] = {
      .execute = key_state_execute,
      .describe = key_describe},
     {.name = "key.destroy",
-     .class = 'A',
      .grant = GRANTED_KEYS_DESTROY,
      .narrows = true,
      .needs_token = true,
@@ -99,14 +92,12 @@ static const struct operation_type types[] = {
      .settle = key_destroy_settle,
      .describe = key_describe},
     {.name = "key.resume",
-     .class = 'B',
      .grant = GRANTED_KEYS_STATE,
      .resolve = key_state_resolve,
      .check = key_state_check,
      .execute = key_state_execute,
      .describe = key_describe},
     {.name = "key.rotate",
-     .class = 'B',
      .grant = GRANTED_KEYS_ROTATE,
      .needs_token = true,
      .resolve = key_rotate_resolve,
@@ -115,7 +106,6 @@ static const struct operation_type types[] = {
      .settle = key_rotate_settle,
      .describe = key_describe},
     {.name = "key.suspend",
-     .class = 'C',
      .grant = GRANTED_KEYS_STATE,
      .narrows = true,
      .resolve = key_state_resolve,
@@ -123,21 +113,18 @@ static const struct operation_type types[] = {
      .execute = key_state_execute,
      .describe = key_describe},
     {.name = "set.put",
-     .class = 'B',
      .grant = GRANTED_SETS_MANAGE,
      .resolve = set_put_resolve,
      .check = set_put_check,
      .execute = set_put_execute,
      .describe = set_describe},
     {.name = "set.remove",
-     .class = 'B',
      .grant = GRANTED_SETS_MANAGE,
      .resolve = set_remove_resolve,
      .check = set_remove_check,
      .execute = set_remove_execute,
      .describe = set_describe},
     {.name = "token.approve",
-     .class = 'A',
      .grant = GRANTED_TOKENS_MANAGE,
      .resolve = token_approve_resolve,
      .check = token_approve_check,
@@ -155,6 +142,14 @@ const struct operation_type *operation_type_find(struct ps_bytes name)
     return NULL;
 }
 
+char operation_type_class(const struct operation_type *type)
+{
+    const struct operation_type_info *info = operation_type_info_find(ps_bytes_str(type->name));
+
+    assert(info != NULL);
+    return info->class;
+}
+
 bool operations_type_at(size_t index, struct operation_type_view *ret_view)
 {
     const struct granted_op_info *grant;
@@ -164,7 +159,7 @@ bool operations_type_at(size_t index, struct operation_type_view *ret_view)
     }
     grant = granted_op_info(types[index].grant);
     *ret_view = (struct operation_type_view){.name = types[index].name,
-                                             .class = types[index].class,
+                                             .class = operation_type_class(&types[index]),
                                              .grant = grant == NULL ? "" : grant->name};
     return true;
 }

@@ -2,6 +2,7 @@
 
 #include "keystore/operations/operations.h"
 #include "keystore/policy/operations_granted.h"
+#include "lib/ceremony/operation_types.h"
 
 /* The table of operations (ceremonies.md). */
 
@@ -23,6 +24,34 @@ static void the_table_is_complete_and_sorted(void **state)
         assert_string_equal(view.name, of_this_version[count]);
     }
     assert_int_equal(count, sizeof of_this_version / sizeof of_this_version[0]);
+}
+
+/* Those that change who decides; they wait for the gate that asks people. */
+static const char *const of_people[] = {
+    "appliance.lock",  "exception",       "officer.enrol",    "officer.remove",
+    "officer.replace", "officer.suspend", "operation.cancel", "policy.change",
+};
+
+/* One table has names and classes, the keeper's has what executes them: the same rows. */
+static void the_keeper_executes_the_types_that_there_are(void **state)
+{
+    const struct operation_type_info *info;
+    struct operation_type_view view;
+    size_t at = 0;
+    size_t people = 0;
+
+    (void)state;
+    for (size_t i = 0; (info = operation_type_info_at(i)) != NULL; i++) {
+        if (people < PS_COUNT_OF(of_people) && strcmp(info->name, of_people[people]) == 0) {
+            people++;
+            continue;
+        }
+        assert_true(operations_type_at(at++, &view));
+        assert_string_equal(view.name, info->name);
+        assert_int_equal(view.class, info->class);
+    }
+    assert_false(operations_type_at(at, &view));
+    assert_int_equal(people, PS_COUNT_OF(of_people));
 }
 
 static void each_type_has_one_class_and_something_that_can_be_granted(void **state)
@@ -70,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_is_complete_and_sorted),
+        cmocka_unit_test(the_keeper_executes_the_types_that_there_are),
         cmocka_unit_test(each_type_has_one_class_and_something_that_can_be_granted),
         cmocka_unit_test(classes_are_those_of_the_design),
     };
