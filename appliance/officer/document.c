@@ -72,7 +72,9 @@ static enum ps_err put_difference(const struct document *document, const char *l
     DOCUMENT_AUTO before = {0};
 
     PS_TRY(document_load(last, &before));
-    ps_buf_printf(out, "\nCompared with %s:\n\n", last);
+    ps_buf_put_str(out, "\nCompared with ");
+    terminal_put_line(last, out);
+    ps_buf_put_str(out, ":\n\n");
     return operation_text_put_difference(&before.parsed, &document->parsed, out);
 }
 

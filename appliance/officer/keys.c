@@ -28,7 +28,7 @@ static void put_verdict(const struct ssh_key *key, struct ps_buf *out)
 static enum ps_err print_key(const char *path)
 {
     PS_BUF_AUTO line = {0};
-    PS_BUF_AUTO text = {.max = 8192};
+    PS_BUF_AUTO text = {.max = 65536};
     PS_CLEANUP(ssh_key_free_cleanup) struct ssh_key *key = NULL;
     enum ps_err err;
 
@@ -37,7 +37,8 @@ static enum ps_err print_key(const char *path)
     if (err != PS_OK) {
         return officer_name_file(path, err);
     }
-    ps_buf_printf(&text, "%s\n  %s\n  %s\n  ", path, ssh_key_fingerprint(key),
+    terminal_put_line(path, &text);
+    ps_buf_printf(&text, "\n  %s\n  %s\n  ", ssh_key_fingerprint(key),
                   ssh_key_type_name(ssh_key_type(key)));
     put_verdict(key, &text);
     ps_buf_put_str(&text, "\n");

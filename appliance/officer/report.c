@@ -25,9 +25,9 @@ static int exit_code(enum ps_err err)
 
 int officer_failed(enum ps_err err)
 {
-    PS_BUF_AUTO text = {.max = 8192};
+    PS_BUF_AUTO text = {.max = 4096};
 
-    terminal_put_visible(&text, ps_bytes_str(ps_detail()->text));
+    terminal_put_line(ps_detail()->text, &text);
     if (ps_buf_status(&text) != PS_OK) {
         return CLI_FAILED;
     }

@@ -151,13 +151,17 @@ static enum ps_err store(const struct signing *signing, struct ps_bytes armored)
 static enum ps_err report(const struct signing *signing, const struct sshsig_seen *seen)
 {
     const bool has_reason = cli_value(signing->run, "reason") != NULL;
-    PS_BUF_AUTO text = {.max = (size_t)4 * PLACE_MAX};
+    PS_BUF_AUTO text = {.max = (size_t)32 * PLACE_MAX};
 
-    ps_buf_printf(&text, "\n%s with %s.\nWritten: %s\n", signing->kind->done,
-                  ssh_key_fingerprint(signing->key), signing->signature_path);
+    ps_buf_printf(&text, "\n%s with %s.\nWritten: ", signing->kind->done,
+                  ssh_key_fingerprint(signing->key));
+    terminal_put_line(signing->signature_path, &text);
     if (has_reason) {
-        ps_buf_printf(&text, "Written: %s (it is not signed)\n", signing->reason_path);
+        ps_buf_put_str(&text, "\nWritten: ");
+        terminal_put_line(signing->reason_path, &text);
+        ps_buf_put_str(&text, " (it is not signed)");
     }
+    ps_buf_put_u8(&text, '\n');
     if (seen->sk && (seen->flags & SSHSIG_FLAG_VERIFICATION) == 0) {
         ps_buf_put_str(&text,
                        "The hardware key asked for no PIN or finger. The default policy does not "

@@ -4,6 +4,7 @@
 #include "appliance/officer/people.h"
 #include "appliance/officer/terminal.h"
 #include "lib/base/clock.h"
+#include "lib/ceremony/operation_text.h"
 #include "lib/ceremony/quorum.h"
 #include "lib/formats/sshsig.h"
 
@@ -48,7 +49,9 @@ static void line(struct judging *judging, bool passed, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    ps_buf_printf(&judging->lines, "%s  %s\n", passed ? "PASS" : "FAIL", text);
+    ps_buf_put_str(&judging->lines, passed ? "PASS  " : "FAIL  ");
+    terminal_put_line(text, &judging->lines);
+    ps_buf_put_u8(&judging->lines, '\n');
     judging->has_failed = judging->has_failed || !passed;
 }
 
@@ -191,8 +194,9 @@ static void put_people(struct judging *judging)
         const bool has_effect = verdict == QUORUM_COUNTED || verdict == QUORUM_COUNTED_REJECTION ||
                                 verdict == QUORUM_OTHER_KIND;
 
-        ps_buf_printf(&judging->lines, "%s  %s: %s (%s) signed to %s%s; %s\n",
-                      has_effect ? "PASS" : "NOTE", judging->paths[i], approval->person,
+        ps_buf_put_str(&judging->lines, has_effect ? "PASS  " : "NOTE  ");
+        terminal_put_line(judging->paths[i], &judging->lines);
+        ps_buf_printf(&judging->lines, ": %s (%s) signed to %s%s; %s\n", approval->person,
                       roster_role_name(approval->role), approval_kind_name(approval->kind),
                       approval->is_sk ? " with a hardware key" : "", quorum_verdict_text(verdict));
     }
@@ -211,9 +215,9 @@ static void judge_requester(struct judging *judging)
             return;
         }
     }
-    ps_buf_printf(&judging->lines,
-                  "NOTE  no request signature of %.*s, named as requester, was given\n",
-                  PS_BYTES_FMT(requester));
+    ps_buf_put_str(&judging->lines, "NOTE  no request signature of the requester, ");
+    operation_text_put_quoted(requester, &judging->lines);
+    ps_buf_put_str(&judging->lines, ", was given\n");
 }
 
 /* Nobody is enrolled with a key that is not theirs. */

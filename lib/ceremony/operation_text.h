@@ -29,4 +29,7 @@ PS_MUST_USE enum ps_err operation_text_put_difference(const struct operation_doc
 /* Text from outside with its quotes, as above. */
 void operation_text_put_quoted(struct ps_bytes text, struct ps_buf *out);
 
+/* A whole page on its way to a terminal: newlines stay, quotes and backslashes are as they are. */
+void operation_text_put_visible(struct ps_bytes text, struct ps_buf *out);
+
 #endif

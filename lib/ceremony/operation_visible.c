@@ -63,12 +63,23 @@ static size_t put_first(struct ps_bytes text, struct ps_buf *out, bool *is_forei
         ps_buf_printf(out, "\\u{%x}", (unsigned)character);
         return len;
     }
-    if (character == '"' || character == '\\') {
-        ps_buf_put_u8(out, '\\');
-    }
     *is_foreign |= len > 1;
     ps_buf_put(out, ps_bytes(text.data, len));
     return len;
+}
+
+void operation_text_put_visible(struct ps_bytes text, struct ps_buf *out)
+{
+    bool is_foreign = false;
+
+    while (text.len != 0) {
+        if (text.data[0] == '\n') {
+            ps_buf_put_u8(out, '\n');
+            text = ps_bytes_from(text, 1);
+        } else {
+            text = ps_bytes_from(text, put_first(text, out, &is_foreign));
+        }
+    }
 }
 
 void operation_text_put_quoted(struct ps_bytes text, struct ps_buf *out)
@@ -77,6 +88,9 @@ void operation_text_put_quoted(struct ps_bytes text, struct ps_buf *out)
 
     ps_buf_put_u8(out, '"');
     while (text.len != 0) {
+        if (text.data[0] == '"' || text.data[0] == '\\') {
+            ps_buf_put_u8(out, '\\');
+        }
         text = ps_bytes_from(text, put_first(text, out, &is_foreign));
     }
     ps_buf_put_u8(out, '"');

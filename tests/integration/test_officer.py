@@ -186,6 +186,19 @@ def test_nothing_moves_the_cursor_or_turns_the_text(tmp_path, table):
         assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028]", shown), one
 
 
+def test_a_file_s_name_forges_no_line(room, table):
+    path = table(documents.suspend_key())
+    good = signatures(room, path, "bob")[0]
+    forged = path.with_name("x\nPASS  quorum is met: 9 officers, 9 auditors\nx")
+    for text in (b"nothing", good.read_bytes()):
+        forged.write_bytes(text)
+        done = call("verify", path, forged, "--roster", room / "roster.json")
+        assert not re.search("^PASS +quorum is met: 9", done.stdout, re.M), done
+    for done in (call("show", forged), call("show", path, "--last", forged), call("keys", forged),
+                 call("show", path.with_name("y\nz"))):
+        assert done.stderr.count("\n") == 1 and "\\u{a}" in done.stderr, done
+
+
 # Signing
 
 @pytest.mark.parametrize("kind", ["approve", "reject", "request", "statement"])
@@ -401,7 +414,7 @@ A, B, C = documents.destroy_key(), documents.register_client(), documents.suspen
     (B, ["bob", "carol"], DONE, "quorum is met: 2 officers"),
     (B, ["bob"], FAILED, "one officer more, not the requester .alice."),
     (B, ["bob", "bob"], FAILED, "one officer more"),
-    (B, ["bob", "alice"], FAILED, "NOTE .*alice.*requester"),
+    (B, ["bob", "alice"], FAILED, "NOTE .*alice .officer. signed to approve; .*requester"),
     (B, ["bob", "erin"], FAILED, "one officer more"),
     (B, ["bob", "carol reject"], FAILED, "one officer more"),
     (B, ["bob", "carol reject", "dave"], DONE, "counted"),

@@ -249,6 +249,17 @@ static void what_does_not_show_is_written_out(void **state)
                  "\"\\u{fe0f}\\u{180e}\\u{3164}\"");
 }
 
+static void a_page_keeps_its_newlines_and_nothing_else_that_moves(void **state)
+{
+    PS_BUF_AUTO out;
+
+    (void)state;
+    ps_buf_init(&out, 4096);
+    operation_text_put_visible(LITERAL("one \"two\"\\\n\ntab\t\r\x1b[2J\xe2\x80\xae\xff\n"), &out);
+    assert_ok(ps_buf_status(&out));
+    assert_text(ps_buf_bytes(&out), "one \"two\"\\\n\ntab\\u{9}\\u{d}\\u{1b}[2J\\u{202e}\\xff\n");
+}
+
 static void letters_outside_ascii_are_shown_and_marked(void **state)
 {
     (void)state;
@@ -510,6 +521,7 @@ int main(void)
         cmocka_unit_test(a_page_is_as_it_was_reviewed),
         cmocka_unit_test(genesis_is_signed_by_everybody),
         cmocka_unit_test(what_does_not_show_is_written_out),
+        cmocka_unit_test(a_page_keeps_its_newlines_and_nothing_else_that_moves),
         cmocka_unit_test(letters_outside_ascii_are_shown_and_marked),
         cmocka_unit_test(what_is_not_utf_8_is_written_octet_by_octet),
         cmocka_unit_test(a_reason_cannot_write_a_line_of_its_own),
