@@ -110,9 +110,11 @@ static void say_unreachable(const struct quorum_request *request, const struct t
     } else {
         sentence_add(text, size, "quorum cannot be reached with the present roster; ");
     }
+    sentence_add(text, size, "needed: ");
     say_waiting(request, result);
-    sentence_add(text, size, " would be needed, and there are left ");
-    sentence_add_roles(text, size, tally->open[ROSTER_OFFICER], tally->open[ROSTER_AUDITOR]);
+    sentence_add(text, size, "; left: ");
+    sentence_add_roles(text, size, result->officers_missing == 0 ? 0 : tally->open[ROSTER_OFFICER],
+                       result->auditors_missing == 0 ? 0 : tally->open[ROSTER_AUDITOR]);
 }
 
 static bool enough(const struct quorum_result *result, uint32_t officers, uint32_t auditors)

@@ -1,0 +1,190 @@
+#include "tests/unit/people_support.h"
+
+#include "lib/ceremony/lockout.h"
+
+#include "lib/base/clock.h"
+
+static struct policy policy;
+static struct lockout found;
+
+static int make_all(void **state)
+{
+    policy_set_defaults(&policy);
+    return people_make(state);
+}
+
+static enum ps_err check(struct roster *roster)
+{
+    const enum ps_err err = lockout_check(roster, &policy, PEOPLE_NOW_S, &found);
+
+    roster_free(roster);
+    return err;
+}
+
+#define assert_lockout(cause_, class_, name)                                                       \
+    do {                                                                                           \
+        assert_int_equal(found.cause, (cause_));                                                   \
+        assert_int_equal(found.class, (class_));                                                   \
+        assert_string_equal(found.person, (name));                                                 \
+    } while (0)
+
+static void four_officers_and_two_auditors_pass(void **state)
+{
+    (void)state;
+    assert_ok(check(PEOPLE_ROSTER(PEOPLE_USUAL)));
+    assert_lockout(LOCKOUT_NONE, POLICY_NOBODY, "");
+}
+
+static void three_officers_do_not(void **state)
+{
+    (void)state;
+    assert_fails(PS_E_DENIED,
+                 check(PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol"})));
+    assert_lockout(LOCKOUT_LOSS, POLICY_A, "alice");
+    assert_says("class A could be locked out: too few people are left without \"alice\"; at least "
+                "four officers and two auditors are needed");
+}
+
+static void one_auditor_does_not(void **state)
+{
+    (void)state;
+    assert_fails(PS_E_DENIED,
+                 check(PEOPLE_ROSTER({"alice"}, {"amira"}, {"bob"}, {"carol"}, {"dave"})));
+    assert_lockout(LOCKOUT_LOSS, POLICY_A, "amira");
+}
+
+static void nobody_at_all_is_locked_out(void **state)
+{
+    struct roster *roster = NULL;
+
+    (void)state;
+    assert_ok(roster_new(&roster));
+    assert_fails(PS_E_DENIED, check(roster));
+    assert_lockout(LOCKOUT_TOO_FEW, POLICY_A, "");
+    assert_fails(PS_E_DENIED, check(PEOPLE_ROSTER({"alice"}, {"bob"}, {"carol"}, {"dave"})));
+    assert_lockout(LOCKOUT_TOO_FEW, POLICY_A, "");
+}
+
+static void who_is_suspended_or_not_yet_there_is_not_relied_on(void **state)
+{
+    (void)state;
+    assert_fails(PS_E_DENIED,
+                 check(PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol"},
+                                     {"dave", .suspended = ",\"suspended\":true"})));
+    assert_lockout(LOCKOUT_LOSS, POLICY_A, "alice");
+    assert_fails(PS_E_DENIED,
+                 check(PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol"},
+                                     {"dave", .from = "2026-06-01T00:00:00Z"})));
+    assert_fails(PS_E_DENIED,
+                 check(PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol"},
+                                     {"dave", .until = "2026-05-01T00:00:00Z"})));
+}
+
+/* Two of four leave: three would still do, two would not. */
+static enum ps_err check_ends(uint64_t carol_s, uint64_t dave_s)
+{
+    char carol[PS_TIME_MAX];
+    char dave[PS_TIME_MAX];
+
+    (void)ps_time_format(carol_s * PS_NS_PER_S, 0, carol);
+    (void)ps_time_format(dave_s * PS_NS_PER_S, 0, dave);
+    return check(PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol", .until = carol},
+                               {"dave", .until = dave}));
+}
+
+static void ends_within_thirty_days_count(void **state)
+{
+    (void)state;
+    assert_fails(PS_E_DENIED, check_ends(PEOPLE_NOW_S + 100, PEOPLE_NOW_S + 200));
+    assert_lockout(LOCKOUT_EXPIRY, POLICY_A, "dave");
+    assert_says("at least three officers and one auditor");
+    assert_fails(PS_E_DENIED, check_ends(PEOPLE_NOW_S + 100, PEOPLE_NOW_S + LOCKOUT_EXPIRY_S));
+    assert_lockout(LOCKOUT_EXPIRY, POLICY_A, "dave");
+    assert_ok(check_ends(PEOPLE_NOW_S + 100, PEOPLE_NOW_S + LOCKOUT_EXPIRY_S + 1));
+    assert_fails(PS_E_DENIED, check_ends(PEOPLE_NOW_S + 1, PEOPLE_NOW_S + 1));
+}
+
+static void who_comes_before_others_end_is_relied_on(void **state)
+{
+    (void)state;
+    assert_ok(check(PEOPLE_ROSTER(
+        {"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol", .until = "2026-06-10T00:00:00Z"},
+        {"dave", .until = "2026-06-12T00:00:00Z"}, {"eve", .from = "2026-06-11T00:00:00Z"})));
+}
+
+static void every_class_is_looked_at(void **state)
+{
+    static const struct {
+        enum policy_class class;
+        struct policy_rule rule;
+    } rows[] = {
+        {POLICY_A, {.officers = 3}},
+        {POLICY_A, {.officers = 2, .auditors = 2}},
+        {POLICY_B, {.officers = 3}},
+        {POLICY_B, {.officers = 1, .auditors = 2, .requester_counts = true}},
+        {POLICY_C, {.officers = 4, .requester_counts = true}},
+        {POLICY_C, {.officers = 3, .requester_counts = false}},
+        {POLICY_U, {.officers = 4, .requester_counts = true}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        policy.rules[rows[i].class] = rows[i].rule;
+        assert_fails(PS_E_DENIED, check(PEOPLE_ROSTER(PEOPLE_USUAL)));
+        assert_int_equal(found.class, rows[i].class);
+        policy_set_defaults(&policy);
+    }
+    policy.rules[POLICY_B] = (struct policy_rule){.officers = 3, .requester_counts = true};
+    assert_ok(check(PEOPLE_ROSTER(PEOPLE_USUAL)));
+    policy_set_defaults(&policy);
+}
+
+/* Auditors may ask, but a policy does not rest on it. */
+static void an_officer_is_kept_free_to_ask(void **state)
+{
+    (void)state;
+    policy.rules[POLICY_A] = (struct policy_rule){.officers = 2, .auditors = 0};
+    assert_fails(PS_E_DENIED,
+                 check(PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol"})));
+    policy_set_defaults(&policy);
+}
+
+static void recovery_people_are_none_or_enough(void **state)
+{
+    (void)state;
+    assert_ok(check(PEOPLE_ROSTER(PEOPLE_USUAL, {"rita"}, {"rolf"}, {"rosa"})));
+    assert_fails(PS_E_DENIED, check(PEOPLE_ROSTER(PEOPLE_USUAL, {"rita"}, {"rolf"})));
+    assert_lockout(LOCKOUT_LOSS, POLICY_NOBODY, "rita");
+    assert_says("recovery could be locked out");
+    assert_fails(PS_E_DENIED, check(PEOPLE_ROSTER(PEOPLE_USUAL, {"rita"})));
+    assert_lockout(LOCKOUT_TOO_FEW, POLICY_NOBODY, "");
+    assert_fails(PS_E_DENIED,
+                 check(PEOPLE_ROSTER(PEOPLE_USUAL, {"rita", .suspended = ",\"suspended\":true"})));
+}
+
+static void the_result_may_be_left_out(void **state)
+{
+    PS_CLEANUP(roster_free_cleanup) struct roster *roster = PEOPLE_ROSTER({"alice"});
+
+    (void)state;
+    assert_fails(PS_E_DENIED, lockout_check(roster, &policy, PEOPLE_NOW_S, NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(four_officers_and_two_auditors_pass),
+        cmocka_unit_test(three_officers_do_not),
+        cmocka_unit_test(one_auditor_does_not),
+        cmocka_unit_test(nobody_at_all_is_locked_out),
+        cmocka_unit_test(who_is_suspended_or_not_yet_there_is_not_relied_on),
+        cmocka_unit_test(ends_within_thirty_days_count),
+        cmocka_unit_test(who_comes_before_others_end_is_relied_on),
+        cmocka_unit_test(every_class_is_looked_at),
+        cmocka_unit_test(an_officer_is_kept_free_to_ask),
+        cmocka_unit_test(recovery_people_are_none_or_enough),
+        cmocka_unit_test(the_result_may_be_left_out),
+    };
+
+    return cmocka_run_group_tests_name("lockout", tests, make_all, people_end);
+}
