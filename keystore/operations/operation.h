@@ -34,7 +34,7 @@ enum operation_step {
 };
 
 struct operation_type {
-    const char *name; /* as in lib/ceremony/operation_types.def, which has its class */
+    const char *name;      /* as in lib/ceremony/operation_types.def, which has its class */
     enum granted_op grant; /* GRANTED_NONE: for local administrators */
     bool before_genesis;
     bool narrows;     /* only ever takes capability away: takes effect with its leaf */
