@@ -3,6 +3,7 @@
 #include "lib/ceremony/person.h"
 #include "lib/formats/ssh_key.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static const struct json_limits roster_limits = {ROSTER_OCTETS_MAX, 6, 4096};
@@ -112,9 +113,11 @@ static enum ps_err no_such_person(struct ps_bytes name)
 /* Takes the person over when it succeeds. */
 static enum ps_err insert(struct roster *roster, struct person **person)
 {
+    size_t at;
     bool found;
-    const size_t at = place_of(roster, ps_bytes_str((*person)->name), &found);
 
+    assert(*person != NULL);
+    at = place_of(roster, ps_bytes_str((*person)->name), &found);
     if (found) {
         return ps_fail(PS_E_CONFLICT, 0, "the roster has a person \"%.64s\" already",
                        (*person)->name);

@@ -150,10 +150,9 @@ static void signatures_have_a_limit(void **state)
 static void officers_may_be_replaced(void **state)
 {
     PS_CLEANUP(roster_free_cleanup)
-    struct roster *next =
-        PEOPLE_ROSTER({"amira"}, {"aron"},
-                      {"bob", .role = "officer", .keys = {&people_second_keys[3]}}, {"eve"},
-                      {"rita"}, {"rolf"}, {"rosa"}, {"zack"});
+    struct roster *next = PEOPLE_ROSTER(
+        {"amira"}, {"aron"}, {"bob", .role = "officer", .keys = {&people_second_keys[3]}}, {"eve"},
+        {"rita"}, {"rolf"}, {"rosa"}, {"zack"});
 
     (void)state;
     assert_ok(recovery_check_change(usual, next));
