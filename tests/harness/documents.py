@@ -7,6 +7,10 @@ import json
 import os
 import subprocess
 
+from .appliance import BUILD
+
+AUTHENTICATOR = BUILD / "tests" / "officer" / "libauthenticator.so"
+PIN = "1234"  # of the authenticator
 NAMESPACE = "{}.ceremony.privyseal.v1"
 HASH = 64 * "5"
 
@@ -93,3 +97,11 @@ def sign(key, octets, kind="approve"):
     """A signature by stock ssh-keygen; its armored text."""
     return subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE.format(kind), "-f",
                            str(key)], input=octets, check=True, capture_output=True).stdout
+
+
+def with_authenticator(path):
+    """An ssh-keygen into which the software authenticator of tests/officer/ is plugged."""
+    path.write_text(f"#!/bin/sh\nexport SSH_SK_PROVIDER={AUTHENTICATOR}\n"
+                    'exec /usr/bin/ssh-keygen "$@"\n')
+    path.chmod(0o755)
+    return path

@@ -350,6 +350,46 @@ def test_the_private_key_is_never_opened(room, table, tmp_path):
     assert done.returncode == NOT_FOUND and "ssh-keygen -y" in done.stderr
 
 
+# Hardware keys, by a software authenticator under the real ssh-keygen
+
+@pytest.fixture(scope="module")
+def with_hardware_key(tmp_path_factory):
+    """ssh-keygen with an authenticator plugged in."""
+    return documents.with_authenticator(tmp_path_factory.mktemp("sk") / "ssh-keygen")
+
+
+@pytest.mark.parametrize("kind, options, signed, counted, said", [
+    ("ed25519-sk", ["verify-required"], DONE, DONE, "with a hardware key; counted"),
+    ("ecdsa-sk", ["verify-required"], DONE, DONE, "with a hardware key; counted"),
+    ("ed25519-sk", [], DONE, FAILED, "PIN"),
+    ("ed25519-sk", ["verify-required", "application=ssh:mine"], DONE, FAILED, "application"),
+    ("ed25519-sk", ["no-touch-required"], REFUSED, None, "touch"),
+])
+def test_a_hardware_key_is_touched_and_asks_for_its_pin(
+        room, table, tmp_path, with_hardware_key, kind, options, signed, counted, said):
+    key, path = tmp_path / "token", table(C)
+    has_pin = "verify-required" in options
+    code, shown = terminal.run(
+        [with_hardware_key, "-t", kind, "-N", "", "-f", key,
+         *(word for option in options for word in ("-O", option))],
+        [("Enter PIN", documents.PIN)] if has_pin else [])
+    assert code == 0, shown
+    roster = tmp_path / "people.json"
+    roster.write_bytes(documents.canonical(documents.roster(
+        documents.person("alice", "officer", documents.public_line(key)))))
+    path = table(C, roster=documents.sha256(roster.read_bytes()))
+    code, shown = terminal.run(
+        [OFFICER, "approve", path, "--key", key, "--ssh-keygen", with_hardware_key],
+        [("exactly this: ", "Yes"), *([("Enter PIN", documents.PIN)] if has_pin else [])])
+    assert code == signed, shown
+    assert ("asked for no PIN" in shown) is (signed == DONE and not has_pin)
+    if counted is None:
+        assert said in shown and not list(tmp_path.glob("*.sig"))
+        return
+    done = call("verify", path, f"{path}.approve.token.sig", "--roster", roster)
+    assert done.returncode == counted and said in done.stdout, done
+
+
 # Keys
 
 def sk_line(kind, application):
