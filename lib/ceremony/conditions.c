@@ -1,9 +1,28 @@
 #include "lib/ceremony/conditions.h"
 
+#include "lib/ceremony/operation_document.h"
+
 struct both {
     const struct conditions_document *document;
     const struct conditions_present *present;
 };
+
+void conditions_take_document(const struct operation_document *document,
+                              struct conditions_document *ret_conditions)
+{
+    *ret_conditions = (struct conditions_document){
+        .policy_epoch = document->policy_epoch,
+        .log_origin = document->log_origin,
+        .log_size = document->log_size,
+        .max_log_size = document->max_log_size,
+        .not_before_s = document->not_before_s,
+        .not_after_s = document->not_after_s,
+    };
+    memcpy(ret_conditions->appliance, document->appliance, PS_SHA256_LEN);
+    memcpy(ret_conditions->roster, document->roster_hash, PS_SHA256_LEN);
+    memcpy(ret_conditions->policy, document->policy_hash, PS_SHA256_LEN);
+    memcpy(ret_conditions->log_root.octets, document->log_root, PS_SHA256_LEN);
+}
 
 static bool same_hash(const uint8_t a[PS_SHA256_LEN], const uint8_t b[PS_SHA256_LEN])
 {

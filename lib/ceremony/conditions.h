@@ -9,7 +9,6 @@
  * What has to hold for a document besides its approvals: that it was made for this appliance as it
  * is now, and is still good. Judged at approval and again at execution.
  */
-#define CONDITIONS_NONCE_LEN  16u
 #define CONDITIONS_TOKENS_MAX 8u
 
 /* What the document says, as parsed from the octets that were signed. */
@@ -27,6 +26,15 @@ struct conditions_document {
     struct ps_bytes token_serials[CONDITIONS_TOKENS_MAX]; /* of the tokens it touches */
     size_t token_count;
 };
+
+struct operation_document;
+
+/*
+ * All members but the tokens, whose serials stand in `params` as its type says. The texts borrow
+ * from the document.
+ */
+void conditions_take_document(const struct operation_document *document,
+                              struct conditions_document *ret_conditions);
 
 /* What the appliance keeps of the nonces it gave out. */
 enum conditions_nonce {

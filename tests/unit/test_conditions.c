@@ -1,6 +1,7 @@
 #include "tests/unit/support.h"
 
 #include "lib/ceremony/conditions.h"
+#include "lib/ceremony/operation_document.h"
 
 #define NOW_S UINT64_C(1780000000)
 
@@ -177,6 +178,32 @@ static void after_its_time_it_is_refused(void **state)
     assert_refuses(CONDITION_EXPIRED);
 }
 
+/* Each member that is judged comes from its own member of the document. */
+static void all_but_the_tokens_come_from_the_document(void **state)
+{
+    struct operation_document from = {
+        .appliance = {1},
+        .policy_epoch = 4,
+        .policy_hash = {3},
+        .roster_hash = {2},
+        .log_origin = ps_bytes_str("log.example/events"),
+        .log_size = 100,
+        .log_root = {1, 2, 3},
+        .not_before_s = NOW_S - 10,
+        .not_after_s = NOW_S + 10,
+        .max_log_size = 200,
+    };
+    struct conditions_document taken;
+
+    (void)state;
+    conditions_take_document(&from, &taken);
+    assert_int_equal(taken.token_count, 0);
+    assert_true(taken.not_before_s == NOW_S - 10 && taken.not_after_s == NOW_S + 10);
+    assert_true(taken.log_size == 100 && taken.max_log_size == 200);
+    present.token_count = 0;
+    assert_int_equal(conditions_check(&taken, &present), CONDITION_NONE);
+}
+
 static void cooling_off_is_waited_for_to_the_second(void **state)
 {
     struct policy policy;
@@ -230,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup(a_log_grown_past_the_bound_is_refused, make_good),
         cmocka_unit_test_setup(before_its_time_it_is_refused, make_good),
         cmocka_unit_test_setup(after_its_time_it_is_refused, make_good),
+        cmocka_unit_test_setup(all_but_the_tokens_come_from_the_document, make_good),
         cmocka_unit_test(cooling_off_is_waited_for_to_the_second),
         cmocka_unit_test(every_refusal_has_a_code_of_its_own_and_a_sentence),
     };
