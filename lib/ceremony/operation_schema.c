@@ -65,15 +65,14 @@ static const struct param *only_below(struct params params, const struct param *
                                       const char *end)
 {
     const size_t len = strlen(parent->path);
+    size_t at = 0;
 
-    for (size_t i = 0; i < params.count; i++) {
-        if (strncmp(params.rows[i].path, parent->path, len) == 0 &&
-            strcmp(params.rows[i].path + len, end) == 0) {
-            return &params.rows[i];
-        }
+    while (at < params.count && (strncmp(params.rows[at].path, parent->path, len) != 0 ||
+                                 strcmp(params.rows[at].path + len, end) != 0)) {
+        at++;
     }
-    assert(!"a list or map without a row for what is in it");
-    return NULL;
+    assert(at < params.count);
+    return &params.rows[at];
 }
 
 const struct param *param_element(struct params params, const struct param *list)
