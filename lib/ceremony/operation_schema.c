@@ -39,7 +39,7 @@ const struct param *param_next_member(struct params params, const struct param *
     for (size_t i = *cursor; i < params.count; i++) {
         if (below(params.rows[i].path, parent) != NULL) {
             *cursor = i + 1;
-            return &params.rows[i];
+            return params.rows + i;
         }
     }
     *cursor = params.count;
@@ -72,7 +72,7 @@ static const struct param *only_below(struct params params, const struct param *
         at++;
     }
     assert(at < params.count);
-    return &params.rows[at];
+    return params.rows + at;
 }
 
 const struct param *param_element(struct params params, const struct param *list)
