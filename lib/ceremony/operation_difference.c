@@ -208,14 +208,16 @@ static void compare_element(struct comparison *comparison, const struct param *l
 static void put_order(struct comparison *comparison, const struct param *param,
                       struct json_value list)
 {
+    const char *before = "";
     struct json_value value;
     struct ps_bytes text;
     uint32_t cursor = 0;
 
     while (json_next(list, &cursor, NULL, &value)) {
         if (json_string(identity(param, value), &text) == PS_OK) {
+            ps_buf_put_str(comparison->out, before);
             operation_text_put_quoted(text, comparison->out);
-            ps_buf_put_u8(comparison->out, ' ');
+            before = ", ";
         }
     }
     ps_buf_put_u8(comparison->out, '\n');

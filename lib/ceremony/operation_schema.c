@@ -136,8 +136,8 @@ static enum ps_err check_object(struct params params, const struct param *parent
     uint32_t cursor = 0;
 
     if (json_type(object) != JSON_OBJECT) {
-        return ps_fail(PS_E_INPUT, 0, "member \"%s%s\": not an object", params.prefix,
-                       parent == NULL ? "" : parent->path);
+        return parent == NULL ? ps_fail(PS_E_INPUT, 0, "not a JSON object")
+                              : refuse(params, parent, "not an object");
     }
     while (json_next(object, &cursor, &name, &value)) {
         const struct param *param = param_member(params, parent, name);

@@ -420,7 +420,7 @@ static void another_order_is_a_difference(void **state)
     (void)state;
     check_difference("grant.add", changes,
                      "  Changed  Operations: what is in both stands in another order: "
-                     "\"keys.read\" \"jws.sign\" \n");
+                     "\"keys.read\", \"jws.sign\"\n");
 }
 
 static void labels_are_found_by_their_names(void **state)
