@@ -128,6 +128,26 @@ static enum ps_err check_presence(struct params params, const struct param *pare
     return PS_OK;
 }
 
+/* Names as they stand in the text, escapes included: those of RFC 8785 are printable, too. */
+static bool is_map_name(struct ps_bytes name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] < ' ' || name.data[i] > '~') {
+            return false;
+        }
+    }
+    return name.len != 0 && name.len <= MAP_NAME_MAX;
+}
+
+/* A name that would not show as it is on a terminal is not repeated. */
+static enum ps_err refuse_unknown(struct params params, const struct param *parent,
+                                  struct ps_bytes name)
+{
+    return ps_fail(PS_E_INPUT, 0, "unknown member \"%s%s%s%.*s\"", params.prefix,
+                   parent == NULL ? "" : parent->path, parent == NULL ? "" : ".",
+                   PS_BYTES_FMT(is_map_name(name) ? name : ps_bytes_str("...")));
+}
+
 static enum ps_err check_object(struct params params, const struct param *parent,
                                 struct json_value object)
 {
@@ -135,17 +155,17 @@ static enum ps_err check_object(struct params params, const struct param *parent
     struct ps_bytes name;
     uint32_t cursor = 0;
 
+    if (json_type(object) != JSON_OBJECT && parent == NULL) {
+        return ps_fail(PS_E_INPUT, 0, "not a JSON object");
+    }
     if (json_type(object) != JSON_OBJECT) {
-        return parent == NULL ? ps_fail(PS_E_INPUT, 0, "not a JSON object")
-                              : refuse(params, parent, "not an object");
+        return refuse(params, parent, "not an object");
     }
     while (json_next(object, &cursor, &name, &value)) {
         const struct param *param = param_member(params, parent, name);
 
         if (param == NULL) {
-            return ps_fail(PS_E_INPUT, 0, "unknown member \"%s%s%s%.*s\"", params.prefix,
-                           parent == NULL ? "" : parent->path, parent == NULL ? "" : ".",
-                           (int)(name.len > 64 ? 64 : name.len), (const char *)name.data);
+            return refuse_unknown(params, parent, name);
         }
         PS_TRY(check(params, param, value));
     }
@@ -189,17 +209,6 @@ static enum ps_err check_list(struct params params, const struct param *param,
         }
     }
     return PS_OK;
-}
-
-/* Names as they stand in the text, escapes included: those of RFC 8785 are printable, too. */
-static bool is_map_name(struct ps_bytes name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.data[i] < ' ' || name.data[i] > '~') {
-            return false;
-        }
-    }
-    return name.len != 0 && name.len <= MAP_NAME_MAX;
 }
 
 static enum ps_err check_map(struct params params, const struct param *param, struct json_value map)

@@ -256,6 +256,15 @@ static void params_of_another_type_are_refused(void **state)
     assert_fails(PS_E_INPUT, check_params("set.remove", "{}"));
 }
 
+static void an_unknown_name_is_repeated_only_if_it_shows(void **state)
+{
+    (void)state;
+    assert_fails(PS_E_INPUT, check_params("appliance.lock", "{\"set\":\"a\"}"));
+    assert_string_equal(ps_detail()->text, "unknown member \"params.set\"");
+    assert_fails(PS_E_INPUT, check_params("appliance.lock", "{\"\xe2\x80\xae\":\"a\"}"));
+    assert_string_equal(ps_detail()->text, "unknown member \"params....\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_number_has_its_bounds),
         cmocka_unit_test(a_label_has_a_name_that_can_be_read),
         cmocka_unit_test(params_of_another_type_are_refused),
+        cmocka_unit_test(an_unknown_name_is_repeated_only_if_it_shows),
     };
 
     return cmocka_run_group_tests(tests, make_reader, free_reader);
