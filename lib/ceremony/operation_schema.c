@@ -155,12 +155,6 @@ static enum ps_err check_object(struct params params, const struct param *parent
     struct ps_bytes name;
     uint32_t cursor = 0;
 
-    if (json_type(object) != JSON_OBJECT && parent == NULL) {
-        return ps_fail(PS_E_INPUT, 0, "not a JSON object");
-    }
-    if (json_type(object) != JSON_OBJECT) {
-        return refuse(params, parent, "not an object");
-    }
     while (json_next(object, &cursor, &name, &value)) {
         const struct param *param = param_member(params, parent, name);
 
@@ -236,8 +230,11 @@ static enum ps_err check_map(struct params params, const struct param *param, st
 /* Recursion is bounded by the depth of the table. */
 static enum ps_err check(struct params params, const struct param *param, struct json_value value)
 {
-    if (param->kind == PARAM_OBJECT) {
-        return check_object(params, param, value);
+    if (param->kind == PARAM_OBJECT || param->kind == PARAM_PARAMS) {
+        if (json_type(value) != JSON_OBJECT) {
+            return refuse(params, param, "not an object");
+        }
+        return param->kind == PARAM_OBJECT ? check_object(params, param, value) : PS_OK;
     }
     if (param->kind == PARAM_LIST) {
         return check_list(params, param, value);
@@ -245,13 +242,13 @@ static enum ps_err check(struct params params, const struct param *param, struct
     if (param->kind == PARAM_MAP) {
         return check_map(params, param, value);
     }
-    if (param->kind == PARAM_PARAMS) {
-        return json_type(value) == JSON_OBJECT ? PS_OK : refuse(params, param, "not an object");
-    }
     return param_check_value(params, param, value);
 }
 
 enum ps_err params_check(struct params params, struct json_value object)
 {
+    if (json_type(object) != JSON_OBJECT) {
+        return ps_fail(PS_E_INPUT, 0, "not a JSON object");
+    }
     return check_object(params, NULL, object);
 }
