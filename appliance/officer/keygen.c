@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,8 @@ enum ps_err keygen_sign(const char *program, const char *key, const char *namesp
     }
     from = ends[0];
     to = ends[1];
+    /* Where whoever started us ignores it, the kernel would forget how ssh-keygen ended. */
+    (void)signal(SIGCHLD, SIG_DFL);
     PS_TRY(start(&what, input, to, &pid));
     file_close_cleanup(&to);
     to = -1;

@@ -36,8 +36,11 @@ static enum ps_err replace(const struct operation_document *document, struct jso
                            struct people *people)
 {
     struct ps_bytes person;
+    struct ps_bytes quorum;
 
     PS_TRY(operation_document_text(document, "person", &person));
+    PS_TRY(operation_document_text(document, "quorum", &quorum));
+    people->are_recovery = ps_bytes_equal_str(quorum, "recovery");
     PS_TRY(roster_remove(people->next, person));
     return roster_add(people->next, value);
 }

@@ -7,10 +7,10 @@
 /* Whose signatures on a document count. */
 struct people {
     struct roster *now;
-    struct roster
-        *next;    /* with those whom the document brings; they state that their keys are theirs */
-    bool are_new; /* `next` has keys that `now` has not */
-    bool is_genesis; /* the document makes the first roster: all of it approve */
+    struct roster *next; /* with those whom the document brings */
+    bool are_new;        /* `next` has keys that `now` has not */
+    bool is_genesis;     /* the document makes the first roster: all of it approve */
+    bool are_recovery;   /* the recovery people approve, nobody else */
 };
 
 /*

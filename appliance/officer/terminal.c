@@ -35,10 +35,10 @@ enum ps_err terminal_ask(const char *question, const char *expected)
 {
     char line[64];
 
-    if (isatty(STDIN_FILENO) != 1) {
+    if (isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1) {
         return ps_fail(PS_E_STATE, 0,
-                       "standard input is no terminal, so nobody can be asked; scripts give the "
-                       "first four words with --yes");
+                       "standard input or output is no terminal, so nobody can be asked; scripts "
+                       "give the first four words with --yes");
     }
     /* An answer that was typed before the question is none. */
     (void)tcflush(STDIN_FILENO, TCIFLUSH);

@@ -15,7 +15,8 @@ void terminal_put_line(const char *text, struct ps_buf *out);
 
 /*
  * Asks on the terminal; what is typed from then on has to be exactly `expected`.
- * Errors: PS_E_STATE (standard input is no terminal), PS_E_DENIED (something else was typed)
+ * Errors: PS_E_STATE (standard input or output is no terminal), PS_E_DENIED (something else was
+ * typed)
  */
 PS_MUST_USE enum ps_err terminal_ask(const char *question, const char *expected);
 

@@ -6,6 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/ceremony/operation_text.h"
 #include "lib/ceremony/quorum.h"
+#include "lib/ceremony/recovery.h"
 #include "lib/formats/sshsig.h"
 
 #include <stdarg.h>
@@ -185,20 +186,27 @@ static enum policy_class class_of(const struct judging *judging)
                                           : policy_class_by_name(ps_bytes(&letter, 1));
 }
 
-/* What each good signature says, and whether it counts. */
+/* What one good signature says, and what became of it. */
+static void put_person(struct judging *judging, size_t index, bool has_effect, const char *effect)
+{
+    const struct approval *approval = &judging->approvals[index];
+
+    ps_buf_put_str(&judging->lines, has_effect ? "PASS  " : "NOTE  ");
+    terminal_put_line(judging->paths[index], &judging->lines);
+    ps_buf_printf(&judging->lines, ": %s (%s) signed to %s%s; %s\n", approval->person,
+                  roster_role_name(approval->role), approval_kind_name(approval->kind),
+                  approval->is_sk ? " with a hardware key" : "", effect);
+}
+
 static void put_people(struct judging *judging)
 {
     for (size_t i = 0; i < judging->count; i++) {
-        const struct approval *approval = &judging->approvals[i];
         const enum quorum_verdict verdict = judging->quorum.verdicts[i];
-        const bool has_effect = verdict == QUORUM_COUNTED || verdict == QUORUM_COUNTED_REJECTION ||
-                                verdict == QUORUM_OTHER_KIND;
 
-        ps_buf_put_str(&judging->lines, has_effect ? "PASS  " : "NOTE  ");
-        terminal_put_line(judging->paths[i], &judging->lines);
-        ps_buf_printf(&judging->lines, ": %s (%s) signed to %s%s; %s\n", approval->person,
-                      roster_role_name(approval->role), approval_kind_name(approval->kind),
-                      approval->is_sk ? " with a hardware key" : "", quorum_verdict_text(verdict));
+        put_person(judging, i,
+                   verdict == QUORUM_COUNTED || verdict == QUORUM_COUNTED_REJECTION ||
+                       verdict == QUORUM_OTHER_KIND,
+                   quorum_verdict_text(verdict));
     }
 }
 
@@ -281,6 +289,43 @@ static enum ps_err judge_quorum(struct judging *judging)
     return PS_OK;
 }
 
+/* Replacement of an officer by the recovery people, who answer to rules of their own. */
+static enum ps_err judge_recovery(struct judging *judging)
+{
+    const struct recovery_request request = {.roster = judging->people.now,
+                                             .policy = &judging->policy,
+                                             .now_s = judging->now_s,
+                                             .document = judging->document.parsed.hash,
+                                             .approvals = judging->approvals,
+                                             .count = judging->count};
+    const struct quorum_request keys = {.roster = judging->people.now,
+                                        .document = judging->document.parsed.hash,
+                                        .approvals = judging->approvals,
+                                        .count = judging->count};
+    struct recovery_result result;
+    bool are_enough;
+
+    PS_TRY(recovery_evaluate(&request, &result));
+    for (size_t i = 0; i < judging->count; i++) {
+        put_person(judging, i, true, "a good signature");
+    }
+    judge_new_keys(judging, &keys);
+    if (recovery_check_change(judging->people.now, judging->people.next) != PS_OK) {
+        line(judging, false, "recovery: %s", ps_detail()->text);
+    }
+    are_enough = result.people_missing == 0 && result.state != RECOVERY_VETOED;
+    if (are_enough) {
+        line(judging, true, "recovery: %u of the recovery people approved",
+             (unsigned)result.people);
+    } else {
+        line(judging, false, "recovery: %s", result.text);
+    }
+    ps_buf_put_str(&judging->lines,
+                   "NOTE  whether the delay has passed and witnesses have seen it, "
+                   "only the appliance knows\n");
+    return PS_OK;
+}
+
 static enum ps_err judge(struct judging *judging)
 {
     PS_TRY(load(judging));
@@ -289,7 +334,7 @@ static enum ps_err judge(struct judging *judging)
     }
     judge_time(judging);
     verify_signatures(judging);
-    PS_TRY(judge_quorum(judging));
+    PS_TRY(judging->people.are_recovery ? judge_recovery(judging) : judge_quorum(judging));
     PS_TRY(ps_buf_status(&judging->lines));
     return terminal_print(ps_buf_bytes(&judging->lines));
 }

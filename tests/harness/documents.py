@@ -69,6 +69,14 @@ def enrol(entry):
     return "officer.enrol", {"entry": entry}
 
 
+def genesis(people):
+    client = {"issuer": "", "listener": "both", "name": "administrator", "pins": [], "san": "",
+              "uids": ["0"]}
+    return "genesis", {"client": client, "initialise": True, "log_key_type": "ed25519",
+                       "objects": [32 * "a", 32 * "b"], "origin": "keys.example.org/a",
+                       "policy": policy(), "practice": False, "roster": people, "token": "main"}
+
+
 def document(operation, **members):
     """The octets that people sign. `operation`: (type, params)."""
     made = {

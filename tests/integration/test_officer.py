@@ -230,6 +230,14 @@ def test_on_a_terminal_yes_is_typed_and_the_passphrase_goes_to_ssh_keygen(table,
     assert path.with_name(path.name + ".approve.id_officer.sig").exists()
 
 
+def test_nobody_is_asked_who_cannot_see_the_page(room, table):
+    path = table(documents.suspend_key())
+    code, _ = terminal.run(
+        ["/bin/sh", "-c", f"exec {OFFICER} approve {path} --key {room / 'bob'} > /dev/null"],
+        [("no terminal", "Yes")])
+    assert code == REFUSED and not path.with_name(path.name + ".approve.bob.sig").exists()
+
+
 @pytest.mark.parametrize("typed", ["yes", "", "Yes!", "Y"])
 def test_anything_but_yes_signs_nothing(room, table, typed):
     path = table(documents.suspend_key())
@@ -247,7 +255,7 @@ def test_a_script_shows_that_it_has_seen_the_document(room, table):
         done = call("approve", path, "--key", room / "bob", "--yes", " ".join(given))
         assert done.returncode == REFUSED and "first 4 words" in done.stderr, given
     done = call("approve", path, "--key", room / "bob")
-    assert done.returncode == REFUSED and "is no terminal" in done.stderr
+    assert done.returncode == REFUSED and "no terminal" in done.stderr
     done = call("approve", path, "--key", room / "bob", "--yes", "-".join(words[:4]).upper())
     assert done.returncode == DONE, done
 
@@ -538,6 +546,50 @@ def test_who_is_enrolled_states_that_the_key_is_theirs(room, table):
     statement.write_bytes(documents.sign(path.with_name("grace"), path.read_bytes(), "approve"))
     done = call("verify", path, *made, statement, "--roster", room / "roster.json")
     assert done.returncode == FAILED and re.search("FAIL .*grace.sig", done.stdout), done
+
+
+def test_at_genesis_everybody_approves(room, table):
+    people = [documents.person(name, role, documents.public_line(room / name))
+              for name, role in ROLES.items()]
+    path = table(documents.genesis(documents.roster(*people)))
+    shown = call("show", path)
+    assert shown.returncode == DONE and all(name in shown.stdout for name in ROLES), shown
+    made = signatures(room, path, *ROLES)
+    done = call("verify", path, *made)
+    assert done.returncode == DONE and "quorum is met: 4 officers, 2 auditors" in done.stdout, done
+    done = call("verify", path, *made[:-1])
+    assert done.returncode == FAILED and re.search("^FAIL +quorum .*frank", done.stdout, re.M), done
+
+
+def test_the_recovery_people_can_replace_an_officer(room, table):
+    path = table(C)
+    lines = {name: documents.make_key(path.with_name(name)) for name in ("r1", "r2", "r3", "new")}
+    people = [documents.person(name, "recovery", lines[name]) for name in ("r1", "r2", "r3")]
+    people += [documents.person(name, role, documents.public_line(room / name))
+               for name, role in ROLES.items()]
+    roster = path.with_name("roster.json")
+    roster.write_bytes(documents.canonical(documents.roster(*people)))
+    entry = documents.person("grace", "officer", lines["new"])
+    path = table(("officer.replace", {"entry": entry, "person": "alice", "quorum": "recovery"}),
+                 roster=documents.sha256(roster.read_bytes()))
+
+    def judge(*signers):
+        made = []
+        for name, kind in (signer.split() for signer in signers):
+            key = room / name if name in ROLES else path.with_name(name)
+            made.append(path.with_name(f"{name}.{kind}.sig"))
+            made[-1].write_bytes(documents.sign(key, path.read_bytes(), kind))
+        return call("verify", path, *made, "--roster", roster)
+
+    enough = ["r1 approve", "r2 approve", "new statement"]
+    done = judge(*enough)
+    assert done.returncode == DONE and "2 of the recovery people approved" in done.stdout, done
+    for signers, said in ((enough[1:], "recovery: "), (enough[:2], "new keys: "),
+                          ([*enough, "bob reject"], "recovery: "),
+                          (["bob approve", "carol approve", "erin approve", enough[2]],
+                           "recovery: ")):
+        done = judge(*signers)
+        assert done.returncode == FAILED and re.search(f"^FAIL +{said}", done.stdout, re.M), done
 
 
 def test_more_signatures_than_people_are_refused(room, table):
