@@ -1,6 +1,7 @@
 #include "lib/ceremony/lockout.h"
 
 #include "lib/ceremony/sentence.h"
+#include "lib/formats/ssh_key.h"
 
 /* What has to be there for a class to be approved at all. */
 struct need {
@@ -24,13 +25,39 @@ static const struct {
 };
 #define NEEDS (PS_COUNT_OF(checked) + 1)
 
-static struct present count_at(const struct roster *roster, uint64_t now_s)
+/* Who is judged. */
+struct judged {
+    const struct roster *roster;
+    const struct policy *policy;
+    uint64_t now_s;
+};
+
+/* A hardware key that was made for another application than the policy's signs for nobody. */
+static bool has_key(const struct person *person, const struct policy *policy)
+{
+    for (size_t i = 0; i < person->key_count; i++) {
+        const struct ssh_key *key = person->keys[i].key;
+
+        if (!ssh_key_is_sk(key) ||
+            ps_bytes_equal_str(ssh_key_application(key), policy->sk_application)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool can_sign_at(const struct judged *judged, const struct person *person, uint64_t at_s)
+{
+    return person_standing(person, at_s) == PERSON_VALID && has_key(person, judged->policy);
+}
+
+static struct present count_at(const struct judged *judged, uint64_t at_s)
 {
     struct present present = {{0}};
     const struct person *person;
 
-    for (size_t i = 0; (person = roster_at(roster, i)) != NULL; i++) {
-        present.people[person->role] += person_standing(person, now_s) == PERSON_VALID;
+    for (size_t i = 0; (person = roster_at(judged->roster, i)) != NULL; i++) {
+        present.people[person->role] += can_sign_at(judged, person, at_s);
     }
     return present;
 }
@@ -47,9 +74,10 @@ static bool has_recovery(const struct roster *roster)
     return false;
 }
 
-static void set_needs(const struct roster *roster, const struct policy *policy,
-                      struct need needs[NEEDS])
+static void set_needs(const struct judged *judged, struct need needs[NEEDS])
 {
+    const struct policy *policy = judged->policy;
+
     for (size_t i = 0; i < PS_COUNT_OF(checked); i++) {
         const struct policy_rule *rule = &policy->rules[checked[i].class];
 
@@ -58,7 +86,7 @@ static void set_needs(const struct roster *roster, const struct policy *policy,
         needs[i].people[ROSTER_AUDITOR] = rule->auditors;
     }
     needs[NEEDS - 1] = (struct need){.class = POLICY_NOBODY, .what = "recovery"};
-    if (has_recovery(roster)) {
+    if (has_recovery(judged->roster)) {
         needs[NEEDS - 1].people[ROSTER_RECOVERY] = policy->recovery_threshold;
     }
 }
@@ -74,28 +102,37 @@ static enum roster_role short_of(const struct need *need, const struct present *
     return ROSTER_NOBODY;
 }
 
+/* "four officers and two auditors" */
+static void say_needed(const struct need *need, enum lockout_cause cause, char *text, size_t size)
+{
+    static const char *const nouns[ROSTER_ROLE_COUNT][2] = {
+        [ROSTER_OFFICER] = {"officer", "officers"},
+        [ROSTER_AUDITOR] = {"auditor", "auditors"},
+        [ROSTER_RECOVERY] = {"recovery person", "recovery people"},
+    };
+    const uint32_t spare = cause == LOCKOUT_EXPIRY ? 0 : 1;
+    struct sentence_part parts[ROSTER_ROLE_COUNT] = {{.count = 0}};
+
+    for (unsigned role = ROSTER_OFFICER; role < ROSTER_ROLE_COUNT; role++) {
+        const uint32_t people = need->people[role];
+
+        parts[role] = (struct sentence_part){people == 0 ? 0 : people + spare, nouns[role][0],
+                                             nouns[role][1]};
+    }
+    sentence_add_counts(text, size, parts, PS_COUNT_OF(parts));
+}
+
 static enum ps_err refuse(const struct need *need, enum lockout_cause cause,
                           const struct person *person, struct lockout *ret_lockout)
 {
     static const char *const causes[] = {
-        [LOCKOUT_TOO_FEW] = "too few people are valid",
+        [LOCKOUT_TOO_FEW] = "too few people can sign now",
         [LOCKOUT_LOSS] = "too few people are left without",
         [LOCKOUT_EXPIRY] = "too few people are left within 30 days, after the end of",
     };
-    const uint32_t spare = cause == LOCKOUT_EXPIRY ? 0 : 1;
-    struct sentence_part parts[ROSTER_ROLE_COUNT - 1];
     char needed[100] = "";
 
-    for (unsigned role = ROSTER_OFFICER; role < ROSTER_ROLE_COUNT; role++) {
-        static const char *const nouns[][2] = {{"officer", "officers"},
-                                               {"auditor", "auditors"},
-                                               {"recovery person", "recovery people"}};
-        const uint32_t people = need->people[role];
-
-        parts[role - 1] = (struct sentence_part){people == 0 ? 0 : people + spare,
-                                                 nouns[role - 1][0], nouns[role - 1][1]};
-    }
-    sentence_add_counts(needed, sizeof needed, parts, PS_COUNT_OF(parts));
+    say_needed(need, cause, needed, sizeof needed);
     *ret_lockout = (struct lockout){.cause = cause, .class = need->class};
     if (person == NULL) {
         return ps_fail(PS_E_DENIED, 0, "%s could be locked out: %s; at least %s are needed",
@@ -107,19 +144,19 @@ static enum ps_err refuse(const struct need *need, enum lockout_cause cause,
 }
 
 /* Who is lost is as good as any other of the same role. */
-static enum ps_err check_loss(const struct need *need, const struct roster *roster, uint64_t now_s,
+static enum ps_err check_loss(const struct need *need, const struct judged *judged,
                               struct lockout *ret_lockout)
 {
-    const struct present present = count_at(roster, now_s);
+    const struct present present = count_at(judged, judged->now_s);
     const struct person *person;
 
     if (short_of(need, &present) != ROSTER_NOBODY) {
         return refuse(need, LOCKOUT_TOO_FEW, NULL, ret_lockout);
     }
-    for (size_t i = 0; (person = roster_at(roster, i)) != NULL; i++) {
+    for (size_t i = 0; (person = roster_at(judged->roster, i)) != NULL; i++) {
         struct present left = present;
 
-        if (person_standing(person, now_s) == PERSON_VALID) {
+        if (can_sign_at(judged, person, judged->now_s)) {
             left.people[person->role]--;
             if (short_of(need, &left) != ROSTER_NOBODY) {
                 return refuse(need, LOCKOUT_LOSS, person, ret_lockout);
@@ -130,18 +167,19 @@ static enum ps_err check_loss(const struct need *need, const struct roster *rost
 }
 
 /* The earliest end after which too few are left; people only become fewer at somebody's end. */
-static enum ps_err check_expiry(const struct need *need, const struct roster *roster,
-                                uint64_t now_s, struct lockout *ret_lockout)
+static enum ps_err check_expiry(const struct need *need, const struct judged *judged,
+                                struct lockout *ret_lockout)
 {
     const struct person *first = NULL;
     const struct person *person;
 
-    for (size_t i = 0; (person = roster_at(roster, i)) != NULL; i++) {
-        const struct present left = count_at(roster, person->valid_until_s);
+    for (size_t i = 0; (person = roster_at(judged->roster, i)) != NULL; i++) {
+        const uint64_t end_s = person->valid_until_s;
+        const struct present left = count_at(judged, end_s);
 
-        if (person->valid_until_s > now_s && person->valid_until_s - now_s <= LOCKOUT_EXPIRY_S &&
+        if (end_s > judged->now_s && end_s - judged->now_s <= LOCKOUT_EXPIRY_S &&
             short_of(need, &left) != ROSTER_NOBODY &&
-            (first == NULL || person->valid_until_s < first->valid_until_s)) {
+            (first == NULL || end_s < first->valid_until_s)) {
             first = person;
         }
     }
@@ -151,15 +189,16 @@ static enum ps_err check_expiry(const struct need *need, const struct roster *ro
 enum ps_err lockout_check(const struct roster *roster, const struct policy *policy, uint64_t now_s,
                           struct lockout *ret_lockout)
 {
+    const struct judged judged = {roster, policy, now_s};
     struct lockout found = {.cause = LOCKOUT_NONE};
     struct lockout *ret = ret_lockout == NULL ? &found : ret_lockout;
     struct need needs[NEEDS];
 
-    set_needs(roster, policy, needs);
+    set_needs(&judged, needs);
     *ret = found;
     for (size_t i = 0; i < NEEDS; i++) {
-        PS_TRY(check_loss(&needs[i], roster, now_s, ret));
-        PS_TRY(check_expiry(&needs[i], roster, now_s, ret));
+        PS_TRY(check_loss(&needs[i], &judged, ret));
+        PS_TRY(check_expiry(&needs[i], &judged, ret));
     }
     return PS_OK;
 }

@@ -7,7 +7,8 @@
 /*
  * Nobody locked out: a roster and a policy in which losing any one person, or those whose time ends
  * within 30 days, leaves a class without quorum. One officer more than a class counts is needed
- * where the requester does not count: auditors may ask, but are not relied on for it. The recovery
+ * where the requester does not count: auditors may ask, but are not relied on for it. Nor is anyone
+ * whose only keys are hardware keys of another application than the policy's. The recovery
  * people, where there are any, are held to the same. With the default policy 4 officers and 2
  * auditors pass, one less of either does not.
  */

@@ -44,13 +44,22 @@ enum { ENTRY_HAS_SUSPENDED = 1u << 3, ENTRY_HAS_UNPROVEN = 1u << 4 };
 
 /* --- Reading --- */
 
+static enum ps_err read_element(struct json_value value, const char *name,
+                                struct ps_bytes *ret_text)
+{
+    if (json_type(value) != JSON_STRING) {
+        return ps_fail(PS_E_INPUT, 0, "member \"%s\": not a list of strings", name);
+    }
+    return json_string(value, ret_text);
+}
+
 static enum ps_err read_key(struct json_value value, struct ssh_key **ret_key)
 {
     PS_CLEANUP(ssh_key_free_cleanup) struct ssh_key *key = NULL;
     PS_BUF_AUTO line = {.max = SSH_KEY_LINE_MAX};
     struct ps_bytes text;
 
-    PS_TRY(json_string(value, &text));
+    PS_TRY(read_element(value, "keys", &text));
     PS_TRY(ssh_key_parse_line(text, &key));
     ssh_key_put_line(key, &line);
     PS_TRY(ps_buf_status(&line));
@@ -90,7 +99,7 @@ static enum ps_err read_unproven(struct json_value unproven, struct person *pers
     size_t at = 0;
 
     while (json_next(unproven, &cursor, NULL, &value)) {
-        PS_TRY(json_string(value, &text));
+        PS_TRY(read_element(value, "unproven", &text));
         while (at < person->key_count &&
                !ps_bytes_equal_str(text, ssh_key_fingerprint(person->keys[at].key))) {
             at++;

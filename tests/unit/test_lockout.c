@@ -162,6 +162,32 @@ static void recovery_people_are_none_or_enough(void **state)
                  check(PEOPLE_ROSTER(PEOPLE_USUAL, {"rita", .suspended = ",\"suspended\":true"})));
 }
 
+/* A policy that names another application silences everyone whose hardware key is of the old one.
+ */
+static void keys_that_the_policy_refuses_are_not_relied_on(void **state)
+{
+    struct ssh_test_key hardware = ssh_test_key(SSH_KEY_SK_ED25519, "ssh:");
+    const struct people_entry entries[] = {
+        {"alice"}, {"amira"}, {"aron"},
+        {"bob"},   {"carol"}, {.name = "dave", .role = "officer", .keys = {&hardware}}};
+    const struct people_entry two_keys[] = {
+        {"alice"},
+        {"amira"},
+        {"aron"},
+        {"bob"},
+        {"carol"},
+        {.name = "dave", .role = "officer", .keys = {&hardware, &people_second_keys[5]}}};
+
+    (void)state;
+    assert_ok(check(people_roster(entries, PS_COUNT_OF(entries))));
+    (void)snprintf(policy.sk_application, sizeof policy.sk_application, "ssh:new");
+    assert_fails(PS_E_DENIED, check(people_roster(entries, PS_COUNT_OF(entries))));
+    assert_lockout(LOCKOUT_LOSS, POLICY_A, "alice");
+    assert_ok(check(people_roster(two_keys, PS_COUNT_OF(two_keys))));
+    policy_set_defaults(&policy);
+    ssh_test_key_clear(&hardware);
+}
+
 static void the_result_may_be_left_out(void **state)
 {
     PS_CLEANUP(roster_free_cleanup) struct roster *roster = PEOPLE_ROSTER({"alice"});
@@ -183,6 +209,7 @@ int main(void)
         cmocka_unit_test(every_class_is_looked_at),
         cmocka_unit_test(an_officer_is_kept_free_to_ask),
         cmocka_unit_test(recovery_people_are_none_or_enough),
+        cmocka_unit_test(keys_that_the_policy_refuses_are_not_relied_on),
         cmocka_unit_test(the_result_may_be_left_out),
     };
 

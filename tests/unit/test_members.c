@@ -14,6 +14,12 @@ static void numbers_have_one_form(void **state)
     for (size_t i = 0; i < PS_COUNT_OF(wrong); i++) {
         assert_fails(PS_E_INPUT, member_read_decimal(ps_bytes_str(wrong[i]), "n", 99, &number));
     }
+    for (size_t i = 0; i < PS_COUNT_OF(wrong); i++) {
+        assert_fails(PS_E_INPUT,
+                     member_read_decimal(ps_bytes_str(wrong[i]), "n", UINT64_MAX, &number));
+    }
+    assert_fails(PS_E_INPUT, member_read_decimal(ps_bytes_str("1:"), "n", UINT64_MAX, &number));
+    assert_fails(PS_E_INPUT, member_read_decimal(ps_bytes_str("/"), "n", UINT64_MAX, &number));
     assert_int_equal(number, 0);
 }
 

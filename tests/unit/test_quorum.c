@@ -212,11 +212,16 @@ static void a_policy_that_asks_for_more_is_asked_at_execution(void **state)
     policy.rules[POLICY_B].officers = 3;
     assert_state(QUORUM_WAITING, usual, POLICY_B, APPROVES("bob"), APPROVES("carol"));
     policy_set_defaults(&policy);
+}
+
+/* No policy that policy_check lets through; and nothing is executed under it all the same. */
+static void a_class_that_asks_for_nobody_is_refused(void **state)
+{
+    const struct quorum_request request = request_of(usual, POLICY_B, NULL, 0);
+
+    (void)state;
     policy.rules[POLICY_B].officers = 0;
-    assert_fails(PS_E_DENIED, quorum_evaluate(&(struct quorum_request){.roster = usual,
-                                                                       .policy = &policy,
-                                                                       .class = POLICY_B},
-                                              &result));
+    assert_fails(PS_E_DENIED, quorum_evaluate(&request, &result));
     policy_set_defaults(&policy);
 }
 
@@ -309,6 +314,7 @@ static void genesis_takes_everybody(void **state)
     (void)state;
     assert_ok(quorum_evaluate_all(&request, &result));
     assert_int_equal(result.state, QUORUM_MET);
+    assert_string_equal(result.text, "everybody has approved");
     request.count = 2;
     assert_ok(quorum_evaluate_all(&request, &result));
     assert_int_equal(result.state, QUORUM_WAITING);
@@ -334,6 +340,7 @@ static void genesis_takes_only_people_who_can_approve(void **state)
     request.roster = empty;
     assert_ok(quorum_evaluate_all(&request, &result));
     assert_int_equal(result.state, QUORUM_UNREACHABLE);
+    assert_string_equal(result.text, "the roster is empty");
 }
 
 static void new_keys_are_shown_by_their_people(void **state)
@@ -395,6 +402,7 @@ int main(void)
         cmocka_unit_test(only_approvals_of_this_document_count),
         cmocka_unit_test(who_left_meanwhile_does_not_count),
         cmocka_unit_test(a_policy_that_asks_for_more_is_asked_at_execution),
+        cmocka_unit_test(a_class_that_asks_for_nobody_is_refused),
         cmocka_unit_test(refusals_end_it_when_too_few_are_left),
         cmocka_unit_test(who_refused_does_not_count_in_whatever_order),
         cmocka_unit_test(refusals_of_those_who_do_not_count_do_not_either),

@@ -68,6 +68,7 @@ static void before_the_delay_it_waits(void **state)
     assert_int_equal(evaluate(), RECOVERY_WAITING_DELAY);
     request.announced_s = 0;
     assert_int_equal(evaluate(), RECOVERY_WAITING_PEOPLE);
+    assert_string_equal(result.text, "enough have approved; the log has to say so first");
     assert_true(result.ready_s == 0);
 }
 

@@ -151,6 +151,39 @@ static void a_key_stands_without_comment(void **state)
     assert_says("alice");
 }
 
+static void assert_entry_refused(const char *members, const char *words)
+{
+    PS_BUF_AUTO text = {.max = 4096};
+    struct roster *roster = NULL;
+
+    ps_buf_printf(&text, "{\"people\":[{%s}],\"v\":\"1\"}", members);
+    assert_fails(PS_E_INPUT, roster_parse(ps_buf_bytes(&text), &roster));
+    assert_says(words);
+}
+
+#define REST                                                                                       \
+    "\"person\":\"alice\",\"role\":\"officer\",\"valid_from\":\"" PEOPLE_FROM                      \
+    "\",\"valid_until\":\"" PEOPLE_UNTIL "\""
+
+static void keys_are_keys(void **state)
+{
+    (void)state;
+    assert_entry_refused("\"keys\":[]," REST, "at least one");
+    assert_entry_refused("\"keys\":[true]," REST, "alice");
+    assert_entry_refused("\"keys\":[\"\"]," REST, "alice");
+    assert_entry_refused("\"keys\":[\"ssh-rsa AAAA\"]," REST, "alice");
+    assert_entry_refused("\"keys\":\"ssh-ed25519\"," REST, "keys");
+    assert_entry_refused(REST, "keys");
+}
+
+static void an_unknown_member_is_refused(void **state)
+{
+    (void)state;
+    REFUSED(PS_E_INPUT, "stopped", {.name = "alice", .suspended = ",\"stopped\":true"});
+    REFUSED(PS_E_INPUT, "unproven", {.name = "alice", .unproven = ",\"unproven\":[1]"});
+    REFUSED(PS_E_INPUT, "valid_until", {.name = "alice", .until = "never"});
+}
+
 static void documents_have_one_form(void **state)
 {
     static const char *const wrong[] = {"{\"people\":[],\"v\":\"2\"}",
@@ -325,6 +358,8 @@ int main(void)
         cmocka_unit_test(a_key_in_another_dress_is_the_same_key),
         cmocka_unit_test(an_entry_has_one_form),
         cmocka_unit_test(a_key_stands_without_comment),
+        cmocka_unit_test(keys_are_keys),
+        cmocka_unit_test(an_unknown_member_is_refused),
         cmocka_unit_test(documents_have_one_form),
         cmocka_unit_test(eight_keys_and_not_nine),
         cmocka_unit_test(sixty_four_people_and_not_one_more),
