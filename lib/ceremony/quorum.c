@@ -29,6 +29,9 @@ static enum ps_err check_class(const struct quorum_request *request)
     if ((unsigned)request->class >= POLICY_CLASS_COUNT) {
         return ps_fail(PS_E_INPUT, 0, "no such class of operations");
     }
+    if (request->canceller.len != 0 && request->class != POLICY_C) {
+        return ps_fail(PS_E_INPUT, 0, "only what lessens capability can be approved by who asked");
+    }
     if (request->class != POLICY_NOBODY && request->policy->rules[request->class].officers == 0) {
         return ps_fail(PS_E_DENIED, 0, "the policy asks no officer for class %s",
                        policy_class_name(request->class));
@@ -47,7 +50,8 @@ static enum ps_err find_requester(const struct quorum_request *request,
                        (int)(request->requester.len < 64 ? request->requester.len : 64),
                        (const char *)request->requester.data);
     }
-    if (person->role == ROSTER_RECOVERY) {
+    if (person->role == ROSTER_RECOVERY &&
+        !ps_bytes_equal(request->requester, request->canceller)) {
         return ps_fail(
             PS_E_DENIED, 0,
             "the requester \"%.64s\" is of the recovery people, who only replace officers",
@@ -140,6 +144,18 @@ static enum quorum_state state_of(const struct tally *tally, const struct quorum
     return QUORUM_UNREACHABLE;
 }
 
+static bool canceller_approved(const struct quorum_request *request, const struct tally *tally)
+{
+    const struct person *person;
+
+    for (size_t i = 0; (person = roster_at(request->roster, i)) != NULL; i++) {
+        if (tally->has_approved[i] && ps_bytes_equal_str(request->canceller, person->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void conclude(const struct quorum_request *request, const struct tally *tally,
                      struct quorum_result *result)
 {
@@ -147,6 +163,12 @@ static void conclude(const struct quorum_request *request, const struct tally *t
 
     result->officers = tally->approved[ROSTER_OFFICER];
     result->auditors = tally->approved[ROSTER_AUDITOR];
+    if (canceller_approved(request, tally)) {
+        result->state = QUORUM_MET;
+        sentence_add(result->text, sizeof result->text, "quorum is met: %.*s asked for it",
+                     PS_BYTES_FMT(request->canceller));
+        return;
+    }
     result->officers_missing = missing(rule->officers, result->officers);
     result->auditors_missing = missing(rule->auditors, result->auditors);
     result->state = state_of(tally, result);
@@ -179,6 +201,7 @@ enum ps_err quorum_evaluate(const struct quorum_request *request, struct quorum_
     }
     rule = &request->policy->rules[request->class];
     counting.excluded = rule->requester_counts ? NULL : requester;
+    counting.included = roster_find(request->roster, request->canceller);
     counting.roles[ROSTER_OFFICER] = rule->officers != 0;
     counting.roles[ROSTER_AUDITOR] = rule->auditors != 0;
     PS_TRY(tally_count(&counting, result.verdicts, &tally));

@@ -38,6 +38,8 @@ enum quorum_verdict {
  * class:     the highest of the operation's and of every key it touches
  * requester: name of a person; has to be one of the roster and valid now. Empty: the appliance
  *            itself, only for POLICY_NOBODY.
+ * canceller: of a cancellation, who asked for the operation that it ends: this person's approval
+ *            alone is enough, whatever the role. Else empty. Only with POLICY_C.
  * document:  SHA-256 of its octets
  * approvals: verified ones, of any kind and in any order
  */
@@ -47,6 +49,7 @@ struct quorum_request {
     uint64_t now_s;
     enum policy_class class;
     struct ps_bytes requester;
+    struct ps_bytes canceller;
     const uint8_t *document;
     const struct approval *approvals;
     size_t count;
@@ -64,8 +67,8 @@ struct quorum_result {
 
 /*
  * Errors: PS_E_LIMIT (too many approvals), PS_E_DENIED (the requester is not a person of the roster
- *         or not valid now), PS_E_INPUT (no such class). PS_OK does not mean that quorum is met:
- *         `state` does.
+ *         or not valid now), PS_E_INPUT (no such class, or no class for a canceller). PS_OK does
+ *         not mean that quorum is met: `state` does.
  */
 PS_MUST_USE enum ps_err quorum_evaluate(const struct quorum_request *request,
                                         struct quorum_result *ret_result);

@@ -87,18 +87,14 @@ static enum ps_err check_key(const struct person *person, const struct ssh_key *
     return PS_OK;
 }
 
-/* `besides`: the one that is to be replaced, or past the end. */
-static enum ps_err check_keys(const struct roster *roster, const struct person *person,
-                              size_t besides)
+static enum ps_err check_keys(const struct roster *roster, const struct person *person)
 {
     for (size_t k = 0; k < person->key_count; k++) {
         const struct ssh_key *key = person->keys[k].key;
 
         PS_TRY(check_key(person, key, person, k));
         for (size_t i = 0; i < roster->count; i++) {
-            if (i != besides) {
-                PS_TRY(check_key(person, key, roster->people[i], roster->people[i]->key_count));
-            }
+            PS_TRY(check_key(person, key, roster->people[i], roster->people[i]->key_count));
         }
     }
     return PS_OK;
@@ -108,6 +104,16 @@ static enum ps_err no_such_person(struct ps_bytes name)
 {
     return ps_fail(PS_E_NOT_FOUND, 0, "the roster has no person \"%.*s\"",
                    (int)(name.len < 64 ? name.len : 64), (const char *)name.data);
+}
+
+/* There is room. Takes the person over. */
+static void put_in(struct roster *roster, struct person **person, size_t at)
+{
+    memmove(&roster->people[at + 1], &roster->people[at],
+            (roster->count - at) * sizeof(struct person *));
+    roster->people[at] = *person;
+    roster->count++;
+    *person = NULL;
 }
 
 /* Takes the person over when it succeeds. */
@@ -125,12 +131,8 @@ static enum ps_err insert(struct roster *roster, struct person **person)
     if (roster->count == ROSTER_PEOPLE_MAX) {
         return ps_fail(PS_E_LIMIT, 0, "more than %u people", ROSTER_PEOPLE_MAX);
     }
-    PS_TRY(check_keys(roster, *person, SIZE_MAX));
-    memmove(&roster->people[at + 1], &roster->people[at],
-            (roster->count - at) * sizeof(struct person *));
-    roster->people[at] = *person;
-    roster->count++;
-    *person = NULL;
+    PS_TRY(check_keys(roster, *person));
+    put_in(roster, person, at);
     return PS_OK;
 }
 
@@ -142,22 +144,35 @@ enum ps_err roster_add(struct roster *roster, struct json_value entry)
     return insert(roster, &person);
 }
 
-enum ps_err roster_replace(struct roster *roster, struct json_value entry)
+/* The person is the caller's to free. */
+static struct person *take_out(struct roster *roster, size_t at)
 {
+    struct person *person = roster->people[at];
+
+    roster->count--;
+    memmove(&roster->people[at], &roster->people[at + 1],
+            (roster->count - at) * sizeof(struct person *));
+    return person;
+}
+
+enum ps_err roster_replace(struct roster *roster, struct ps_bytes name, struct json_value entry)
+{
+    PS_CLEANUP(person_free_cleanup) struct person *leaving = NULL;
     PS_CLEANUP(person_free_cleanup) struct person *person = NULL;
     bool found;
-    size_t at;
+    const size_t at = place_of(roster, name, &found);
+    enum ps_err err;
 
-    PS_TRY(person_read(entry, &person));
-    at = place_of(roster, ps_bytes_str(person->name), &found);
     if (!found) {
-        return no_such_person(ps_bytes_str(person->name));
+        return no_such_person(name);
     }
-    PS_TRY(check_keys(roster, person, at));
-    person_free(roster->people[at]);
-    roster->people[at] = person;
-    person = NULL;
-    return PS_OK;
+    PS_TRY(person_read(entry, &person));
+    leaving = take_out(roster, at);
+    err = insert(roster, &person);
+    if (err != PS_OK) {
+        put_in(roster, &leaving, at);
+    }
+    return err;
 }
 
 enum ps_err roster_remove(struct roster *roster, struct ps_bytes name)
@@ -168,10 +183,7 @@ enum ps_err roster_remove(struct roster *roster, struct ps_bytes name)
     if (!found) {
         return no_such_person(name);
     }
-    person_free(roster->people[at]);
-    roster->count--;
-    memmove(&roster->people[at], &roster->people[at + 1],
-            (roster->count - at) * sizeof(struct person *));
+    person_free(take_out(roster, at));
     return PS_OK;
 }
 

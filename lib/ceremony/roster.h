@@ -83,11 +83,13 @@ PS_MUST_USE enum ps_err roster_hash(const struct roster *roster, uint8_t ret_has
 /*
  * Changes; after an error the roster is as before.
  * entry:  one person as in `people`
- * Errors: roster_add: as reading, PS_E_CONFLICT (the name is there already)
- *         the others: PS_E_NOT_FOUND (no such person); roster_replace as reading too
+ * name:   roster_replace: the person who goes; the entry's may be the same one or somebody new
+ * Errors: roster_add, roster_replace: as reading, PS_E_CONFLICT (the entry's name is there already)
+ *         all but roster_add: PS_E_NOT_FOUND (no such person)
  */
 PS_MUST_USE enum ps_err roster_add(struct roster *roster, struct json_value entry);
-PS_MUST_USE enum ps_err roster_replace(struct roster *roster, struct json_value entry);
+PS_MUST_USE enum ps_err roster_replace(struct roster *roster, struct ps_bytes name,
+                                       struct json_value entry);
 PS_MUST_USE enum ps_err roster_remove(struct roster *roster, struct ps_bytes name);
 PS_MUST_USE enum ps_err roster_suspend(struct roster *roster, struct ps_bytes name, bool suspended);
 

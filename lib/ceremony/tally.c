@@ -47,6 +47,9 @@ static enum quorum_verdict judge(const struct tally_request *request,
     if (person_standing(person, request->now_s) != PERSON_VALID) {
         return QUORUM_NOT_VALID;
     }
+    if (person == request->included) {
+        return QUORUM_COUNTED;
+    }
     if (person == request->excluded) {
         return QUORUM_REQUESTER;
     }

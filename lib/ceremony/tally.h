@@ -12,6 +12,7 @@ struct tally_request {
     const struct approval *approvals;
     size_t count;                  /* at most QUORUM_APPROVALS_MAX */
     const struct person *excluded; /* of the roster; NULL: nobody */
+    const struct person *included; /* counts whatever the role, and before `excluded` */
     bool roles[ROSTER_ROLE_COUNT]; /* that count */
 };
 

@@ -159,6 +159,68 @@ static void the_requester_is_a_person_who_is_valid_now(void **state)
     assert_ok(quorum_evaluate(&request, &result));
 }
 
+/* Of a cancellation: any officer, or who asked for what is cancelled; no stranger. */
+static void who_asked_may_cancel_and_a_stranger_may_not(void **state)
+{
+    PS_CLEANUP(roster_free_cleanup)
+    struct roster *roster = PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"rita"});
+    static const struct {
+        const char *canceller;
+        const char *approves;
+        enum quorum_state state;
+    } rows[] = {
+        {"amira", "amira", QUORUM_MET},    {"amira", "aron", QUORUM_WAITING},
+        {"amira", "bob", QUORUM_MET},      {"rita", "rita", QUORUM_MET},
+        {"amira", "rita", QUORUM_WAITING}, {"", "amira", QUORUM_WAITING},
+        {"bob", "alice", QUORUM_MET},      {"zoe", "zoe", QUORUM_WAITING},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        const struct approval approval = APPROVES(rows[i].approves);
+        struct quorum_request request = request_of(roster, POLICY_C, &approval, 1);
+
+        request.canceller = ps_bytes_str(rows[i].canceller);
+        assert_ok(quorum_evaluate(&request, &result));
+        assert_int_equal(result.state, rows[i].state);
+    }
+}
+
+static void who_asked_may_cancel_and_take_it_back(void **state)
+{
+    const struct approval both[] = {APPROVES("alice"), REJECTS("alice")};
+    struct quorum_request request = request_of(usual, POLICY_C, both, 1);
+
+    (void)state;
+    request.canceller = ps_bytes_str("alice");
+    policy.rules[POLICY_C].requester_counts = false;
+    assert_ok(quorum_evaluate(&request, &result));
+    assert_int_equal(result.state, QUORUM_MET);
+    assert_string_equal(result.text, "quorum is met: alice asked for it");
+    request.count = 2;
+    assert_ok(quorum_evaluate(&request, &result));
+    assert_int_equal(result.state, QUORUM_WAITING);
+    policy_set_defaults(&policy);
+    request.class = POLICY_B;
+    assert_fails(PS_E_INPUT, quorum_evaluate(&request, &result));
+}
+
+static void a_recovery_person_cancels_what_they_asked_for_only(void **state)
+{
+    PS_CLEANUP(roster_free_cleanup)
+    struct roster *roster = PEOPLE_ROSTER({"alice"}, {"bob"}, {"rita"});
+    const struct approval approval = APPROVES("rita");
+    struct quorum_request request = request_of(roster, POLICY_C, &approval, 1);
+
+    (void)state;
+    request.requester = ps_bytes_str("rita");
+    request.canceller = ps_bytes_str("alice");
+    assert_fails(PS_E_DENIED, quorum_evaluate(&request, &result));
+    request.canceller = request.requester;
+    assert_ok(quorum_evaluate(&request, &result));
+    assert_int_equal(result.state, QUORUM_MET);
+}
+
 static void only_approvals_of_this_document_count(void **state)
 {
     struct approval other = people_approval("bob", APPROVAL_APPROVE, "another document");
@@ -399,6 +461,9 @@ int main(void)
         cmocka_unit_test(the_requester_may_be_the_one_of_class_c),
         cmocka_unit_test(nobody_is_needed_for_what_a_policy_does),
         cmocka_unit_test(the_requester_is_a_person_who_is_valid_now),
+        cmocka_unit_test(who_asked_may_cancel_and_a_stranger_may_not),
+        cmocka_unit_test(who_asked_may_cancel_and_take_it_back),
+        cmocka_unit_test(a_recovery_person_cancels_what_they_asked_for_only),
         cmocka_unit_test(only_approvals_of_this_document_count),
         cmocka_unit_test(who_left_meanwhile_does_not_count),
         cmocka_unit_test(a_policy_that_asks_for_more_is_asked_at_execution),

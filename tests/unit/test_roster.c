@@ -265,12 +265,34 @@ static void changes_give_the_roster_that_would_be_read(void **state)
 
     (void)state;
     assert_ok(roster_add(roster, people_entry_value(&(struct people_entry){.name = "bob"})));
-    assert_ok(roster_replace(roster, people_entry_value(&(struct people_entry){
-                                         .name = "alice", .keys = {&people_second_keys[0]}})));
+    assert_ok(roster_replace(roster, ps_bytes_str("alice"),
+                             people_entry_value(&(struct people_entry){
+                                 .name = "alice", .keys = {&people_second_keys[0]}})));
     assert_ok(roster_remove(roster, ps_bytes_str("dave")));
     assert_ok(roster_suspend(roster, ps_bytes_str("bob"), true));
     assert_ok(roster_hash(roster, hash));
     assert_ok(roster_hash(expected, wanted));
+    assert_memory_equal(hash, wanted, sizeof hash);
+}
+
+static void one_may_be_replaced_by_somebody_else(void **state)
+{
+    PS_CLEANUP(roster_free_cleanup)
+    struct roster *roster = PEOPLE_ROSTER({"alice"}, {"bob"}, {"dave"});
+    PS_CLEANUP(roster_free_cleanup)
+    struct roster *expected = PEOPLE_ROSTER({"bob"}, {"carol"}, {"dave"});
+    const struct people_entry carol = {"carol"};
+    uint8_t hash[PS_SHA256_LEN];
+    uint8_t wanted[PS_SHA256_LEN];
+
+    (void)state;
+    assert_ok(roster_replace(roster, ps_bytes_str("alice"), people_entry_value(&carol)));
+    assert_ok(roster_hash(roster, hash));
+    assert_ok(roster_hash(expected, wanted));
+    assert_memory_equal(hash, wanted, sizeof hash);
+    assert_fails(PS_E_CONFLICT,
+                 roster_replace(roster, ps_bytes_str("bob"), people_entry_value(&carol)));
+    assert_ok(roster_hash(roster, hash));
     assert_memory_equal(hash, wanted, sizeof hash);
 }
 
@@ -288,10 +310,12 @@ static void what_is_refused_changes_nothing(void **state)
     assert_fails(PS_E_CONFLICT,
                  roster_add(roster, people_entry_value(&(struct people_entry){.name = "bob"})));
     assert_fails(PS_E_INPUT, roster_add(roster, people_entry_value(&carol_with_bobs)));
-    assert_fails(PS_E_INPUT, roster_replace(roster, people_entry_value(&with_bobs)));
-    assert_fails(PS_E_INPUT, roster_replace(roster, people_entry_value(&bad)));
-    assert_fails(PS_E_NOT_FOUND,
-                 roster_replace(roster, people_entry_value(&(struct people_entry){"carol"})));
+    assert_fails(PS_E_INPUT,
+                 roster_replace(roster, ps_bytes_str("alice"), people_entry_value(&with_bobs)));
+    assert_fails(PS_E_INPUT,
+                 roster_replace(roster, ps_bytes_str("alice"), people_entry_value(&bad)));
+    assert_fails(PS_E_NOT_FOUND, roster_replace(roster, ps_bytes_str("carol"),
+                                                people_entry_value(&carol_with_bobs)));
     assert_fails(PS_E_NOT_FOUND, roster_remove(roster, ps_bytes_str("carol")));
     assert_fails(PS_E_NOT_FOUND, roster_suspend(roster, ps_bytes_str("carol"), true));
     assert_ok(roster_hash(roster, after));
@@ -364,6 +388,7 @@ int main(void)
         cmocka_unit_test(eight_keys_and_not_nine),
         cmocka_unit_test(sixty_four_people_and_not_one_more),
         cmocka_unit_test(changes_give_the_roster_that_would_be_read),
+        cmocka_unit_test(one_may_be_replaced_by_somebody_else),
         cmocka_unit_test(what_is_refused_changes_nothing),
         cmocka_unit_test(standing_follows_the_clock_and_suspension),
         cmocka_unit_test(every_difference_of_two_people_is_seen),
