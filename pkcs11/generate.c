@@ -96,6 +96,25 @@ static void undo(struct session *session, const struct pair *pair)
     session->fault = fault;
 }
 
+static enum ps_err make(struct session *session, const struct template_request *request,
+                        struct template *own, struct template *public, struct pair *ret_pair)
+{
+    PS_TRY(check_unused(session, request->id));
+    return template_is_pair(request->type) ? make_pair(session, request, own, public, ret_pair)
+                                           : make_secret(session, request, own, ret_pair);
+}
+
+/*
+ * A search of another process goes on without the lock after a while (see sign.c). Where it comes
+ * upon what SoftHSM writes just then, SoftHSM's call fails, with nothing left behind; another one
+ * is not likely to meet the same.
+ */
+static bool was_disturbed(const struct session *session)
+{
+    return session->store.len != 0 && session->fault.operation == OPERATION_MAKE &&
+           session->fault.rv != CKR_OK && !recovery_is_loss(session->fault.class);
+}
+
 static enum ps_err generate(struct session *session, const struct template_request *request,
                             struct pair *ret_pair, struct admin_answer *answer)
 {
@@ -103,14 +122,15 @@ static enum ps_err generate(struct session *session, const struct template_reque
     PS_UNUSED const int lock = store_lock_take_within(session->store, true, STORE_WAIT_MS);
     struct template own;
     struct template public;
-    enum ps_err err;
+    enum ps_err err = make(session, request, &own, &public, ret_pair);
 
-    PS_TRY(check_unused(session, request->id));
+    if (err != PS_OK && was_disturbed(session)) {
+        err = make(session, request, &own, &public, ret_pair);
+    }
+    PS_TRY(err);
     if (template_is_pair(request->type)) {
-        PS_TRY(make_pair(session, request, &own, &public, ret_pair));
         err = check_pair(session, request, ret_pair, &own, &public, answer);
     } else {
-        PS_TRY(make_secret(session, request, &own, ret_pair));
         err = readback_compare(session, ret_pair->own, request, TEMPLATE_SECRET, &own);
         if (err == PS_OK) {
             err = describe(session, ret_pair, false, &answer->second);

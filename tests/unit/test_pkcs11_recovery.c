@@ -142,6 +142,36 @@ static void answers_that_end_a_generation_are_recovered_from(void **state)
     }
 }
 
+static void expect_made_after(CK_RV rv, uint64_t times, enum ps_problem problem, uint64_t tries)
+{
+    static const uint8_t algs[] = {PS_ALG_ES256};
+    const uint64_t before = calls(FAKE_C_GenerateKeyPair);
+    struct test_key key = {.type = PS_KEY_EC_P256};
+    struct process_answer answer;
+
+    ps_random(key.id, sizeof key.id);
+    script(FAKE_C_GenerateKeyPair, FAKE_RV, rv, times);
+    ask_for_key(&process, &key, PS_USAGE_SIGN, algs, 1, &answer);
+    assert_problem(problem, &answer);
+    assert_int_equal(calls(FAKE_C_GenerateKeyPair), before + tries);
+    (void)control_clear_rule(fake, 0);
+}
+
+/* A soft token's call may have met a search of another process, which could wait no longer. */
+static void key_of_a_soft_token_is_made_at_the_second_try(void **state)
+{
+    struct process_setup setup = fake_setup();
+
+    (void)state;
+    expect_made_after(CKR_GENERAL_ERROR, 1, PS_PROBLEM_NONE, 2);
+    expect_made_after(CKR_GENERAL_ERROR, 0, PS_PROBLEM_TOKEN_UNAVAILABLE, 2);
+    expect_made_after(CKR_DEVICE_REMOVED, 1, PS_PROBLEM_TOKEN_UNAVAILABLE, 1);
+    setup.sync_directory = NULL;
+    restart(&setup);
+    process_make_ready(&process);
+    expect_made_after(CKR_GENERAL_ERROR, 1, PS_PROBLEM_TOKEN_UNAVAILABLE, 1);
+}
+
 static void dead_handle_is_looked_up_again(void **state)
 {
     static const CK_RV answers[] = {CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID};
@@ -436,6 +466,7 @@ int main(void)
         cmocka_unit_test(rule_of_a_profile_comes_before_the_table),
         FAKE_TEST(answers_that_cost_one_request_cost_no_more),
         FAKE_TEST(answers_that_end_a_generation_are_recovered_from),
+        FAKE_TEST(key_of_a_soft_token_is_made_at_the_second_try),
         FAKE_TEST(dead_handle_is_looked_up_again),
         FAKE_TEST(handle_that_stays_dead_is_looked_up_once),
         FAKE_TEST(session_with_a_left_over_operation_is_replaced),
