@@ -143,6 +143,16 @@ static enum ps_err refuse(const struct need *need, enum lockout_cause cause,
                    need->what, causes[cause], person->name, needed);
 }
 
+static enum ps_err check_present(const struct need *need, const struct judged *judged,
+                                 struct lockout *ret_lockout)
+{
+    const struct present present = count_at(judged, judged->now_s);
+
+    return short_of(need, &present) == ROSTER_NOBODY
+               ? PS_OK
+               : refuse(need, LOCKOUT_TOO_FEW, NULL, ret_lockout);
+}
+
 /* Who is lost is as good as any other of the same role. */
 static enum ps_err check_loss(const struct need *need, const struct judged *judged,
                               struct lockout *ret_lockout)
@@ -150,9 +160,6 @@ static enum ps_err check_loss(const struct need *need, const struct judged *judg
     const struct present present = count_at(judged, judged->now_s);
     const struct person *person;
 
-    if (short_of(need, &present) != ROSTER_NOBODY) {
-        return refuse(need, LOCKOUT_TOO_FEW, NULL, ret_lockout);
-    }
     for (size_t i = 0; (person = roster_at(judged->roster, i)) != NULL; i++) {
         struct present left = present;
 
@@ -186,6 +193,11 @@ static enum ps_err check_expiry(const struct need *need, const struct judged *ju
     return first == NULL ? PS_OK : refuse(need, LOCKOUT_EXPIRY, first, ret_lockout);
 }
 
+/* The worst first, of all classes. */
+static enum ps_err (*const checks[])(const struct need *need, const struct judged *judged,
+                                     struct lockout *ret_lockout) = {check_present, check_loss,
+                                                                     check_expiry};
+
 enum ps_err lockout_check(const struct roster *roster, const struct policy *policy, uint64_t now_s,
                           struct lockout *ret_lockout)
 {
@@ -196,9 +208,10 @@ enum ps_err lockout_check(const struct roster *roster, const struct policy *poli
 
     set_needs(&judged, needs);
     *ret = found;
-    for (size_t i = 0; i < NEEDS; i++) {
-        PS_TRY(check_loss(&needs[i], &judged, ret));
-        PS_TRY(check_expiry(&needs[i], &judged, ret));
+    for (size_t check = 0; check < PS_COUNT_OF(checks); check++) {
+        for (size_t i = 0; i < NEEDS; i++) {
+            PS_TRY(checks[check](&needs[i], &judged, ret));
+        }
     }
     return PS_OK;
 }

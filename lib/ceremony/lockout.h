@@ -28,6 +28,8 @@ struct lockout {
 };
 
 /*
+ * The causes are looked for in the order above, each in every class before the next: who takes
+ * somebody out in haste (a suspension) may go on at anything but LOCKOUT_TOO_FEW.
  * `ret_lockout` may be NULL and is set also when it is refused.
  * Errors: PS_E_DENIED, the detail names class and person and says what is needed.
  */

@@ -139,6 +139,16 @@ static void every_class_is_looked_at(void **state)
     policy_set_defaults(&policy);
 }
 
+static void the_worst_cause_of_all_classes_is_told(void **state)
+{
+    (void)state;
+    policy.rules[POLICY_U].officers = 5;
+    assert_fails(PS_E_DENIED,
+                 check(PEOPLE_ROSTER({"alice"}, {"amira"}, {"bob"}, {"carol"}, {"dave"})));
+    assert_lockout(LOCKOUT_TOO_FEW, POLICY_U, "");
+    policy_set_defaults(&policy);
+}
+
 /* Auditors may ask, but a policy does not rest on it. */
 static void an_officer_is_kept_free_to_ask(void **state)
 {
@@ -207,6 +217,7 @@ int main(void)
         cmocka_unit_test(ends_within_thirty_days_count),
         cmocka_unit_test(who_comes_before_others_end_is_relied_on),
         cmocka_unit_test(every_class_is_looked_at),
+        cmocka_unit_test(the_worst_cause_of_all_classes_is_told),
         cmocka_unit_test(an_officer_is_kept_free_to_ask),
         cmocka_unit_test(recovery_people_are_none_or_enough),
         cmocka_unit_test(keys_that_the_policy_refuses_are_not_relied_on),
