@@ -40,6 +40,16 @@ def test_it_is_static_and_runs_where_there_is_nothing_else(tmp_path, table):
     assert done.returncode == DONE and "Suspend the key" in done.stdout, done
 
 
+def test_no_configuration_of_openssl_is_read(room, tmp_path, table):
+    """It could name a library to be loaded. Whoever opens this one waits for ever."""
+    os.mkfifo(tmp_path / "openssl.cnf")
+    path = table(documents.suspend_key())
+    made = signatures(room, path, "alice", "bob")
+    done = call("verify", path, *made, "--roster", room / "roster.json",
+                env={"OPENSSL_CONF": str(tmp_path / "openssl.cnf")}, timeout=20)
+    assert done.returncode == DONE, done
+
+
 # Reading
 
 def test_a_document_is_shown_with_its_hash_and_words(table):
@@ -175,6 +185,14 @@ def test_on_a_terminal_yes_is_typed_and_the_passphrase_goes_to_ssh_keygen(table,
     assert code == DONE and "Approved with SHA256:" in shown, shown
     assert PASSPHRASE not in shown
     assert path.with_name(path.name + ".approve.id_officer.sig").exists()
+
+
+def test_an_answer_before_the_question_is_none(room, table):
+    path = table(documents.suspend_key())
+    code, shown = terminal.run(
+        ["/bin/sh", "-c", f"echo ready; read -r go; exec {OFFICER} approve {path} --key "
+         f"{room / 'bob'}"], [("ready", "go\nYes"), ("exactly this: ", "no")])
+    assert code == REFUSED and "nothing was signed" in shown
 
 
 def test_nobody_is_asked_who_cannot_see_the_page(room, table):
