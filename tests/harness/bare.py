@@ -1,6 +1,7 @@
 """An appliance before its genesis: privyseald with a copied configuration, no data and no token."""
 
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -13,9 +14,15 @@ from .http_unix import Client
 
 
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """Below the ports that the kernel gives to whoever connects, so that it stays free."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class BareAppliance:

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import resource
 import selectors
 import socket
 import time
@@ -303,6 +304,8 @@ def test_a_thousand_idle_connections_harm_nobody(appliance):
     other = json.dumps({"key": "oidc.userinfo", "payload": "YQ"}).encode()
     before = memory_kib(appliance, "api clients")
     idle = []
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
     try:
         for _ in range(1000):
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

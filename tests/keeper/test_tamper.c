@@ -99,16 +99,17 @@ static void a_grant_that_was_written_in_gives_no_right(void **state)
 static void wait_for_event(const char *text)
 {
     const uint64_t deadline = ps_clock_mono_ns() + 20 * PS_NS_PER_S;
-    bool found = false;
     char path[220];
 
     (void)snprintf(path, sizeof path, "%s/log/events/entries", stack.data);
-    while (!found) {
+    for (;;) {
         PS_BUF_AUTO record;
 
-        assert_true(ps_clock_mono_ns() < deadline);
         assert_true(read_file(path, &record));
-        found = memmem(record.data, record.len, text, strlen(text)) != NULL;
+        if (memmem(record.data, record.len, text, strlen(text)) != NULL) {
+            return;
+        }
+        assert_true(ps_clock_mono_ns() < deadline);
         (void)usleep(20000);
     }
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -77,7 +78,9 @@ static inline PS_UNUSED void client_turn(struct client *client)
     if (client->loop != NULL) {
         assert_ok(ps_loop_turn(client->loop, 1));
     } else {
-        (void)usleep(500);
+        struct pollfd wait = {.fd = client->fd, .events = POLLIN};
+
+        (void)poll(&wait, 1, 1);
     }
     if (client->ended) {
         return;

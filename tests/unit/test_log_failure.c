@@ -24,7 +24,7 @@ static int failing_sync(int fd)
 {
     syncs++;
     while (hold_sync) {
-        (void)usleep(100);
+        (void)usleep(100); /* the test lets go when it has seen what it waits for */
     }
     if (fail_sync != 0 || syncs == sync_to_fail) {
         errno = fail_sync == 0 ? EIO : fail_sync;

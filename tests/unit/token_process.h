@@ -25,7 +25,7 @@
  * the real messages over the real sockets. Calls wait for what they want, ten seconds at most.
  */
 
-#define WAIT_NS  (10 * PS_NS_PER_S)
+#define WAIT_NS  (30 * PS_NS_PER_S)
 #define TEST_PIN "123456"
 
 struct process_setup {
