@@ -310,6 +310,7 @@ static void what_is_refused_changes_nothing(void **state)
     assert_fails(PS_E_CONFLICT,
                  roster_add(roster, people_entry_value(&(struct people_entry){.name = "bob"})));
     assert_fails(PS_E_INPUT, roster_add(roster, people_entry_value(&carol_with_bobs)));
+    assert_fails(PS_E_INPUT, roster_add(roster, people_entry_value(&bad)));
     assert_fails(PS_E_INPUT,
                  roster_replace(roster, ps_bytes_str("alice"), people_entry_value(&with_bobs)));
     assert_fails(PS_E_INPUT,
