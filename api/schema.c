@@ -25,6 +25,8 @@ struct change_body {
     uint32_t version;
 
     struct json_value pins;
+    struct json_value policy;
+    struct json_value roster;
     struct json_value uids;
     struct ps_bytes issuer;
     struct ps_bytes san;
@@ -68,6 +70,8 @@ static const struct json_field genesis_fields[] = {
     FIELD(client, NAME, false, 128),
     FIELD(uids, ARRAY, false, 0),
     FIELD(pins, ARRAY, false, 0),
+    FIELD(roster, OBJECT, false, 0),
+    FIELD(policy, OBJECT, false, 0),
 };
 
 static const struct json_field key_create_fields[] = {

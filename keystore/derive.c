@@ -29,6 +29,7 @@ struct derive {
     uint64_t held_event;
     struct intent intents[INTENTS_MAX];
     size_t intent_count;
+    struct recall *recall;
     uint64_t shards;
     uint64_t last_time_ns;
     bool has_genesis;
@@ -59,6 +60,7 @@ enum ps_err derive_new(struct catalog *into, struct derive **ret_derive)
         derive->rows_are_ours = true;
     }
     PS_TRY(json_new(&derive->parser));
+    PS_TRY(recall_new(&derive->recall));
     *ret_derive = derive;
     derive = NULL;
     return PS_OK;
@@ -85,6 +87,7 @@ void derive_free(struct derive *derive)
         catalog_close(derive->rows);
     }
     json_free(derive->parser);
+    recall_free(derive->recall);
     ps_buf_clear(&derive->bundle);
     ps_buf_clear(&derive->held);
     ps_buf_clear(&derive->held_effects);
@@ -140,6 +143,7 @@ static enum ps_err on_intent(struct derive *derive, const struct leaf *leaf, uin
     struct ps_bytes operation;
 
     PS_TRY(operation_of(leaf, &operation));
+    recall_forget(derive->recall, operation);
     if (derive->intent_count == INTENTS_MAX) {
         return ps_fail(PS_E_LIMIT, 0, "more than %u operations are open", INTENTS_MAX);
     }
@@ -176,6 +180,28 @@ static enum ps_err on_result(struct derive *derive, const struct leaf *leaf, uin
     return ps_buf_status(&derive->held_effects);
 }
 
+/* `draft` and `signature`: of an operation that waits for people. */
+static enum ps_err on_waiting(struct derive *derive, const struct leaf *leaf)
+{
+    struct recall_leaf recalled = {.kind = leaf->kind,
+                                   .caller = leaf->caller,
+                                   .request_id = leaf->request,
+                                   .time_ns = derive->last_time_ns};
+
+    PS_TRY(operation_of(leaf, &recalled.operation));
+    recalled.data = json_raw(leaf->data);
+    return recall_take(derive->recall, &recalled);
+}
+
+static enum ps_err on_ended(struct derive *derive, const struct leaf *leaf)
+{
+    struct ps_bytes operation;
+
+    PS_TRY(operation_of(leaf, &operation));
+    recall_forget(derive->recall, operation);
+    return PS_OK;
+}
+
 static enum ps_err take_leaf(struct derive *derive, const struct leaf *leaf, uint64_t event)
 {
     const bool is_genesis = ps_bytes_equal_str(leaf->kind, "genesis");
@@ -194,6 +220,12 @@ static enum ps_err take_leaf(struct derive *derive, const struct leaf *leaf, uin
     }
     if (ps_bytes_equal_str(leaf->kind, "result")) {
         return on_result(derive, leaf, event);
+    }
+    if (ps_bytes_equal_str(leaf->kind, "draft") || ps_bytes_equal_str(leaf->kind, "signature")) {
+        return on_waiting(derive, leaf);
+    }
+    if (ps_bytes_equal_str(leaf->kind, "ended")) {
+        return on_ended(derive, leaf);
     }
     if (ps_bytes_equal_str(leaf->kind, "shard")) {
         derive->shards++;
@@ -260,6 +292,11 @@ struct ps_bytes derive_open_intent(const struct derive *derive, size_t at, uint6
     }
     *ret_event = derive->intents[at].event;
     return ps_buf_bytes(&derive->intents[at].data);
+}
+
+const struct recall *derive_recall(const struct derive *derive)
+{
+    return derive->recall;
 }
 
 uint64_t derive_shards(const struct derive *derive)

@@ -2,6 +2,7 @@
 #define KEYSTORE_DERIVE_H
 
 #include "keystore/catalog/catalog.h"
+#include "keystore/gate/recall.h"
 #include "keystore/log/log.h"
 
 /*
@@ -40,6 +41,9 @@ PS_MUST_USE enum ps_err derive_finish(struct derive *derive);
  * octets past the last one.
  */
 struct ps_bytes derive_open_intent(const struct derive *derive, size_t at, uint64_t *ret_event);
+
+/* Leaves of operations that wait for people. */
+const struct recall *derive_recall(const struct derive *derive);
 
 uint64_t derive_shards(const struct derive *derive);       /* leaves of the kind `shard` */
 uint64_t derive_last_time_ns(const struct derive *derive); /* of the newest leaf; 0: none */

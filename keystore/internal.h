@@ -22,6 +22,7 @@ struct access;
 struct anchor;
 struct checkpoints;
 struct check;
+struct gate;
 struct metrics;
 struct operations;
 struct randoms;
@@ -110,6 +111,7 @@ struct keeper {
     struct tokens *tokens;
     struct signer *signer;
     struct operations *operations;
+    struct gate *gate;
     struct randoms *randoms;
     struct checkpoints *checkpoints;
     struct anchor *anchor;

@@ -6,6 +6,7 @@
 #include "keystore/check.h"
 #include "keystore/checkpoints.h"
 #include "keystore/events.h"
+#include "keystore/gate/gate.h"
 #include "keystore/internal.h"
 #include "keystore/load.h"
 #include "keystore/metrics.h"
@@ -300,6 +301,7 @@ static enum ps_err make_parts(struct keeper *keeper)
     PS_TRY(check_new(keeper, &keeper->check));
     PS_TRY(checkpoints_new(keeper, &keeper->checkpoints));
     PS_TRY(anchor_new(keeper, &keeper->anchor));
+    PS_TRY(gate_new(keeper, &keeper->gate));
     PS_TRY(operations_new(keeper, &keeper->operations));
     PS_TRY(randoms_new(keeper, &keeper->randoms));
     PS_TRY(signer_new(keeper, &keeper->signer));
@@ -336,6 +338,7 @@ static void clear_process(struct process *process)
     held_free(keeper->events_held);
     signer_free(keeper->signer);
     operations_free(keeper->operations);
+    gate_free(keeper->gate);
     randoms_free(keeper->randoms);
     anchor_free(keeper->anchor);
     checkpoints_free(keeper->checkpoints);

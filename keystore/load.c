@@ -3,6 +3,7 @@
 #include "keystore/authority.h"
 #include "keystore/catalog/records.h"
 #include "keystore/checkpoints.h"
+#include "keystore/gate/gate.h"
 #include "keystore/sets.h"
 #include "keystore/state.h"
 #include "keystore/truth.h"
@@ -63,42 +64,6 @@ static enum ps_err load_appliance(struct keeper *keeper)
     appliance->exists = true;
     /* After genesis the api processes hear of it at once, not when somebody next looks. */
     state_look(keeper);
-    return PS_OK;
-}
-
-static enum ps_err load_policy(struct keeper *keeper)
-{
-    PS_CLEANUP(single_clear) struct single single = {0};
-    struct policy_record record;
-    enum ps_err err = single_read(keeper, CATALOG_POLICY, ps_bytes_str(POLICY_ROW), &single);
-
-    if (err == PS_E_NOT_FOUND) {
-        return PS_OK;
-    }
-    PS_TRY(err);
-    PS_TRY(policy_record_read(single.body, &record));
-    keeper->appliance.policy_epoch = record.epoch;
-    keeper->appliance.is_rehearsal = record.rehearsal;
-    ps_sha256(single.row.body, keeper->appliance.policy_hash);
-    return PS_OK;
-}
-
-/* The hash of all rows of people, in the order of their names; of nothing when there are none. */
-static enum ps_err hash_person(void *context, const struct catalog_row *row)
-{
-    ps_buf_put(context, row->body);
-    ps_buf_put_u8(context, '\n');
-    return ps_buf_status(context);
-}
-
-static enum ps_err load_roster(struct keeper *keeper)
-{
-    PS_BUF_AUTO people;
-
-    ps_buf_init(&people, 4 * 1024 * 1024);
-    PS_TRY(catalog_list(keeper->known, CATALOG_ROSTER, ps_bytes(NULL, 0), UINT32_MAX, hash_person,
-                        &people));
-    ps_sha256(ps_buf_bytes(&people), keeper->appliance.roster_hash);
     return PS_OK;
 }
 
@@ -171,8 +136,7 @@ enum ps_err load_all(struct keeper *keeper, struct catalog *from)
 {
     PS_TRY(load_known(keeper, from));
     PS_TRY(load_appliance(keeper));
-    PS_TRY(load_policy(keeper));
-    PS_TRY(load_roster(keeper));
+    PS_TRY(gate_load(keeper->gate));
     PS_TRY(load_keys(keeper, from));
     PS_TRY(sets_load(keeper->sets, keeper->known));
     PS_TRY(authority_load(keeper));
@@ -185,13 +149,11 @@ static enum ps_err load_change(struct keeper *keeper, const struct catalog_chang
     switch (change->kind) {
     case CATALOG_APPLIANCE:
         return load_appliance(keeper);
-    case CATALOG_POLICY:
-        return load_policy(keeper);
+    case CATALOG_POLICY: /* all together: load_changes */
     case CATALOG_ROSTER:
-        return load_roster(keeper);
     case CATALOG_KEY: /* load_key_changes */
     case CATALOG_VERSION:
-    case CATALOG_CLIENT: /* all together: load_changes */
+    case CATALOG_CLIENT:
     case CATALOG_GRANT:
     case CATALOG_SET:
     case CATALOG_TOKEN:
@@ -244,6 +206,7 @@ enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *cha
     bool access_changed = false;
     bool tokens_changed = false;
     bool sets_changed = false;
+    bool people_changed = false;
 
     PS_TRY(know(keeper, changes, count, event));
     for (size_t i = 0; i < count; i++) {
@@ -252,11 +215,15 @@ enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *cha
                           changes[i].kind == CATALOG_APPLIANCE;
         tokens_changed |= changes[i].kind == CATALOG_TOKEN;
         sets_changed |= changes[i].kind == CATALOG_SET;
+        people_changed |= changes[i].kind == CATALOG_ROSTER || changes[i].kind == CATALOG_POLICY;
     }
     hash_identity(keeper);
     if (access_changed) {
         keeper->access_epoch++;
         PS_TRY(authority_load(keeper));
+    }
+    if (people_changed) {
+        PS_TRY(gate_load(keeper->gate));
     }
     if (sets_changed) {
         PS_TRY(sets_load(keeper->sets, keeper->known));

@@ -5,6 +5,7 @@
 #include "keystore/checkpoints.h"
 #include "keystore/derive.h"
 #include "keystore/events.h"
+#include "keystore/gate/gate.h"
 #include "keystore/load.h"
 #include "keystore/operations/operations.h"
 #include "keystore/state.h"
@@ -262,7 +263,8 @@ static enum ps_err load_and_note(struct keeper *keeper, struct derive *derive)
     }
     record_start(keeper);
     record_missing_shards(keeper, derive_shards(derive));
-    return take_intents(keeper, derive);
+    PS_TRY(take_intents(keeper, derive));
+    return gate_recall(keeper->gate, derive_recall(derive));
 }
 
 static enum ps_err compare_and_load(struct keeper *keeper)

@@ -42,8 +42,9 @@ struct set_record {
 };
 
 struct policy_record {
-    uint64_t epoch; /* one more at each change */
-    bool rehearsal; /* nobody is needed: operations are done as they are asked for */
+    struct json_value document; /* as lib/ceremony/policy.h has it; {} in a rehearsal */
+    uint64_t epoch;             /* one more at each change */
+    bool rehearsal;             /* nobody is needed: operations are done as they are asked for */
 };
 
 PS_MUST_USE enum ps_err client_record_read(struct json_value row, struct client_record *ret_record);

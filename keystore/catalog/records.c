@@ -1,5 +1,8 @@
 #include "keystore/catalog/records.h"
 
+#include "lib/ceremony/policy.h"
+#include "lib/ceremony/roster.h"
+
 /* Each reads a row and gives the name it belongs under. */
 typedef enum ps_err check_fn(struct json_value row, struct ps_buf *name);
 
@@ -54,6 +57,21 @@ static enum ps_err check_policy(struct json_value row, struct ps_buf *name)
 
     PS_TRY(policy_record_read(row, &record));
     ps_buf_put_str(name, POLICY_ROW);
+    if (record.rehearsal) {
+        return json_count(record.document) == 0
+                   ? PS_OK
+                   : ps_fail(PS_E_INPUT, 0, "a rehearsal with a policy");
+    }
+    return policy_read(record.document, &(struct policy){.epoch = 0});
+}
+
+static enum ps_err check_person(struct json_value row, struct ps_buf *name)
+{
+    PS_CLEANUP(roster_free_cleanup) struct roster *roster = NULL;
+
+    PS_TRY(roster_new(&roster));
+    PS_TRY(roster_add(roster, row));
+    ps_buf_put_str(name, roster_at(roster, 0)->name);
     return PS_OK;
 }
 
@@ -80,6 +98,7 @@ static check_fn *const checks[CATALOG_KIND_COUNT] = {
     [CATALOG_CLIENT] = check_client, [CATALOG_GRANT] = check_grant,
     [CATALOG_SET] = check_set,       [CATALOG_POLICY] = check_policy,
     [CATALOG_TOKEN] = check_token,   [CATALOG_APPLIANCE] = check_appliance,
+    [CATALOG_ROSTER] = check_person,
 };
 
 enum ps_err record_check(enum catalog_kind kind, struct ps_bytes name, struct json_value row)

@@ -3,6 +3,7 @@
 #include "keystore/anchor.h"
 #include "keystore/checkpoints.h"
 #include "keystore/events.h"
+#include "keystore/gate/gate.h"
 #include "keystore/load.h"
 #include "keystore/state.h"
 
@@ -86,6 +87,11 @@ static enum ps_err put_result(const struct operation *op, struct ps_buf *out)
     writer_str(&json, "outcome", op->is_done ? "done" : "not-done");
     if (!op->is_done) {
         writer_str(&json, "problem", ps_problem_info(op->problem)->code);
+    }
+    if (op->type->before_genesis) {
+        writer_begin_array(&json, "signatures");
+        gate_put_signatures(op->keeper->gate, op->id, &json);
+        writer_end_array(&json);
     }
     writer_end_object(&json);
     return ps_buf_status(out);
@@ -337,6 +343,9 @@ static void on_result_durable(void *context, bool is_durable)
         return;
     }
     op->is_recorded = true;
+    if (op->type->before_genesis) {
+        gate_executed(op->keeper->gate, op->id);
+    }
     finish(op);
 }
 

@@ -15,7 +15,6 @@
  */
 
 #define LOGIN_LIMIT_NS (60 * PS_NS_PER_S)
-#define CLIENT_DEFAULT "administrator"
 
 enum stage {
     STAGE_BLANK,
@@ -39,184 +38,6 @@ struct genesis {
 };
 
 static const char *const key_names[2] = {LOG_KEY_NAME, IDENTITY_KEY_NAME};
-
-struct genesis_request {
-    struct ps_bytes client;
-    bool initialise;
-    struct ps_bytes log_key_type;
-    struct ps_bytes origin;
-    struct json_value pins;
-    struct ps_bytes token;
-    struct json_value uids;
-};
-
-static const struct json_field request_fields[] = {
-    JSON_FIELD(struct genesis_request, client, JSON_KIND_NAME, false, PS_NAME_MAX),
-    JSON_FIELD(struct genesis_request, initialise, JSON_KIND_BOOL, false, 0),
-    JSON_FIELD(struct genesis_request, log_key_type, JSON_KIND_STRING, false, 16),
-    JSON_FIELD(struct genesis_request, origin, JSON_KIND_STRING, false, IPC_NAME_MAX),
-    JSON_FIELD(struct genesis_request, pins, JSON_KIND_ARRAY, false, 0),
-    JSON_FIELD(struct genesis_request, token, JSON_KIND_NAME, false, PS_NAME_MAX),
-    JSON_FIELD(struct genesis_request, uids, JSON_KIND_ARRAY, false, 0),
-};
-
-/* The origin is the name of a signed note's key, for ever (docs/log-format.md, section 3). */
-static bool is_origin(struct ps_bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] <= ' ' || text.data[i] >= 0x7f || text.data[i] == '+') {
-            return false;
-        }
-    }
-    return text.len != 0 && text.len <= IPC_NAME_MAX && text.data[text.len - 1] != '/';
-}
-
-static bool choose_token(struct operation *op, const struct genesis_request *request)
-{
-    struct keeper *keeper = op->keeper;
-
-    op->token = request->token.len != 0 ? tokens_find(keeper->tokens, request->token)
-                                        : tokens_at(keeper->tokens, 0);
-    if (op->token == NULL) {
-        operation_refuse(op, PS_PROBLEM_REFUSED, "`token`: there is no such token");
-        return false;
-    }
-    if (request->initialise && tokens_state(op->token) != TOKEN_BLANK) {
-        operation_refuse_state(op, token_state_name(tokens_state(op->token)),
-                               "`initialise`: the token is not blank");
-        return false;
-    }
-    if (!request->initialise && tokens_state(op->token) == TOKEN_BLANK) {
-        operation_refuse_state(op, token_state_name(TOKEN_BLANK),
-                               "the token is blank: make it with the vendor's tools, or say "
-                               "`initialise`");
-        return false;
-    }
-    if (tokens_pin(op->token).len == 0 ||
-        (request->initialise && tokens_so_pin(op->token).len == 0)) {
-        operation_refuse(op, PS_PROBLEM_REFUSED, "no PIN is configured for the token");
-        return false;
-    }
-    return true;
-}
-
-/* The first client: by default the caller itself, by its uid. */
-static enum ps_err put_client(struct operation *op, const struct genesis_request *request,
-                              struct ps_buf *out)
-{
-    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
-    struct client_record record = {
-        .name = request->client.len != 0 ? request->client : ps_bytes_str(CLIENT_DEFAULT),
-        .pins = request->pins,
-        .uids = request->uids,
-        .listener = ps_bytes_str("both"),
-    };
-    char text[16];
-
-    PS_TRY(json_new(&parser));
-    if (request->uids.doc == NULL) {
-        const int len = snprintf(text, sizeof text, "[%u]", op->caller_uid);
-
-        PS_TRY(json_parse(parser, ps_bytes(text, (size_t)len), &JSON_LIMITS_REQUEST, &record.uids));
-    }
-    client_params_put(&record, out);
-    return ps_buf_status(out);
-}
-
-static bool client_obeys_rules(struct operation *op, struct ps_bytes params)
-{
-    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
-    uint32_t refused[ACCESS_REFUSED_MAX];
-    const struct client_rule_context context = {
-        .is_rehearsal = op->keeper->config->practice != 0,
-        .refused_uids = refused,
-        .refused_count = keeper_refused_uids(op->keeper, refused),
-    };
-    struct json_value value;
-    struct client_record record;
-    const struct rule *rule;
-    enum ps_err err = json_new(&parser);
-    PS_BUF_AUTO row;
-
-    ps_buf_init(&row, LOG_ENTRY_MAX);
-    if (err == PS_OK) {
-        err = json_parse(parser, params, &JSON_LIMITS_REQUEST, &value);
-    }
-    if (err == PS_OK) {
-        err = client_params_to_row(value, &row);
-    }
-    if (err == PS_OK) {
-        err = json_parse(parser, ps_buf_bytes(&row), &JSON_LIMITS_REQUEST, &value);
-    }
-    if (err == PS_OK) {
-        err = client_record_read(value, &record);
-    }
-    if (err != PS_OK) {
-        operation_refuse_error(op, err);
-        return false;
-    }
-    rule = rules_check_client(&record, &context);
-    if (rule != NULL) {
-        operation_refuse(op, PS_PROBLEM_REFUSED, "%s", rule->detail);
-    }
-    return rule == NULL;
-}
-
-static void put_params(struct operation *op, const struct genesis_request *request,
-                       struct ps_bytes origin, struct ps_bytes client)
-{
-    struct writer json = writer(&op->resolved);
-
-    writer_begin_object(&json, NULL);
-    writer_raw(&json, "client", client);
-    writer_bool(&json, "initialise", request->initialise);
-    writer_str(&json, "log_key_type", "ed25519");
-    writer_begin_array(&json, "objects");
-    writer_hex(&json, NULL, ps_bytes(operation_reserve(op)->id, OBJECT_ID_LEN));
-    writer_hex(&json, NULL, ps_bytes(operation_reserve(op)->id, OBJECT_ID_LEN));
-    writer_end_array(&json);
-    writer_text(&json, "origin", origin);
-    writer_bool(&json, "practice", op->keeper->config->practice != 0);
-    writer_text(&json, "token", tokens_name(op->token));
-    writer_end_object(&json);
-}
-
-bool genesis_resolve(struct operation *op, struct json_value body)
-{
-    struct genesis_request request = {.initialise = false};
-    enum ps_err err =
-        json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL);
-    const struct ps_bytes origin =
-        request.origin.len != 0 ? request.origin : op->keeper->config->origin;
-    PS_BUF_AUTO client;
-
-    ps_buf_init(&client, LOG_ENTRY_MAX);
-    if (err == PS_OK && !is_origin(origin)) {
-        err = ps_fail(PS_E_INPUT, 0, "`origin`: printable ASCII without blanks and plus signs");
-    }
-    if (err == PS_OK && request.log_key_type.len != 0 &&
-        !ps_bytes_equal_str(request.log_key_type, "ed25519")) {
-        err = ps_fail(PS_E_INPUT, 0, "`log_key_type`: checkpoints are signed with ed25519");
-    }
-    if (err == PS_OK) {
-        err = put_client(op, &request, &client);
-    }
-    if (err != PS_OK) {
-        operation_refuse_error(op, err);
-        return false;
-    }
-    if (!choose_token(op, &request) || !client_obeys_rules(op, ps_buf_bytes(&client))) {
-        return false;
-    }
-    put_params(op, &request, origin, ps_buf_bytes(&client));
-    return true;
-}
-
-bool genesis_check(struct operation *op)
-{
-    operation_lock(op, "genesis", ps_bytes(NULL, 0));
-    return true;
-}
 
 /* --- The stages --- */
 
@@ -417,9 +238,7 @@ static enum ps_err put_appliance_rows(struct operation *op, struct ps_bytes orig
 
     appliance_record_put(&record,
                          operation_change(op, CATALOG_APPLIANCE, ps_bytes_str(APPLIANCE_ROW), 0));
-    policy_record_put(&(struct policy_record){.epoch = 1, .rehearsal = true},
-                      operation_change(op, CATALOG_POLICY, ps_bytes_str(POLICY_ROW), 0));
-    return PS_OK;
+    return genesis_put_people(op);
 }
 
 /* Everything about the appliance and its keys, and no signature with any of them. */

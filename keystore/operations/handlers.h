@@ -12,6 +12,9 @@ PS_MUST_USE enum ps_err client_params_to_row(struct json_value params, struct ps
 /* --- genesis.c --- */
 void genesis_go_on(struct operation *op);
 
+/* --- genesis_document.c: the rows of policy and people --- */
+PS_MUST_USE enum ps_err genesis_put_people(struct operation *op);
+
 /* --- the types --- */
 enum ps_err genesis_describe(struct operation *op, struct writer *json);
 enum ps_err key_describe(struct operation *op, struct writer *json);

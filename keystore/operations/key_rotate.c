@@ -45,17 +45,16 @@ static bool may_rotate(struct operation *op, const struct key *key)
 
 static void put_params(struct operation *op, const struct key *key, struct ps_buf *out)
 {
-    const uint64_t ahead_s = publish_ahead(op, key);
     const struct object *object = operation_reserve(op);
     struct writer json = writer(out);
     struct token_view view = {.number = 0};
 
     (void)tokens_view(op->token, 0, &view);
     writer_begin_object(&json, NULL);
-    writer_time_s(&json, "activates", op->created_ns / PS_NS_PER_S + ahead_s);
     writer_str(&json, "key", key->name);
     writer_hex(&json, "object_id", ps_bytes(object->id, OBJECT_ID_LEN));
     writer_text(&json, "profile", view.profile);
+    writer_decimal(&json, "publish_ahead_s", publish_ahead(op, key));
     writer_text(&json, "serial", view.serial);
     writer_str(&json, "token", key->token);
     writer_str(&json, "type", ps_key_type_info(key->type)->name);
@@ -84,7 +83,7 @@ bool key_rotate_resolve(struct operation *op, struct json_value request)
 
 struct rotate_params {
     struct key *key;
-    uint64_t activates_s;
+    uint64_t publish_ahead_s; /* from when it is made to when it signs */
     uint32_t version;
 };
 
@@ -92,16 +91,13 @@ static enum ps_err read_params(struct operation *op, struct rotate_params *ret_p
 {
     struct ps_bytes text;
     uint64_t number;
-    uint64_t activates_ns;
 
     PS_TRY(document_text(op->params, "key", &text));
     ret_params->key = keys_find(op->keeper->keys, text);
     if (ret_params->key == NULL) {
         return ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
     }
-    PS_TRY(document_text(op->params, "activates", &text));
-    PS_TRY(ps_time_parse(text, &activates_ns));
-    ret_params->activates_s = activates_ns / PS_NS_PER_S;
+    PS_TRY(document_number(op->params, "publish_ahead_s", &ret_params->publish_ahead_s));
     PS_TRY(document_number(op->params, "version", &number));
     ret_params->version = (uint32_t)number;
     PS_TRY(key_params_object(op, 0));
@@ -150,21 +146,23 @@ static enum ps_err put_rows(struct operation *op, const struct made *made)
     const uint64_t now_s = real_now_s();
     struct rotate_params params;
     struct version_record version;
+    uint64_t activates_s;
     PS_BUF_AUTO name;
 
     ps_buf_init(&name, KEY_VERSION_NAME_MAX);
     PS_TRY(read_params(op, &params));
+    activates_s = now_s + params.publish_ahead_s;
     version = (struct version_record){
         .key = ps_bytes_str(params.key->name),
         .number = params.version,
-        .state = params.activates_s > now_s ? KEY_PRE_ACTIVATION : KEY_ACTIVE,
+        .state = params.publish_ahead_s != 0 ? KEY_PRE_ACTIVATION : KEY_ACTIVE,
         .object_id = ps_bytes(op->objects[0].id, OBJECT_ID_LEN),
         .public_key = made->spki,
         .kid = ps_bytes_str(made->kid),
         .token = ps_bytes_str(params.key->token),
         .created_s = now_s,
-        .activates_s = params.activates_s,
-        .expires_s = params.key->validity_s == 0 ? 0 : params.activates_s + params.key->validity_s,
+        .activates_s = activates_s,
+        .expires_s = params.key->validity_s == 0 ? 0 : activates_s + params.key->validity_s,
     };
     PS_TRY(key_rows_put(op, params.key, params.key->state, params.version));
     version_record_put_name(version.key, version.number, &name);

@@ -26,6 +26,11 @@ struct object *operation_reserve(struct operation *op);
 
 /* Checks, document, rows, intent; `request` are the parameters as they came. */
 void operation_begin(struct operation *op, struct ps_bytes request);
+/*
+ * The same for one that people have approved: what is done is read from the octets they signed. Its
+ * id, caller, subject and the revision of its row are set.
+ */
+void operation_begin_approved(struct operation *op, struct ps_bytes document);
 
 /* Ends of execute and settle. */
 void operation_done(struct operation *op);

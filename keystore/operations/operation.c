@@ -4,6 +4,7 @@
 #include "keystore/check.h"
 #include "keystore/checkpoints.h"
 #include "keystore/events.h"
+#include "keystore/gate/gate.h"
 #include "keystore/state.h"
 
 #include <assert.h>
@@ -89,6 +90,9 @@ static void unlink_operation(struct operation *op)
 
 void operation_free(struct operation *op)
 {
+    if (!op->has_intent) {
+        gate_not_executed(op->keeper->gate, op->id);
+    }
     unlink_operation(op);
     for (size_t i = 0; i < op->change_count; i++) {
         ps_buf_clear(&op->changes[i].name);
@@ -182,8 +186,10 @@ static enum ps_err store_begin(struct operation *op)
     }
     document_put_row(op, "executing", &row);
     PS_TRY(ps_buf_status(&row));
-    changes[0] = (struct catalog_change){
-        .kind = CATALOG_OPERATION, .name = ps_bytes_str(op->id), .body = ps_buf_bytes(&row)};
+    changes[0] = (struct catalog_change){.kind = CATALOG_OPERATION,
+                                         .name = ps_bytes_str(op->id),
+                                         .expected = op->row_revision,
+                                         .body = ps_buf_bytes(&row)};
     for (size_t i = 0; i < op->object_count; i++) {
         ps_buf_reset(&hex);
         ps_buf_put_hex(&hex, ps_bytes(op->objects[i].id, OBJECT_ID_LEN));
@@ -194,7 +200,7 @@ static enum ps_err store_begin(struct operation *op)
         op->objects[i].revision = 1;
     }
     PS_TRY(catalog_apply(op->keeper->catalog, changes, 1 + op->object_count, 0, NULL));
-    op->row_revision = 1;
+    op->row_revision++;
     return PS_OK;
 }
 
@@ -265,6 +271,7 @@ static void on_intent_durable(void *context, bool is_durable)
         return;
     }
     op->has_intent = true;
+    gate_executed(op->keeper->gate, op->id);
     checkpoints_request(op->keeper->checkpoints, on_checkpoint, op);
 }
 
@@ -314,6 +321,19 @@ static void answer_dry_run(struct operation *op)
 }
 
 /* False: it has ended, and was answered. */
+static bool is_possible(struct operation *op)
+{
+    if (!op->type->check(op) || op->is_answered || !precondition_holds(op)) {
+        return false;
+    }
+    if (is_locked_by_others(op)) {
+        operation_refuse(op, PS_PROBLEM_IN_FLIGHT, "another operation works on the same");
+        return false;
+    }
+    return true;
+}
+
+/* False: it has ended, and was answered. */
 static bool prepare(struct operation *op, struct ps_bytes request)
 {
     enum ps_err err;
@@ -326,11 +346,7 @@ static bool prepare(struct operation *op, struct ps_bytes request)
         operation_refuse_error(op, err);
         return false;
     }
-    if (!op->type->check(op) || op->is_answered || !precondition_holds(op)) {
-        return false;
-    }
-    if (is_locked_by_others(op)) {
-        operation_refuse(op, PS_PROBLEM_IN_FLIGHT, "another operation works on the same");
+    if (!is_possible(op)) {
         return false;
     }
     if (op->is_dry_run) {
@@ -340,15 +356,11 @@ static bool prepare(struct operation *op, struct ps_bytes request)
     return true;
 }
 
-void operation_begin(struct operation *op, struct ps_bytes request)
+/* What is to be done is settled: from here on it is in the catalog, then in the log. */
+static void begin(struct operation *op)
 {
-    enum ps_err err;
+    enum ps_err err = store_begin(op);
 
-    if (!prepare(op, request) || !idempotency_begin(op)) {
-        operation_free(op);
-        return;
-    }
-    err = store_begin(op);
     if (err == PS_OK && op->type->before_genesis) {
         /* Its leaf is the log's first, and carries what an intent would. */
         execute(op);
@@ -364,4 +376,29 @@ void operation_begin(struct operation *op, struct ps_bytes request)
         op->is_answered = true;
         operation_failed_error(op, err);
     }
+}
+
+void operation_begin(struct operation *op, struct ps_bytes request)
+{
+    if (!prepare(op, request) || !idempotency_begin(op)) {
+        operation_free(op);
+    } else if (gate_holds(op->keeper->gate, op)) {
+        gate_put_in(op->keeper->gate, op);
+    } else {
+        begin(op);
+    }
+}
+
+void operation_begin_approved(struct operation *op, struct ps_bytes document)
+{
+    const enum ps_err err = document_parse(op, document);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+    }
+    if (err != PS_OK || !is_possible(op)) {
+        operation_free(op);
+        return;
+    }
+    begin(op);
 }

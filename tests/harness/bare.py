@@ -45,28 +45,41 @@ class BareAppliance:
                           flags=re.M)
             (self.directory / name).write_text(text)
             (self.directory / name).chmod(0o600 if name == "privyseald.conf" else 0o644)
+        self.launch()
+        wait_until(self.is_up, 30, "a bare appliance")
+        return self
+
+    def launch(self):
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [str(PRIVYSEALD), "--config", str(self.directory / "privyseald.conf")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        wait_until(self.is_up, 30, "a bare appliance")
-        return self
 
     def is_up(self):
+        ready = self.ready()
+        return '"uninitialised"' in ready and '"blank"' in ready
+
+    def ready(self):
+        """The body of /health/ready as text; empty while nobody answers."""
         client = Client(str(self.directory / "clients.sock"), 5)
         try:
-            answer = client.get("/health/ready")
-            return b'"uninitialised"' in answer.body and b'"blank"' in answer.body
+            return client.get("/health/ready").body.decode()
         except OSError:
-            return False
+            return ""
         finally:
             client.close()
 
-    def __exit__(self, *exception):
+    def management(self, timeout=60):
+        return Client(str(self.directory / "management.sock"), timeout)
+
+    def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def __exit__(self, *exception):
+        self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)

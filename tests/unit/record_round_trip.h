@@ -2,6 +2,7 @@
 #define TESTS_UNIT_RECORD_ROUND_TRIP_H
 
 #include "keystore/catalog/records.h"
+#include "lib/ceremony/roster.h"
 
 union any_record {
     struct key_record key;
@@ -18,6 +19,16 @@ union any_record {
     PS_TRY(member##_record_read(row, &record.member));                                             \
     member##_record_put(&record.member, out);                                                      \
     return ps_buf_status(out)
+
+static inline enum ps_err person_round_trip(struct json_value row, struct ps_buf *out)
+{
+    PS_CLEANUP(roster_free_cleanup) struct roster *roster = NULL;
+
+    PS_TRY(roster_new(&roster));
+    PS_TRY(roster_add(roster, row));
+    person_put(roster_at(roster, 0), out);
+    return ps_buf_status(out);
+}
 
 /* Reads a row by its kind's reader and writes it by its writer. */
 static inline enum ps_err record_round_trip(enum catalog_kind kind, struct json_value row,
@@ -42,6 +53,8 @@ static inline enum ps_err record_round_trip(enum catalog_kind kind, struct json_
         ROUND_TRIP(token);
     case CATALOG_APPLIANCE:
         ROUND_TRIP(appliance);
+    case CATALOG_ROSTER:
+        return person_round_trip(row, out);
     default:
         return PS_E_NOT_FOUND;
     }

@@ -372,7 +372,8 @@ static void values_are_of_their_kind(void **state)
     check_refused("key.create", "\"ec-p256\"", "\"ec-p999\"", "params.type");
     check_refused("key.create", "\"sensitive\":true", "\"sensitive\":\"true\"", "sensitive");
     check_refused("key.create", "\"jwt\":{", "\"jwt\":[],\"jwu\":{", "params.jwt");
-    check_refused("key.rotate", "\"activates\":\"20", "\"activates\":\"10", "activates");
+    check_refused("key.rotate", "\"publish_ahead_s\":\"8", "\"publish_ahead_s\":\"0",
+                  "publish_ahead_s");
     check_refused("token.approve", "\"module_hash\":\"", "\"module_hash\":\"A", "module_hash");
     check_refused("operation.cancel", "\"operation\":\"0", "\"operation\":\"0a", "operation");
     check_refused("grant.add", "\"keys\":\"", "\"keys\":\"*", "params.keys");

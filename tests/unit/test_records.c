@@ -31,7 +31,12 @@
     "\"not_after_s\":5,\"operations\":[\"jws.sign\",\"x509.issue:wallet\"],\"rate_per_s\":100}"
 
 #define SET_ROW     "{\"keys\":[\"oidc.*\",\"a\",\"*\"],\"max_age_s\":300,\"name\":\"default\"}"
-#define POLICY_ROW_ "{\"epoch\":1,\"rehearsal\":true}"
+#define POLICY_ROW_ "{\"document\":{},\"epoch\":1,\"rehearsal\":true}"
+#define PERSON_ROW                                                                                 \
+    "{\"keys\":[\"ssh-ed25519 "                                                                    \
+    "AAAAC3NzaC1lZDI1NTE5AAAAIIHAGpqk66GFEM/Qr2Q/jbG11bYrcDRZWs+8jv9q84LC\"],"                     \
+    "\"person\":\"alice\",\"role\":\"officer\",\"valid_from\":\"2026-01-01T00:00:00Z\","           \
+    "\"valid_until\":\"2028-01-01T00:00:00Z\"}"
 #define TOKEN_ROW                                                                                  \
     "{\"firmware\":\"2.6\",\"label\":\"main\",\"manufacturer\":\"SoftHSM project\","               \
     "\"model\":\"SoftHSM v2\",\"module_hash\":\"" HASH_TEXT "\",\"name\":\"a\","                   \
@@ -51,6 +56,7 @@ static const struct good goods[] = {
     {CATALOG_CLIENT, "oidc", CLIENT_ROW},    {CATALOG_GRANT, "g-1", GRANT_ROW},
     {CATALOG_SET, "default", SET_ROW},       {CATALOG_POLICY, "policy", POLICY_ROW_},
     {CATALOG_TOKEN, "a", TOKEN_ROW},         {CATALOG_APPLIANCE, "appliance", APPLIANCE_ROW_},
+    {CATALOG_ROSTER, "alice", PERSON_ROW},
 };
 
 static struct json_value parse(const char *text)

@@ -1,0 +1,394 @@
+#include "keystore/gate/internal.h"
+
+#include "keystore/events.h"
+#include "keystore/log/log.h"
+#include "keystore/operations/internal.h"
+
+#include <stdlib.h>
+
+enum ps_err gate_new(struct keeper *keeper, struct gate **ret_gate)
+{
+    PS_CLEANUP(gate_free_cleanup) struct gate *gate = calloc(1, sizeof *gate);
+
+    if (gate == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    gate->keeper = keeper;
+    policy_set_defaults(&gate->policy);
+    PS_TRY(roster_new(&gate->roster));
+    *ret_gate = gate;
+    gate = NULL;
+    return PS_OK;
+}
+
+void gate_free(struct gate *gate)
+{
+    if (gate == NULL) {
+        return;
+    }
+    while (gate->first != NULL) {
+        entry_remove(gate, gate->first);
+    }
+    roster_free(gate->roster);
+    free(gate);
+}
+
+/* --- People and policy --- */
+
+struct people {
+    struct json *parser;
+    struct roster *roster;
+};
+
+static enum ps_err on_person(void *context, const struct catalog_row *row)
+{
+    struct people *people = context;
+    struct json_value entry;
+
+    PS_TRY(json_parse(people->parser, row->body, &JSON_LIMITS_REQUEST, &entry));
+    return roster_add(people->roster, entry);
+}
+
+static enum ps_err load_roster(struct gate *gate)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    PS_CLEANUP(roster_free_cleanup) struct roster *roster = NULL;
+    struct people people;
+    struct roster *before = gate->roster;
+
+    PS_TRY(json_new(&parser));
+    PS_TRY(roster_new(&roster));
+    people = (struct people){.parser = parser, .roster = roster};
+    PS_TRY(catalog_list(gate->keeper->known, CATALOG_ROSTER, ps_bytes(NULL, 0), UINT32_MAX,
+                        on_person, &people));
+    PS_TRY(roster_hash(roster, gate->keeper->appliance.roster_hash));
+    gate->roster = roster;
+    roster = before;
+    return PS_OK;
+}
+
+static enum ps_err load_policy(struct gate *gate)
+{
+    struct appliance *appliance = &gate->keeper->appliance;
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct policy_record record;
+    struct catalog_row row;
+    struct json_value body;
+    enum ps_err err;
+    PS_BUF_AUTO memory;
+
+    ps_buf_init(&memory, CATALOG_BODY_MAX);
+    err = catalog_get(gate->keeper->known, CATALOG_POLICY, ps_bytes_str(POLICY_ROW), &memory, &row);
+    if (err == PS_E_NOT_FOUND) {
+        return PS_OK; /* before genesis */
+    }
+    PS_TRY(err);
+    PS_TRY(json_new(&parser));
+    PS_TRY(json_parse(parser, row.body, &JSON_LIMITS_REQUEST, &body));
+    PS_TRY(policy_record_read(body, &record));
+    appliance->policy_epoch = record.epoch;
+    appliance->is_rehearsal = record.rehearsal;
+    ps_sha256(row.body, appliance->policy_hash);
+    if (record.rehearsal) {
+        return PS_OK;
+    }
+    PS_TRY(policy_read(record.document, &gate->policy));
+    return policy_hash(&gate->policy, appliance->policy_hash);
+}
+
+enum ps_err gate_load(struct gate *gate)
+{
+    PS_TRY(load_policy(gate));
+    return load_roster(gate);
+}
+
+/* --- In --- */
+
+bool gate_holds(const struct gate *gate, const struct operation *op)
+{
+    struct json_value roster;
+
+    if (op->type->before_genesis) {
+        return json_member(op->params, "roster", &roster);
+    }
+    /* What the approved policy lets the appliance do by itself has no caller. */
+    return !gate->keeper->appliance.is_rehearsal && op->caller[0] != 0;
+}
+
+/* The answer that its maker gets, remembered under the request's idempotency key. */
+static enum ps_err answer_draft(struct gate *gate, struct operation *op, struct entry *entry)
+{
+    struct catalog_answer answer;
+    PS_BUF_AUTO memory;
+    bool remembers;
+
+    ps_buf_init(&memory, CATALOG_ANSWER_MAX);
+    op->status = 202;
+    ps_buf_reset(&op->etag);
+    ps_buf_reset(&op->location);
+    ps_buf_printf(&op->location, "/v1/operations/%s", op->id);
+    ps_buf_reset(&op->body);
+    PS_TRY(entry_put_answer(entry, true, &op->body));
+    remembers = idempotency_put_answer(op, &memory, &answer);
+    entry_store(gate, entry, waiting_state_name(entry->state), remembers ? &answer : NULL);
+    answer_document(&op->to, &(struct msg_document){.status = op->status,
+                                                    .media = MEDIA_JSON,
+                                                    .location = ps_buf_bytes(&op->location),
+                                                    .body = ps_buf_bytes(&op->body)});
+    op->is_answered = true;
+    return PS_OK;
+}
+
+static enum ps_err begin_waiting(struct gate *gate, struct operation *op)
+{
+    const struct entry_source source = {.id = ps_bytes_str(op->id),
+                                        .document = ps_buf_bytes(&op->document),
+                                        .caller = op->caller,
+                                        .request_id = ps_buf_bytes(&op->request_id),
+                                        .created_ns = op->created_ns};
+    struct entry *entry;
+
+    PS_TRY(entry_add(gate, &source, &entry));
+    entry_judge(gate, entry, real_now_s());
+    return answer_draft(gate, op, entry);
+}
+
+static void give_up(struct operation *op, enum ps_problem problem)
+{
+    operation_refuse(op, problem, "%s", ps_detail()->text);
+    idempotency_forget(op);
+    operation_free(op);
+}
+
+static void on_draft_durable(void *context, bool is_durable)
+{
+    struct operation *op = context;
+    enum ps_err err;
+
+    if (!is_durable) {
+        (void)ps_fail(PS_E_STORAGE, 0, "nothing was changed");
+        give_up(op, PS_PROBLEM_LOG_UNAVAILABLE);
+        return;
+    }
+    err = begin_waiting(op->keeper->gate, op);
+    if (err != PS_OK) {
+        give_up(op, ps_problem_of_err(err));
+    } else {
+        operation_free(op);
+    }
+}
+
+static enum ps_err record_draft(struct operation *op)
+{
+    struct writer json;
+    PS_BUF_AUTO data;
+
+    ps_buf_init(&data, LOG_ENTRY_MAX);
+    json = writer(&data);
+    writer_begin_object(&json, NULL);
+    writer_raw(&json, "document", ps_buf_bytes(&op->document));
+    writer_str(&json, "operation", op->id);
+    writer_end_object(&json);
+    PS_TRY(ps_buf_status(&data));
+    return events_record(op->keeper,
+                         &(struct event_leaf){.time_ns = op->created_ns,
+                                              .kind = "draft",
+                                              .caller = ps_bytes_str(op->caller),
+                                              .request_id = ps_buf_bytes(&op->request_id),
+                                              .data = ps_buf_bytes(&data)},
+                         on_draft_durable, op);
+}
+
+/* Genesis has none: everybody signs it. */
+static enum ps_err check_requester(const struct gate *gate, const struct operation *op)
+{
+    const struct ps_bytes name = ps_buf_bytes(&op->requester);
+    const struct person *person = roster_find(gate->roster, name);
+
+    if (op->type->before_genesis) {
+        return PS_OK;
+    }
+    if (name.len == 0) {
+        return ps_fail(PS_E_DENIED, 0, "`requester`: name the person of the roster who asks");
+    }
+    if (person == NULL || person_standing(person, real_now_s()) != PERSON_VALID) {
+        return ps_fail(PS_E_DENIED, 0, "`requester`: %.*s is nobody of the roster who may ask now",
+                       PS_BYTES_FMT(name));
+    }
+    return PS_OK;
+}
+
+void gate_put_in(struct gate *gate, struct operation *op)
+{
+    enum ps_err err = check_requester(gate, op);
+
+    if (err != PS_OK) {
+        give_up(op, PS_PROBLEM_REFUSED);
+        return;
+    }
+    if (gate->count >= ENTRIES_MAX) {
+        (void)ps_fail(PS_E_BUSY, 0, "%u operations wait already: execute or end one", ENTRIES_MAX);
+        give_up(op, PS_PROBLEM_OVERLOADED);
+        return;
+    }
+    if (op->type->before_genesis) {
+        on_draft_durable(op, true); /* there is no log yet */
+        return;
+    }
+    op->is_waiting = true;
+    err = record_draft(op);
+    if (err != PS_OK) {
+        give_up(op, ps_problem_of_err(err));
+    }
+}
+
+/* --- After a start --- */
+
+static enum ps_err recall_draft(struct gate *gate, const struct recalled *leaf,
+                                struct json_value data)
+{
+    struct json_value document;
+    struct entry *entry;
+
+    if (!json_member(data, "document", &document)) {
+        return ps_fail(PS_E_INPUT, 0, "a draft without a document");
+    }
+    return entry_add(gate,
+                     &(struct entry_source){.id = ps_bytes_str(leaf->operation),
+                                            .document = json_raw(document),
+                                            .caller = leaf->caller,
+                                            .request_id = ps_buf_bytes(&leaf->request_id),
+                                            .created_ns = leaf->time_ns},
+                     &entry);
+}
+
+static enum approval_kind kind_by_name(struct ps_bytes name)
+{
+    for (unsigned i = 0; i < APPROVAL_KIND_COUNT; i++) {
+        if (ps_bytes_equal_str(name, approval_kind_name((enum approval_kind)i))) {
+            return (enum approval_kind)i;
+        }
+    }
+    return APPROVAL_KIND_COUNT;
+}
+
+static enum ps_err recall_signature(struct gate *gate, const struct recalled *leaf,
+                                    struct json_value data)
+{
+    struct entry *entry = entry_find(gate, ps_bytes_str(leaf->operation));
+    struct approval approval = {.kind = APPROVAL_KIND_COUNT};
+    struct ps_bytes kind;
+    struct ps_bytes person;
+    struct ps_bytes armored;
+
+    PS_TRY(document_text(data, "kind", &kind));
+    PS_TRY(document_text(data, "person", &person));
+    PS_TRY(document_text(data, "signature", &armored));
+    approval.kind = kind_by_name(kind);
+    if (entry == NULL || approval.kind == APPROVAL_KIND_COUNT ||
+        person.len >= sizeof approval.person) {
+        return ps_fail(PS_E_INPUT, 0, "a signature of nothing that waits");
+    }
+    memcpy(approval.person, person.data, person.len);
+    PS_TRY(waiting_add(entry->waiting, &approval, leaf->time_ns / PS_NS_PER_S, armored));
+    entry_judge(gate, entry, leaf->time_ns / PS_NS_PER_S);
+    return PS_OK;
+}
+
+static enum ps_err recall_leaf(struct gate *gate, struct json *parser, const struct recalled *leaf)
+{
+    static const struct json_limits limits = {LOG_ENTRY_MAX, 12, 20000};
+    struct json_value data;
+
+    PS_TRY(json_parse(parser, ps_buf_bytes(&leaf->data), &limits, &data));
+    return strcmp(leaf->kind, "draft") == 0 ? recall_draft(gate, leaf, data)
+                                            : recall_signature(gate, leaf, data);
+}
+
+/* Their rows are a view for readers; the revision is what is needed to write them again. */
+static void take_row(struct gate *gate, struct entry *entry)
+{
+    struct catalog_row row;
+    PS_BUF_AUTO memory;
+
+    ps_buf_init(&memory, CATALOG_BODY_MAX);
+    if (gate->keeper->catalog != NULL &&
+        catalog_get(gate->keeper->catalog, CATALOG_OPERATION,
+                    ps_bytes_str(waiting_id(entry->waiting)), &memory, &row) == PS_OK) {
+        entry->row_revision = row.revision;
+    }
+}
+
+enum ps_err gate_recall(struct gate *gate, const struct recall *recall)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    const struct recalled *leaf;
+
+    PS_TRY(json_new(&parser));
+    for (size_t i = 0; (leaf = recall_at(recall, i)) != NULL; i++) {
+        PS_TRY(recall_leaf(gate, parser, leaf));
+    }
+    for (struct entry *entry = gate->first; entry != NULL; entry = entry->next) {
+        take_row(gate, entry);
+        entry_judge(gate, entry, real_now_s());
+        entry_store(gate, entry, waiting_state_name(entry->state), NULL);
+    }
+    return PS_OK;
+}
+
+/* --- Out --- */
+
+void gate_executed(struct gate *gate, const char *id)
+{
+    struct entry *entry = entry_find(gate, ps_bytes_str(id));
+
+    if (entry != NULL) {
+        entry_remove(gate, entry);
+    }
+}
+
+void gate_not_executed(struct gate *gate, const char *id)
+{
+    struct entry *entry = entry_find(gate, ps_bytes_str(id));
+
+    if (entry != NULL && entry->is_executing) {
+        entry->is_executing = false;
+        take_row(gate, entry);
+        entry_store(gate, entry, waiting_state_name(entry->state), NULL);
+    }
+}
+
+void gate_put_signatures(const struct gate *gate, const char *id, struct writer *json)
+{
+    const struct entry *entry = entry_find(gate, ps_bytes_str(id));
+    const struct waiting_signature *signature;
+
+    for (size_t i = 0; entry != NULL && (signature = waiting_at(entry->waiting, i)) != NULL; i++) {
+        writer_begin_object(json, NULL);
+        writer_str(json, "kind", approval_kind_name(signature->approval.kind));
+        writer_str(json, "person", signature->approval.person);
+        writer_text(json, "signature", ps_buf_bytes(&signature->armored));
+        writer_end_object(json);
+    }
+}
+
+static bool has_expired(const struct gate *gate, const struct entry *entry)
+{
+    const struct operation_document *document = waiting_document(entry->waiting);
+
+    return real_now_s() >= document->not_after_s ||
+           (!entry->is_executing && gate->keeper->appliance.exists &&
+            log_tree_size(gate->keeper->events) > document->max_log_size);
+}
+
+void gate_tick(struct gate *gate)
+{
+    struct entry *next;
+
+    for (struct entry *entry = gate->first; entry != NULL; entry = next) {
+        next = entry->next;
+        if (!entry->is_executing && !entry->is_ending && has_expired(gate, entry)) {
+            entry_end(gate, entry, "expired", NULL);
+        }
+    }
+}

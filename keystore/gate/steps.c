@@ -1,0 +1,225 @@
+#include "keystore/answer.h"
+#include "keystore/events.h"
+#include "keystore/gate/internal.h"
+#include "keystore/operations/life.h"
+
+#include <stdlib.h>
+
+/* The steps of an operation that waits: signatures of people, its execution, its end. */
+
+/* A signature whose leaf is on the way. */
+struct arriving {
+    struct gate *gate;
+    char id[WAITING_ID_LEN + 1];
+    struct approval approval;
+    struct ps_buf armored;
+    uint64_t time_s;
+    struct reply_to to;
+};
+
+static void free_arriving(struct arriving *arriving)
+{
+    if (arriving != NULL) {
+        ps_buf_clear(&arriving->armored);
+        free(arriving);
+    }
+}
+PS_DEFINE_CLEANUP(struct arriving, free_arriving)
+
+/* What is wrong with a signature is told to the person; only its form is the request's fault. */
+static void refuse(const struct reply_to *to, enum ps_err err)
+{
+    static const struct {
+        enum ps_err err;
+        enum ps_problem problem;
+    } problems[] = {
+        {PS_E_INPUT, PS_PROBLEM_MALFORMED},   {PS_E_DENIED, PS_PROBLEM_REFUSED},
+        {PS_E_STATE, PS_PROBLEM_WRONG_STATE}, {PS_E_CONFLICT, PS_PROBLEM_CONFLICT},
+        {PS_E_LIMIT, PS_PROBLEM_REFUSED},
+    };
+
+    for (size_t i = 0; i < PS_COUNT_OF(problems); i++) {
+        if (problems[i].err == err) {
+            answer_problem(to, &(struct problem_answer){.problem = problems[i].problem,
+                                                        .detail = ps_detail()->text});
+            return;
+        }
+    }
+    answer_error(to, err);
+}
+
+static void answer_entry(const struct reply_to *to, const struct entry *entry)
+{
+    enum ps_err err;
+    PS_BUF_AUTO body;
+
+    ps_buf_init(&body, 4096);
+    err = entry_put_answer(entry, false, &body);
+    if (err != PS_OK) {
+        answer_error(to, err);
+        return;
+    }
+    answer_document(to, &(struct msg_document){
+                            .status = 200, .media = MEDIA_JSON, .body = ps_buf_bytes(&body)});
+}
+
+/* From here on it counts. */
+static void take(struct arriving *arriving, struct entry *entry)
+{
+    struct gate *gate = arriving->gate;
+    const enum ps_err err = waiting_add(entry->waiting, &arriving->approval, arriving->time_s,
+                                        ps_buf_bytes(&arriving->armored));
+
+    if (err != PS_OK) {
+        answer_error(&arriving->to, err);
+        return;
+    }
+    entry_judge(gate, entry, arriving->time_s);
+    if (entry->state == WAITING_REJECTED) {
+        entry_end(gate, entry, "rejected", &arriving->to);
+        return;
+    }
+    entry_store(gate, entry, waiting_state_name(entry->state), NULL);
+    answer_entry(&arriving->to, entry);
+}
+
+static void on_durable(void *context, bool is_durable)
+{
+    PS_CLEANUP(free_arriving_cleanup) struct arriving *arriving = context;
+    struct entry *entry = entry_find(arriving->gate, ps_bytes_str(arriving->id));
+
+    if (!is_durable) {
+        answer_problem(&arriving->to,
+                       &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
+    } else if (entry == NULL || entry->is_executing) {
+        answer_problem(&arriving->to,
+                       &(struct problem_answer){.problem = PS_PROBLEM_WRONG_STATE,
+                                                .detail = "it was executed or ended meanwhile"});
+    } else {
+        take(arriving, entry);
+    }
+}
+
+static enum ps_err record(const struct arriving *arriving, const struct msg_operation_step *message)
+{
+    struct writer json;
+    PS_BUF_AUTO data;
+
+    ps_buf_init(&data, LOG_ENTRY_MAX);
+    json = writer(&data);
+    writer_begin_object(&json, NULL);
+    writer_str(&json, "kind", approval_kind_name(arriving->approval.kind));
+    writer_str(&json, "operation", arriving->id);
+    writer_str(&json, "person", arriving->approval.person);
+    writer_text(&json, "signature", ps_buf_bytes(&arriving->armored));
+    writer_end_object(&json);
+    PS_TRY(ps_buf_status(&data));
+    return events_record(arriving->gate->keeper,
+                         &(struct event_leaf){.time_ns = arriving->time_s * PS_NS_PER_S,
+                                              .kind = "signature",
+                                              .request_id = message->request_id,
+                                              .data = ps_buf_bytes(&data)},
+                         on_durable, (void *)(uintptr_t)arriving);
+}
+
+static enum ps_err read_parameters(struct json *parser, const struct msg_operation_step *message,
+                                   struct ps_bytes *ret_person, struct ps_bytes *ret_armored)
+{
+    struct json_value root;
+
+    PS_TRY(json_parse(parser, message->parameters, &JSON_LIMITS_REQUEST, &root));
+    PS_TRY(document_text(root, "person", ret_person));
+    return document_text(root, "signature", ret_armored);
+}
+
+static enum ps_err arrive(struct gate *gate, struct entry *entry, enum approval_kind kind,
+                          const struct reply_to *to, const struct msg_operation_step *message)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    PS_CLEANUP(free_arriving_cleanup) struct arriving *arriving = calloc(1, sizeof *arriving);
+    const struct waiting_view view = entry_view(gate, entry, real_now_s());
+    struct ps_bytes person;
+    struct ps_bytes armored;
+
+    if (arriving == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    PS_TRY(json_new(&parser));
+    PS_TRY(read_parameters(parser, message, &person, &armored));
+    PS_TRY(waiting_check(entry->waiting, &view, kind, person, armored, &arriving->approval));
+    arriving->gate = gate;
+    memcpy(arriving->id, waiting_id(entry->waiting), sizeof arriving->id);
+    ps_buf_init(&arriving->armored, WAITING_SIGNATURE_MAX);
+    ps_buf_put(&arriving->armored, armored);
+    PS_TRY(ps_buf_status(&arriving->armored));
+    arriving->time_s = view.now_s;
+    arriving->to = *to;
+    if (entry->roster != NULL) {
+        take(arriving, entry); /* a genesis has no log yet */
+        return PS_OK;
+    }
+    PS_TRY(record(arriving, message));
+    arriving = NULL;
+    return PS_OK;
+}
+
+static void cancel(struct gate *gate, struct entry *entry, const struct reply_to *to)
+{
+    if (entry->state != WAITING_DRAFT) {
+        answer_problem(to, &(struct problem_answer){
+                               .problem = PS_PROBLEM_WRONG_STATE,
+                               .detail = "people were asked already: officers reject it, or it "
+                                         "expires",
+                               .state = waiting_state_name(entry->state)});
+        return;
+    }
+    entry_end(gate, entry, "cancelled", to);
+}
+
+static const struct {
+    const char *verb;
+    enum approval_kind kind;
+} signed_verbs[] = {
+    {"approvals", APPROVAL_APPROVE},
+    {"rejections", APPROVAL_REJECT},
+    {"request", APPROVAL_REQUEST},
+};
+
+static void step(struct gate *gate, struct entry *entry, const struct reply_to *to,
+                 const struct msg_operation_step *message)
+{
+    for (size_t i = 0; i < PS_COUNT_OF(signed_verbs); i++) {
+        if (ps_bytes_equal_str(message->verb, signed_verbs[i].verb)) {
+            const enum ps_err err = arrive(gate, entry, signed_verbs[i].kind, to, message);
+
+            if (err != PS_OK) {
+                refuse(to, err);
+            }
+            return;
+        }
+    }
+    if (ps_bytes_equal_str(message->verb, "execute")) {
+        entry_execute(gate, entry, to, message);
+    } else if (ps_bytes_equal_str(message->verb, "cancel")) {
+        cancel(gate, entry, to);
+    } else {
+        answer_entry(to, entry);
+    }
+}
+
+bool gate_step(struct gate *gate, const struct reply_to *to,
+               const struct msg_operation_step *message)
+{
+    struct entry *entry = entry_find(gate, message->operation);
+
+    if (entry == NULL || entry->is_executing) {
+        return false;
+    }
+    if (entry->is_ending) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_IN_FLIGHT,
+                                                    .detail = "it is being ended"});
+        return true;
+    }
+    step(gate, entry, to, message);
+    return true;
+}

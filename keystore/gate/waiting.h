@@ -1,0 +1,88 @@
+#ifndef KEYSTORE_GATE_WAITING_H
+#define KEYSTORE_GATE_WAITING_H
+
+#include "lib/ceremony/operation_document.h"
+#include "lib/ceremony/quorum.h"
+
+/*
+ * An operation that waits for people: its document, octet for octet as they sign it, and what they
+ * have signed of it so far. It knows neither log nor catalog: who holds it makes every signature
+ * durable before it is added here, and adds them again, in their order, after a start.
+ */
+#define WAITING_ID_LEN        32u
+#define WAITING_SIGNATURES    64u /* more over one document are refused */
+#define WAITING_SIGNATURE_MAX 4096u
+
+struct waiting;
+
+enum waiting_state {
+    WAITING_DRAFT,    /* nobody has asked for it yet */
+    WAITING_OPEN,     /* the requester has signed */
+    WAITING_APPROVED, /* quorum was met when it was last looked at */
+    WAITING_REJECTED, /* so many refused that quorum cannot be reached */
+    WAITING_STATE_COUNT
+};
+const char *waiting_state_name(enum waiting_state state); /* "draft" */
+
+/* Against what it is judged: of this moment. */
+struct waiting_view {
+    const struct roster *roster;
+    const struct policy *policy;
+    enum policy_class class;
+    bool is_genesis; /* everybody of the roster signs, whatever the class */
+    uint64_t now_s;
+};
+
+/* One signature that was verified when it came, with what it was verified from. */
+struct waiting_signature {
+    struct approval approval;
+    uint64_t time_s;
+    struct ps_buf armored;
+};
+
+/*
+ * id:     WAITING_ID_LEN lower-case hexadecimal digits
+ * octets: the document; read as operation_document_parse does
+ * Errors: that function's, PS_E_INPUT (the id)
+ */
+PS_MUST_USE enum ps_err waiting_new(struct ps_bytes id, struct ps_bytes octets,
+                                    struct waiting **ret_waiting);
+void waiting_free(struct waiting *waiting);
+PS_DEFINE_CLEANUP(struct waiting, waiting_free)
+
+const char *waiting_id(const struct waiting *waiting);
+const struct operation_document *waiting_document(const struct waiting *waiting);
+size_t waiting_count(const struct waiting *waiting);
+const struct waiting_signature *waiting_at(const struct waiting *waiting, size_t index);
+
+/*
+ * Whether a signature would be taken: it verifies (approval.h), and it is one that counts for
+ * something now: a request by the person whom the document names, approvals and rejections once it
+ * was asked for, none that the same person gave already.
+ *
+ * ret_approval: what to add once it is durable
+ * Errors:       of approval_verify; PS_E_STATE (not asked for yet, or already), PS_E_CONFLICT (the
+ *               same person signed the same already), PS_E_LIMIT
+ */
+PS_MUST_USE enum ps_err waiting_check(const struct waiting *waiting,
+                                      const struct waiting_view *view, enum approval_kind kind,
+                                      struct ps_bytes person, struct ps_bytes armored,
+                                      struct approval *ret_approval);
+
+/* Errors: PS_E_NO_MEMORY, PS_E_LIMIT; then nothing is changed. */
+PS_MUST_USE enum ps_err waiting_add(struct waiting *waiting, const struct approval *approval,
+                                    uint64_t time_s, struct ps_bytes armored);
+
+/*
+ * Verifies every signature anew with the keys of the moment and judges what holds. What a row or a
+ * memory says was verified once does not count: this does. A signature whose person or key is gone
+ * is left out, as if it had not been made.
+ *
+ * Errors: PS_E_DENIED (the requester is nobody who may ask), PS_E_NO_MEMORY
+ */
+PS_MUST_USE enum ps_err waiting_judge(const struct waiting *waiting,
+                                      const struct waiting_view *view,
+                                      enum waiting_state *ret_state,
+                                      struct quorum_result *ret_result);
+
+#endif
