@@ -22,14 +22,16 @@ enum cli_exit {
 
 /* How an option's text becomes a member of the request's body, or not. */
 enum cli_kind {
-    CLI_FLAG,    /* no argument: member is true */
-    CLI_TEXT,    /* a JSON string */
-    CLI_NUMBER,  /* a JSON integer */
-    CLI_LIST,    /* comma-separated: an array of strings */
-    CLI_NUMBERS, /* comma-separated: an array of integers */
-    CLI_OBJECT,  /* JSON as given */
-    CLI_QUERY,   /* member of the query string */
-    CLI_LOCAL    /* read by the command itself */
+    CLI_FLAG,        /* no argument: member is true */
+    CLI_TEXT,        /* a JSON string */
+    CLI_NUMBER,      /* a JSON integer */
+    CLI_LIST,        /* comma-separated: an array of strings */
+    CLI_NUMBERS,     /* comma-separated: an array of integers */
+    CLI_OBJECT,      /* JSON as given */
+    CLI_OBJECT_FILE, /* JSON in a file */
+    CLI_TEXT_FILE,   /* a JSON string, which is in a file */
+    CLI_QUERY,       /* member of the query string */
+    CLI_LOCAL        /* read by the command itself */
 };
 
 struct cli_option {
@@ -114,6 +116,8 @@ int cli_request(const struct cli_run *run);
 int cli_send(const struct cli_run *run, const char *path, struct ps_bytes body,
              struct ps_buf *answer);
 PS_MUST_USE enum ps_err cli_put_body(const struct cli_run *run, struct ps_buf *out);
+/* The row's path with its argument and query, ended by NUL. */
+PS_MUST_USE enum ps_err cli_put_path(const struct cli_run *run, struct ps_buf *out);
 
 /* Prints a JSON answer: as it is with --json, else as a table or lines. */
 int cli_render(const struct cli_run *run, struct ps_bytes json);
@@ -129,6 +133,7 @@ int cli_completion(const struct cli_run *run);
 int cli_keys_public(const struct cli_run *run);
 int cli_log_verify(const struct cli_run *run);
 int cli_log_export(const struct cli_run *run);
+int cli_operation_document(const struct cli_run *run);
 int cli_help(const struct cli_run *run);
 
 #endif

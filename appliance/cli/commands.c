@@ -25,6 +25,7 @@ const size_t cli_common_option_count = PS_COUNT_OF(cli_common_options);
 /* What every command that makes an operation takes. */
 #define CHANGE_OPTIONS                                                                             \
     {"reason", "TEXT", CLI_TEXT, "reason", "why; goes into the operation document"},               \
+        {"requester", "PERSON", CLI_TEXT, "requester", "who of the roster asks for it"},           \
         {"dry-run", NULL, CLI_QUERY, "dry_run", "say what would happen and change nothing"},       \
         {"idempotency-key", "KEY", CLI_LOCAL, NULL, "the same key and request happen once"},       \
     {                                                                                              \
@@ -45,6 +46,21 @@ const size_t cli_common_option_count = PS_COUNT_OF(cli_common_options);
             CHANGE_OPTIONS,                                                                        \
         }                                                                                          \
     }
+
+#define OPERATION_STEP(step, says)                                                                 \
+    {                                                                                              \
+        .words = "operation " step, .arguments = "ID", .summary = says, .method = "POST",          \
+        .path = "/v1/operations/%s/" step, .management = true                                      \
+    }
+
+#define OPERATION_SIGNED(step, route, says)                                                        \
+    {                                                                                              \
+        .words = "operation " step, .arguments = "ID", .summary = says, .method = "POST",          \
+        .path = "/v1/operations/%s/" route, .management = true, .options = {                       \
+            {"person", "NAME", CLI_TEXT, "person", "who signed"},                                  \
+            {"signature", "FILE", CLI_TEXT_FILE, "signature", "as ssh-keygen -Y sign wrote it"},   \
+        }                                                                                          \
+    }
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct cli_command cli_commands[] = {
@@ -60,6 +76,8 @@ const struct cli_command cli_commands[] = {
                   "the first client; administrator if not said"},
                  {"uids", "LIST", CLI_NUMBERS, "uids", "its Unix users; the caller's if not said"},
                  {"pins", "LIST", CLI_LIST, "pins", "base64url SHA-256 of its certificate's SPKI"},
+                 {"roster", "FILE", CLI_OBJECT_FILE, "roster", "the first people; all sign it"},
+                 {"policy", "FILE", CLI_OBJECT_FILE, "policy", "when not the usual one"},
                  CHANGE_OPTIONS}},
     {.words = "system",
      .summary = "state, tokens, logs",
@@ -233,6 +251,20 @@ const struct cli_command cli_commands[] = {
      .method = "GET",
      .path = "/v1/operations/%s",
      .management = true},
+    {.words = "operation document",
+     .arguments = "ID",
+     .summary = "the exact octets that people sign",
+     .method = "GET",
+     .path = "/v1/operations/%s/document",
+     .management = true,
+     .options = {{"out", "FILE", CLI_LOCAL, NULL, "into a new file; else to standard output"}},
+     .run = cli_operation_document},
+    OPERATION_SIGNED("request", "request", "ask for it, as the requester that it names"),
+    OPERATION_SIGNED("approve", "approvals", "pass on a person's approval"),
+    OPERATION_SIGNED("reject", "rejections", "pass on a person's refusal"),
+    OPERATION_STEP("execute", "do it, once enough people have approved"),
+    OPERATION_STEP("resume", "show it, and press on with what was begun"),
+    OPERATION_STEP("cancel", "end a draft that nobody was asked for yet"),
     {.words = "log verify",
      .arguments = "DIR",
      .summary = "verify logs offline: every leaf, hash and checkpoint",

@@ -46,9 +46,27 @@ static void put_list(const char *text, bool quoted, struct ps_buf *out)
     ps_buf_put_u8(out, ']');
 }
 
+static void put_file(const char *path, bool quoted, struct ps_buf *out)
+{
+    PS_BUF_AUTO content;
+
+    ps_buf_init(&content, BODY_MAX);
+    if (cli_read_file(path, &content) != PS_OK) {
+        out->err = PS_E_INPUT;
+    } else if (quoted) {
+        ps_buf_put_json_string(out, ps_buf_bytes(&content));
+    } else {
+        ps_buf_put(out, ps_buf_bytes(&content));
+    }
+}
+
 static void put_value(enum cli_kind kind, const char *text, struct ps_buf *out)
 {
     switch (kind) {
+    case CLI_OBJECT_FILE:
+    case CLI_TEXT_FILE:
+        put_file(text, kind == CLI_TEXT_FILE, out);
+        return;
     case CLI_TEXT:
         ps_buf_put_json_string(out, ps_bytes_str(text));
         return;
@@ -160,7 +178,7 @@ static void put_query(const struct cli_run *run, struct ps_buf *out)
     }
 }
 
-static enum ps_err put_path(const struct cli_run *run, struct ps_buf *out)
+enum ps_err cli_put_path(const struct cli_run *run, struct ps_buf *out)
 {
     const char *place = strstr(run->command->path, "%s");
 
@@ -338,8 +356,10 @@ int cli_request(const struct cli_run *run)
     ps_buf_init(&path, 4096);
     ps_buf_init(&body, BODY_MAX);
     ps_buf_init(&answer, 16 * BODY_MAX);
-    if (put_path(run, &path) != PS_OK || (has_body && cli_put_body(run, &body) != PS_OK)) {
-        (void)fprintf(stderr, "privyseal: the arguments are too long\n");
+    if (cli_put_path(run, &path) != PS_OK || (has_body && cli_put_body(run, &body) != PS_OK)) {
+        if (body.err != PS_E_INPUT) { /* else it was said which file cannot be read */
+            (void)fprintf(stderr, "privyseal: the arguments are too long\n");
+        }
         return CLI_USAGE;
     }
     code = cli_send(run, (const char *)path.data, ps_buf_bytes(&body), &answer);

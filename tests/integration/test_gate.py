@@ -1,9 +1,14 @@
 """The gate: where there is a roster, what people have not signed is not done."""
 
+import json
+import os
+import re
+import subprocess
+
 import pytest
 
 from harness import documents
-from harness.appliance import Appliance, wait_until
+from harness.appliance import PRIVYSEAL, Appliance, wait_until
 from harness.bare import BareAppliance
 from harness.leaves import read_events
 
@@ -211,3 +216,35 @@ def test_the_first_leaf_carries_what_people_signed(room):
     assert people == sorted(OFFICERS + AUDITORS)
     roster = first["data"]["document"]["params"]["roster"]
     assert [entry["person"] for entry in roster["people"]] == people
+
+
+def test_a_change_by_the_command_line(room, tmp_path):
+    """As a client's administrator and an officer would, with nothing but the two programs."""
+    environment = dict(os.environ, PRIVYSEAL_MANAGEMENT_SOCKET=str(
+        room.bare.directory / "management.sock"))
+
+    def call(*words):
+        return subprocess.run([str(PRIVYSEAL), *map(str, words)], env=environment, text=True,
+                              capture_output=True, check=False, timeout=60)
+
+    made = call("keys", "create", "oidc.by-hand", "--type", "ec-p256", "--usage", "sign",
+                "--formats", "jws", "--algorithms", "ES256", "--requester", "alice", "--json")
+    assert made.returncode == 0, made
+    number = json.loads(made.stdout)["id"]
+    document = tmp_path / "document.json"
+    assert call("operation", "document", number, "--out", document).returncode == 0
+    assert call("operation", "document", number, "--out", document).returncode == 1
+    assert call("operation", "document", number).stdout.encode() == document.read_bytes()
+    for person, verb, kind in (("alice", "request", "request"), ("bob", "approve", "approve"),
+                               ("carol", "approve", "approve")):
+        path = tmp_path / f"{person}.sig"
+        path.write_bytes(documents.sign(room.directory / person, document.read_bytes(), kind))
+        done = call("operation", verb, number, "--person", person, "--signature", path)
+        assert done.returncode == 0, done
+    assert re.search(r"^state +approved$", done.stdout, re.M), done
+    missing = call("operation", "approve", number, "--person", "dora", "--signature", "/no/file")
+    assert missing.returncode == 2 and "/no/file" in missing.stderr
+    done = call("operation", "execute", number)
+    assert done.returncode == 0, done
+    assert call("keys", "show", "oidc.by-hand", "--socket",
+                room.bare.directory / "management.sock").returncode == 0
