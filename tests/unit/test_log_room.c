@@ -186,26 +186,39 @@ static void room_is_synced_before_leaves_go_there(void **state)
     free_fixture(f);
 }
 
-static void at_rest_the_record_ends_with_its_last_leaf(void **state)
+/* Shards of ten leaves each. */
+static struct fixture *make_sharded(uint64_t leaves)
 {
     struct fixture *f = make_fixture();
-    struct tree_info info;
+
+    use_shards(f, 10);
+    open_log(f);
+    append_numbers(f, 0, leaves);
+    assert_ok(log_sync(f->log));
+    return f;
+}
+
+static void path_in_shard(const struct fixture *f, const char *shard, char path[PATH_LEN])
+{
     char name[64];
+
+    (void)snprintf(name, sizeof name, "%s/entries", shard);
+    path_in(f, name, path);
+}
+
+static void at_rest_the_record_ends_with_its_last_leaf(void **state)
+{
+    struct fixture *f = make_sharded(25);
+    struct tree_info info;
     char path[PATH_LEN];
 
     (void)state;
-    use_shards(f, 10);
-    open_log(f);
-    append_numbers(f, 0, 25);
-    assert_ok(log_sync(f->log));
     for (size_t i = 0; i < 2; i++) {
         assert_ok(log_shard_info(f->log, i, &info));
-        (void)snprintf(name, sizeof name, "%s/entries", info.name);
-        path_in(f, name, path);
+        path_in_shard(f, info.name, path);
         assert_int_equal(file_length(path), i == 0 ? 30 : 40);
     }
-    (void)snprintf(name, sizeof name, "%s/entries", log_shard(f->log));
-    path_in(f, name, path);
+    path_in_shard(f, log_shard(f->log), path);
     assert_int_equal(file_length(path), 64 * 1024);
     stop_writer(f);
     assert_int_equal(file_length(path), 20);
@@ -219,20 +232,14 @@ static void at_rest_the_record_ends_with_its_last_leaf(void **state)
 
 static void zeros_behind_a_complete_shard_are_damage(void **state)
 {
-    struct fixture *f = make_fixture();
+    struct fixture *f = make_sharded(15);
     struct tree_info info;
-    char name[64];
     char path[PATH_LEN];
 
     (void)state;
-    use_shards(f, 10);
-    open_log(f);
-    append_numbers(f, 0, 15);
-    assert_ok(log_sync(f->log));
     assert_ok(log_shard_info(f->log, 0, &info));
     stop_writer(f);
-    (void)snprintf(name, sizeof name, "%s/entries", info.name);
-    path_in(f, name, path);
+    path_in_shard(f, info.name, path);
     assert_int_equal(truncate(path, 31), 0);
     start_writer(f, NULL);
     assert_fails(PS_E_INPUT, log_open(f->writer, &f->config, &f->log));
