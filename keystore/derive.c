@@ -1,6 +1,7 @@
 #include "keystore/derive.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/line.h"
 #include "lib/base/reader.h"
 #include "lib/formats/json.h"
 
@@ -187,10 +188,19 @@ static enum ps_err on_waiting(struct derive *derive, const struct leaf *leaf)
                                    .caller = leaf->caller,
                                    .request_id = leaf->request,
                                    .time_ns = derive->last_time_ns};
+    enum ps_err err;
 
     PS_TRY(operation_of(leaf, &recalled.operation));
     recalled.data = json_raw(leaf->data);
-    return recall_take(derive->recall, &recalled);
+    err = recall_take(derive->recall, &recalled);
+    if (err == PS_E_LIMIT) {
+        /* Whoever asks too often keeps nobody from starting: all of the operation is left out. */
+        recall_forget(derive->recall, recalled.operation);
+        ps_line(PS_WARNING, "operation_not_recalled", PS_TEXT("operation", recalled.operation),
+                PS_STR("detail", ps_detail()->text));
+        return PS_OK;
+    }
+    return err;
 }
 
 static enum ps_err on_ended(struct derive *derive, const struct leaf *leaf)

@@ -2,17 +2,6 @@
 #include "keystore/events.h"
 #include "keystore/gate/internal.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-/* What is known of an end while its leaf is on the way; the entry may be gone when it is there. */
-struct ending {
-    struct gate *gate;
-    char id[WAITING_ID_LEN + 1];
-    const char *outcome; /* a literal */
-    struct reply_to to;
-};
-
 static void finish(struct gate *gate, struct entry *entry, const char *outcome,
                    const struct reply_to *to)
 {
@@ -31,22 +20,18 @@ static void finish(struct gate *gate, struct entry *entry, const char *outcome,
 
 static void on_durable(void *context, bool is_durable)
 {
-    struct ending *ending = context;
-    struct entry *entry = entry_find(ending->gate, ps_bytes_str(ending->id));
+    struct entry *entry = context;
 
-    if (entry != NULL) {
-        entry->is_ending = false;
-    }
-    if (entry != NULL && is_durable) {
-        finish(ending->gate, entry, ending->outcome, &ending->to);
-    } else if (ending->to.peer != NULL) {
-        answer_problem(&ending->to,
+    entry->is_ending = false;
+    if (is_durable) {
+        finish(entry->gate, entry, entry->outcome, &entry->ends_to);
+    } else if (entry->ends_to.peer != NULL) {
+        answer_problem(&entry->ends_to,
                        &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
     }
-    free(ending);
 }
 
-static enum ps_err record(struct gate *gate, const struct entry *entry, struct ending *ending)
+static enum ps_err record(struct gate *gate, struct entry *entry)
 {
     struct writer json;
     PS_BUF_AUTO data;
@@ -55,45 +40,30 @@ static enum ps_err record(struct gate *gate, const struct entry *entry, struct e
     json = writer(&data);
     writer_begin_object(&json, NULL);
     writer_str(&json, "operation", waiting_id(entry->waiting));
-    writer_str(&json, "outcome", ending->outcome);
+    writer_str(&json, "outcome", entry->outcome);
     writer_end_object(&json);
     PS_TRY(ps_buf_status(&data));
     return events_record(gate->keeper,
                          &(struct event_leaf){.time_ns = ps_clock_real_ns(),
                                               .kind = "ended",
                                               .data = ps_buf_bytes(&data)},
-                         on_durable, ending);
+                         on_durable, entry);
 }
 
 void entry_end(struct gate *gate, struct entry *entry, const char *outcome,
                const struct reply_to *to)
 {
-    struct ending *ending;
     enum ps_err err;
 
     if (entry->roster != NULL) {
-        finish(gate, entry, outcome, to); /* a genesis has no log yet */
+        finish(gate, entry, outcome, to); /* a genesis has no leaves of its own */
         return;
     }
-    ending = calloc(1, sizeof *ending);
-    if (ending == NULL) {
-        if (to != NULL) {
-            answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED});
-        }
-        return; /* an expiry is tried again by the tick */
-    }
-    *ending = (struct ending){.gate = gate, .outcome = outcome};
-    (void)snprintf(ending->id, sizeof ending->id, "%s", waiting_id(entry->waiting));
-    if (to != NULL) {
-        ending->to = *to;
-    }
-    entry->is_ending = true;
-    err = record(gate, entry, ending);
-    if (err != PS_OK) {
-        entry->is_ending = false;
-        if (to != NULL) {
-            answer_error(to, err);
-        }
-        free(ending);
+    entry->outcome = outcome;
+    entry->ends_to = to != NULL ? *to : (struct reply_to){.peer = NULL};
+    err = record(gate, entry);
+    entry->is_ending = err == PS_OK;
+    if (err != PS_OK && to != NULL) {
+        answer_error(to, err); /* the tick tries again what ends by itself */
     }
 }

@@ -20,6 +20,7 @@ struct entry *entry_find(const struct gate *gate, struct ps_bytes id)
 static void free_entry(struct entry *entry)
 {
     if (entry != NULL) {
+        entry_forget_arriving(entry);
         waiting_free(entry->waiting);
         ps_buf_clear(&entry->request_id);
         roster_free(entry->roster);
@@ -52,9 +53,6 @@ enum ps_err entry_add(struct gate *gate, const struct entry_source *source,
 {
     PS_CLEANUP(free_entry_cleanup) struct entry *entry = NULL;
 
-    if (gate->count == ENTRIES_MAX) {
-        return ps_fail(PS_E_BUSY, 0, "%u operations wait already: execute or end one", ENTRIES_MAX);
-    }
     entry = calloc(1, sizeof *entry);
     if (entry == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
@@ -66,6 +64,7 @@ enum ps_err entry_add(struct gate *gate, const struct entry_source *source,
     entry->created_ns = source->created_ns;
     PS_TRY(waiting_new(source->id, source->document, &entry->waiting));
     PS_TRY(take_genesis(entry));
+    entry->gate = gate;
     entry->next = gate->first;
     gate->first = entry;
     gate->count++;
@@ -168,6 +167,19 @@ void entry_store(struct gate *gate, struct entry *entry, const char *state,
     } else {
         ps_line(PS_ERROR, "operation_not_stored", PS_STR("operation", waiting_id(entry->waiting)),
                 PS_STR("detail", ps_detail()->text));
+    }
+}
+
+void entry_take_row(struct gate *gate, struct entry *entry)
+{
+    struct catalog_row row;
+    PS_BUF_AUTO memory;
+
+    ps_buf_init(&memory, CATALOG_BODY_MAX);
+    if (gate->keeper->catalog != NULL &&
+        catalog_get(gate->keeper->catalog, CATALOG_OPERATION,
+                    ps_bytes_str(waiting_id(entry->waiting)), &memory, &row) == PS_OK) {
+        entry->row_revision = row.revision;
     }
 }
 

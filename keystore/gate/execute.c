@@ -89,6 +89,12 @@ void entry_execute(struct gate *gate, struct entry *entry, const struct reply_to
     const struct operation_document *document = waiting_document(entry->waiting);
     struct operation *op;
 
+    /* A refusal whose leaf comes before the intent counts. */
+    if (entry->arriving != NULL) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_IN_FLIGHT,
+                                                    .detail = "a signature is being recorded"});
+        return;
+    }
     if (!may_execute(gate, entry, to)) {
         return;
     }
@@ -105,6 +111,7 @@ void entry_execute(struct gate *gate, struct entry *entry, const struct reply_to
     if (!op->type->before_genesis) {
         ps_buf_put(&op->subject, operation_document_subject(document));
     }
+    entry_take_row(gate, entry);
     op->row_revision = entry->row_revision;
     entry->is_executing = true;
     operation_begin_approved(op, document->octets);

@@ -165,6 +165,9 @@ static void on_draft_durable(void *context, bool is_durable)
     struct operation *op = context;
     enum ps_err err;
 
+    if (!op->type->before_genesis) {
+        op->keeper->gate->drafts--;
+    }
     if (!is_durable) {
         (void)ps_fail(PS_E_STORAGE, 0, "nothing was changed");
         give_up(op, PS_PROBLEM_LOG_UNAVAILABLE);
@@ -211,7 +214,8 @@ static enum ps_err check_requester(const struct gate *gate, const struct operati
     if (name.len == 0) {
         return ps_fail(PS_E_DENIED, 0, "`requester`: name the person of the roster who asks");
     }
-    if (person == NULL || person_standing(person, real_now_s()) != PERSON_VALID) {
+    if (person == NULL || person->role == ROSTER_RECOVERY ||
+        person_standing(person, real_now_s()) != PERSON_VALID) {
         return ps_fail(PS_E_DENIED, 0, "`requester`: %.*s is nobody of the roster who may ask now",
                        PS_BYTES_FMT(name));
     }
@@ -226,7 +230,7 @@ void gate_put_in(struct gate *gate, struct operation *op)
         give_up(op, PS_PROBLEM_REFUSED);
         return;
     }
-    if (gate->count >= ENTRIES_MAX) {
+    if (gate->count + gate->drafts >= ENTRIES_MAX) {
         (void)ps_fail(PS_E_BUSY, 0, "%u operations wait already: execute or end one", ENTRIES_MAX);
         give_up(op, PS_PROBLEM_OVERLOADED);
         return;
@@ -239,7 +243,9 @@ void gate_put_in(struct gate *gate, struct operation *op)
     err = record_draft(op);
     if (err != PS_OK) {
         give_up(op, ps_problem_of_err(err));
+        return;
     }
+    gate->drafts++;
 }
 
 /* --- After a start --- */
@@ -305,18 +311,25 @@ static enum ps_err recall_leaf(struct gate *gate, struct json *parser, const str
                                             : recall_signature(gate, leaf, data);
 }
 
-/* Their rows are a view for readers; the revision is what is needed to write them again. */
-static void take_row(struct gate *gate, struct entry *entry)
+/*
+ * A leaf that cannot be taken must not keep the appliance from starting; an operation of whose
+ * signatures one is not known, a refusal perhaps, is none that waits.
+ */
+static enum ps_err take_leaf(struct gate *gate, struct json *parser, const struct recalled *leaf)
 {
-    struct catalog_row row;
-    PS_BUF_AUTO memory;
+    const enum ps_err err = recall_leaf(gate, parser, leaf);
+    struct entry *entry;
 
-    ps_buf_init(&memory, CATALOG_BODY_MAX);
-    if (gate->keeper->catalog != NULL &&
-        catalog_get(gate->keeper->catalog, CATALOG_OPERATION,
-                    ps_bytes_str(waiting_id(entry->waiting)), &memory, &row) == PS_OK) {
-        entry->row_revision = row.revision;
+    if (err == PS_OK || err == PS_E_NO_MEMORY || err == PS_E_CONFLICT) {
+        return err == PS_E_CONFLICT ? PS_OK : err; /* the same signature once more */
     }
+    ps_line(PS_WARNING, "operation_not_recalled", PS_STR("operation", leaf->operation),
+            PS_STR("detail", ps_detail()->text));
+    entry = entry_find(gate, ps_bytes_str(leaf->operation));
+    if (entry != NULL) {
+        entry_remove(gate, entry);
+    }
+    return PS_OK;
 }
 
 enum ps_err gate_recall(struct gate *gate, const struct recall *recall)
@@ -325,11 +338,14 @@ enum ps_err gate_recall(struct gate *gate, const struct recall *recall)
     const struct recalled *leaf;
 
     PS_TRY(json_new(&parser));
+    while (gate->first != NULL) {
+        entry_remove(gate, gate->first); /* of a start that failed later on */
+    }
     for (size_t i = 0; (leaf = recall_at(recall, i)) != NULL; i++) {
-        PS_TRY(recall_leaf(gate, parser, leaf));
+        PS_TRY(take_leaf(gate, parser, leaf));
     }
     for (struct entry *entry = gate->first; entry != NULL; entry = entry->next) {
-        take_row(gate, entry);
+        entry_take_row(gate, entry);
         entry_judge(gate, entry, real_now_s());
         entry_store(gate, entry, waiting_state_name(entry->state), NULL);
     }
@@ -353,7 +369,7 @@ void gate_not_executed(struct gate *gate, const char *id)
 
     if (entry != NULL && entry->is_executing) {
         entry->is_executing = false;
-        take_row(gate, entry);
+        entry_take_row(gate, entry);
         entry_store(gate, entry, waiting_state_name(entry->state), NULL);
     }
 }
@@ -381,14 +397,30 @@ static bool has_expired(const struct gate *gate, const struct entry *entry)
             log_tree_size(gate->keeper->events) > document->max_log_size);
 }
 
+/* How it ends by itself; NULL: it waits. */
+static const char *end_of(const struct gate *gate, const struct entry *entry)
+{
+    if (entry->roster != NULL && gate->keeper->appliance.exists) {
+        return "cancelled"; /* there is one genesis */
+    }
+    if (has_expired(gate, entry)) {
+        return "expired";
+    }
+    /* Its leaf could not be written when it was rejected. */
+    return entry->state == WAITING_REJECTED ? "rejected" : NULL;
+}
+
 void gate_tick(struct gate *gate)
 {
     struct entry *next;
 
     for (struct entry *entry = gate->first; entry != NULL; entry = next) {
+        const bool is_busy = entry->is_executing || entry->is_ending || entry->arriving != NULL;
+        const char *outcome = is_busy ? NULL : end_of(gate, entry);
+
         next = entry->next;
-        if (!entry->is_executing && !entry->is_ending && has_expired(gate, entry)) {
-            entry_end(gate, entry, "expired", NULL);
+        if (outcome != NULL) {
+            entry_end(gate, entry, outcome, NULL);
         }
     }
 }

@@ -6,9 +6,12 @@
 
 #define ENTRIES_MAX 64u /* operations that wait at the same time */
 
+struct arriving;
+
 /* An operation that waits, and what the catalog's row says of it. */
 struct entry {
     struct entry *next;
+    struct gate *gate;
     struct waiting *waiting;
     char caller[PS_NAME_MAX + 1];
     struct ps_buf request_id;
@@ -17,10 +20,17 @@ struct entry {
     uint64_t quorum_met_s;    /* when it first was; 0: not yet */
     enum waiting_state state; /* as it was last judged */
     char missing[QUORUM_TEXT_MAX];
+    /*
+     * Signatures whose leaves are on the way. Leaves become durable in their order, so that none of
+     * them outlives the entry: it is neither executed nor cancelled before they are there.
+     */
+    struct arriving *arriving;
     bool is_executing;
-    bool is_ending;        /* its leaf `ended` is on the way */
-    struct roster *roster; /* of a genesis: the people that it makes; else NULL */
-    struct policy policy;  /* of a genesis */
+    bool is_ending;          /* its leaf `ended` is on the way: */
+    const char *outcome;     /* a literal */
+    struct reply_to ends_to; /* who is answered then; peer NULL: nobody */
+    struct roster *roster;   /* of a genesis: the people that it makes; else NULL */
+    struct policy policy;    /* of a genesis */
 };
 
 struct gate {
@@ -29,6 +39,7 @@ struct gate {
     struct policy policy;
     struct entry *first;
     size_t count;
+    size_t drafts; /* whose leaf is on the way: they will be entries */
 };
 
 /* --- entries.c --- */
@@ -50,9 +61,17 @@ void entry_judge(const struct gate *gate, struct entry *entry, uint64_t now_s);
 /* The row that readers see; a failure is said in a log line, since the log has the truth. */
 void entry_store(struct gate *gate, struct entry *entry, const char *state,
                  const struct catalog_answer *answer);
+/*
+ * The revision of its row, as it is now. Rows are a view for readers: the revision is what is
+ * needed to write them again, whoever wrote them meanwhile.
+ */
+void entry_take_row(struct gate *gate, struct entry *entry);
 /* {id, state, type, document, missing}: what the steps answer. */
 PS_MUST_USE enum ps_err entry_put_answer(const struct entry *entry, bool with_document,
                                          struct ps_buf *out);
+
+/* --- steps.c --- */
+void entry_forget_arriving(struct entry *entry);
 
 /* --- execute.c --- */
 void entry_execute(struct gate *gate, struct entry *entry, const struct reply_to *to,

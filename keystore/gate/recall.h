@@ -8,7 +8,11 @@
  * Leaves of `events` about operations that wait for people, in their order, as the log is read at
  * start: what was neither executed nor ended is there at the end.
  */
-#define RECALL_MAX 4096u /* leaves of operations that are open at the same time */
+/*
+ * Leaves of operations that are open at the same time: 64 of them with 64 signatures each, and as
+ * many of which their makers were told that the log could not be written.
+ */
+#define RECALL_MAX 8320u
 
 struct recall;
 

@@ -9,8 +9,8 @@
 
 /* A signature whose leaf is on the way. */
 struct arriving {
-    struct gate *gate;
-    char id[WAITING_ID_LEN + 1];
+    struct arriving *next; /* of the entry's */
+    struct entry *entry;
     struct approval approval;
     struct ps_buf armored;
     uint64_t time_s;
@@ -25,6 +25,42 @@ static void free_arriving(struct arriving *arriving)
     }
 }
 PS_DEFINE_CLEANUP(struct arriving, free_arriving)
+
+void entry_forget_arriving(struct entry *entry)
+{
+    while (entry->arriving != NULL) {
+        struct arriving *first = entry->arriving;
+
+        entry->arriving = first->next;
+        free_arriving(first);
+    }
+}
+
+static void unlink_arriving(struct arriving *arriving)
+{
+    struct arriving **at = &arriving->entry->arriving;
+
+    while (*at != arriving) {
+        at = &(*at)->next;
+    }
+    *at = arriving->next;
+}
+
+/* Those on the way count already: a signature is in the log once, and never one too many. */
+static enum ps_err check_arriving(const struct entry *entry, const struct approval *approval)
+{
+    size_t count = waiting_count(entry->waiting);
+
+    for (const struct arriving *at = entry->arriving; at != NULL; at = at->next) {
+        if (at->approval.kind == approval->kind &&
+            strcmp(at->approval.person, approval->person) == 0) {
+            return ps_fail(PS_E_CONFLICT, 0, "%s has signed this already", approval->person);
+        }
+        count++;
+    }
+    return count < WAITING_SIGNATURES ? PS_OK
+                                      : ps_fail(PS_E_LIMIT, 0, "more signatures than are taken");
+}
 
 /* What is wrong with a signature is told to the person; only its form is the request's fault. */
 static void refuse(const struct reply_to *to, enum ps_err err)
@@ -66,7 +102,7 @@ static void answer_entry(const struct reply_to *to, const struct entry *entry)
 /* From here on it counts. */
 static void take(struct arriving *arriving, struct entry *entry)
 {
-    struct gate *gate = arriving->gate;
+    struct gate *gate = entry->gate;
     const enum ps_err err = waiting_add(entry->waiting, &arriving->approval, arriving->time_s,
                                         ps_buf_bytes(&arriving->armored));
 
@@ -75,7 +111,7 @@ static void take(struct arriving *arriving, struct entry *entry)
         return;
     }
     entry_judge(gate, entry, arriving->time_s);
-    if (entry->state == WAITING_REJECTED) {
+    if (entry->state == WAITING_REJECTED && !entry->is_ending) {
         entry_end(gate, entry, "rejected", &arriving->to);
         return;
     }
@@ -86,21 +122,17 @@ static void take(struct arriving *arriving, struct entry *entry)
 static void on_durable(void *context, bool is_durable)
 {
     PS_CLEANUP(free_arriving_cleanup) struct arriving *arriving = context;
-    struct entry *entry = entry_find(arriving->gate, ps_bytes_str(arriving->id));
 
-    if (!is_durable) {
+    unlink_arriving(arriving);
+    if (is_durable) {
+        take(arriving, arriving->entry);
+    } else {
         answer_problem(&arriving->to,
                        &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
-    } else if (entry == NULL || entry->is_executing) {
-        answer_problem(&arriving->to,
-                       &(struct problem_answer){.problem = PS_PROBLEM_WRONG_STATE,
-                                                .detail = "it was executed or ended meanwhile"});
-    } else {
-        take(arriving, entry);
     }
 }
 
-static enum ps_err record(const struct arriving *arriving, const struct msg_operation_step *message)
+static enum ps_err record(struct arriving *arriving, const struct msg_operation_step *message)
 {
     struct writer json;
     PS_BUF_AUTO data;
@@ -109,17 +141,17 @@ static enum ps_err record(const struct arriving *arriving, const struct msg_oper
     json = writer(&data);
     writer_begin_object(&json, NULL);
     writer_str(&json, "kind", approval_kind_name(arriving->approval.kind));
-    writer_str(&json, "operation", arriving->id);
+    writer_str(&json, "operation", waiting_id(arriving->entry->waiting));
     writer_str(&json, "person", arriving->approval.person);
     writer_text(&json, "signature", ps_buf_bytes(&arriving->armored));
     writer_end_object(&json);
     PS_TRY(ps_buf_status(&data));
-    return events_record(arriving->gate->keeper,
+    return events_record(arriving->entry->gate->keeper,
                          &(struct event_leaf){.time_ns = arriving->time_s * PS_NS_PER_S,
                                               .kind = "signature",
                                               .request_id = message->request_id,
                                               .data = ps_buf_bytes(&data)},
-                         on_durable, (void *)(uintptr_t)arriving);
+                         on_durable, arriving);
 }
 
 static enum ps_err read_parameters(struct json *parser, const struct msg_operation_step *message,
@@ -147,8 +179,8 @@ static enum ps_err arrive(struct gate *gate, struct entry *entry, enum approval_
     PS_TRY(json_new(&parser));
     PS_TRY(read_parameters(parser, message, &person, &armored));
     PS_TRY(waiting_check(entry->waiting, &view, kind, person, armored, &arriving->approval));
-    arriving->gate = gate;
-    memcpy(arriving->id, waiting_id(entry->waiting), sizeof arriving->id);
+    PS_TRY(check_arriving(entry, &arriving->approval));
+    arriving->entry = entry;
     ps_buf_init(&arriving->armored, WAITING_SIGNATURE_MAX);
     ps_buf_put(&arriving->armored, armored);
     PS_TRY(ps_buf_status(&arriving->armored));
@@ -159,12 +191,19 @@ static enum ps_err arrive(struct gate *gate, struct entry *entry, enum approval_
         return PS_OK;
     }
     PS_TRY(record(arriving, message));
+    arriving->next = entry->arriving;
+    entry->arriving = arriving;
     arriving = NULL;
     return PS_OK;
 }
 
 static void cancel(struct gate *gate, struct entry *entry, const struct reply_to *to)
 {
+    if (entry->arriving != NULL) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_IN_FLIGHT,
+                                                    .detail = "a signature is being recorded"});
+        return;
+    }
     if (entry->state != WAITING_DRAFT) {
         answer_problem(to, &(struct problem_answer){
                                .problem = PS_PROBLEM_WRONG_STATE,
@@ -218,6 +257,11 @@ bool gate_step(struct gate *gate, const struct reply_to *to,
     if (entry->is_ending) {
         answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_IN_FLIGHT,
                                                     .detail = "it is being ended"});
+        return true;
+    }
+    if (!ps_request_id_valid(message->request_id)) {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_MALFORMED,
+                                                    .detail = "no valid request id"});
         return true;
     }
     step(gate, entry, to, message);

@@ -171,6 +171,9 @@ enum ps_err waiting_add(struct waiting *waiting, const struct approval *approval
 {
     PS_CLEANUP(free_signature_cleanup) struct waiting_signature *signature = NULL;
 
+    if (find(waiting, approval->kind, approval->person) != NULL) {
+        return ps_fail(PS_E_CONFLICT, 0, "%s has signed this already", approval->person);
+    }
     if (waiting->count == WAITING_SIGNATURES) {
         return ps_fail(PS_E_LIMIT, 0, "more signatures than are taken");
     }

@@ -69,7 +69,7 @@ PS_MUST_USE enum ps_err waiting_check(const struct waiting *waiting,
                                       struct ps_bytes person, struct ps_bytes armored,
                                       struct approval *ret_approval);
 
-/* Errors: PS_E_NO_MEMORY, PS_E_LIMIT; then nothing is changed. */
+/* Errors: PS_E_CONFLICT (as above), PS_E_LIMIT, PS_E_NO_MEMORY; then nothing is changed. */
 PS_MUST_USE enum ps_err waiting_add(struct waiting *waiting, const struct approval *approval,
                                     uint64_t time_s, struct ps_bytes armored);
 

@@ -32,6 +32,9 @@ void operation_begin(struct operation *op, struct ps_bytes request);
  */
 void operation_begin_approved(struct operation *op, struct ps_bytes document);
 
+/* operations.c: whether the state of things lets it begin, as of one that is asked for now. */
+bool operation_may_begin_approved(struct operation *op);
+
 /* Ends of execute and settle. */
 void operation_done(struct operation *op);
 PS_PRINTF(3, 4)

@@ -396,7 +396,7 @@ void operation_begin_approved(struct operation *op, struct ps_bytes document)
     if (err != PS_OK) {
         operation_refuse_error(op, err);
     }
-    if (err != PS_OK || !is_possible(op)) {
+    if (err != PS_OK || !operation_may_begin_approved(op) || !is_possible(op)) {
         operation_free(op);
         return;
     }

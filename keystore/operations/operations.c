@@ -140,6 +140,28 @@ static bool catalog_is_good(struct operation *op)
     return false;
 }
 
+bool operation_may_begin_approved(struct operation *op)
+{
+    struct keeper *keeper = op->keeper;
+    const enum ps_problem problem = state_refuses_change(keeper);
+
+    if (problem != PS_PROBLEM_NONE) {
+        operation_refuse(op, problem, "no changes are possible now");
+        return false;
+    }
+    if (op->type->before_genesis == keeper->appliance.exists) {
+        operation_refuse_state(op, appliance_state_name(state_now(keeper)),
+                               keeper->appliance.exists ? "the appliance has had its genesis"
+                                                        : "genesis comes first");
+        return false;
+    }
+    if (op->type->needs_token && keeper->appliance.exists && !anchor_is_checked(keeper->anchor)) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    return catalog_is_good(op);
+}
+
 static bool may_begin(struct operation *op, const struct msg_change *message)
 {
     struct keeper *keeper = op->keeper;
@@ -379,8 +401,10 @@ void operations_tick(struct operations *operations)
         return;
     }
     go_on_all(operations);
-    if (keeper->appliance.exists && !keeper->stopping) {
+    if (!keeper->stopping) {
         gate_tick(keeper->gate);
+    }
+    if (keeper->appliance.exists && !keeper->stopping) {
         restored_finish(operations);
         clean_sweep(operations);
         schedule_what_is_due(operations);
