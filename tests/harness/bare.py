@@ -72,6 +72,12 @@ class BareAppliance:
     def management(self, timeout=60):
         return Client(str(self.directory / "management.sock"), timeout)
 
+    def keepers(self):
+        """Process ids of its keeper: one, while nobody starts it anew."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()
+                if b"keeper" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:

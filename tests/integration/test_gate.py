@@ -5,9 +5,14 @@ import os
 import re
 import subprocess
 
+import concurrent.futures
+import os
+import signal
+import time
+
 import pytest
 
-from harness import documents
+from harness import documents, terminal
 from harness.appliance import PRIVYSEAL, Appliance, wait_until
 from harness.bare import BareAppliance
 from harness.leaves import read_events
@@ -61,6 +66,13 @@ class Room:
         answer = self.step(operation, "request", requester)
         assert answer.status == 200, answer
         return operation
+
+    def kill_keeper(self):
+        before = self.bare.keepers()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self.bare.keepers() and not set(before) & set(self.bare.keepers())
+                   and '"operational"' in self.bare.ready(), 30, "another keeper")
 
     def restart(self):
         self.bare.stop()
@@ -248,3 +260,181 @@ def test_a_change_by_the_command_line(room, tmp_path):
     assert done.returncode == 0, done
     assert call("keys", "show", "oidc.by-hand", "--socket",
                 room.bare.directory / "management.sock").returncode == 0
+
+
+# What people cheat with
+
+def test_an_approval_counts_for_its_own_operation_alone(room):
+    body = {**KEY, "name": "oidc.replayed"}
+    first = room.ask("/v1/keys", body)
+    second = room.ask("/v1/keys", body)
+    armored = documents.sign(room.directory / "bob", room.document(first)).decode()
+    taken = {"person": "bob", "signature": armored}
+    assert room.post(f"/v1/operations/{first['id']}/approvals", taken).status == 200
+    refused(room.post(f"/v1/operations/{second['id']}/approvals", taken), 422)
+    refused(room.post(f"/v1/operations/{first['id']}/rejections", taken), 422)
+
+
+def test_one_signature_sent_many_times_at_once_is_in_the_log_once(room):
+    operation = room.ask("/v1/keys", {**KEY, "name": "oidc.flood"})
+    armored = documents.sign(room.directory / "bob", room.document(operation)).decode()
+    path = f"/v1/operations/{operation['id']}/approvals"
+
+    def send(_):
+        return room.post(path, {"person": "bob", "signature": armored}).status
+
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        statuses = list(pool.map(send, range(160)))
+    assert statuses.count(200) == 1 and set(statuses) <= {200, 409, 429, 503}, statuses
+    leaves = [leaf for leaf in read_events(room.bare.directory / "data" / "log")
+              if leaf["kind"] == "signature" and leaf["data"]["operation"] == operation["id"]]
+    assert [leaf["data"]["kind"] for leaf in leaves] == ["request", "approve"]
+    assert room.step(operation, "approvals", "carol").json()["state"] == "approved"
+    room.restart()
+    assert room.execute(operation).status == 201
+
+
+def test_a_key_is_destroyed_by_two_officers_and_an_auditor(room):
+    name = "oidc.restart"
+    operation = room.ask(f"/v1/keys/{name}/deactivate", {})
+    for who in ("bob", "carol"):
+        assert room.step(operation, "approvals", who).status == 200
+    assert room.execute(operation).status == 201
+    operation = room.ask(f"/v1/keys/{name}/destroy", {})
+    for who in ("bob", "carol", "dora"):
+        assert room.step(operation, "approvals", who).json()["state"] == "open"
+    refused(room.execute(operation), 409, "auditor")
+    assert room.step(operation, "approvals", "edith").json()["state"] == "approved"
+    assert room.execute(operation).status == 201
+
+
+def test_a_dry_run_waits_for_nobody_and_a_draft_is_made_once_per_key(room):
+    body = {**KEY, "name": "oidc.once", "requester": "alice", "reason": "a test"}
+    before = len(list(read_events(room.bare.directory / "data" / "log")))
+    answer = room.bare.management().post("/v1/keys?dry_run=true", body)
+    assert answer.status == 200 and answer.json()["type"] == "key.create", answer
+    assert len(list(read_events(room.bare.directory / "data" / "log"))) == before
+    headers = {"Idempotency-Key": "gate-1"}
+    answers = [room.bare.management().post("/v1/keys", body, headers=headers) for _ in range(2)]
+    assert [answer.status for answer in answers] == [202, 202]
+    assert answers[0].body == answers[1].body
+    other = room.bare.management().post("/v1/keys", {**body, "name": "oidc.other-once"},
+                                         headers=headers)
+    refused(other, 409, "Idempotency-Key")
+
+
+# Crashes
+
+def test_what_was_approved_is_there_when_the_keeper_was_killed(room):
+    operation = room.ask("/v1/keys", {**KEY, "name": "oidc.killed"})
+    for name in ("bob", "carol"):
+        assert room.step(operation, "approvals", name).status == 200
+        room.kill_keeper()
+    answer = room.execute(operation)
+    assert answer.status == 201, answer
+    room.kill_keeper()
+    refused(room.execute(operation), 409)
+
+
+def test_killed_at_its_execution_it_is_executed_at_most_once(room):
+    for number in range(4):
+        name = f"oidc.at-{number}"
+        operation = room.ask("/v1/keys", {**KEY, "name": name})
+        for person in ("bob", "carol"):
+            assert room.step(operation, "approvals", person).status == 200
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            executed = pool.submit(room.execute, operation)
+            time.sleep(0.004 * number)
+            room.kill_keeper()
+            assert executed.result().status in (201, 409, 503)
+        again = room.execute(operation)
+        assert again.status in (201, 409), again
+        leaves = [leaf["kind"] for leaf in read_events(room.bare.directory / "data" / "log")
+                  if leaf.get("data", {}).get("operation") == operation["id"]]
+        assert leaves.count("intent") == 1 and leaves[:4] == ["draft", *3 * ["signature"]], leaves
+        state = room.bare.management().get(f"/v1/operations/{operation['id']}").json()["state"]
+        assert state in ("done", "failed", "executing")
+
+
+# Limits; last, since what waits then is in the way of others
+
+def test_64_operations_wait_and_no_more_even_when_all_are_asked_for_at_once(room):
+    def ask(number):
+        return room.post("/v1/keys", {**KEY, "name": f"oidc.full-{number}", "requester": "alice",
+                                      "reason": "a test"})
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(100)))
+    made = [answer.json() for answer in answers if answer.status == 202]
+    assert 0 < len(made) <= 64 and {answer.status for answer in answers} == {202, 503}
+    refused(ask(100), 503, "wait already")
+    drafts = [leaf for leaf in read_events(room.bare.directory / "data" / "log")
+              if leaf["kind"] == "draft"
+              and leaf["data"]["document"]["params"].get("name", "").startswith("oidc.full-")]
+    assert len(drafts) == len(made)
+    room.restart()
+    refused(ask(101), 503, "wait already")
+    assert room.post(f"/v1/operations/{made[0]['id']}/cancel").status == 200
+    assert ask(102).status == 202
+
+
+# Another appliance
+
+@pytest.fixture(name="blank")
+def room_before_genesis(model, tmp_path):
+    with BareAppliance(model.directory) as bare:
+        yield Room(bare, tmp_path)
+
+
+def test_of_two_geneses_that_wait_one_is_done(blank):
+    """Whoever prepared another one, with people of their own, cannot do it afterwards."""
+    other = blank.post("/v1/genesis", {"token": "a", "initialise": True, "client": "mallory",
+                                       "roster": blank.roster(), "policy": documents.policy()})
+    assert other.status == 202, other
+    for name in OFFICERS + AUDITORS:
+        assert blank.step(other.json(), "approvals", name).status == 200
+    begin(blank)
+    refused(blank.execute(other.json()), 409, "has had its genesis")
+    wait_until(lambda: blank.bare.management().get(
+        f"/v1/operations/{other.json()['id']}").json().get("state") == "cancelled", 10,
+        "the other genesis to be cancelled")
+    operation = blank.ask("/v1/keys", KEY)
+    for name in ("bob", "carol"):
+        assert blank.step(operation, "approvals", name).status == 200
+    assert blank.execute(operation).status == 201
+
+
+def make_hardware_key(room, name, kind, *options):
+    keygen = documents.with_authenticator(room.directory / "ssh-keygen")
+    for path in (room.directory / name, room.directory / f"{name}.pub"):
+        path.unlink()
+    code, shown = terminal.run([keygen, "-t", kind, "-N", "", "-f", room.directory / name, *options],
+                               [("Enter PIN", documents.PIN)] if options else [])
+    assert code == 0, shown
+    return keygen
+
+
+def approve_with_hardware(room, operation, name, keygen, asks_for_pin):
+    path = room.directory / f"{operation['id']}.json"
+    path.write_bytes(room.document(operation))
+    code, shown = terminal.run(
+        [keygen, "-Y", "sign", "-n", documents.NAMESPACE.format("approve"), "-f",
+         room.directory / name, path], [("Enter PIN", documents.PIN)] if asks_for_pin else [])
+    assert code == 0, shown
+    signature = path.with_name(path.name + ".sig")
+    armored = signature.read_text()
+    signature.unlink()
+    return room.post(f"/v1/operations/{operation['id']}/approvals",
+                     {"person": name, "signature": armored})
+
+
+def test_hardware_keys_count_when_they_ask_for_the_pin_that_policy_wants(blank):
+    keygen = make_hardware_key(blank, "bob", "ed25519-sk", "-O", "verify-required")
+    make_hardware_key(blank, "carol", "ecdsa-sk")
+    answer = blank.post("/v1/genesis", {"token": "a", "initialise": True, "client": "operator",
+                                        "roster": blank.roster(), "policy": documents.policy()})
+    assert answer.status == 202, answer
+    operation = answer.json()
+    answer = approve_with_hardware(blank, operation, "bob", keygen, True)
+    assert answer.status == 200, answer
+    refused(approve_with_hardware(blank, operation, "carol", keygen, False), 422, "PIN")
