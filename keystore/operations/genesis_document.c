@@ -295,6 +295,24 @@ static enum ps_err take_objects(struct operation *op, struct json_value objects)
     return op->object_count == OBJECTS_MAX ? PS_OK : ps_fail(PS_E_INPUT, 0, "no ids of keys");
 }
 
+/* One signature in a leaf, with the person's name; and what of a leaf is neither of these. */
+#define SIGNATURE_ROOM 600u
+#define OTHER_ROOM     8192u
+
+/*
+ * Said before the token is touched and before anybody signs: the first leaf holds the document, the
+ * rows of its people, and a signature of each.
+ */
+static enum ps_err check_room(const struct operation *op, size_t people)
+{
+    if (2 * op->document.len + people * SIGNATURE_ROOM + OTHER_ROOM > LOG_ENTRY_MAX) {
+        return ps_fail(PS_E_DENIED, 0,
+                       "`roster`: more people or keys than the log's first leaf holds; begin with "
+                       "fewer and enrol the others afterwards");
+    }
+    return PS_OK;
+}
+
 static enum ps_err check_people(const struct operation *op, const struct params *params)
 {
     const bool is_practice = op->keeper->config->practice != 0;
@@ -310,6 +328,7 @@ static enum ps_err check_people(const struct operation *op, const struct params 
         return ps_fail(PS_E_DENIED, 0, "`policy`: the first epoch is 1");
     }
     PS_TRY(policy_check(&policy, is_practice));
+    PS_TRY(check_room(op, roster_count(roster)));
     return lockout_check(roster, &policy, real_now_s(), NULL);
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import concurrent.futures
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -356,6 +357,26 @@ def test_killed_at_its_execution_it_is_executed_at_most_once(room):
         assert state in ("done", "failed", "executing")
 
 
+def test_nothing_is_executed_after_a_refusal_that_is_in_the_log(room):
+    """A refusal that comes together with the execution is either before its intent or not taken."""
+    for number in range(10):
+        operation = room.ask("/v1/keys", {**KEY, "name": f"oidc.race-{number}"})
+        for person in ("bob", "carol"):
+            assert room.step(operation, "approvals", person).status == 200
+        refusal = documents.sign(room.directory / "bob", room.document(operation), "reject")
+        body = {"person": "bob", "signature": refusal.decode()}
+        path = f"/v1/operations/{operation['id']}/rejections"
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            rejected = pool.submit(room.post, path, body)
+            executed = pool.submit(room.execute, operation)
+            assert executed.result().status in (201, 409)
+            assert rejected.result().status in (200, 409)
+        kinds = [leaf["data"].get("kind", leaf["kind"])
+                 for leaf in read_events(room.bare.directory / "data" / "log")
+                 if leaf.get("data", {}).get("operation") == operation["id"]]
+        assert not {"reject", "intent"} <= set(kinds), kinds
+
+
 # Limits; last, since what waits then is in the way of others
 
 def test_64_operations_wait_and_no_more_even_when_all_are_asked_for_at_once(room):
@@ -404,12 +425,38 @@ def test_of_two_geneses_that_wait_one_is_done(blank):
     assert blank.execute(operation).status == 201
 
 
+def test_a_genesis_of_more_people_than_its_leaf_holds_is_refused_before_anybody_signs(blank):
+    people = [documents.person(f"person-{number}", "officer",
+                               documents.make_key(blank.directory / f"person-{number}"))
+              for number in range(60)]
+    auditors = [documents.person(name, "auditor", documents.public_line(blank.directory / name))
+                for name in AUDITORS]
+    answer = blank.post("/v1/genesis", {"token": "a", "initialise": True, "client": "operator",
+                                        "roster": documents.roster(*people, *auditors),
+                                        "policy": documents.policy()})
+    refused(answer, 422, "fewer")
+
+
+def test_nothing_is_executed_while_the_catalog_is_another_than_the_log_says(blank):
+    begin(blank)
+    operation = blank.ask("/v1/keys", KEY)
+    for name in ("bob", "carol"):
+        assert blank.step(operation, "approvals", name).status == 200
+    with sqlite3.connect(blank.bare.directory / "data" / "catalog.sqlite") as catalog:
+        changed = catalog.execute("update row set revision = revision + 1 where kind = 'policy'")
+        assert changed.rowcount == 1
+    assert blank.execute(operation).status == 503
+    kinds = [leaf["kind"] for leaf in read_events(blank.bare.directory / "data" / "log")]
+    assert "intent" not in kinds
+
+
 def make_hardware_key(room, name, kind, *options):
     keygen = documents.with_authenticator(room.directory / "ssh-keygen")
     for path in (room.directory / name, room.directory / f"{name}.pub"):
         path.unlink()
-    code, shown = terminal.run([keygen, "-t", kind, "-N", "", "-f", room.directory / name, *options],
-                               [("Enter PIN", documents.PIN)] if options else [])
+    code, shown = terminal.run(
+        [keygen, "-t", kind, "-N", "", "-f", room.directory / name, *options],
+        [("Enter PIN", documents.PIN)] if options else [])
     assert code == 0, shown
     return keygen
 
