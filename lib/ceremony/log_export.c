@@ -224,11 +224,16 @@ static enum ps_err export_shard(int from_fd, const char *tree, int to_fd,
                                 const struct shard_entry *complete)
 {
     PS_CLEANUP(copy_free_cleanup) struct copy *copy = new_copy(tree);
+    enum ps_err err;
 
     if (copy == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    PS_TRY(open_source(copy, from_fd));
+    err = open_source(copy, from_fd);
+    if (err == PS_E_NOT_FOUND && complete == NULL) {
+        return PS_OK; /* of a log in use: its directory was made a moment ago, and is empty yet */
+    }
+    PS_TRY(err);
     if (complete == NULL && copy->note.len == 0) {
         return PS_OK;
     }
