@@ -209,11 +209,33 @@ static void an_export_of_a_live_log_verifies(void **state)
     end(&live);
 }
 
+/* As it is for a moment whenever the writer begins a shard. */
+static void an_export_leaves_out_a_shard_without_files(void **state)
+{
+    struct live live = {0};
+    char target[PATH_LEN];
+    char empty[PATH_LEN];
+
+    (void)state;
+    begin(&live, 700);
+    add_uses(&live, 10);
+    assert_ok(log_sync(live.f->log));
+    sign_both(&live);
+    (void)snprintf(target, sizeof target, "%s/exported", live.f->top);
+    (void)snprintf(empty, sizeof empty, "%s/use/2999-12-0001", live.f->top);
+    assert_int_equal(mkdir(empty, 0700), 0);
+    assert_ok(log_export(live.f->top, target));
+    remove_tree(target);
+    remove_tree(empty);
+    end(&live);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_verifies_while_it_is_written),
         cmocka_unit_test(an_export_of_a_live_log_verifies),
+        cmocka_unit_test(an_export_leaves_out_a_shard_without_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
