@@ -134,3 +134,23 @@ enum ps_err document_number(struct json_value object, const char *name, uint64_t
     *ret_number = number;
     return PS_OK;
 }
+
+enum ps_err document_objects(struct operation *op, struct json_value list)
+{
+    struct json_value value;
+    struct ps_bytes text;
+    uint32_t cursor = 0;
+
+    while (op->object_count < OBJECTS_MAX && json_next(list, &cursor, NULL, &value)) {
+        PS_BUF_AUTO id;
+
+        ps_buf_init(&id, OBJECT_ID_LEN);
+        PS_TRY(json_string(value, &text));
+        PS_TRY(ps_hex_decode(text, &id));
+        if (id.len != OBJECT_ID_LEN) {
+            return ps_fail(PS_E_INPUT, 0, "an object's id of %zu octets", id.len);
+        }
+        memcpy(op->objects[op->object_count++].id, id.data, OBJECT_ID_LEN);
+    }
+    return PS_OK;
+}

@@ -276,22 +276,8 @@ static enum ps_err read_params(struct operation *op, struct params *ret_params)
 /* The ids that the document has for the first two keys. */
 static enum ps_err take_objects(struct operation *op, struct json_value objects)
 {
-    struct json_value value;
-    uint32_t cursor = 0;
-
     op->object_count = 0;
-    while (op->object_count < OBJECTS_MAX && json_next(objects, &cursor, NULL, &value)) {
-        struct ps_bytes text;
-        PS_BUF_AUTO id;
-
-        ps_buf_init(&id, OBJECT_ID_LEN);
-        PS_TRY(json_string(value, &text));
-        PS_TRY(ps_hex_decode(text, &id));
-        if (id.len != OBJECT_ID_LEN) {
-            return ps_fail(PS_E_INPUT, 0, "an object's id of %zu octets", id.len);
-        }
-        memcpy(op->objects[op->object_count++].id, id.data, OBJECT_ID_LEN);
-    }
+    PS_TRY(document_objects(op, objects));
     return op->object_count == OBJECTS_MAX ? PS_OK : ps_fail(PS_E_INPUT, 0, "no ids of keys");
 }
 

@@ -116,19 +116,6 @@ bool key_destroy_resolve(struct operation *op, struct json_value body)
     return true;
 }
 
-static enum ps_err read_params(const struct operation *op, struct key **ret_key,
-                               uint32_t *ret_number)
-{
-    struct ps_bytes name;
-    uint64_t number;
-
-    PS_TRY(document_text(op->params, "key", &name));
-    PS_TRY(document_number(op->params, "version", &number));
-    *ret_key = keys_find(op->keeper->keys, name);
-    *ret_number = (uint32_t)number;
-    return *ret_key != NULL ? PS_OK : ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
-}
-
 /* What people approved to destroy is what is there: not a version that was made since. */
 static bool names_all(struct operation *op, const struct key *key, uint32_t number)
 {
@@ -147,7 +134,7 @@ bool key_destroy_check(struct operation *op)
 {
     struct key *key;
     uint32_t number;
-    const enum ps_err err = read_params(op, &key, &number);
+    const enum ps_err err = key_params_subject(op, &key, &number);
 
     if (err != PS_OK) {
         operation_refuse_error(op, err);

@@ -183,3 +183,19 @@ enum ps_err key_params_object(struct operation *op, size_t at)
     }
     return PS_OK;
 }
+
+enum ps_err key_params_subject(const struct operation *op, struct key **ret_key,
+                               uint32_t *ret_version)
+{
+    struct ps_bytes name;
+    uint64_t number;
+
+    PS_TRY(document_text(op->params, "key", &name));
+    PS_TRY(document_number(op->params, "version", &number));
+    if (number > UINT32_MAX) {
+        return ps_fail(PS_E_INPUT, 0, "member \"version\" is no number of a version");
+    }
+    *ret_key = keys_find(op->keeper->keys, name);
+    *ret_version = (uint32_t)number;
+    return *ret_key != NULL ? PS_OK : ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
+}

@@ -116,25 +116,12 @@ bool key_state_resolve(struct operation *op, struct json_value body)
     return true;
 }
 
-static enum ps_err read_params(const struct operation *op, struct key **ret_key,
-                               uint32_t *ret_number)
-{
-    struct ps_bytes name;
-    uint64_t number;
-
-    PS_TRY(document_text(op->params, "key", &name));
-    PS_TRY(document_number(op->params, "version", &number));
-    *ret_key = keys_find(op->keeper->keys, name);
-    *ret_number = (uint32_t)number;
-    return *ret_key != NULL ? PS_OK : ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
-}
-
 bool key_state_check(struct operation *op)
 {
     enum key_state present = KEY_STATE_COUNT;
     struct key *key;
     uint32_t number;
-    const enum ps_err err = read_params(op, &key, &number);
+    const enum ps_err err = key_params_subject(op, &key, &number);
 
     if (err != PS_OK) {
         operation_refuse_error(op, err);
@@ -204,7 +191,7 @@ static enum ps_err put_rows(struct operation *op)
     struct key *key;
     uint32_t number;
 
-    PS_TRY(read_params(op, &key, &number));
+    PS_TRY(key_params_subject(op, &key, &number));
     if (number == 0) {
         PS_TRY(key_rows_put(op, key, target, key->latest));
         return put_versions(op, key, target);

@@ -63,6 +63,9 @@ PS_MUST_USE enum ps_err document_number(struct json_value object, const char *na
 PS_MUST_USE enum ps_err document_text(struct json_value object, const char *name,
                                       struct ps_bytes *ret_text);
 
+/* Appends the ids of a list, in hex, to the operation's objects. */
+PS_MUST_USE enum ps_err document_objects(struct operation *op, struct json_value list);
+
 /* --- idempotency.c --- */
 /* True: the request was answered, by what is remembered or by a refusal. */
 bool idempotency_replay(struct operation *op);

@@ -36,6 +36,9 @@ size_t key_rows_version_len(const struct key_version *version);
 void key_params_put(const struct key_record *record, const struct object *object,
                     const struct token_view *token, struct ps_buf *out);
 PS_MUST_USE enum ps_err key_params_read(struct operation *op, struct key_record *ret_record);
+/* What an operation on a key is about: its params' `key`, and `version`, 0 for the whole key. */
+PS_MUST_USE enum ps_err key_params_subject(const struct operation *op, struct key **ret_key,
+                                           uint32_t *ret_version);
 /* An object id in hex of the params, as the operation's object `at`. */
 PS_MUST_USE enum ps_err key_params_object(struct operation *op, size_t at);
 

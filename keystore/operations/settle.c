@@ -31,25 +31,11 @@ static enum ps_err copy_id(struct operation *op, struct ps_bytes id)
 static enum ps_err take_objects(struct operation *op, struct json_value data)
 {
     struct json_value list;
-    struct json_value value;
-    struct ps_bytes text;
-    uint32_t cursor = 0;
 
     if (!json_member(data, "objects", &list)) {
         return PS_OK;
     }
-    while (json_next(list, &cursor, NULL, &value) && op->object_count < OBJECTS_MAX) {
-        PS_BUF_AUTO id;
-
-        ps_buf_init(&id, OBJECT_ID_LEN);
-        PS_TRY(json_string(value, &text));
-        PS_TRY(ps_hex_decode(text, &id));
-        if (id.len != OBJECT_ID_LEN) {
-            return ps_fail(PS_E_INPUT, 0, "an object's id of %zu octets", id.len);
-        }
-        memcpy(op->objects[op->object_count++].id, id.data, OBJECT_ID_LEN);
-    }
-    return PS_OK;
+    return document_objects(op, list);
 }
 
 /* Caller, key and hash of the request, so that its repetition is answered as it would have been. */
