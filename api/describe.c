@@ -72,6 +72,7 @@ static void put_route(const struct route *route, struct ps_buf *out)
     if (route->change != NULL) {
         put_text("change", route->change, out);
     }
+    put_text("media", route->media == NULL ? "application/json" : route->media, out);
     ps_buf_put_str(out, "\"listeners\":");
     put_listeners(route->listeners, out);
     ps_buf_put_str(out, ",\"states\":");

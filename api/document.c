@@ -8,6 +8,10 @@ static const char *const media_types[] = {
     [MEDIA_TEXT] = "text/plain; charset=utf-8",
     [MEDIA_OCTETS] = "application/octet-stream",
     [MEDIA_PROMETHEUS] = "text/plain; version=0.0.4; charset=utf-8",
+    [MEDIA_CERTIFICATES] = "application/pem-certificate-chain",
+    [MEDIA_CERTIFICATE] = "application/pkix-cert",
+    [MEDIA_CRL] = "application/pkix-crl",
+    [MEDIA_COSE_KEY] = "application/cose-key",
 };
 
 /* RFC 9110 section 13.1.2: weak comparison with each entity-tag of the list, or "*". */

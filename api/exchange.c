@@ -91,6 +91,7 @@ struct msg_caller exchange_caller(const struct exchange *exchange)
         message.spki = ps_bytes(caller->spki, sizeof caller->spki);
         message.issuer = ps_bytes(caller->issuer, caller->has_issuer ? sizeof caller->issuer : 0);
         message.san = ps_bytes(caller->san, caller->san_len);
+        message.not_after_s = caller->not_after_s;
         return message;
     case HTTP_CALLER_NOBODY:
     default:
@@ -198,25 +199,26 @@ static bool check_query(struct exchange *exchange)
     return true;
 }
 
-/* "application/json", with parameters or without (RFC 9110 section 8.3.1). */
-static bool is_json(struct ps_bytes media)
+/* With parameters or without (RFC 9110 section 8.3.1). */
+static bool is_media(struct ps_bytes media, const char *wanted)
 {
-    static const char json[] = "application/json";
-    const size_t len = sizeof json - 1;
+    const size_t len = strlen(wanted);
 
-    return media.len >= len && strncasecmp((const char *)media.data, json, len) == 0 &&
+    return media.len >= len && strncasecmp((const char *)media.data, wanted, len) == 0 &&
            (media.len == len || media.data[len] == ';' || media.data[len] == ' ');
 }
 
 static bool check_media(struct exchange *exchange)
 {
+    const struct route *route = exchange->match.route;
     const struct ps_bytes media = http_request_header(exchange->request, HTTP_CONTENT_TYPE);
     const struct ps_bytes length = http_request_header(exchange->request, HTTP_CONTENT_LENGTH);
     const bool has_body =
         http_request_header(exchange->request, HTTP_TRANSFER_ENCODING).data != NULL ||
         (length.len != 0 && !ps_bytes_equal_str(length, "0"));
 
-    if (exchange->match.route->body_max == 0 || !has_body || is_json(media)) {
+    if (route->body_max == 0 || !has_body ||
+        is_media(media, route->media == NULL ? "application/json" : route->media)) {
         return true;
     }
     exchange_refuse(exchange, PS_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
@@ -267,8 +269,11 @@ static void on_request(void *context, struct http_request *request)
 {
     struct exchange *exchange = http_request_extra(request);
 
-    (void)context;
+    struct api *api = context;
+
     exchange->match.route->handle(exchange);
+    /* All of it was read; a plaintext that stood in it is not to stay until the next request. */
+    json_forget(api->body_json);
 }
 
 /* Who calls: the uid, or the certificate's key as `privyseal client register` takes it. */

@@ -4,7 +4,8 @@
 #include "api/keeper.h"
 #include "api/routes.h"
 #include "lib/base/name.h"
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
+#include "lib/formats/pdf/update.h"
 #include "lib/http/server.h"
 #include "lib/ipc/messages_supervisor.h"
 
@@ -38,8 +39,9 @@ struct api {
 
 /* What of a signing item is needed to write its result. */
 struct sign_item {
-    struct ps_bytes payload; /* jws: base64url text, in the request's body */
-    uint8_t serialization;   /* jws: enum jws_serialization */
+    struct ps_bytes payload; /* in the request's body; jws, cose: its base64url text */
+    uint8_t serialization;   /* jws: enum jws_serialization; cose: which tags, and detached */
+    uint8_t encoding;        /* data-integrity: enum proof_encoding */
     bool unencoded;
     bool done;
     uint32_t result; /* where it stands in `results` */
@@ -68,6 +70,8 @@ struct exchange {
     uint32_t calls_left;
     uint32_t first_call;
     struct sign_work sign;
+    struct ps_bytes pdf_key; /* pdf: in the request's target */
+    struct pdf_slot pdf;     /* where its signature goes */
 };
 
 /* exchange.c */

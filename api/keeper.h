@@ -3,7 +3,7 @@
 
 #include "lib/base/loop.h"
 #include "lib/base/problem.h"
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages_keeper.h"
 

@@ -24,6 +24,30 @@
      .handle = (handle_),                                                                          \
      .deadline_ms = DEADLINE_MS},
 
+#define WORK(id_, path_, serves_, states_, query_, handle_, deadline_)                             \
+    {.id = (id_),                                                                                  \
+     .listeners = LISTENS_MANAGEMENT,                                                              \
+     .method = HTTP_GET,                                                                           \
+     .path = (path_),                                                                              \
+     .serves = (serves_),                                                                          \
+     .states = STATES_##states_,                                                                   \
+     .query = " " query_ " ",                                                                      \
+     .handle = (handle_),                                                                          \
+     .deadline_ms = (deadline_)},
+
+#define OCTETS(id_, listeners_, path_, serves_, states_, body_, query_, media_, handle_)           \
+    {.id = (id_),                                                                                  \
+     .listeners = LISTENS_##listeners_,                                                            \
+     .method = HTTP_POST,                                                                          \
+     .path = (path_),                                                                              \
+     .serves = (serves_),                                                                          \
+     .states = STATES_##states_,                                                                   \
+     .body_max = (body_),                                                                          \
+     .query = " " query_ " ",                                                                      \
+     .media = (media_),                                                                            \
+     .handle = (handle_),                                                                          \
+     .deadline_ms = DEADLINE_MS},
+
 #define READ(id_, listeners_, path_, serves_, states_, query_, resource_)                          \
     {.id = (id_),                                                                                  \
      .listeners = LISTENS_##listeners_,                                                            \
@@ -45,6 +69,20 @@
      .states = STATES_##states_,                                                                   \
      .body_max = CHANGE_BODY_MAX,                                                                  \
      .query = " " query_ " ",                                                                      \
+     .handle = change_make,                                                                        \
+     .change = (change_),                                                                          \
+     .schema = &schema_##body_,                                                                    \
+     .deadline_ms = (deadline_)},
+
+#define OWN(id_, path_, change_, body_, deadline_)                                                 \
+    {.id = (id_),                                                                                  \
+     .listeners = LISTENS_BOTH,                                                                    \
+     .method = HTTP_POST,                                                                          \
+     .path = (path_),                                                                              \
+     .serves = "registered",                                                                       \
+     .states = STATES_MAKE,                                                                        \
+     .body_max = CHANGE_BODY_MAX,                                                                  \
+     .query = " dry_run ",                                                                         \
      .handle = change_make,                                                                        \
      .change = (change_),                                                                          \
      .schema = &schema_##body_,                                                                    \

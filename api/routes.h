@@ -15,9 +15,13 @@ enum {
     STATES_ANY = 0x3f,
     STATES_EMPTY = 1u << APPLIANCE_UNINITIALISED,
     STATES_USE = 1u << APPLIANCE_OPERATIONAL | 1u << APPLIANCE_DEGRADED,
-    /* A failed appliance may be mended by a change; the keeper says which ones it still takes. */
-    STATES_CHANGE = STATES_USE | 1u << APPLIANCE_FAILED,
-    STATES_READ = STATES_CHANGE | 1u << APPLIANCE_LOCKED,
+    /*
+     * A failed appliance may be mended by a change; the keeper says which ones it still takes.
+     * MAKE: changes in the token, which a locked appliance has no PIN for.
+     */
+    STATES_MAKE = STATES_USE | 1u << APPLIANCE_FAILED,
+    STATES_CHANGE = STATES_MAKE | 1u << APPLIANCE_LOCKED,
+    STATES_READ = STATES_CHANGE,
     STATES_LOOK = STATES_READ | STATES_EMPTY
 };
 
@@ -29,6 +33,7 @@ struct route {
     const char *path;   /* "{name}" is one segment, "{rest...}" at the end is one or more */
     const char *serves; /* "public", "registered", or the operation that must be granted */
     const char *query;  /* names of the parameters it knows, between spaces */
+    const char *media;  /* of its body; NULL: application/json */
     const char *change; /* type of the operation it makes; NULL: none */
     const struct body_schema *schema; /* of a change's parameters */
     void (*handle)(struct exchange *exchange);

@@ -6,10 +6,13 @@
 struct change_body {
     struct ps_bytes requester;
     struct ps_bytes reason;
+    struct ps_bytes ceremony;
+    struct ps_bytes step;
 
     struct ps_bytes name;
     struct ps_bytes type;
     struct ps_bytes usage;
+    struct ps_bytes class;
     struct json_value formats;
     struct json_value algorithms;
     struct ps_bytes residence;
@@ -18,7 +21,6 @@ struct change_body {
     bool portable;
     uint64_t validity_s;
     struct json_value rotation;
-    struct json_value certificate;
     struct ps_bytes verify;
     struct json_value jwt;
     struct json_value labels;
@@ -31,24 +33,57 @@ struct change_body {
     struct ps_bytes issuer;
     struct ps_bytes san;
     struct ps_bytes listener;
+    struct ps_bytes statement;
+    struct ps_bytes old_key;
+    struct ps_bytes old_signature;
+    struct ps_bytes new_signature;
 
     struct ps_bytes client;
     struct json_value operations;
     uint64_t rate_per_s;
     struct ps_bytes not_after;
 
+    struct ps_bytes person;
+    struct ps_bytes role;
+    struct ps_bytes valid_from;
+    struct ps_bytes valid_until;
+    struct ps_bytes quorum;
+    struct json_value unproven;
+
+    struct ps_bytes chain;
+    struct ps_bytes crl_url;
+    struct ps_bytes key;
+    struct ps_bytes kind;
+    uint64_t longest_s;
+    uint32_t path_len;
+    bool proof;
+    struct json_value purposes;
+    struct ps_bytes root;
+    struct json_value sans;
+    struct json_value subject;
+
     struct json_value keys;
     struct ps_bytes pattern;
     uint64_t max_age_s;
 
+    struct ps_bytes configuration;
+    struct json_value deciders;
+    struct ps_bytes decision;
+    struct ps_bytes expected;
+    struct ps_bytes happened;
+
     bool initialise;
     struct ps_bytes log_key_type;
     struct ps_bytes origin;
+    struct ps_bytes reason_code;
+    struct ps_bytes serial;
 };
 
 #define FIELD(member, kind, required, max)                                                         \
     JSON_FIELD(struct change_body, member, JSON_KIND_##kind, required, max)
-#define COMMON FIELD(requester, NAME, false, 128), FIELD(reason, STRING, false, 1024)
+#define COMMON                                                                                     \
+    FIELD(requester, NAME, false, 128), FIELD(reason, STRING, false, 1024),                        \
+        FIELD(ceremony, STRING, false, 256), FIELD(step, STRING, false, 64)
 #define SCHEMA(name)                                                                               \
     const struct body_schema schema_##name = {name##_fields, PS_COUNT_OF(name##_fields)}
 
@@ -70,32 +105,82 @@ static const struct json_field genesis_fields[] = {
     FIELD(client, NAME, false, 128),
     FIELD(uids, ARRAY, false, 0),
     FIELD(pins, ARRAY, false, 0),
-    FIELD(roster, OBJECT, false, 0),
-    FIELD(policy, OBJECT, false, 0),
+    FIELD(roster, OBJECT, true, 0),
+    FIELD(policy, OBJECT, true, 0),
 };
+
+/* What new keys are, besides their names. */
+#define NEW_KEY                                                                                    \
+    FIELD(type, STRING, true, 32), FIELD(usage, STRING, true, 32), FIELD(class, STRING, false, 1), \
+        FIELD(formats, ARRAY, false, 0), FIELD(algorithms, ARRAY, false, 0),                       \
+        FIELD(residence, STRING, false, 32), FIELD(recovery, STRING, false, 32),                   \
+        FIELD(token, NAME, false, 128), FIELD(portable, BOOL, false, 0),                           \
+        FIELD(validity_s, U64, false, 0), FIELD(rotation, OBJECT, false, 0),                       \
+        FIELD(verify, STRING, false, 16), FIELD(jwt, OBJECT, false, 0),                            \
+        FIELD(labels, OBJECT, false, 0)
 
 static const struct json_field key_create_fields[] = {
     COMMON,
     FIELD(name, NAME, true, 128),
-    FIELD(type, STRING, true, 32),
-    FIELD(usage, STRING, true, 32),
-    FIELD(formats, ARRAY, false, 0),
-    FIELD(algorithms, ARRAY, false, 0),
-    FIELD(residence, STRING, false, 32),
-    FIELD(recovery, STRING, false, 32),
-    FIELD(token, NAME, false, 128),
-    FIELD(portable, BOOL, false, 0),
-    FIELD(validity_s, U64, false, 0),
-    FIELD(rotation, OBJECT, false, 0),
-    FIELD(certificate, ANY, false, 0),
-    FIELD(verify, STRING, false, 16),
-    FIELD(jwt, OBJECT, false, 0),
-    FIELD(labels, OBJECT, false, 0),
+    NEW_KEY,
+};
+
+static const struct json_field key_batch_fields[] = {
+    COMMON,
+    FIELD(keys, ARRAY, true, 0),
+    NEW_KEY,
 };
 
 static const struct json_field key_version_fields[] = {
     COMMON,
     FIELD(version, U32, false, 0),
+};
+
+static const struct json_field certificate_csr_fields[] = {
+    COMMON,
+    FIELD(key, NAME, true, 128),
+    FIELD(sans, ARRAY, false, 0),
+    FIELD(subject, OBJECT, true, 0),
+    FIELD(version, U32, false, 0),
+};
+
+static const struct json_field certificate_install_fields[] = {
+    COMMON,
+    FIELD(chain, STRING, true, 40000),
+    FIELD(root, STRING, false, 40000),
+    FIELD(version, U32, false, 0),
+};
+
+/* What a root says of itself, and an issuer of another key. */
+#define CERTIFICATE                                                                                \
+    FIELD(path_len, U32, false, 127), FIELD(subject, OBJECT, true, 0),                             \
+        FIELD(validity_s, U64, true, 0), FIELD(version, U32, false, 0)
+
+static const struct json_field certificate_issue_fields[] = {
+    COMMON,
+    CERTIFICATE,
+    FIELD(issuer, NAME, true, 128),
+    FIELD(sans, ARRAY, false, 0),
+};
+
+static const struct json_field certificate_root_fields[] = {COMMON, CERTIFICATE};
+
+static const struct json_field certificate_revoke_fields[] = {
+    COMMON,
+    FIELD(reason_code, STRING, false, 32),
+    FIELD(serial, STRING, true, 40),
+};
+
+static const struct json_field profile_put_fields[] = {
+    COMMON,
+    FIELD(crl_url, STRING, false, 512),
+    FIELD(issuer, NAME, true, 128),
+    FIELD(kind, STRING, true, 32),
+    FIELD(longest_s, U64, true, 0),
+    FIELD(proof, BOOL, false, 0),
+    FIELD(purposes, ARRAY, false, 0),
+    FIELD(sans, ARRAY, false, 0),
+    FIELD(subject, OBJECT, false, 0),
 };
 
 static const struct json_field client_register_fields[] = {
@@ -106,6 +191,14 @@ static const struct json_field client_register_fields[] = {
     FIELD(issuer, STRING, false, 43),
     FIELD(san, STRING, false, 256),
     FIELD(listener, STRING, false, 16),
+};
+
+static const struct json_field client_certificate_fields[] = {
+    COMMON,
+    FIELD(statement, STRING, true, 4096),
+    FIELD(old_key, STRING, true, 1024),
+    FIELD(old_signature, STRING, true, 1024),
+    FIELD(new_signature, STRING, true, 1024),
 };
 
 static const struct json_field grant_add_fields[] = {
@@ -124,17 +217,69 @@ static const struct json_field set_put_fields[] = {
     FIELD(max_age_s, U64, false, 86400 * 365),
 };
 
+static const struct json_field configuration_approve_fields[] = {
+    COMMON,
+    FIELD(configuration, STRING, false, 64),
+};
+
+static const struct json_field exception_record_fields[] = {
+    COMMON,
+    FIELD(deciders, ARRAY, true, 0),
+    FIELD(decision, STRING, true, 4096),
+    FIELD(expected, STRING, true, 4096),
+    FIELD(happened, STRING, true, 4096),
+};
+
+/* A person's entry in the roster. */
+#define PERSON                                                                                     \
+    FIELD(person, NAME, true, 128), FIELD(role, STRING, true, 16), FIELD(keys, ARRAY, true, 0),    \
+        FIELD(unproven, ARRAY, false, 0), FIELD(valid_from, STRING, false, 20),                    \
+        FIELD(valid_until, STRING, true, 20)
+
+static const struct json_field officer_enrol_fields[] = {COMMON, PERSON};
+
+static const struct json_field officer_replace_fields[] = {
+    COMMON,
+    PERSON,
+    FIELD(quorum, STRING, false, 16),
+};
+
+static const struct json_field policy_change_fields[] = {
+    COMMON,
+    FIELD(policy, OBJECT, true, 0),
+};
+
 SCHEMA(nothing);
 SCHEMA(genesis);
 SCHEMA(key_create);
+SCHEMA(key_batch);
 SCHEMA(key_version);
+SCHEMA(certificate_csr);
+SCHEMA(certificate_install);
+SCHEMA(certificate_issue);
+SCHEMA(certificate_root);
+SCHEMA(certificate_revoke);
+SCHEMA(profile_put);
 SCHEMA(client_register);
+SCHEMA(client_certificate);
 SCHEMA(grant_add);
 SCHEMA(set_put);
+SCHEMA(configuration_approve);
+SCHEMA(exception_record);
+SCHEMA(officer_enrol);
+SCHEMA(officer_replace);
+SCHEMA(policy_change);
 
 static bool is_common(struct ps_bytes name)
 {
-    return ps_bytes_equal_str(name, "requester") || ps_bytes_equal_str(name, "reason");
+    static const char *const names[] = {"requester", "reason", "ceremony", "step"};
+
+    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+        if (ps_bytes_equal_str(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Only names that a schema knows come here, and those need no escapes: one way to write each. */
@@ -175,5 +320,7 @@ enum ps_err schema_read_change(const struct body_schema *schema, struct json_val
     PS_TRY(put_rest(body, parameters));
     ret_common->requester = read.requester;
     ret_common->reason = read.reason;
+    ret_common->ceremony = read.ceremony;
+    ret_common->step = read.step;
     return PS_OK;
 }

@@ -165,6 +165,14 @@ static void free_text(char **text)
     free(*text);
 }
 
+/* What stands at `temporary` was left by somebody who died; it becomes `path`. */
+static enum ps_err open_anew(const char *temporary, const char *path, unsigned mode, int *ret_fd)
+{
+    (void)unlink(temporary);
+    *ret_fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    return *ret_fd < 0 ? ps_fail_errno(PS_E_STORAGE, "cannot create %.160s", path) : PS_OK;
+}
+
 enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
 {
     PS_CLEANUP(file_close_cleanup) int fd = -1;
@@ -175,9 +183,8 @@ enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
         temporary = NULL;
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    (void)unlink(temporary);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0 || fchmod(fd, mode) != 0) {
+    PS_TRY(open_anew(temporary, path, mode, &fd));
+    if (fchmod(fd, mode) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "cannot create %.160s", temporary);
     }
     err = write_all(fd, temporary, content);
@@ -190,21 +197,41 @@ enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
     return err;
 }
 
-enum ps_err file_create(const char *path, struct ps_bytes content, unsigned mode)
+/* Some file systems have no such rename (NFS), others no second name of a file (FAT). */
+static enum ps_err give_new_name(const char *temporary, const char *path)
 {
-    PS_CLEANUP(file_close_cleanup)
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    enum ps_err err;
+    int result = renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE);
 
-    if (fd < 0 && errno == EEXIST) {
+    if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {
+        result = link(temporary, path);
+        if (result == 0) {
+            (void)unlink(temporary);
+        }
+    }
+    if (result != 0 && errno == EEXIST) {
         return ps_fail(PS_E_CONFLICT, 0, "%.180s is there already; move it away first", path);
     }
-    if (fd < 0) {
-        return ps_fail_errno(PS_E_STORAGE, "cannot create %.160s", path);
+    return result == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "cannot create %.160s", path);
+}
+
+enum ps_err file_create(const char *path, struct ps_bytes content, unsigned mode)
+{
+    PS_CLEANUP(file_close_cleanup) int fd = -1;
+    PS_CLEANUP(free_text) char *temporary = NULL;
+    enum ps_err err;
+
+    /* Another process may be creating the same file. */
+    if (asprintf(&temporary, "%s.%d.new", path, (int)getpid()) < 0) {
+        temporary = NULL;
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
+    PS_TRY(open_anew(temporary, path, mode, &fd));
     err = write_all(fd, path, content);
+    if (err == PS_OK) {
+        err = give_new_name(temporary, path);
+    }
     if (err != PS_OK) {
-        (void)unlink(path);
+        (void)unlink(temporary);
     }
     return err;
 }

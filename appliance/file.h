@@ -30,7 +30,8 @@ PS_MUST_USE enum ps_err file_open_private(const char *path, int *ret_fd);
 PS_MUST_USE enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode);
 
 /*
- * Writes a file that is not there yet, and syncs it; after a failure it is not there either.
+ * Writes a file that is not there yet, and syncs it: whoever sees it sees all of it, also after a
+ * crash, and after a failure it is not there.
  * Errors: PS_E_CONFLICT (there is something of that name), PS_E_STORAGE
  */
 PS_MUST_USE enum ps_err file_create(const char *path, struct ps_bytes content, unsigned mode);

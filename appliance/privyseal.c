@@ -1,5 +1,5 @@
 #include "appliance/cli/cli.h"
-#include "appliance/dev.h"
+#include "appliance/dev/dev.h"
 
 #include <string.h>
 

@@ -1,7 +1,8 @@
 #include "appliance/privyseald.h"
 
-#include "appliance/config.h"
-#include "appliance/supervisor.h"
+#include "appliance/config/config.h"
+#include "appliance/supervisor/supervisor.h"
+#include "lib/base/encode.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -42,11 +43,18 @@ static enum ps_err load(const char *path, struct config **ret_config)
 static int check_config(const char *path)
 {
     PS_CLEANUP(config_free_cleanup) struct config *config = NULL;
+    uint8_t hash[PS_SHA256_LEN];
+    PS_BUF_AUTO hex = {0};
 
     if (load(path, &config) != PS_OK) {
         return EXIT_MISTAKES;
     }
-    (void)puts("OK");
+    if (config_hash_security(config, hash) != PS_OK) {
+        return EXIT_MISTAKES;
+    }
+    ps_buf_init(&hex, 2 * PS_SHA256_LEN);
+    ps_buf_put_hex(&hex, ps_bytes(hash, sizeof hash));
+    (void)printf("OK\nsecurity section: %.*s\n", PS_BYTES_FMT(ps_buf_bytes(&hex)));
     return EXIT_DONE;
 }
 

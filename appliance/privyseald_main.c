@@ -1,7 +1,7 @@
 #include "api/api.h"
 #include "appliance/privyseald.h"
 #include "keystore/keeper.h"
-#include "pkcs11/token.h"
+#include "pkcs11/token/token.h"
 
 int main(int argc, char **argv)
 {

@@ -1,7 +1,7 @@
 #include "appliance/role.h"
 
-#include "appliance/sandbox.h"
-#include "appliance/variant.h"
+#include "appliance/sandbox/sandbox.h"
+#include "appliance/sandbox/variant.h"
 #include "lib/base/line.h"
 #include "lib/base/name.h"
 #include "lib/ipc/channel.h"
@@ -163,6 +163,9 @@ static enum ps_err plan_sandbox(struct received *received, enum ipc_role role)
         return plan_token(received, &received->config.token);
     }
     if (role == IPC_ROLE_KEEPER) {
+        PS_TRY(keep_text(received, received->config.keeper.backup_directory,
+                         &received->sandbox.backups));
+        PS_TRY(keep_text(received, received->config.keeper.mirror, &received->sandbox.mirror));
         return keep_text(received, received->config.keeper.data_directory,
                          &received->sandbox.data_directory);
     }

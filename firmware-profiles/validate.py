@@ -33,16 +33,16 @@ def check_words(schema):
         ("algorithms", set(parts["algorithms"]["properties"]),
          words("lib/base/algorithm.c", r'\[PS_ALG_\w+\] = \{"(\w+)"')),
         ("attributes", set(parts["attributes"]["properties"]),
-         words("pkcs11/attribute.c", r"\bATTRIBUTE\((CKA_\w+)")),
-        ("mechanisms", mechanisms, words("pkcs11/mechanism.c", r"\bMECHANISM\((CKM_\w+)")),
+         words("pkcs11/objects/attribute.c", r"\bATTRIBUTE\((CKA_\w+)")),
+        ("mechanisms", mechanisms, words("pkcs11/use/mechanism.c", r"\bMECHANISM\((CKM_\w+)")),
         ("operations", set(rule["operation"]["enum"]),
-         words("pkcs11/recovery.c", r'\[OPERATION_\w+\] = "(\w+)"')),
+         words("pkcs11/token/recovery.c", r'\[OPERATION_\w+\] = "(\w+)"')),
         ("classes", set(rule["class"]["enum"]) | {"none"},
-         words("pkcs11/recovery.c", r'\[FAULT_\w+\] = \{"(\w+)"')),
+         words("pkcs11/token/recovery.c", r'\[FAULT_\w+\] = \{"(\w+)"')),
         ("members", set(parts),
-         words("pkcs11/profile.c", r'(?:PART|FIELD)\("(\w+)", read_(?:schema|id|status|match|module'
+         words("pkcs11/module/profile.c", r'(?:PART\(|FIELD\(|\{)"(\w+)", read_(?:schema|id|status|match|module'
                                    r'|pin|limits|objects|key_types|algorithms|uses|ec|attributes'
-                                   r'|rules|sources)\b')),
+                                   r'|wrapping|rules|sources)\b')),
     ]
     for what, in_schema, in_code in pairs:
         for word in sorted(in_schema ^ in_code):
@@ -53,7 +53,7 @@ def check_profile(path, validator):
     profile = json.loads(path.read_text())
     for error in validator.iter_errors(profile):
         yield f"{path.name}: {'/'.join(map(str, error.path))}: {error.message}"
-    answers = words("pkcs11/recovery.def", r"^RV\((CKR_\w+),")
+    answers = words("pkcs11/token/recovery.def", r"^RV\((CKR_\w+),")
     for rule in profile["recovery"]:
         if rule["rv"].startswith("CKR_") and rule["rv"] not in answers:
             yield f"{path.name}: {rule['rv']} is not in recovery.def"

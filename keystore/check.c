@@ -1,31 +1,58 @@
 #include "keystore/check.h"
 
+#include "keystore/certificates/certificate_watch.h"
 #include "keystore/clock_watch.h"
-#include "keystore/derive.h"
-#include "keystore/events.h"
+#include "keystore/events/derive.h"
+#include "keystore/events/events.h"
+#include "keystore/gate/gate.h"
+#include "keystore/log/edge.h"
+#include "keystore/log/walk.h"
 #include "keystore/operations/operations.h"
+#include "keystore/snapshot/snapshot.h"
 #include "keystore/state.h"
+#include "keystore/writer.h"
+#include "lib/ceremony/people/lockout.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 
 #define PERIOD_NS     (3600 * PS_NS_PER_S)
-#define SLICE_LEAVES  128u
+#define PEOPLE_NS     (24 * PERIOD_NS)
+#define SLICE_LEAVES  64u
+#define SLICE_ROWS    32u
+#define SLICE_OCTETS  (UINT64_C(512) * 1024)
 #define SLICE_WAIT_NS (2 * PS_NS_PER_MS)
 
 #define MIB (UINT64_C(1024) * 1024)
 
+/* What is done after one another, some at a time. */
+enum check_phase { CHECK_NOTHING, CHECK_LEAVES, CHECK_ROWS, CHECK_SNAPSHOT, CHECK_LOG };
+
 struct check {
     struct keeper *keeper;
     struct ps_timer *slice;
-    struct derive *derive; /* a comparison that is under way */
-    uint64_t compared_ns;  /* monotonic: when the last one ended */
+    /* A comparison that is under way, and what is done after it. */
+    enum check_phase phase;
+    struct derive *derive;
+    struct log_walk *walk;
+    enum catalog_kind kind; /* that is being compared, behind the row `after` */
+    struct ps_buf after;
+    uint64_t rows; /* compared */
+    bool begins_anew;
+    uint64_t compared_ns; /* monotonic: when the last one ended */
     uint64_t data_version;
     bool has_version;
+    bool is_first;    /* none was begun since the start */
+    bool is_due;      /* a snapshot is, behind the comparison */
     bool is_doubtful; /* somebody wrote to it, and the comparison has not ended */
+    struct certificate_watch certificates;
     struct clock_watch clock;
-    unsigned disk_alarm; /* percent that was last told */
+    uint64_t doubted_s;
+    unsigned disk_alarm;                /* percent that was last told */
+    uint64_t people_ns;                 /* monotonic: when people were last counted; 0: not yet */
+    uint8_t people_hash[PS_SHA256_LEN]; /* of the roster then */
 };
 
 static void on_slice(void *context);
@@ -38,10 +65,10 @@ enum ps_err check_new(struct keeper *keeper, struct check **ret_check)
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     check->keeper = keeper;
-    clock_watch_init(
-        &check->clock, keeper->config->clock_step_s,
-        (struct clock_times){.real_ns = ps_clock_real_ns(), .mono_ns = ps_clock_mono_ns()});
+    clock_watch_init(&check->clock, keeper->config->clock_step_s, clock_times_now());
     check->compared_ns = ps_clock_mono_ns();
+    check->is_first = true;
+    ps_buf_init(&check->after, CATALOG_NAME_MAX);
     PS_TRY(ps_timer_new(keeper->loop, on_slice, check, &check->slice));
     *ret_check = check;
     check = NULL;
@@ -55,6 +82,8 @@ void check_free(struct check *check)
     }
     ps_timer_free(check->slice);
     derive_free(check->derive);
+    log_walk_free(check->walk);
+    ps_buf_clear(&check->after);
     free(check);
 }
 
@@ -73,58 +102,235 @@ static void on_difference(struct keeper *keeper, enum ps_err err)
     events_alarm(keeper, "catalog", ps_bytes(NULL, 0), ps_detail()->text);
 }
 
-static void end_comparison(struct check *check, enum ps_err err)
+static void end_all(struct check *check)
 {
+    snapshots_give_up(check->keeper->snapshots);
     derive_free(check->derive);
+    log_walk_free(check->walk);
     check->derive = NULL;
+    check->walk = NULL;
+    check->phase = CHECK_NOTHING;
     check->compared_ns = ps_clock_mono_ns();
-    if (err == PS_OK) {
-        check->is_doubtful = false;
-        state_lower(check->keeper, REASON_CATALOG_DIFFERS);
-        ps_line(PS_INFO, "catalog_checked", PS_NUM("leaves", log_durable(check->keeper->events)));
-    } else {
-        on_difference(check->keeper, err);
-    }
+    (void)malloc_trim(0); /* many rows were in memory */
 }
 
-static enum ps_err compare_all(struct check *check)
+static void begin_rows(struct check *check)
 {
+    check->phase = CHECK_ROWS;
+    check->begins_anew = false;
+    check->kind = 0;
+    check->rows = 0;
+    ps_buf_reset(&check->after);
+}
+
+/* The rows are what the log says. What has changed since is in the log and was held against it. */
+static void note_equal(struct check *check)
+{
+    check->is_doubtful = false;
+    state_lower(check->keeper, REASON_CATALOG_DIFFERS);
+    ps_line(PS_INFO, "catalog_checked", PS_NUM("leaves", derive_next(check->derive)),
+            PS_NUM("rows", check->rows));
+}
+
+/* A leaf that is not what it was says something about the log, and nothing about the catalog. */
+static enum ps_err derive_some(struct check *check, bool *ret_done)
+{
+    const enum ps_err err =
+        derive_step(check->derive, check->keeper->events, SLICE_LEAVES, ret_done);
+    const struct ps_detail why = *ps_detail();
+
+    if (err == PS_E_STORAGE && derive_was_unreadable(check->derive)) {
+        return ps_fail(PS_E_INPUT, 0, "%s", why.text);
+    }
+    return err;
+}
+
+/* Each begins where the one before it ends. */
+static enum ps_err read_leaves(struct check *check)
+{
+    bool done;
+
+    PS_TRY(derive_some(check, &done));
+    if (done) {
+        PS_TRY(log_check_edge(check->keeper->events, derive_edge(check->derive)));
+        begin_rows(check);
+    }
+    return PS_OK;
+}
+
+/* All that the log has by now, which may be more than before. False: the rows follow in a moment.
+ */
+static enum ps_err catch_up(struct check *check, bool *ret_even)
+{
+    bool done;
+
+    *ret_even = false;
+    PS_TRY(derive_some(check, &done));
+    /* Between a result leaf and its rows the two differ rightly, for some milliseconds. */
+    if (!done || operations_is_committing(check->keeper->operations)) {
+        return PS_OK;
+    }
     PS_TRY(derive_finish(check->derive));
-    return catalog_compare(check->keeper->catalog, derive_catalog(check->derive));
+    *ret_even = true;
+    return PS_OK;
+}
+
+/* What came while the rows were read was derived from leaves as well. */
+static enum ps_err end_rows(struct check *check)
+{
+    enum ps_err err = PS_E_NOT_FOUND;
+
+    PS_TRY(log_check_edge(check->keeper->events, derive_edge(check->derive)));
+    note_equal(check);
+    if (check->is_due || snapshots_is_due(check->keeper->snapshots)) {
+        check->is_due = false;
+        err = snapshots_begin(check->keeper->snapshots, check->derive);
+    }
+    check->phase = err == PS_OK ? CHECK_SNAPSHOT : CHECK_LOG;
+    if (err != PS_OK && err != PS_E_NOT_FOUND) {
+        ps_line(PS_INFO, "snapshot_not_made", PS_STR("detail", ps_detail()->text));
+    }
+    return PS_OK;
+}
+
+static enum ps_err compare_some(struct check *check)
+{
+    bool is_even;
+
+    PS_TRY(catch_up(check, &is_even));
+    if (!is_even) {
+        return PS_OK;
+    }
+    if (check->begins_anew) {
+        begin_rows(check);
+    }
+    PS_TRY(catalog_compare_some(check->keeper->catalog, derive_catalog(check->derive), check->kind,
+                                SLICE_ROWS, &check->after));
+    check->rows += check->after.len == 0 ? 0 : SLICE_ROWS;
+    check->kind += check->after.len == 0 ? 1 : 0;
+    if (check->kind == CATALOG_AUTHORISING_COUNT) {
+        return end_rows(check);
+    }
+    return PS_OK;
+}
+
+/* Not being able to make one is no fault of the catalog. */
+static enum ps_err make_some(struct check *check)
+{
+    bool done = false;
+    const enum ps_err err = snapshots_step(check->keeper->snapshots, SLICE_ROWS, &done);
+
+    if (err != PS_OK) {
+        ps_line(PS_WARNING, "snapshot_not_made", PS_STR("detail", ps_detail()->text));
+    }
+    check->phase = done || err != PS_OK ? CHECK_LOG : CHECK_SNAPSHOT;
+    return PS_OK;
+}
+
+/* What a start passes over and what somebody changed since. */
+static enum ps_err walk_some(struct check *check)
+{
+    bool done = true;
+    enum ps_err err = PS_OK;
+
+    if (check->walk == NULL) {
+        err = log_walk_new(check->keeper->events, &check->walk);
+    }
+    if (err == PS_OK) {
+        err = log_walk_step(check->walk, SLICE_OCTETS, &done);
+    }
+    if (err == PS_OK && done) {
+        ps_line(PS_INFO, "events_checked", PS_NUM("leaves", log_walk_all(check->walk)));
+    }
+    check->phase = done ? CHECK_NOTHING : CHECK_LOG;
+    return err == PS_E_NOT_FOUND ? PS_OK : err;
 }
 
 static void on_slice(void *context)
 {
     struct check *check = context;
-    bool done;
-    const enum ps_err err = derive_step(check->derive, check->keeper->events, SLICE_LEAVES, &done);
+    enum ps_err err = PS_OK;
 
+    if (check->phase != CHECK_NOTHING && !log_is_at_rest(check->keeper->events)) {
+        ps_timer_set_in(check->slice, SLICE_WAIT_NS); /* the loop waits for no disk */
+        return;
+    }
+    switch (check->phase) {
+    case CHECK_LEAVES:
+        err = read_leaves(check);
+        break;
+    case CHECK_ROWS:
+        err = compare_some(check);
+        break;
+    case CHECK_SNAPSHOT:
+        err = make_some(check);
+        break;
+    case CHECK_LOG:
+        err = walk_some(check);
+        break;
+    case CHECK_NOTHING:
+        break;
+    }
     if (err != PS_OK) {
-        end_comparison(check, err);
+        on_difference(check->keeper, err);
+        check->is_due = false;
+    }
+    if (err != PS_OK || check->phase == CHECK_NOTHING) {
+        end_all(check);
         return;
     }
-    /* Between a result leaf and its rows the two differ rightly, for some milliseconds. */
-    if (!done || operations_is_committing(check->keeper->operations)) {
-        ps_timer_set_in(check->slice, SLICE_WAIT_NS);
-        return;
-    }
-    end_comparison(check, compare_all(check));
+    ps_timer_set_in(check->slice, SLICE_WAIT_NS);
 }
 
+/* The rows are held against the log anew, whatever has been by now. */
 static void begin_comparison(struct check *check)
 {
-    if (check->derive != NULL || log_has_failed(check->keeper->events)) {
+    enum ps_err err;
+
+    if (check->phase == CHECK_LEAVES || check->phase == CHECK_ROWS) {
+        check->begins_anew = true;
         return;
     }
+    if (log_has_failed(check->keeper->events)) {
+        return;
+    }
+    end_all(check);
     if (catalog_expire_answers(check->keeper->catalog, ps_clock_real_ns()) != PS_OK) {
         /* A full disk, perhaps; comparing only reads. */
         ps_line(PS_WARNING, "old_answers_not_forgotten", PS_STR("detail", ps_detail()->text));
     }
-    if (derive_new(NULL, &check->derive) != PS_OK) {
+    err = snapshots_derive(check->keeper->snapshots, &check->derive);
+    if (err != PS_OK) {
         check->derive = NULL;
+        on_difference(check->keeper, err);
         return;
     }
+    if (snapshots_is_due(check->keeper->snapshots)) {
+        snapshots_note_try(check->keeper->snapshots);
+        check->is_due = true;
+    }
+    check->phase = CHECK_LEAVES;
     ps_timer_set_in(check->slice, 0);
+}
+
+void check_put_progress(const struct check *check, struct writer *json)
+{
+    static const char *const names[] = {[CHECK_LEAVES] = "leaves",
+                                        [CHECK_ROWS] = "rows",
+                                        [CHECK_SNAPSHOT] = "snapshot",
+                                        [CHECK_LOG] = "log"};
+
+    writer_begin_object(json, "check");
+    writer_str(json, "phase", check->phase == CHECK_NOTHING ? "none" : names[check->phase]);
+    if (check->derive != NULL) {
+        writer_number(json, "leaves", derive_next(check->derive));
+        writer_number(json, "rows", check->rows);
+    }
+    if (check->walk != NULL) {
+        writer_number(json, "read", log_walk_done(check->walk));
+    }
+    writer_number(json, "snapshot", snapshots_size(check->keeper->snapshots));
+    writer_end_object(json);
 }
 
 enum ps_err check_catalog_now(struct check *check)
@@ -157,7 +363,9 @@ static void look_at_catalog(struct check *check)
     }
     err = check_catalog_now(check);
     if (err == PS_E_BUSY) {
-        begin_comparison(check);
+        if (check->phase != CHECK_LEAVES && check->phase != CHECK_ROWS) {
+            begin_comparison(check);
+        }
         return;
     }
     if (err != PS_OK) {
@@ -168,7 +376,9 @@ static void look_at_catalog(struct check *check)
     if (!operations_is_committing(keeper->operations)) {
         state_lower(keeper, REASON_CATALOG_GONE);
     }
-    if (ps_clock_mono_ns() - check->compared_ns > PERIOD_NS) {
+    if (check->phase == CHECK_NOTHING && (ps_clock_mono_ns() - check->compared_ns > PERIOD_NS ||
+                                          check->is_first || snapshots_is_due(keeper->snapshots))) {
+        check->is_first = false;
         begin_comparison(check);
     }
 }
@@ -217,22 +427,20 @@ static void look_at_disk(struct check *check)
 
 /* --- The clock --- */
 
-static struct clock_times times_now(void)
-{
-    return (struct clock_times){.real_ns = ps_clock_real_ns(), .mono_ns = ps_clock_mono_ns()};
-}
-
 static void look_at_clock(struct check *check)
 {
-    const enum clock_event event = clock_watch_look(&check->clock, times_now());
+    static const char *const sentences[] = {
+        [CLOCK_STEPPED] = "the clock stepped",
+        [CLOCK_BEHIND] = "the clock is behind the newest leaf of the log",
+        [CLOCK_SETTLED] = "the clock goes steadily and is trusted again",
+    };
+    const enum clock_event event = clock_watch_look(&check->clock, clock_times_now());
 
-    if (event == CLOCK_STEPPED || event == CLOCK_BEHIND) {
-        events_alarm(check->keeper, "clock", ps_bytes(NULL, 0),
-                     event == CLOCK_STEPPED ? "the clock stepped"
-                                            : "the clock is behind the newest leaf of the log");
-    } else if (event == CLOCK_SETTLED) {
-        ps_line(PS_INFO, "clock_settled", PS_NUM("time_s", real_now_s()));
+    if (event == CLOCK_NOTHING) {
+        return;
     }
+    check->doubted_s = real_now_s();
+    events_alarm(check->keeper, CHECK_CLOCK_ALARM, ps_bytes(NULL, 0), sentences[event]);
 }
 
 void check_note_time(struct check *check, uint64_t real_ns)
@@ -240,9 +448,19 @@ void check_note_time(struct check *check, uint64_t real_ns)
     clock_watch_note(&check->clock, real_ns);
 }
 
+uint64_t check_clock_doubted_s(const struct check *check)
+{
+    return check->doubted_s;
+}
+
+void check_note_doubt(struct check *check, uint64_t real_ns)
+{
+    check->doubted_s = real_ns / PS_NS_PER_S;
+}
+
 bool check_clock_is_good(const struct check *check)
 {
-    return clock_watch_is_good(&check->clock, times_now());
+    return clock_watch_is_good(&check->clock, clock_times_now());
 }
 
 /* --- A log that failed --- */
@@ -255,6 +473,10 @@ static void look_at_logs(struct check *check)
         keeper->state.is_set[REASON_DISK_FULL]) {
         return;
     }
+    if (check->phase != CHECK_NOTHING) {
+        end_all(check); /* it reads the files that are opened anew */
+        check->is_first = true;
+    }
     if (log_reopen(keeper->events) != PS_OK || log_reopen(keeper->use) != PS_OK) {
         state_raise(keeper, REASON_LOG_FAILED, ps_detail()->text);
         return;
@@ -263,10 +485,47 @@ static void look_at_logs(struct check *check)
     events_alarm(keeper, "log-failed", ps_bytes(NULL, 0), "a write to the log had failed");
 }
 
+/* --- People --- */
+
+/*
+ * Told in time: once too few are left, nobody can be enrolled any more. Looked at once a day, and
+ * when the roster is another.
+ */
+static void look_at_people(struct check *check)
+{
+    struct keeper *keeper = check->keeper;
+    const uint8_t *hash = keeper->appliance.roster_hash;
+    const uint64_t now = ps_clock_mono_ns();
+    struct lockout lockout;
+
+    if (!keeper->started || !keeper->appliance.exists || !check_clock_is_good(check) ||
+        (check->people_ns != 0 && now - check->people_ns < PEOPLE_NS &&
+         memcmp(check->people_hash, hash, sizeof check->people_hash) == 0)) {
+        return;
+    }
+    check->people_ns = now;
+    memcpy(check->people_hash, hash, sizeof check->people_hash);
+    if (lockout_check(gate_roster(keeper->gate), gate_policy(keeper->gate), real_now_s(),
+                      &lockout) == PS_E_DENIED) {
+        events_alarm(keeper, "people", ps_bytes_str(lockout.person), ps_detail()->text);
+    }
+}
+
+static void look_at_certificates(struct check *check)
+{
+    struct keeper *keeper = check->keeper;
+
+    if (keeper->started && keeper->appliance.exists && check_clock_is_good(check)) {
+        certificate_watch_look(&check->certificates, keeper);
+    }
+}
+
 void check_tick(struct check *check)
 {
     look_at_clock(check);
     look_at_disk(check);
     look_at_logs(check);
     look_at_catalog(check);
+    look_at_people(check);
+    look_at_certificates(check);
 }

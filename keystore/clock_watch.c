@@ -2,6 +2,25 @@
 
 #define SETTLE_NS (300 * PS_NS_PER_S)
 #define BEHIND_NS (2 * PS_NS_PER_S)
+#define HOUR_NS   (3600 * PS_NS_PER_S)
+
+/* Who is held up longer than this between two readings reads again, but not for ever. */
+#define APART_NS  (10 * PS_NS_PER_MS)
+#define TRIES_MAX 16
+
+struct clock_times clock_times_now(void)
+{
+    struct clock_times now;
+    uint64_t began_ns;
+    unsigned tries = 0;
+
+    do {
+        began_ns = ps_clock_mono_ns();
+        now.real_ns = ps_clock_real_ns();
+        now.mono_ns = ps_clock_mono_ns();
+    } while (now.mono_ns - began_ns > APART_NS && ++tries < TRIES_MAX);
+    return now;
+}
 
 static int64_t offset_of(struct clock_times now)
 {
@@ -20,8 +39,11 @@ static bool is_behind(const struct clock_watch *watch, struct clock_times now)
 
 void clock_watch_init(struct clock_watch *watch, uint64_t step_s, struct clock_times now)
 {
-    *watch = (struct clock_watch){
-        .step_ns = step_s * PS_NS_PER_S, .offset_ns = offset_of(now), .trusted_ns = offset_of(now)};
+    *watch = (struct clock_watch){.step_ns = step_s * PS_NS_PER_S,
+                                  .offset_ns = offset_of(now),
+                                  .hour_ns = offset_of(now),
+                                  .hour_began_ns = now.mono_ns,
+                                  .trusted_ns = offset_of(now)};
 }
 
 void clock_watch_note(struct clock_watch *watch, uint64_t real_ns)
@@ -48,13 +70,27 @@ static enum clock_event distrust(struct clock_watch *watch, struct clock_times n
     return is_new ? why : CLOCK_NOTHING;
 }
 
+/* Whoever moves it by less than a step each second gets nowhere by that either. */
+static bool has_stepped(struct clock_watch *watch, struct clock_times now)
+{
+    const int64_t offset = offset_of(now);
+    const bool stepped = !is_near(offset, watch->offset_ns, watch->step_ns) ||
+                         !is_near(offset, watch->hour_ns, watch->step_ns);
+
+    watch->offset_ns = offset;
+    if (stepped || now.mono_ns - watch->hour_began_ns >= HOUR_NS) {
+        watch->hour_ns = offset;
+        watch->hour_began_ns = now.mono_ns;
+    }
+    return stepped;
+}
+
 enum clock_event clock_watch_look(struct clock_watch *watch, struct clock_times now)
 {
     const int64_t offset = offset_of(now);
-    const bool stepped = !is_near(offset, watch->offset_ns, watch->step_ns);
+    const bool stepped = has_stepped(watch, now);
     const bool behind = is_behind(watch, now);
 
-    watch->offset_ns = offset;
     if (watch->unsettled_until != 0 && !behind &&
         is_near(offset, watch->trusted_ns, watch->step_ns)) {
         return trust(watch, now);

@@ -5,14 +5,17 @@
 
 /*
  * Watches the clock of the day against the steady one. While it is not trusted no times are signed:
- * after a step, or while it is behind the newest leaf of the log. It is trusted again when it has
- * gone back to where it was, or has gone steadily for five minutes: a clock that was wrong and is
- * put right must not stop the appliance for ever, and the alarm stands in the log.
+ * after a step, or while it is behind the newest leaf of the log. Many small steps within an hour
+ * are one. It is trusted again when it has gone back to where it was, or has gone steadily for five
+ * minutes: a clock that was wrong and is put right must not stop the appliance for ever, and the
+ * alarm stands in the log.
  */
 struct clock_watch {
-    uint64_t step_ns;   /* a jump beyond it is one */
-    int64_t offset_ns;  /* of the real clock from the steady one, when it was last looked at */
-    int64_t trusted_ns; /* the same while it was trusted */
+    uint64_t step_ns;       /* a jump beyond it is one */
+    int64_t offset_ns;      /* of the real clock from the steady one, when it was last looked at */
+    int64_t hour_ns;        /* the same when the present hour began: */
+    uint64_t hour_began_ns; /* steady time */
+    int64_t trusted_ns;     /* the same while it was trusted */
     uint64_t unsettled_until; /* steady time; 0: it is trusted */
     uint64_t newest_ns;       /* real time of the newest leaf */
 };
@@ -22,6 +25,12 @@ struct clock_times {
     uint64_t real_ns;
     uint64_t mono_ns;
 };
+
+/*
+ * Both clocks, read so close together that a process which was stopped in between, or a virtual
+ * machine that was, does not look like a step.
+ */
+struct clock_times clock_times_now(void);
 
 enum clock_event { CLOCK_NOTHING, CLOCK_STEPPED, CLOCK_BEHIND, CLOCK_SETTLED };
 

@@ -1,6 +1,7 @@
 #ifndef KEYSTORE_INTERNAL_H
 #define KEYSTORE_INTERNAL_H
 
+#include "keystore/catalog/appliance_record.h"
 #include "keystore/catalog/catalog.h"
 #include "keystore/keys.h"
 #include "keystore/log/leaf.h"
@@ -14,23 +15,7 @@
 #include "lib/ipc/messages_keeper.h"
 #include "lib/ipc/messages_supervisor.h"
 
-/*
- * The keeper process. Its parts see each other through this struct; each part is opaque but for its
- * own header.
- */
-struct access;
-struct anchor;
-struct checkpoints;
-struct check;
-struct gate;
-struct metrics;
-struct operations;
-struct randoms;
-struct refusals;
-struct sets;
-struct signer;
-struct truth;
-struct why;
+/* The keeper process. Its parts see each other through struct keeper; each has its own header. */
 
 /* Why nothing may be signed. Each is a row of `reasons` in state.c. */
 enum reason {
@@ -52,13 +37,28 @@ struct state {
     struct ps_defer *tell;
 };
 
-/* What genesis fixed; empty before it. */
+/* How far a lock of the appliance has come (lock.h). */
+struct lock {
+    bool is_held; /* its leaf is on the way */
+    bool is_shut; /* tokens are logged out, PINs forgotten */
+    unsigned anchor_tries;
+};
+
+/* Of shards whose leaves are to be removed (events/pruning.h). */
+struct pruning {
+    bool is_due;
+    bool is_swept; /* nothing is left of those that were removed before */
+};
+
+/* What genesis fixed and officers decided since; empty before it. */
 struct appliance {
     bool exists;
+    bool is_locked;                       /* by officers */
+    uint8_t configuration[PS_SHA256_LEN]; /* the security section that was approved */
     bool is_practice;
-    bool is_rehearsal;             /* the policy needs nobody */
     char origin[IPC_NAME_MAX + 1]; /* of the logs, without "/events" */
     char token[PS_NAME_MAX + 1];   /* where log and identity key are */
+    char log_verifier[LOG_VERIFIER_MAX + 1];
     uint8_t identity_hash[PS_SHA256_LEN];
     uint8_t policy_hash[PS_SHA256_LEN];
     uint64_t policy_epoch;
@@ -92,7 +92,6 @@ struct keeper {
     bool stopping;
     struct ps_timer *stop_deadline;
     uint64_t started_ns; /* monotonic */
-
     struct catalog *catalog;
     struct catalog *known; /* in memory: all authorising rows but keys and versions */
     struct log_writer *writer;
@@ -100,22 +99,39 @@ struct keeper {
     struct log *use;
     struct held *events_held;
     struct held *use_held;
-
     struct state state;
     struct appliance appliance;
+    struct lock lock;
+    struct pruning pruning;
     struct keys *keys;
+    struct key_cache *key_cache;
+    uint64_t versions_epoch; /* one more at each change of a version or its certificate */
     struct sets *sets;
+    struct profiles *profiles;
+    struct revocations *revocations;
+    struct crls *crls;
+    struct tls_certificates *tls_certificates;
     struct truth *truth;
     struct access *access;
     uint64_t access_epoch; /* one more at each change of clients and grants */
     struct tokens *tokens;
+    struct custody *custody;
     struct signer *signer;
     struct operations *operations;
     struct gate *gate;
+    struct client_nonces *client_nonces;
     struct randoms *randoms;
+    struct audits *audits;
     struct checkpoints *checkpoints;
     struct anchor *anchor;
     struct check *check;
+    struct snapshots *snapshots;
+    struct inventory *inventory;
+    struct witnesses *witnesses;
+    struct backups *backups;
+    struct mirror *mirror;
+    struct drill *drill;
+    struct restored *restored;
     struct refusals *refusals;
     struct why *why;
     struct metrics *metrics;
@@ -126,7 +142,6 @@ struct token *keeper_main_token(const struct keeper *keeper);
 
 /* Uids of our own roles, at most 16, into `out`; returns how many. */
 size_t keeper_refused_uids(const struct keeper *keeper, uint32_t *out);
-
 static inline uint64_t real_now_s(void)
 {
     return ps_clock_real_ns() / PS_NS_PER_S;

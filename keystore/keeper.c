@@ -1,24 +1,41 @@
 #include "keystore/keeper.h"
 
-#include "keystore/anchor.h"
-#include "keystore/api_peers.h"
-#include "keystore/authority.h"
+#include "keystore/backup/backup.h"
+#include "keystore/backup/drill.h"
+#include "keystore/backup/mirror.h"
+#include "keystore/backup/restored.h"
+#include "keystore/callers/api_peers.h"
+#include "keystore/callers/authority.h"
+#include "keystore/callers/client_nonces.h"
+#include "keystore/certificates/crls.h"
+#include "keystore/certificates/profiles.h"
+#include "keystore/certificates/revocations.h"
+#include "keystore/certificates/tls_certificates.h"
 #include "keystore/check.h"
-#include "keystore/checkpoints.h"
-#include "keystore/events.h"
+#include "keystore/custody/custody.h"
+#include "keystore/custody/inventory.h"
+#include "keystore/events/anchor.h"
+#include "keystore/events/checkpoints.h"
+#include "keystore/events/events.h"
+#include "keystore/events/pruning.h"
+#include "keystore/events/truth.h"
 #include "keystore/gate/gate.h"
 #include "keystore/internal.h"
+#include "keystore/key_cache.h"
 #include "keystore/load.h"
+#include "keystore/lock.h"
 #include "keystore/metrics.h"
 #include "keystore/operations/operations.h"
+#include "keystore/reads/audit.h"
 #include "keystore/reads/random.h"
 #include "keystore/refused_pins.h"
 #include "keystore/sets.h"
 #include "keystore/signing/signer.h"
+#include "keystore/snapshot/snapshot.h"
 #include "keystore/start.h"
 #include "keystore/state.h"
-#include "keystore/truth.h"
 #include "keystore/why.h"
+#include "keystore/witnesses/witnesses.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -64,6 +81,7 @@ static void on_token_change(void *context, struct token *token)
     if (keeper->started) {
         anchor_look(keeper->anchor);
         operations_token_changed(keeper->operations, token);
+        inventory_tick(keeper->inventory);
     }
 }
 
@@ -85,7 +103,9 @@ static void on_token_hung(void *context, struct token *token, uint32_t number, c
     if (channel_send(keeper->supervisor, &msg_hung_info, 0, &message) != PS_OK) {
         ps_line(PS_ERROR, "supervisor_not_told", PS_STR("detail", ps_detail()->text));
     }
-    events_alarm(keeper, "token-process", tokens_name(token), why);
+    if (strcmp(why, CUSTODY_RESTART) != 0) {
+        events_alarm(keeper, "token-process", tokens_name(token), why);
+    }
 }
 
 static void on_token_wrong_pin(void *context, struct token *token)
@@ -93,6 +113,9 @@ static void on_token_wrong_pin(void *context, struct token *token)
     struct keeper *keeper = context;
 
     keeper_refuse_pin(keeper, token);
+    if (custody_try_next(keeper->custody, token)) {
+        return;
+    }
     events_alarm(keeper, "wrong-pin", tokens_name(token),
                  "the token refused the PIN; it is not tried again before another is configured");
 }
@@ -126,25 +149,44 @@ static enum ps_err on_pin(struct keeper *keeper, const struct msg_pin *message)
 {
     struct token *token = tokens_find(keeper->tokens, message->token);
 
+    enum ps_err err;
+
+    custody_note_pin(keeper->custody, message);
+    /* One that was sent before the supervisor heard of the lock. */
+    if (keeper->started && lock_is_on(keeper)) {
+        return PS_OK;
+    }
+    if (keeper->started && message->is_so != 0 &&
+        !custody_takes_so_pin(keeper->custody, message->token)) {
+        return PS_OK;
+    }
     if (!keeper->started || message->is_so != 0) {
         return tokens_set_pin(keeper->tokens, message->token, message->pin, message->is_so != 0);
     }
     if (token != NULL) {
         tokens_withdraw_approval(token);
     }
-    PS_TRY(tokens_set_pin(keeper->tokens, message->token, message->pin, false));
-    keeper_check_pins(keeper, tokens_find(keeper->tokens, message->token));
+    err = tokens_set_pin(keeper->tokens, message->token, message->pin, false);
+    if (err != PS_OK) {
+        load_approve_tokens(keeper); /* by the PIN that it has */
+        return err;
+    }
+    token = tokens_find(keeper->tokens, message->token);
+    custody_judge_pin(keeper->custody, token);
+    keeper_check_pins(keeper, token);
     load_approve_tokens(keeper);
+    state_look(keeper);
     return PS_OK;
+}
+
+static void on_tls_ends(struct keeper *keeper, const struct msg_tls_ends *message)
+{
+    tls_certificates_set_listeners(keeper->tls_certificates, message->clients_s,
+                                   message->management_s);
 }
 
 static void on_start(struct keeper *keeper)
 {
-    struct token *token;
-
-    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
-        keeper_check_pins(keeper, token);
-    }
     keeper->was_told_to_start = true;
     start_keeper(keeper);
     signer_tick(keeper->signer);
@@ -203,8 +245,15 @@ static enum ps_err on_supervisor_message(void *context, struct channel *channel,
     if (info == &msg_pin_info) {
         return on_pin(keeper, message);
     }
+    if (info == &msg_listener_info) {
+        return custody_serve_console(keeper->custody, fd);
+    }
     if (info == &msg_log_level_info) {
         ps_line_set_level(((const struct msg_log_level *)message)->level);
+        return PS_OK;
+    }
+    if (info == &msg_tls_ends_info) {
+        on_tls_ends(keeper, message);
         return PS_OK;
     }
     if (info == &msg_start_info) {
@@ -247,6 +296,7 @@ static void on_tick(void *context)
     struct keeper *keeper = &process->keeper;
 
     signer_tick(keeper->signer);
+    key_cache_trim(keeper->key_cache);
     if (keeper->stopping && is_drained(keeper)) {
         finish_stop(keeper);
     }
@@ -263,8 +313,18 @@ static void on_slow(void *context)
         check_tick(keeper->check);
     }
     if (keeper->started && keeper->events != NULL && keeper->use != NULL) {
+        lock_look(keeper);
         operations_tick(keeper->operations);
+        crls_tick(keeper->crls);
+        inventory_tick(keeper->inventory);
+        witnesses_tick(keeper->witnesses);
+        backups_tick(keeper->backups);
+        drill_tick(keeper->drill);
+        mirror_tick(keeper->mirror);
+        restored_tick(keeper->restored);
         checkpoints_tick(keeper->checkpoints);
+        snapshots_tick(keeper->snapshots);
+        pruning_tick(keeper);
         anchor_tick(keeper->anchor);
         events_note_state(keeper);
     }
@@ -278,7 +338,7 @@ static enum ps_err make_access(struct keeper *keeper)
 {
     uint32_t refused[ACCESS_REFUSED_MAX];
     const struct access_config config = {
-        .is_rehearsal = keeper->config->practice != 0,
+        .is_practice = keeper->config->practice != 0,
         .refused_uids = refused,
         .refused_count = keeper_refused_uids(keeper, refused),
     };
@@ -292,18 +352,33 @@ static enum ps_err make_parts(struct keeper *keeper)
     PS_TRY(held_new(&keeper->events_held));
     PS_TRY(held_new(&keeper->use_held));
     PS_TRY(keys_new(&keeper->keys));
+    PS_TRY(key_cache_new(keeper, &keeper->key_cache));
     PS_TRY(sets_new(&keeper->sets));
+    PS_TRY(profiles_new(&keeper->profiles));
+    PS_TRY(revocations_new(&keeper->revocations));
+    PS_TRY(crls_new(keeper, &keeper->crls));
     PS_TRY(truth_new(&keeper->truth));
     PS_TRY(make_access(keeper));
     PS_TRY(keeper_metrics_new(&keeper->metrics));
     PS_TRY(why_new(&keeper->why));
     PS_TRY(refusals_new(&keeper->refusals));
+    PS_TRY(tls_certificates_new(&keeper->tls_certificates));
     PS_TRY(check_new(keeper, &keeper->check));
+    PS_TRY(snapshots_new(keeper, &keeper->snapshots));
+    PS_TRY(inventory_new(keeper, &keeper->inventory));
+    PS_TRY(witnesses_new(keeper, &keeper->witnesses));
+    PS_TRY(backups_new(keeper, &keeper->backups));
+    PS_TRY(drill_new(keeper, &keeper->drill));
+    PS_TRY(mirror_new(keeper, &keeper->mirror));
+    PS_TRY(restored_new(keeper, &keeper->restored));
     PS_TRY(checkpoints_new(keeper, &keeper->checkpoints));
     PS_TRY(anchor_new(keeper, &keeper->anchor));
     PS_TRY(gate_new(keeper, &keeper->gate));
+    PS_TRY(client_nonces_new(&keeper->client_nonces));
     PS_TRY(operations_new(keeper, &keeper->operations));
     PS_TRY(randoms_new(keeper, &keeper->randoms));
+    PS_TRY(audits_new(keeper, &keeper->audits));
+    PS_TRY(custody_new(keeper, &keeper->custody));
     PS_TRY(signer_new(keeper, &keeper->signer));
     return tokens_new(keeper->loop, &token_calls, keeper, keeper->config->token_timeout_ms,
                       &keeper->tokens);
@@ -339,16 +414,31 @@ static void clear_process(struct process *process)
     signer_free(keeper->signer);
     operations_free(keeper->operations);
     gate_free(keeper->gate);
+    client_nonces_free(keeper->client_nonces);
     randoms_free(keeper->randoms);
+    audits_free(keeper->audits);
+    custody_free(keeper->custody);
     anchor_free(keeper->anchor);
     checkpoints_free(keeper->checkpoints);
     check_free(keeper->check);
+    snapshots_free(keeper->snapshots);
+    inventory_free(keeper->inventory);
+    witnesses_free(keeper->witnesses);
+    backups_free(keeper->backups);
+    drill_free(keeper->drill);
+    mirror_free(keeper->mirror);
+    restored_free(keeper->restored);
     refusals_free(keeper->refusals);
     why_free(keeper->why);
     keeper_metrics_free(keeper->metrics);
     access_free(keeper->access);
     keys_free(keeper->keys);
+    key_cache_free(keeper->key_cache);
     sets_free(keeper->sets);
+    profiles_free(keeper->profiles);
+    crls_free(keeper->crls);
+    tls_certificates_free(keeper->tls_certificates);
+    revocations_free(keeper->revocations);
     truth_free(keeper->truth);
     catalog_close(keeper->known);
     log_writer_free(keeper->writer);

@@ -1,5 +1,7 @@
 #include "keystore/keys.h"
 
+#include "keystore/keys_table.h"
+#include "lib/base/encode.h"
 #include "lib/base/map.h"
 
 #include <assert.h>
@@ -8,6 +10,8 @@
 struct keys {
     struct ps_map *by_name;
     struct json *parser;
+    keys_read_fn *read;
+    void *reader;
 };
 
 static const struct json_limits row_limits = {64 * 1024, 8, 4000};
@@ -33,6 +37,9 @@ static void free_key(void *value)
     for (size_t i = 0; i < key->version_count; i++) {
         public_key_free(key->versions[i]->public_key);
         free(key->versions[i]->spki);
+        free(key->versions[i]->check);
+        free(key->versions[i]->replicas);
+        free(key->versions[i]->certificate);
         free(key->versions[i]);
     }
     free(key->versions);
@@ -69,7 +76,9 @@ static enum ps_err take_texts(struct key *key, const struct key_record *record)
 
     PS_TRY(copy_text(record->token, key->token, sizeof key->token));
     PS_TRY(copy_text(record->residence, key->residence, sizeof key->residence));
+    key->is_wrapped = strcmp(key->residence, "wrapped") == 0;
     PS_TRY(copy_text(record->recovery, key->recovery, sizeof key->recovery));
+    PS_TRY(copy_text(record->issuer, key->issuer, sizeof key->issuer));
     PS_TRY(copy_text(record->jwt_type, key->jwt_type, sizeof key->jwt_type));
     PS_TRY(copy_text(record->jwt_issuer, key->jwt_issuer, sizeof key->jwt_issuer));
     if (record->labels.doc != NULL) {
@@ -87,6 +96,7 @@ static void take_values(struct key *key, const struct key_record *record)
 {
     key->type = record->type;
     key->usage = record->usage;
+    key->class = record->class;
     key->formats = 0;
     for (size_t i = 0; i < record->format_count; i++) {
         key->formats |= 1u << record->formats[i];
@@ -124,6 +134,11 @@ static enum ps_err add_key(struct keys *keys, struct ps_bytes name, struct key *
     return PS_OK;
 }
 
+struct key *keys_here(const struct keys *keys, struct ps_bytes name)
+{
+    return ps_map_get(keys->by_name, name);
+}
+
 enum ps_err keys_put(struct keys *keys, struct ps_bytes body, uint64_t revision)
 {
     struct key_record record;
@@ -132,7 +147,7 @@ enum ps_err keys_put(struct keys *keys, struct ps_bytes body, uint64_t revision)
 
     PS_TRY(json_parse(keys->parser, body, &row_limits, &row));
     PS_TRY(key_record_read(row, &record));
-    key = keys_find(keys, record.name);
+    key = keys_here(keys, record.name);
     if (key == NULL) {
         PS_TRY(add_key(keys, record.name, &key));
     }
@@ -169,6 +184,20 @@ static enum ps_err add_version(struct key *key, uint32_t number, struct key_vers
     return PS_OK;
 }
 
+/* Once, where there are any. */
+static enum ps_err copy_octets(struct ps_bytes octets, uint8_t **to)
+{
+    if (*to != NULL || octets.len == 0) {
+        return PS_OK;
+    }
+    *to = malloc(octets.len);
+    if (*to == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    memcpy(*to, octets.data, octets.len);
+    return PS_OK;
+}
+
 /* What never changes once the version is made. */
 static enum ps_err take_identity(struct key_version *version, const struct version_record *record)
 {
@@ -178,15 +207,31 @@ static enum ps_err take_identity(struct key_version *version, const struct versi
     memcpy(version->object_id, record->object_id.data, record->object_id.len);
     version->object_id_len = record->object_id.len;
     PS_TRY(copy_text(record->kid, version->kid, sizeof version->kid));
-    if (version->spki != NULL || record->public_key.len == 0) {
-        return PS_OK;
-    }
-    version->spki = malloc(record->public_key.len);
-    if (version->spki == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
-    memcpy(version->spki, record->public_key.data, record->public_key.len);
+    PS_TRY(copy_octets(record->check, &version->check));
+    PS_TRY(copy_octets(record->public_key, &version->spki));
+    version->check_len = record->check.len;
     version->spki_len = record->public_key.len;
+    return PS_OK;
+}
+
+static enum ps_err take_replicas(struct key_version *version, const struct version_record *record)
+{
+    PS_BUF_AUTO lines = {.max = VERSION_REPLICAS_MAX * (PS_NAME_MAX + 1)};
+    char *replicas = NULL;
+
+    for (size_t i = 0; i < record->replica_count; i++) {
+        ps_buf_put(&lines, record->replicas[i]);
+        ps_buf_put_u8(&lines, '\n');
+    }
+    PS_TRY(ps_buf_status(&lines));
+    if (lines.len != 0) {
+        replicas = ps_bytes_to_str(ps_buf_bytes(&lines));
+        if (replicas == NULL) {
+            return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+        }
+    }
+    free(version->replicas);
+    version->replicas = replicas;
     return PS_OK;
 }
 
@@ -199,7 +244,7 @@ enum ps_err keys_put_version(struct keys *keys, struct ps_bytes body)
 
     PS_TRY(json_parse(keys->parser, body, &row_limits, &row));
     PS_TRY(version_record_read(row, &record));
-    key = keys_find(keys, record.key);
+    key = keys_here(keys, record.key);
     if (key == NULL) {
         return ps_fail(PS_E_NOT_FOUND, 0, "a version of a key that is not there");
     }
@@ -208,6 +253,7 @@ enum ps_err keys_put_version(struct keys *keys, struct ps_bytes body)
         PS_TRY(add_version(key, record.number, &version));
     }
     PS_TRY(take_identity(version, &record));
+    PS_TRY(take_replicas(version, &record));
     version->was_active = version->state == KEY_ACTIVE && record.state == KEY_DEACTIVATED;
     version->finish_ns = 0;
     version->state = record.state;
@@ -221,9 +267,53 @@ enum ps_err keys_put_version(struct keys *keys, struct ps_bytes body)
     return PS_OK;
 }
 
+enum ps_err keys_put_certificate(struct keys *keys, struct ps_bytes body)
+{
+    struct certificate_record record;
+    struct key_certificate *certificate;
+    struct key_version *version;
+    struct json_value row;
+    struct key *key;
+
+    PS_TRY(json_parse(keys->parser, body, &row_limits, &row));
+    PS_TRY(certificate_record_read(row, &record));
+    key = keys_here(keys, record.key);
+    version = key == NULL ? NULL : key_version(key, record.number);
+    if (version == NULL) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "a certificate of a version that is not there");
+    }
+    PS_TRY(key_certificate_new(&record, &certificate));
+    free(version->certificate);
+    version->certificate = certificate;
+    key->next_change_s = 0;
+    key->schedule_s = 0;
+    return PS_OK;
+}
+
 struct key *keys_find(const struct keys *keys, struct ps_bytes name)
 {
-    return ps_map_get(keys->by_name, name);
+    struct key *key = keys_here(keys, name);
+
+    if (key == NULL && keys->read != NULL) {
+        keys->read(keys->reader, name);
+        key = keys_here(keys, name);
+    }
+    if (key != NULL) {
+        key->was_asked_for = true;
+    }
+    return key;
+}
+
+void keys_set_reader(struct keys *keys, keys_read_fn *fn, void *context)
+{
+    keys->read = fn;
+    keys->reader = context;
+}
+
+void keys_let_go(struct keys *keys, struct key *key)
+{
+    assert(key->pins == 0 && !key->is_blocked);
+    free_key(ps_map_remove(keys->by_name, ps_bytes_str(key->name)));
 }
 
 struct key *keys_next(const struct keys *keys, size_t *cursor)
@@ -236,9 +326,47 @@ size_t keys_count(const struct keys *keys)
     return ps_map_count(keys->by_name);
 }
 
+enum key_class keys_class_of(const struct keys *keys, struct ps_bytes pattern)
+{
+    size_t cursor = 0;
+    const struct key *key;
+
+    while ((key = keys_next(keys, &cursor)) != NULL) {
+        if (key->class == KEY_CLASS_A && ps_pattern_matches(pattern, ps_bytes_str(key->name))) {
+            return KEY_CLASS_A;
+        }
+    }
+    return KEY_CLASS_B;
+}
+
+enum key_class key_class_of(const struct key *key)
+{
+    return ps_name_reserved(ps_bytes_str(key->name)) ? KEY_CLASS_A : key->class;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/* When the version ends at the latest; 0: never. */
+static uint64_t end_of(const struct key_version *version)
+{
+    const struct key_certificate *certificate = version_certificate(version);
+
+    if (certificate == NULL || !version->key->rotation.stops) {
+        return version->expires_s;
+    }
+    return version->expires_s == 0 ? certificate->not_after_s
+                                   : earlier(version->expires_s, certificate->not_after_s);
+}
+
+bool version_protects(const struct key_version *version, uint64_t now_s)
+{
+    const uint64_t end_s = end_of(version);
+
+    return version->state == KEY_ACTIVE && version->activates_s <= now_s &&
+           (end_s == 0 || now_s < end_s);
 }
 
 static void find_active(struct key *key, uint64_t now_s)
@@ -255,11 +383,11 @@ static void find_active(struct key *key, uint64_t now_s)
             key->next_change_s = earlier(key->next_change_s, version->activates_s);
             continue;
         }
-        if (version->expires_s != 0 && version->expires_s <= now_s) {
+        if (end_of(version) != 0 && end_of(version) <= now_s) {
             continue;
         }
-        if (version->expires_s != 0) {
-            key->next_change_s = earlier(key->next_change_s, version->expires_s);
+        if (end_of(version) != 0) {
+            key->next_change_s = earlier(key->next_change_s, end_of(version));
         }
         key->active = version;
     }
@@ -291,13 +419,49 @@ struct key_version *key_version(const struct key *key, uint32_t number)
                                                                             : NULL;
 }
 
+static bool is_named(const struct key_version *version, struct ps_bytes kid)
+{
+    const struct key_certificate *certificate = version_certificate(version);
+    char hash[PUBLIC_KEY_KID_LEN];
+
+    if (ps_bytes_equal_str(kid, version->kid)) {
+        return true;
+    }
+    if (certificate == NULL) {
+        return false;
+    }
+    ps_base64url_encode(ps_bytes(certificate->leaf_hash, sizeof certificate->leaf_hash), hash);
+    return ps_bytes_equal(kid, ps_bytes(hash, sizeof hash));
+}
+
+struct key_version *key_version_by_kid(const struct key *key, struct ps_bytes kid)
+{
+    for (size_t i = key->version_count; kid.len != 0 && i > 0; i--) {
+        if (is_named(key->versions[i - 1], kid)) {
+            return key->versions[i - 1];
+        }
+    }
+    return NULL;
+}
+
 struct key_version *key_latest(const struct key *key)
 {
     return key->version_count == 0 ? NULL : key->versions[key->version_count - 1];
 }
 
+struct key_version *key_successor(const struct key *key)
+{
+    struct key_version *latest = key_latest(key);
+
+    return latest != NULL && latest->state == KEY_PRE_ACTIVATION ? latest : NULL;
+}
+
 enum ps_err version_public_key(struct key_version *version, struct public_key **ret_key)
 {
+    if (version->is_unproven) {
+        return ps_fail(PS_E_TOKEN, 0, "the token has not shown yet that it has %s",
+                       version->key->name);
+    }
     if (version->public_key == NULL) {
         if (version->spki == NULL) {
             return ps_fail(PS_E_STATE, 0, "%s has no public key", version->key->name);
@@ -318,11 +482,33 @@ bool key_has_algorithm(const struct key *key, enum ps_alg alg)
     return false;
 }
 
+/* What an issuer signs while it has no certificate can be verified by nobody. */
+bool key_successors_need_certificates(const struct key *key)
+{
+    return key->rotation.certificates != KEY_CERTIFICATES_NONE ||
+           (key->usage == PS_USAGE_CERTIFY && key_has_format(key, PS_FORMAT_X509));
+}
+
+/* The first version of a key that issues is used once: to sign its root, or the request for it. */
+static bool needs_certificate(const struct key_version *version)
+{
+    return version->number == 1 ? version->key->rotation.certificates != KEY_CERTIFICATES_NONE
+                                : key_successors_need_certificates(version->key);
+}
+
+bool version_lacks_certificate(const struct key_version *version, uint64_t now_s)
+{
+    const struct key_certificate *certificate = version_certificate(version);
+
+    return needs_certificate(version) && (certificate == NULL || certificate->not_after_s <= now_s);
+}
+
 bool version_is_published(const struct key_version *version, uint64_t now_s)
 {
     const struct key *key = version->key;
 
-    if (version->spki == NULL || key->state == KEY_COMPROMISED || key->state == KEY_DESTROYED) {
+    if (version->spki == NULL || version->is_unproven || key->state == KEY_COMPROMISED ||
+        key->state == KEY_DESTROYED) {
         return false;
     }
     switch (version->state) {
@@ -334,6 +520,7 @@ bool version_is_published(const struct key_version *version, uint64_t now_s)
         return version->retired_s == 0 || now_s < version->retired_s + key->rotation.retain_s;
     case KEY_COMPROMISED:
     case KEY_DESTROYED:
+    case KEY_WITHDRAWN:
     case KEY_STATE_COUNT:
         break;
     }

@@ -1,12 +1,20 @@
 #include "keystore/load.h"
 
-#include "keystore/authority.h"
+#include "keystore/backup/restored.h"
+#include "keystore/callers/authority.h"
 #include "keystore/catalog/records.h"
-#include "keystore/checkpoints.h"
+#include "keystore/certificates/profiles.h"
+#include "keystore/certificates/revocations.h"
+#include "keystore/custody/custody.h"
+#include "keystore/events/checkpoints.h"
+#include "keystore/events/truth.h"
 #include "keystore/gate/gate.h"
+#include "keystore/key_cache.h"
+#include "keystore/lock.h"
 #include "keystore/sets.h"
+#include "keystore/snapshot/layered.h"
+#include "keystore/snapshot/snapshot.h"
 #include "keystore/state.h"
-#include "keystore/truth.h"
 #include "lib/base/hash.h"
 
 static const struct json_limits limits = {64 * 1024, 8, 4000};
@@ -59,32 +67,15 @@ static enum ps_err load_appliance(struct keeper *keeper)
     PS_TRY(err);
     PS_TRY(appliance_record_read(single.body, &record));
     PS_TRY(copy_text(record.origin, appliance->origin, sizeof appliance->origin));
+    PS_TRY(copy_text(record.log_verifier, appliance->log_verifier, sizeof appliance->log_verifier));
     PS_TRY(copy_text(record.log_token, appliance->token, sizeof appliance->token));
     appliance->is_practice = record.practice;
+    appliance->is_locked = record.locked;
+    memcpy(appliance->configuration, record.configuration.data, PS_SHA256_LEN);
     appliance->exists = true;
     /* After genesis the api processes hear of it at once, not when somebody next looks. */
     state_look(keeper);
     return PS_OK;
-}
-
-static enum ps_err on_key(void *context, const struct catalog_row *row)
-{
-    struct keeper *keeper = context;
-
-    return keys_put(keeper->keys, row->body, row->revision);
-}
-
-static enum ps_err on_version(void *context, const struct catalog_row *row)
-{
-    struct keeper *keeper = context;
-
-    return keys_put_version(keeper->keys, row->body);
-}
-
-static enum ps_err load_keys(struct keeper *keeper, struct catalog *from)
-{
-    PS_TRY(catalog_list(from, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, on_key, keeper));
-    return catalog_list(from, CATALOG_VERSION, ps_bytes(NULL, 0), UINT32_MAX, on_version, keeper);
 }
 
 static void hash_identity(struct keeper *keeper)
@@ -97,18 +88,15 @@ static void hash_identity(struct keeper *keeper)
     }
 }
 
-/* Keys may be many: of them a hash is kept. The other kinds are few, and kept whole. */
-static bool is_of_keys(enum catalog_kind kind)
-{
-    return kind == CATALOG_KEY || kind == CATALOG_VERSION;
-}
-
-/* The copy has the same revision and event, so that the two can stand for each other. */
+/*
+ * Of what belongs to keys a hash is kept; the other kinds are few, and kept whole. The copy has the
+ * same revision and event, so that the two can stand for each other.
+ */
 static enum ps_err keep_row(void *context, const struct catalog_row *row)
 {
     struct keeper *keeper = context;
 
-    if (is_of_keys(row->kind)) {
+    if (catalog_kind_is_of_keys(row->kind)) {
         return truth_set(keeper->truth, row);
     }
     for (uint64_t revision = 0; revision < row->revision; revision++) {
@@ -120,14 +108,31 @@ static enum ps_err keep_row(void *context, const struct catalog_row *row)
     return PS_OK;
 }
 
+/* Of a row of keys that is newer than the snapshot. */
+static enum ps_err note_change(void *context, const struct catalog_row *row)
+{
+    struct keeper *keeper = context;
+
+    return row->body.len == 0 ? truth_remove(keeper->truth, row->kind, row->name, row->event)
+                              : truth_set(keeper->truth, row);
+}
+
 static enum ps_err load_known(struct keeper *keeper, struct catalog *from)
 {
+    struct table *table = layered_table(from);
+
     catalog_close(keeper->known);
     keeper->known = NULL;
     PS_TRY(catalog_open_memory(&keeper->known));
-    for (unsigned kind = 0; kind < CATALOG_AUTHORISING_COUNT; kind++) {
-        PS_TRY(catalog_list(from, (enum catalog_kind)kind, ps_bytes(NULL, 0), UINT32_MAX, keep_row,
-                            keeper));
+    PS_TRY(truth_rest_on(keeper->truth, table, snapshots_size(keeper->snapshots)));
+    for (unsigned at = 0; at < CATALOG_AUTHORISING_COUNT; at++) {
+        const enum catalog_kind kind = (enum catalog_kind)at;
+
+        if (table != NULL && catalog_kind_is_of_keys(kind)) {
+            PS_TRY(layered_each_change(from, kind, note_change, keeper));
+        } else {
+            PS_TRY(catalog_list(from, kind, ps_bytes(NULL, 0), UINT32_MAX, keep_row, keeper));
+        }
     }
     return PS_OK;
 }
@@ -137,8 +142,10 @@ enum ps_err load_all(struct keeper *keeper, struct catalog *from)
     PS_TRY(load_known(keeper, from));
     PS_TRY(load_appliance(keeper));
     PS_TRY(gate_load(keeper->gate));
-    PS_TRY(load_keys(keeper, from));
+    PS_TRY(key_cache_load(keeper->key_cache, from));
     PS_TRY(sets_load(keeper->sets, keeper->known));
+    PS_TRY(profiles_load(keeper->profiles, keeper->known));
+    PS_TRY(revocations_load(keeper->revocations, keeper->known));
     PS_TRY(authority_load(keeper));
     hash_identity(keeper);
     return PS_OK;
@@ -148,31 +155,57 @@ static enum ps_err load_change(struct keeper *keeper, const struct catalog_chang
 {
     switch (change->kind) {
     case CATALOG_APPLIANCE:
-        return load_appliance(keeper);
+        PS_TRY(load_appliance(keeper));
+        restored_look(keeper->restored);
+        lock_look(keeper);
+        return PS_OK;
     case CATALOG_POLICY: /* all together: load_changes */
     case CATALOG_ROSTER:
     case CATALOG_KEY: /* load_key_changes */
     case CATALOG_VERSION:
+    case CATALOG_CERTIFICATE:
     case CATALOG_CLIENT:
     case CATALOG_GRANT:
     case CATALOG_SET:
+    case CATALOG_PROFILE:
+    case CATALOG_REVOCATION:
+    case CATALOG_PIN:
     case CATALOG_TOKEN:
+    case CATALOG_PRUNED:
     case CATALOG_OPERATION:
     case CATALOG_RESERVED:
+    case CATALOG_WRAPPED:
     case CATALOG_KIND_COUNT:
         break;
     }
     return PS_OK;
 }
 
+/* What changes is here: a key that is away has to come with all of it. */
+static void need_key(const struct keeper *keeper, const struct catalog_change *change)
+{
+    const struct ps_bytes name = change->name;
+    const uint8_t *slash = memchr(name.data, '/', name.len);
+
+    if (catalog_kind_is_of_keys(change->kind)) {
+        (void)keys_find(
+            keeper->keys,
+            ps_bytes(name.data, slash == NULL ? name.len : (size_t)(slash - name.data)));
+    }
+}
+
 enum ps_err load_key_changes(struct keeper *keeper, const struct catalog_change *changes,
                              size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        keeper->versions_epoch += catalog_kind_is_of_keys(changes[i].kind) ? 1 : 0;
+        need_key(keeper, &changes[i]);
         if (changes[i].kind == CATALOG_KEY) {
             PS_TRY(keys_put(keeper->keys, changes[i].body, changes[i].expected + 1));
         } else if (changes[i].kind == CATALOG_VERSION) {
             PS_TRY(keys_put_version(keeper->keys, changes[i].body));
+        } else if (changes[i].kind == CATALOG_CERTIFICATE) {
+            PS_TRY(keys_put_certificate(keeper->keys, changes[i].body));
         }
     }
     return PS_OK;
@@ -185,10 +218,10 @@ static enum ps_err know(struct keeper *keeper, const struct catalog_change *chan
     for (size_t i = 0; i < count; i++) {
         const struct catalog_change *change = &changes[i];
 
-        if (!is_of_keys(change->kind)) {
+        if (!catalog_kind_is_of_keys(change->kind)) {
             PS_TRY(catalog_apply(keeper->known, change, 1, event, NULL));
         } else if (change->body.len == 0) {
-            truth_remove(keeper->truth, change->kind, change->name);
+            PS_TRY(truth_remove(keeper->truth, change->kind, change->name, event));
         } else {
             PS_TRY(truth_set(keeper->truth, &(struct catalog_row){.kind = change->kind,
                                                                   .name = change->name,
@@ -207,6 +240,9 @@ enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *cha
     bool tokens_changed = false;
     bool sets_changed = false;
     bool people_changed = false;
+    bool profiles_changed = false;
+    bool revocations_changed = false;
+    bool pins_changed = false;
 
     PS_TRY(know(keeper, changes, count, event));
     for (size_t i = 0; i < count; i++) {
@@ -215,6 +251,10 @@ enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *cha
                           changes[i].kind == CATALOG_APPLIANCE;
         tokens_changed |= changes[i].kind == CATALOG_TOKEN;
         sets_changed |= changes[i].kind == CATALOG_SET;
+        profiles_changed |= changes[i].kind == CATALOG_PROFILE;
+        revocations_changed |= changes[i].kind == CATALOG_REVOCATION;
+        keeper->pruning.is_due |= changes[i].kind == CATALOG_PRUNED;
+        pins_changed |= changes[i].kind == CATALOG_PIN;
         people_changed |= changes[i].kind == CATALOG_ROSTER || changes[i].kind == CATALOG_POLICY;
     }
     hash_identity(keeper);
@@ -224,9 +264,20 @@ enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *cha
     }
     if (people_changed) {
         PS_TRY(gate_load(keeper->gate));
+        gate_judge_all(keeper->gate);
+        custody_check_holders(keeper->custody);
+    }
+    if (pins_changed) {
+        custody_look(keeper->custody);
     }
     if (sets_changed) {
         PS_TRY(sets_load(keeper->sets, keeper->known));
+    }
+    if (profiles_changed) {
+        PS_TRY(profiles_load(keeper->profiles, keeper->known));
+    }
+    if (revocations_changed) {
+        PS_TRY(revocations_load(keeper->revocations, keeper->known));
     }
     if (tokens_changed) {
         load_approve_tokens(keeper);
@@ -251,11 +302,29 @@ static enum ps_err on_token(void *context, const struct catalog_row *row)
     return PS_OK;
 }
 
+/* One that nobody has taken in, or that was let go. */
+static void dismiss_others(struct keeper *keeper)
+{
+    PS_BUF_AUTO memory = {.max = CATALOG_BODY_MAX};
+    struct catalog_row row;
+    struct token *token;
+
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        ps_buf_reset(&memory);
+        if (catalog_get(keeper->known, CATALOG_TOKEN, tokens_name(token), &memory, &row) ==
+            PS_E_NOT_FOUND) {
+            tokens_dismiss(token);
+        }
+    }
+}
+
 void load_approve_tokens(struct keeper *keeper)
 {
-    if (keeper->known == NULL || !keeper->appliance.exists) {
+    if (keeper->known == NULL || !keeper->appliance.exists || !keeper->started ||
+        lock_is_on(keeper)) {
         return;
     }
+    dismiss_others(keeper);
     if (catalog_list(keeper->known, CATALOG_TOKEN, ps_bytes(NULL, 0), UINT32_MAX, on_token,
                      keeper) != PS_OK) {
         ps_line(PS_ERROR, "tokens_not_approved", PS_STR("detail", ps_detail()->text));

@@ -1,7 +1,9 @@
 #include "keystore/metrics.h"
 
+#include "keystore/key_cache.h"
 #include "keystore/signing/signer.h"
 #include "keystore/state.h"
+#include "keystore/witnesses/witnesses.h"
 
 #include <inttypes.h>
 
@@ -30,7 +32,9 @@ struct hung {
 struct token_metrics {
     const struct token *token;
     struct histogram operations[PS_ALG_COUNT];
+    struct histogram uses[TOKEN_ACTION_COUNT];
     struct histogram queued;
+    uint64_t unwraps;
     struct hung hung[REASONS_MAX];
 };
 
@@ -100,6 +104,25 @@ void keeper_metrics_note_operation(struct metrics *metrics, const struct token *
 
     if (of != NULL) {
         note(&of->operations[alg], micros);
+    }
+}
+
+void keeper_metrics_note_use(struct metrics *metrics, const struct token *token,
+                             enum token_action action, uint64_t micros)
+{
+    struct token_metrics *of = of_token(metrics, token);
+
+    if (of != NULL) {
+        note(&of->uses[action], micros);
+    }
+}
+
+void keeper_metrics_note_unwrapped(struct metrics *metrics, const struct token *token)
+{
+    struct token_metrics *of = of_token(metrics, token);
+
+    if (of != NULL) {
+        of->unwraps++;
     }
 }
 
@@ -174,6 +197,18 @@ static void put_histogram(struct ps_buf *out, const char *name, const char *labe
     ps_buf_printf(out, "\n%s_count{%s} %llu\n", name, labels, (unsigned long long)histogram->total);
 }
 
+static void put_operation(const struct token *token, const char *mechanism,
+                          const struct histogram *histogram, struct ps_buf *out)
+{
+    char labels[PS_NAME_MAX + 80];
+
+    if (histogram->total != 0) {
+        (void)snprintf(labels, sizeof labels, "token=\"%.*s\",mechanism=\"%s\",result=\"ok\"",
+                       PS_BYTES_FMT(tokens_name(token)), mechanism);
+        put_histogram(out, "privyseal_operation_seconds", labels, histogram);
+    }
+}
+
 static void put_operations(const struct metrics *metrics, struct ps_buf *out)
 {
     char labels[PS_NAME_MAX + 80];
@@ -181,15 +216,12 @@ static void put_operations(const struct metrics *metrics, struct ps_buf *out)
     put_help(out, "privyseal_operation_seconds", "histogram", "Time inside the PKCS#11 module.");
     for (size_t i = 0; i < TOKENS_MAX && metrics->tokens[i] != NULL; i++) {
         for (unsigned alg = 1; alg < PS_ALG_COUNT; alg++) {
-            const struct histogram *histogram = &metrics->tokens[i]->operations[alg];
-
-            if (histogram->total != 0) {
-                (void)snprintf(labels, sizeof labels,
-                               "token=\"%.*s\",mechanism=\"%s\",result=\"ok\"",
-                               PS_BYTES_FMT(tokens_name(metrics->tokens[i]->token)),
-                               ps_alg_info((enum ps_alg)alg)->name);
-                put_histogram(out, "privyseal_operation_seconds", labels, histogram);
-            }
+            put_operation(metrics->tokens[i]->token, ps_alg_info((enum ps_alg)alg)->name,
+                          &metrics->tokens[i]->operations[alg], out);
+        }
+        for (unsigned action = 0; action < TOKEN_ACTION_COUNT; action++) {
+            put_operation(metrics->tokens[i]->token, token_action_name((enum token_action)action),
+                          &metrics->tokens[i]->uses[action], out);
         }
     }
     put_help(out, "privyseal_queue_seconds", "histogram", "Time a request waits for a token.");
@@ -263,8 +295,38 @@ static void put_tokens(const struct keeper *keeper, struct ps_buf *out)
     }
 }
 
-/* Leaves that no checkpoint in force covers count as not witnessed: there are no witnesses yet. */
-static void put_log(struct log *log, const char *name, struct ps_buf *out)
+static void put_keys(const struct keeper *keeper, struct ps_buf *out)
+{
+    const struct metrics *metrics = keeper->metrics;
+
+    put_help(out, "privyseal_token_unwraps_total", "counter",
+             "Wrapped keys that a process of the token opened for a request.");
+    for (size_t i = 0; i < TOKENS_MAX && metrics->tokens[i] != NULL; i++) {
+        ps_buf_printf(out, "privyseal_token_unwraps_total{token=\"%.*s\"} %" PRIu64 "\n",
+                      PS_BYTES_FMT(tokens_name(metrics->tokens[i]->token)),
+                      metrics->tokens[i]->unwraps);
+    }
+    put_help(out, "privyseal_keys", "gauge",
+             "Keys, by where the keeper has what it knows of them.");
+    ps_buf_printf(out, "privyseal_keys{place=\"memory\"} %zu\n", keys_count(keeper->keys));
+    ps_buf_printf(out, "privyseal_keys{place=\"catalog\"} %zu\n",
+                  key_cache_away(keeper->key_cache));
+}
+
+/* Of `use` the shards before the present one are looked at by their own. */
+static uint64_t unwitnessed(const struct keeper *keeper, struct log *log, const char *name)
+{
+    char tree[TREE_NAME_MAX + 8];
+    uint64_t seen;
+
+    (void)snprintf(tree, sizeof tree, "%s%s%s", name, log_shard(log)[0] == '\0' ? "" : "/",
+                   log_shard(log));
+    seen = witnesses_size(keeper->witnesses, tree);
+    return log_tree_size(log) > seen ? log_tree_size(log) - seen : 0;
+}
+
+static void put_log(const struct keeper *keeper, struct log *log, const char *name,
+                    struct ps_buf *out)
 {
     uint64_t available;
     uint64_t per_minute;
@@ -272,7 +334,7 @@ static void put_log(struct log *log, const char *name, struct ps_buf *out)
     ps_buf_printf(out, "privyseal_log_size{tree=\"%s\"} %llu\n", name,
                   (unsigned long long)log_durable(log));
     ps_buf_printf(out, "privyseal_log_unwitnessed{tree=\"%s\"} %llu\n", name,
-                  (unsigned long long)log_durable(log));
+                  (unsigned long long)unwitnessed(keeper, log, name));
     ps_buf_printf(out, "privyseal_log_sync_seconds{tree=\"%s\"} ", name);
     put_seconds(out, log_sync_micros(log));
     log_space(log, &available, &per_minute);
@@ -289,11 +351,12 @@ static void put_logs(const struct keeper *keeper, struct ps_buf *out)
         return;
     }
     put_help(out, "privyseal_log_size", "gauge", "Durable leaves.");
-    put_help(out, "privyseal_log_unwitnessed", "gauge", "Leaves that no witness has cosigned.");
+    put_help(out, "privyseal_log_unwitnessed", "gauge",
+             "Leaves of the present tree that too few witnesses have cosigned.");
     put_help(out, "privyseal_log_sync_seconds", "gauge", "Duration of the last sync.");
     put_help(out, "privyseal_log_seconds_to_full", "gauge", "At the last minute's rate.");
-    put_log(keeper->events, "events", out);
-    put_log(keeper->use, "use", out);
+    put_log(keeper, keeper->events, "events", out);
+    put_log(keeper, keeper->use, "use", out);
 }
 
 static void put_expiries(const struct keeper *keeper, struct ps_buf *out)
@@ -309,6 +372,19 @@ static void put_expiries(const struct keeper *keeper, struct ps_buf *out)
         if (version != NULL && version->expires_s != 0) {
             ps_buf_printf(out, "privyseal_key_expires_seconds{key=\"%s\"} %lld\n", key->name,
                           (long long)version->expires_s - (long long)now_s);
+        }
+    }
+    cursor = 0;
+    put_help(out, "privyseal_certificate_expires_seconds", "gauge",
+             "Until the certificate of the active version ends.");
+    while ((key = keys_next(keeper->keys, &cursor)) != NULL) {
+        const struct key_version *version = key_active(key, now_s);
+        const struct key_certificate *certificate =
+            version == NULL ? NULL : version_certificate(version);
+
+        if (certificate != NULL) {
+            ps_buf_printf(out, "privyseal_certificate_expires_seconds{key=\"%s\"} %lld\n",
+                          key->name, (long long)certificate->not_after_s - (long long)now_s);
         }
     }
 }
@@ -447,6 +523,7 @@ void keeper_metrics_put(struct keeper *keeper, struct ps_buf *out)
     put_api(keeper, out);
     put_operations(metrics, out);
     put_tokens(keeper, out);
+    put_keys(keeper, out);
     put_logs(keeper, out);
     put_expiries(keeper, out);
     put_state(keeper, out);

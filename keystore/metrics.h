@@ -11,7 +11,10 @@ PS_DEFINE_CLEANUP(struct metrics, keeper_metrics_free)
 /* Time inside the module for one signature. */
 void keeper_metrics_note_operation(struct metrics *metrics, const struct token *token,
                                    enum ps_alg alg, uint64_t micros);
+void keeper_metrics_note_use(struct metrics *metrics, const struct token *token,
+                             enum token_action action, uint64_t micros);
 /* Time a request waited before a token process took it. */
+void keeper_metrics_note_unwrapped(struct metrics *metrics, const struct token *token);
 void keeper_metrics_note_queued(struct metrics *metrics, const struct token *token, uint64_t ns);
 void keeper_metrics_note_signed(struct metrics *metrics);
 void keeper_metrics_note_verified(struct metrics *metrics);

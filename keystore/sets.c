@@ -28,7 +28,7 @@ enum ps_err sets_new(struct sets **ret_sets)
 static void forget(struct sets *sets)
 {
     for (size_t i = 0; i < sets->count; i++) {
-        ps_buf_clear(&sets->sets[i].patterns);
+        key_set_clear(&sets->sets[i]);
     }
     free(sets->sets);
     sets->sets = NULL;
@@ -45,7 +45,12 @@ void sets_free(struct sets *sets)
     free(sets);
 }
 
-static enum ps_err take(struct key_set *set, const struct set_record *record)
+void key_set_clear(struct key_set *set)
+{
+    ps_buf_clear(&set->patterns);
+}
+
+enum ps_err key_set_init(struct key_set *set, const struct set_record *record)
 {
     struct json_value value;
     struct ps_bytes pattern;
@@ -53,6 +58,9 @@ static enum ps_err take(struct key_set *set, const struct set_record *record)
 
     *set = (struct key_set){.max_age_s = record->max_age_s};
     ps_buf_init(&set->patterns, PATTERNS_MAX);
+    if (record->name.len > PS_NAME_MAX) {
+        return ps_fail(PS_E_INPUT, 0, "a set's name of %zu octets", record->name.len);
+    }
     memcpy(set->name, record->name.data, record->name.len);
     while (json_next(record->keys, &cursor, NULL, &value)) {
         PS_TRY(json_string(value, &pattern));
@@ -72,11 +80,11 @@ static enum ps_err on_row(void *context, const struct catalog_row *row)
     PS_TRY(json_parse(sets->parser, row->body, &JSON_LIMITS_REQUEST, &body));
     PS_TRY(set_record_read(body, &record));
     grown = realloc(sets->sets, (sets->count + 1) * sizeof *grown);
-    if (grown == NULL || record.name.len > PS_NAME_MAX) {
+    if (grown == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     sets->sets = grown;
-    return take(&sets->sets[sets->count++], &record);
+    return key_set_init(&sets->sets[sets->count++], &record);
 }
 
 enum ps_err sets_load(struct sets *sets, struct catalog *from)
@@ -100,14 +108,19 @@ const struct key_set *sets_at(const struct sets *sets, size_t index)
     return index < sets->count ? &sets->sets[index] : NULL;
 }
 
-bool key_set_matches(const struct key_set *set, const struct key *key)
+/*
+ * Whoever trusts a JWK set takes what its keys sign for JWS. What keys of the other formats sign
+ * is octets that a caller chose, and those can be a JWS signing input: such a key stands in no set.
+ */
+static bool is_of_jose(const struct key *key)
 {
-    const struct ps_bytes name = ps_bytes_str(key->name);
+    return key_has_format(key, PS_FORMAT_JWS) || key_has_format(key, PS_FORMAT_COSE);
+}
+
+bool key_set_covers(const struct key_set *set, struct ps_bytes name)
+{
     struct ps_bytes left = ps_buf_bytes(&set->patterns);
 
-    if (key->usage != PS_USAGE_SIGN || ps_name_reserved(name)) {
-        return false;
-    }
     while (left.len != 0) {
         const struct ps_bytes pattern = ps_bytes_str((const char *)left.data);
 
@@ -117,4 +130,10 @@ bool key_set_matches(const struct key_set *set, const struct key *key)
         left = ps_bytes_from(left, pattern.len + 1);
     }
     return false;
+}
+
+bool key_set_matches(const struct key_set *set, const struct key *key)
+{
+    return key->usage == PS_USAGE_SIGN && is_of_jose(key) &&
+           key_set_covers(set, ps_bytes_str(key->name));
 }

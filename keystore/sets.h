@@ -26,5 +26,11 @@ const struct key_set *sets_find(const struct sets *sets, struct ps_bytes name);
 const struct key_set *sets_at(const struct sets *sets, size_t index); /* NULL past the end */
 
 bool key_set_matches(const struct key_set *set, const struct key *key);
+bool key_set_covers(const struct key_set *set, struct ps_bytes name); /* by a pattern */
+
+/* Of a row that is not in force. ret_set: cleared with key_set_clear. */
+struct set_record;
+PS_MUST_USE enum ps_err key_set_init(struct key_set *set, const struct set_record *record);
+void key_set_clear(struct key_set *set);
 
 #endif

@@ -1,6 +1,10 @@
 #include "keystore/state.h"
 
-#include "keystore/anchor.h"
+#include "keystore/backup/restored.h"
+#include "keystore/custody/custody.h"
+#include "keystore/events/anchor.h"
+#include "keystore/lock.h"
+#include "keystore/operations/operations.h"
 #include "keystore/writer.h"
 
 #include <stdio.h>
@@ -67,17 +71,12 @@ static bool any_reason(const struct keeper *keeper)
     return false;
 }
 
-/* A token that waits for a PIN which nobody has configured is waiting for people. */
-static bool waits_for_unlock(const struct token *token)
-{
-    return tokens_state(token) == TOKEN_NEEDS_LOGIN && tokens_pin(token).len == 0;
-}
-
 enum appliance_state state_now(const struct keeper *keeper)
 {
     const struct token *token;
-    bool away = keeper_main_token(keeper) == NULL;
-    bool locked = false;
+    const struct token *main_token = keeper_main_token(keeper);
+    bool away = main_token == NULL || !tokens_is_ready(main_token);
+    bool locked = lock_is_on(keeper) || restored_waits(keeper->restored);
 
     if (any_reason(keeper)) {
         return APPLIANCE_FAILED;
@@ -89,13 +88,15 @@ enum appliance_state state_now(const struct keeper *keeper)
         return APPLIANCE_UNINITIALISED;
     }
     for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
-        away = away || !tokens_is_ready(token);
-        locked = locked || waits_for_unlock(token);
+        /* One that nobody has taken in yet, or that was let go, is none of ours. */
+        away = away || (tokens_is_approved(token) && !tokens_is_ready(token));
+        locked = locked || custody_waits(keeper->custody, token);
     }
     if (locked) {
         return APPLIANCE_LOCKED;
     }
-    if (!away && !anchor_is_checked(keeper->anchor)) {
+    if (!away &&
+        (!anchor_is_checked(keeper->anchor) || operations_is_proving(keeper->operations))) {
         return APPLIANCE_STARTING;
     }
     return away ? APPLIANCE_DEGRADED : APPLIANCE_OPERATIONAL;
@@ -123,7 +124,7 @@ uint16_t state_ready_status(const struct keeper *keeper)
     return serves && !keeper->stopping ? 200 : 503;
 }
 
-enum ps_problem state_refuses_use(const struct keeper *keeper)
+static enum ps_problem refuses_use(const struct keeper *keeper)
 {
     if (keeper->stopping) {
         return PS_PROBLEM_STOPPING;
@@ -134,7 +135,31 @@ enum ps_problem state_refuses_use(const struct keeper *keeper)
     if (!keeper->started) {
         return PS_PROBLEM_KEEPER_UNAVAILABLE;
     }
-    return keeper->appliance.exists ? PS_PROBLEM_NONE : PS_PROBLEM_UNINITIALISED;
+    if (!keeper->appliance.exists) {
+        return PS_PROBLEM_UNINITIALISED;
+    }
+    return lock_is_on(keeper) || restored_waits(keeper->restored) ? PS_PROBLEM_WRONG_STATE
+                                                                  : PS_PROBLEM_NONE;
+}
+
+bool state_allows_use(const struct keeper *keeper, struct problem_answer *ret_refusal)
+{
+    const enum ps_problem problem = refuses_use(keeper);
+
+    if (problem == PS_PROBLEM_NONE) {
+        return true;
+    }
+    *ret_refusal = (struct problem_answer){.problem = problem};
+    if (problem == PS_PROBLEM_WRONG_STATE) {
+        ret_refusal->state = appliance_state_name(APPLIANCE_LOCKED);
+        ret_refusal->detail = STATE_LOCKED_TEXT;
+    }
+    return false;
+}
+
+bool state_allows_release(const struct keeper *keeper, struct problem_answer *ret_refusal)
+{
+    return state_allows_use(keeper, ret_refusal) || ret_refusal->problem == PS_PROBLEM_STOPPING;
 }
 
 enum ps_problem state_refuses_change(const struct keeper *keeper)
@@ -169,6 +194,8 @@ static void put_token(const struct token *token, struct writer *out)
 
 void state_put_state(const struct keeper *keeper, struct writer *out)
 {
+    const struct token *token;
+
     writer_str(out, "state", appliance_state_name(state_now(keeper)));
     writer_begin_array(out, "reasons");
     for (size_t i = 0; i < REASON_COUNT; i++) {
@@ -177,6 +204,13 @@ void state_put_state(const struct keeper *keeper, struct writer *out)
             writer_str(out, "code", reasons[i].code);
             writer_str(out, "detail", keeper->state.detail[i]);
             writer_end_object(out);
+        }
+    }
+    lock_put_reasons(keeper, out);
+    restored_put_reason(keeper->restored, out);
+    for (size_t i = 0; keeper->started && (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        if (!lock_is_on(keeper) && custody_waits(keeper->custody, token)) {
+            custody_put_reason(keeper->custody, token, out);
         }
     }
     writer_end_array(out);
@@ -214,6 +248,7 @@ void state_tell(struct keeper *keeper, struct api_peer *peer)
 void state_look(struct keeper *keeper)
 {
     ps_defer_arm(keeper->state.tell);
+    custody_look(keeper->custody);
 }
 
 static void say_status(struct keeper *keeper)

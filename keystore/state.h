@@ -1,7 +1,7 @@
 #ifndef KEYSTORE_STATE_H
 #define KEYSTORE_STATE_H
 
-#include "keystore/internal.h"
+#include "keystore/answer.h"
 
 /*
  * The state of the appliance: what follows from the reasons, from genesis and from the tokens.
@@ -23,12 +23,15 @@ void state_look(struct keeper *keeper);
 void state_tell(struct keeper *keeper, struct api_peer *peer);
 
 /*
- * Whether signatures may be made: PS_PROBLEM_NONE, or why not. A token that is away is not looked
+ * Whether signatures may be made; if not, *ret_refusal says why. A token that is away is not looked
  * at here: its requests wait a while.
  */
-enum ps_problem state_refuses_use(const struct keeper *keeper);
+#define STATE_LOCKED_TEXT "the appliance is locked; GET /v1/system says why"
+bool state_allows_use(const struct keeper *keeper, struct problem_answer *ret_refusal);
+/* Whether one that was begun may still leave: a stop lets it be finished, all else forbids it. */
+bool state_allows_release(const struct keeper *keeper, struct problem_answer *ret_refusal);
 
-/* The same for changes, which also need the catalog. */
+/* Whether changes may be: PS_PROBLEM_NONE, or why not. They also need the catalog. */
 enum ps_problem state_refuses_change(const struct keeper *keeper);
 
 /* Members "state" and "reasons" of an object that is open in `out`. */

@@ -5,6 +5,9 @@ Each suite is a function that yields Result rows; a suite that cannot even start
 """
 
 import argparse
+import collections
+import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
@@ -13,7 +16,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple, Optional
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / "build"
@@ -22,15 +25,34 @@ BUILD_THREADS = TOP / "build-threads"
 # Tests that may be skipped where CI runs, and why that is no gap there.
 KNOWN_SKIPS = TOP / "tests" / "known-skips.txt"
 
+# They mostly wait. Programs are small; a file of tests has an appliance.
+PROGRAMS_AT_A_TIME = 2 * (os.cpu_count() or 1)
+FILES_AT_A_TIME = min((os.cpu_count() or 1) + 1, 4)
+# Of a suite, for what never ends: a machine that does much else needs several times as long as ours.
+LIMIT_S = 3600
+# Files of tests that begin first, so that none of them is alone at the end.
+LONGEST = ["matrix", "token_faults", "tamper", "kill", "ceremonies", "batch", "life", "unlock", "dev",
+           "gate", "people", "many_keys"]
+
+
+# Of each suite so many of the longest are named: who sees one fail can tell whether it waited.
+SLOWEST = 5
+# What tells first of a failure: a check of cmocka, or the head of a sanitizer's report.
+FIRST_WORD = re.compile(r"^\[  ERROR   \] |ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error:",
+                        re.M)
+LINES_AROUND = 20
+
 
 class Result(NamedTuple):
     suite: str
     name: str
     outcome: str  # passed, failed, skipped
     detail: str = ""
+    took_s: float = 0.0
+    program: str = ""  # whose time it is, where several results share it
 
 
-def run(command, limit_s=900, env=None, cwd=TOP):
+def run(command, limit_s=LIMIT_S, env=None, cwd=TOP):
     """Runs to its end or its limit; the output comes back in one text."""
     merged = dict(os.environ, **(env or {}))
     try:
@@ -62,6 +84,7 @@ def meson_tests(suite, directory, extra=(), env=None) -> Iterator[Result]:
     log = directory / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
     code, text = run(["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs",
+                      "--num-processes", str(PROGRAMS_AT_A_TIME), "--timeout-multiplier", "2",
                       *extra], env=env)
     if not log.exists():
         yield Result(suite, "meson test", "failed", text[-4000:])
@@ -70,7 +93,28 @@ def meson_tests(suite, directory, extra=(), env=None) -> Iterator[Result]:
         row = json.loads(line)
         outcome = {"OK": "passed", "SKIP": "skipped", "EXPECTEDFAIL": "passed"}.get(row["result"],
                                                                                   "failed")
-        yield from split_cmocka(suite, row, outcome)
+        for result in split_cmocka(suite, row, outcome):
+            yield result._replace(took_s=row.get("duration", 0.0), program=row["name"])
+
+
+def around_first_word(text):
+    """The lines around the first thing that went wrong, then the end: a test that left without its
+    clean-up is followed by pages about that."""
+    found = FIRST_WORD.search(text)
+    if found is None or len(text) <= 4000:
+        return text[-4000:]
+    before = text[:found.start()].splitlines()[-LINES_AROUND:]
+    after = text[found.start():].splitlines()[:LINES_AROUND]
+    return "\n".join([*before, *after])[-6000:] + "\n ... and at the end:\n" + text[-1500:]
+
+
+def cmocka_detail(row, test):
+    """What the program printed while this test ran: its checks, like its failure, to stderr."""
+    parts = re.split(r"^\[  FAILED  \] (\S+)$", row.get("stderr") or "", flags=re.M)
+    for text, name in zip(parts[::2], parts[1::2]):
+        if name == test:
+            return around_first_word(text)
+    return around_first_word((row.get("stdout") or "") + (row.get("stderr") or ""))
 
 
 def split_cmocka(suite, row, outcome) -> Iterator[Result]:
@@ -82,18 +126,27 @@ def split_cmocka(suite, row, outcome) -> Iterator[Result]:
         if state == "FAILED" or results.get(test) != "failed":
             results[test] = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}[state]
     if not results or (outcome == "failed" and "failed" not in results.values()):
-        yield Result(suite, row["name"], outcome, output[-4000:])
+        begun = re.findall(r"^\[ RUN      \] (\S+)$", output, re.M)
+        yield Result(suite, row["name"], outcome, f"{row['result']}; the last test that began: "
+                     f"{begun[-1] if begun else 'none'}\n{around_first_word(output)}")
         return
     for test, result in results.items():
         yield Result(suite, f"{row['name']}: {test}", result,
-                     output[-4000:] if result != "passed" else "")
+                     cmocka_detail(row, test) if result != "passed" else "")
 
 
-def pytest(suite, paths, env=None, limit_s=900) -> Iterator[Result]:
+def longest_first(folder):
+    files = sorted(folder.glob("test_*.py"))
+    return sorted(files, key=lambda file: (LONGEST + [file.stem[5:]]).index(file.stem[5:]))
+
+
+def pytest(suite, paths, env=None) -> Iterator[Result]:
+    """The tests of one file share an appliance."""
     report = BUILD / f"pytest-{suite}.xml"
     report.unlink(missing_ok=True)
     code, text = run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                      f"--junit-xml={report}", *map(str, paths)], env=env, limit_s=limit_s)
+                      "-n", str(FILES_AT_A_TIME), "--dist", "loadfile",
+                      f"--junit-xml={report}", *map(str, paths)], env=env)
     if not report.exists():
         yield Result(suite, "pytest", "failed", text[-6000:])
         return
@@ -101,12 +154,14 @@ def pytest(suite, paths, env=None, limit_s=900) -> Iterator[Result]:
         name = f"{case.get('classname')}.{case.get('name')}"
         bad = case.find("failure") if case.find("failure") is not None else case.find("error")
         skipped = case.find("skipped")
+        took_s = float(case.get("time") or 0)
         if bad is not None:
-            yield Result(suite, name, "failed", (bad.text or "")[-6000:])
+            yield Result(suite, name, "failed", f"{(bad.get('message') or '')[:2000]}\n"
+                         f"{(bad.text or '')[-6000:]}", took_s)
         elif skipped is not None:
-            yield Result(suite, name, "skipped", skipped.get("message") or "")
+            yield Result(suite, name, "skipped", skipped.get("message") or "", took_s)
         else:
-            yield Result(suite, name, "passed")
+            yield Result(suite, name, "passed", took_s=took_s)
     if code not in (0, 1):
         yield Result(suite, "pytest ended well", "failed", text[-4000:])
 
@@ -121,28 +176,33 @@ def suite_unit() -> Iterator[Result]:
 
 def suite_static() -> Iterator[Result]:
     for script in sorted((TOP / "tests" / "static").glob("*.py")):
-        code, text = run(["/usr/bin/python3", str(script), str(BUILD)], limit_s=600)
+        code, text = run(["/usr/bin/python3", str(script), str(BUILD)])
         outcome = {0: "passed", 77: "skipped"}.get(code, "failed")
         yield Result("static", script.stem, outcome, text[-6000:] if code else "")
 
 
 def suite_integration() -> Iterator[Result]:
-    yield from pytest("integration", [TOP / "tests" / "integration"])
+    yield from pytest("integration", longest_first(TOP / "tests" / "integration"))
 
 
 def suite_interop() -> Iterator[Result]:
-    yield from pytest("interop", [TOP / "tests" / "interop"])
+    yield from pytest("interop", longest_first(TOP / "tests" / "interop"))
+
+
+def build_sanitized() -> Iterator[Result]:
+    yield build("sanitized", BUILD_SANITIZED,
+                ["--werror", "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                 "-Doptimization=1"], compiler="clang")
 
 
 def suite_sanitized() -> Iterator[Result]:
     """Unit and integration tests once more under ASan and UBSan, with SoftHSM loaded."""
-    yield build("sanitized", BUILD_SANITIZED,
-                ["--werror", "-Db_sanitize=address,undefined", "-Db_lundef=false",
-                 "-Doptimization=1"], compiler="clang")
     # A module is loaded with dlopen and never unloaded before exit; its leaks are not ours.
     env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:handle_abort=1",
            "LSAN_OPTIONS": f"suppressions={TOP}/tests/lsan-suppressions.txt:print_suppressions=0",
-           "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+           "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+           # Programs are slower here; all of it is done without sanitizers.
+           "PRIVYSEAL_RACES": "300", "PRIVYSEAL_KILL_STRIDE": "5"}
     yield from meson_tests("sanitized", BUILD_SANITIZED, env=env)
     yield from pytest("sanitized", [TOP / "tests" / "integration" / "test_first_signature.py"],
                       env=dict(env, PRIVYSEAL_BUILD=str(BUILD_SANITIZED)))
@@ -152,25 +212,49 @@ def suite_sanitized() -> Iterator[Result]:
 THREADED = ["log_threads", "pkcs11_threads", "pkcs11_worker"]
 
 
-def suite_threads() -> Iterator[Result]:
-    """The threaded parts under TSan."""
+def build_threads() -> Iterator[Result]:
     yield build("threads", BUILD_THREADS,
                 ["--werror", "-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1"],
                 compiler="clang", targets=[*(f"tests/unit/test_{name}" for name in THREADED),
                                            "tests/fake_p11/libfake_p11.so"])
+
+
+def suite_threads() -> Iterator[Result]:
+    """The threaded parts under TSan."""
     yield from meson_tests("threads", BUILD_THREADS, extra=THREADED,
                            env={"TSAN_OPTIONS": "halt_on_error=1"})
 
 
+class Suite(NamedTuple):
+    tests: Callable[[], Iterator[Result]] = lambda: iter(())
+    # What keeps processors busy and disturbs no test: it is begun beside the suites before.
+    ahead: Optional[Callable[[], Iterator[Result]]] = None
+
+
 SUITES = {
-    "build": suite_build,
-    "unit": suite_unit,
-    "static": suite_static,
-    "integration": suite_integration,
-    "interop": suite_interop,
-    "sanitized": suite_sanitized,
-    "threads": suite_threads,
+    "build": Suite(suite_build),
+    "unit": Suite(suite_unit),
+    "integration": Suite(suite_integration),
+    "interop": Suite(suite_interop),
+    "static": Suite(ahead=suite_static),
+    "sanitized": Suite(suite_sanitized, ahead=build_sanitized),
+    "threads": Suite(suite_threads, ahead=build_threads),
 }
+
+
+class Ahead:
+    """One after the other, in a thread whose programs give way to those of the tests."""
+
+    def __init__(self, names):
+        # Linux has a priority for each thread, which the programs that it starts inherit.
+        self.pool = concurrent.futures.ThreadPoolExecutor(
+            1, initializer=os.setpriority, initargs=(os.PRIO_PROCESS, 0, 19))
+        self.begun = {name: self.pool.submit(lambda begin: list(begin()), SUITES[name].ahead)
+                      for name in names if SUITES[name].ahead is not None}
+
+    def results(self, name):
+        """Waits for what was begun of a suite; nothing for one that has nothing of the kind."""
+        return self.begun[name].result() if name in self.begun else []
 
 
 def known_skips():
@@ -193,10 +277,29 @@ def show(result):
     mark = {"passed": "ok", "failed": "NOT OK", "skipped": "SKIP"}[result.outcome]
     if result.outcome == "passed":
         return
-    print(f"{mark:7}{result.suite}/{result.name}")
+    print(f"{mark:7}{result.suite}/{result.name} ({result.took_s:.1f} s)")
     if result.detail:
         text = result.detail if result.outcome == "failed" else result.detail.splitlines()[0][:200]
         print("       " + text.replace("\n", "\n       "))
+
+
+def run_suite(name, ahead):
+    """Counts of passed, failed and skipped; `ahead` is None for the first, which all others need."""
+    began = time.monotonic()
+    counts = collections.Counter()
+    print(f"== {name}", flush=True)
+    begun = ahead.results(name) if ahead is not None else []
+    times = {}
+    for result in map(judge, itertools.chain(begun, SUITES[name].tests())):
+        counts[result.outcome] += 1
+        times[result.program or result.name] = result.took_s
+        show(result)
+    print(f"   {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped "
+          f"in {time.monotonic() - began:.0f} s", flush=True)
+    slowest = sorted(times.items(), key=lambda each: -each[1])[:SLOWEST]
+    print("".join(f"   {took_s:6.1f} s {test}\n" for test, took_s in slowest if took_s >= 1),
+          end="", flush=True)
+    return counts
 
 
 def main():
@@ -211,23 +314,14 @@ def main():
     unknown = [name for name in arguments.suites if name not in SUITES]
     if unknown:
         parser.error(f"no such suite: {', '.join(unknown)}")
-    names = arguments.suites or list(SUITES)
-    if "build" not in names:
-        names.insert(0, "build")
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    names = ["build"] + [name for name in arguments.suites or SUITES if name != "build"]
+    counts = collections.Counter()
+    ahead = None
     for name in names:
-        began = time.monotonic()
-        here = {"passed": 0, "failed": 0, "skipped": 0}
-        print(f"== {name}", flush=True)
-        for result in map(judge, SUITES[name]()):
-            here[result.outcome] += 1
-            counts[result.outcome] += 1
-            show(result)
-        took = time.monotonic() - began
-        print(f"   {here['passed']} passed, {here['failed']} failed, {here['skipped']} skipped "
-              f"in {took:.0f} s", flush=True)
-        if name == "build" and here["failed"]:
+        counts += run_suite(name, ahead)
+        if ahead is None and counts["failed"]:
             break
+        ahead = ahead or Ahead(names)
     line = f"{counts['passed']} passed, {counts['failed']} failed"
     if counts["skipped"]:
         line += f", {counts['skipped']} skipped"

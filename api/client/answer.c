@@ -1,6 +1,6 @@
 #include "api/client/internal.h"
 
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 #include <stdlib.h>
 
@@ -32,6 +32,17 @@ void privyseal_answer_clear(struct privyseal_answer *answer)
 {
     answer_memory_free(answer->memory);
     *answer = (struct privyseal_answer){0};
+}
+
+void client_wipe_answer(struct privyseal_answer *answer)
+{
+    struct answer_memory *memory = answer->memory;
+
+    if (memory != NULL) {
+        ps_buf_wipe(&memory->body);
+        ps_buf_wipe(&memory->texts);
+    }
+    privyseal_answer_clear(answer);
 }
 
 /* Copies a string member; its place in `texts` is kept as an offset, since the buffer may move. */

@@ -195,7 +195,10 @@ static bool add_headers(struct curl_slist **list, const struct privyseal_request
            add_header(list, "Idempotency-Key", request->idempotency_key) &&
            add_header(list, "If-Match", request->if_match == NULL ? NULL : etag) &&
            add_header(list, "X-Request-Id", request->request_id) &&
-           add_header(list, "Content-Type", request->body == NULL ? NULL : "application/json") &&
+           add_header(list, "Content-Type",
+                      request->body == NULL           ? NULL
+                      : request->content_type == NULL ? "application/json"
+                                                      : request->content_type) &&
            /* Waiting for "100 Continue" would cost a round trip per request. */
            add_header(list, "Expect", "");
 }

@@ -3,7 +3,7 @@
  *
  *   . DIR/env && build/api/client/example
  */
-#include "api/client/privyseal.h"
+#include "api/client/privyseal_sign.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,11 +3,14 @@
 
 #include "api/client/privyseal.h"
 #include "lib/base/buf.h"
+#include "lib/formats/json/json.h"
 
 #include <curl/curl.h>
 
-/* Largest answer that is taken: a batch of 1,000 signatures with room to spare. */
-#define CLIENT_ANSWER_MAX (16u * 1024u * 1024u)
+/* Largest answer that is taken: a signed PDF of 32 MiB with room to spare. */
+#define CLIENT_ANSWER_MAX (40u * 1024u * 1024u)
+/* What the appliance takes in one request, with the base64url of the payload. */
+#define CLIENT_BODY_MAX (2u * 1024u * 1024u)
 
 struct privyseal {
     CURL *curl;
@@ -41,5 +44,33 @@ PRIVYSEAL_MUST_USE enum privyseal_result answer_finish(struct privyseal *client,
 struct answer_memory *answer_memory_new(void);
 void answer_memory_free(struct answer_memory *memory);
 PS_DEFINE_CLEANUP(struct answer_memory, answer_memory_free)
+
+/* Clears an answer that had a secret in it, and leaves nothing of it in the memory. */
+void client_wipe_answer(struct privyseal_answer *answer);
+
+/*
+ * The path of what a key has. False: no name of a key, which is only what needs no escapes, so that
+ * no other path can come of it.
+ */
+#define CLIENT_PATH_MAX 192
+bool client_put_key_path(const char *key, const char *what, char ret_path[CLIENT_PATH_MAX]);
+
+/* body.c: members of a request's body; what is NULL is left out. */
+void client_put_member(struct ps_buf *body, const char *name, const char *text);
+void client_put_raw(struct ps_buf *body, const char *name, const char *json);
+void client_put_octets(struct ps_buf *body, const char *name, const void *octets, size_t len);
+
+/* Closes the body and sends it. */
+PRIVYSEAL_MUST_USE enum privyseal_result client_post(struct privyseal *client, const char *path,
+                                                     struct ps_buf *body,
+                                                     struct privyseal_answer *ret_answer);
+
+/* What came back, as JSON; the caller frees *ret_json, also after an error. PS_E_INPUT: it is none.
+ */
+PS_MUST_USE enum ps_err client_read_answer(const struct privyseal_answer *answer,
+                                           struct json **ret_json, struct json_value *ret_root);
+/* Appends the text of an answer's member, NUL-terminated; objects as they stand. */
+PS_MUST_USE enum ps_err client_keep_member(struct json_value root, const char *name,
+                                           struct ps_buf *out, size_t *ret_at);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef PRIVYSEAL_H
-#define PRIVYSEAL_H
+#ifndef API_CLIENT_PRIVYSEAL_H
+#define API_CLIENT_PRIVYSEAL_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -76,8 +76,9 @@ PRIVYSEAL_API void privyseal_answer_clear(struct privyseal_answer *answer);
 struct privyseal_request {
     const char *method; /* "GET", "POST", "PUT", "DELETE" */
     const char *path;   /* with its query: "/v1/keys?limit=10" */
-    const char *body;   /* JSON, or NULL */
+    const char *body;   /* JSON, or of content_type; NULL: none */
     size_t body_len;
+    const char *content_type;    /* of the body; NULL: application/json */
     const char *accept;          /* media type, or NULL */
     const char *idempotency_key; /* or NULL: makes a POST safe to repeat */
     const char *if_match;        /* ETag without quotes, or NULL */
@@ -95,41 +96,10 @@ PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
 privyseal_call(struct privyseal *client, const struct privyseal_request *request,
                struct privyseal_answer *ret_answer);
 
-enum privyseal_serialization { PRIVYSEAL_COMPACT, PRIVYSEAL_JSON, PRIVYSEAL_DETACHED };
-
-struct privyseal_jws {
-    const char *key;     /* name of the key */
-    const void *payload; /* octets, signed as they are */
-    size_t payload_len;
-    const char *header;    /* JSON object of further header members, or NULL */
-    const char *algorithm; /* or NULL: the key's first */
-    enum privyseal_serialization serialization;
-    int unencoded; /* 1: RFC 7797, b64 = false */
-};
-
-struct privyseal_jwt {
-    const char *key;
-    const char *claims; /* JSON object; its octets are kept, iat, exp, jti appended when absent */
-    const char *type;   /* header `typ`, or NULL: JWT */
-    const char *algorithm;
-    uint32_t ttl_s; /* 0: no `exp` unless the claims have one */
-};
-
-/* The signed text of both is in ret_answer->signed_text; clear it after use. */
-struct privyseal_signed {
-    const char *signed_text; /* a JWS; a JSON object for PRIVYSEAL_JSON */
-    const char *kid;
-    uint32_t version;
-    struct privyseal_answer answer;
-};
-PRIVYSEAL_API void privyseal_signed_clear(struct privyseal_signed *result);
-
+/* The certificate of a key's active version, and what leads from it to a root: PEM in the body. */
 PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
-privyseal_sign_jws(struct privyseal *client, const struct privyseal_jws *request,
-                   struct privyseal_signed *ret_signed);
-PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
-privyseal_sign_jwt(struct privyseal *client, const struct privyseal_jwt *request,
-                   struct privyseal_signed *ret_signed);
+privyseal_get_certificate(struct privyseal *client, const char *key,
+                          struct privyseal_answer *ret_answer);
 
 /* The JWK set of this name (NULL: the default one) is the answer's body. */
 PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result

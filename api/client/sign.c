@@ -1,33 +1,13 @@
+#include "api/client/privyseal_sign.h"
+
 #include "api/client/internal.h"
 
 #include "lib/base/encode.h"
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 #include <stdio.h>
 
-/* What the appliance takes in one request, with the base64url of the payload. */
-#define BODY_MAX (2u * 1024u * 1024u)
-
 static const char *const serializations[] = {"compact", "json", "detached"};
-
-static void put_member(struct ps_buf *body, const char *name, const char *text)
-{
-    if (text == NULL) {
-        return;
-    }
-    ps_buf_put_str(body, body->len == 1 ? "\"" : ",\"");
-    ps_buf_put_str(body, name);
-    ps_buf_put_str(body, "\":");
-    ps_buf_put_json_string(body, ps_bytes_str(text));
-}
-
-static void put_raw(struct ps_buf *body, const char *name, const char *json)
-{
-    if (json != NULL) {
-        ps_buf_printf(body, ",\"%s\":", name);
-        ps_buf_put_str(body, json);
-    }
-}
 
 void privyseal_signed_clear(struct privyseal_signed *result)
 {
@@ -35,44 +15,21 @@ void privyseal_signed_clear(struct privyseal_signed *result)
     *result = (struct privyseal_signed){0};
 }
 
-/* Appends the text of a member, NUL-terminated; objects as they stand. */
-static enum ps_err keep_member(struct json_value root, const char *name, struct ps_buf *out,
-                               size_t *ret_at)
-{
-    struct json_value value;
-    struct ps_bytes text;
-
-    if (!json_member(root, name, &value)) {
-        return PS_E_INPUT;
-    }
-    if (json_type(value) == JSON_STRING) {
-        PS_TRY(json_string(value, &text));
-    } else {
-        text = json_raw(value);
-    }
-    *ret_at = out->len;
-    ps_buf_put(out, text);
-    ps_buf_put_u8(out, '\0');
-    return ps_buf_status(out);
-}
-
-static enum ps_err read_signed(struct privyseal_signed *result)
+/* `member`: of the answer, with what was signed. */
+static enum ps_err read_signed(const char *member, struct privyseal_signed *result)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
     struct answer_memory *memory = result->answer.memory;
-    const struct json_limits limits = {CLIENT_ANSWER_MAX, 8, 1000};
     struct json_value root;
     struct json_value version;
     size_t text;
     size_t kid;
     int64_t number;
 
-    PS_TRY(json_new(&json));
-    PS_TRY(
-        json_parse(json, ps_bytes(result->answer.body, result->answer.body_len), &limits, &root));
+    PS_TRY(client_read_answer(&result->answer, &json, &root));
     memory->texts.max = CLIENT_ANSWER_MAX;
-    PS_TRY(keep_member(root, "jws", &memory->texts, &text));
-    PS_TRY(keep_member(root, "kid", &memory->texts, &kid));
+    PS_TRY(client_keep_member(root, member, &memory->texts, &text));
+    PS_TRY(client_keep_member(root, "kid", &memory->texts, &kid));
     if (!json_member(root, "version", &version)) {
         return PS_E_INPUT;
     }
@@ -83,24 +40,17 @@ static enum ps_err read_signed(struct privyseal_signed *result)
     return PS_OK;
 }
 
-static enum privyseal_result post(struct privyseal *client, const char *path, struct ps_buf *body,
-                                  struct privyseal_signed *ret_signed)
+static enum privyseal_result post(struct privyseal *client, const char *path, const char *member,
+                                  struct ps_buf *body, struct privyseal_signed *ret_signed)
 {
-    struct privyseal_request request = {.method = "POST", .path = path};
     enum privyseal_result result;
 
     *ret_signed = (struct privyseal_signed){0};
-    ps_buf_put_u8(body, '}');
-    if (ps_buf_status(body) != PS_OK) {
-        return client_fail(client, PRIVYSEAL_USAGE, "more than %u octets to sign", BODY_MAX);
-    }
-    request.body = (const char *)body->data;
-    request.body_len = body->len;
-    result = privyseal_call(client, &request, &ret_signed->answer);
+    result = client_post(client, path, body, &ret_signed->answer);
     if (result != PRIVYSEAL_OK) {
         return result;
     }
-    if (read_signed(ret_signed) != PS_OK) {
+    if (read_signed(member, ret_signed) != PS_OK) {
         return client_fail(client, PRIVYSEAL_BAD_ANSWER, "an answer without a signature");
     }
     return PRIVYSEAL_OK;
@@ -116,17 +66,16 @@ enum privyseal_result privyseal_sign_jws(struct privyseal *client,
     if (request->key == NULL || (unsigned)request->serialization > PRIVYSEAL_DETACHED) {
         return client_fail(client, PRIVYSEAL_USAGE, "a JWS needs a key and a serialization");
     }
-    ps_buf_init(&body, BODY_MAX);
+    ps_buf_init(&body, CLIENT_BODY_MAX);
     ps_buf_put_u8(&body, '{');
-    put_member(&body, "key", request->key);
-    put_member(&body, "algorithm", request->algorithm);
-    put_member(&body, "serialization", serializations[request->serialization]);
-    put_raw(&body, "header", request->header);
-    put_raw(&body, "b64", request->unencoded != 0 ? "false" : NULL);
-    ps_buf_put_str(&body, ",\"payload\":\"");
-    ps_buf_put_base64url(&body, ps_bytes(request->payload, request->payload_len));
-    ps_buf_put_u8(&body, '"');
-    return post(client, "/v1/jws/sign", &body, ret_signed);
+    client_put_member(&body, "key", request->key);
+    client_put_member(&body, "algorithm", request->algorithm);
+    client_put_member(&body, "serialization", serializations[request->serialization]);
+    client_put_raw(&body, "header", request->header);
+    client_put_raw(&body, "include", request->include);
+    client_put_raw(&body, "b64", request->unencoded != 0 ? "false" : NULL);
+    client_put_octets(&body, "payload", request->payload, request->payload_len);
+    return post(client, "/v1/jws/sign", "jws", &body, ret_signed);
 }
 
 enum privyseal_result privyseal_sign_jwt(struct privyseal *client,
@@ -139,16 +88,134 @@ enum privyseal_result privyseal_sign_jwt(struct privyseal *client,
     if (request->key == NULL || request->claims == NULL) {
         return client_fail(client, PRIVYSEAL_USAGE, "a JWT needs a key and claims");
     }
-    ps_buf_init(&body, BODY_MAX);
+    ps_buf_init(&body, CLIENT_BODY_MAX);
     ps_buf_put_u8(&body, '{');
-    put_member(&body, "key", request->key);
-    put_member(&body, "algorithm", request->algorithm);
-    put_member(&body, "typ", request->type);
-    put_raw(&body, "claims", request->claims);
+    client_put_member(&body, "key", request->key);
+    client_put_member(&body, "algorithm", request->algorithm);
+    client_put_member(&body, "typ", request->type);
+    client_put_raw(&body, "claims", request->claims);
     if (request->ttl_s != 0) {
         ps_buf_printf(&body, ",\"ttl_s\":%u", request->ttl_s);
     }
-    return post(client, "/v1/jwt/sign", &body, ret_signed);
+    return post(client, "/v1/jwt/sign", "jws", &body, ret_signed);
+}
+
+enum privyseal_result privyseal_sign_sd_jwt(struct privyseal *client,
+                                            const struct privyseal_sd_jwt *request,
+                                            struct privyseal_signed *ret_signed)
+{
+    PS_BUF_AUTO body = {0};
+
+    *ret_signed = (struct privyseal_signed){0};
+    if (request->key == NULL || request->payload == NULL || request->type == NULL) {
+        return client_fail(client, PRIVYSEAL_USAGE, "an SD-JWT needs a key, a payload and a type");
+    }
+    ps_buf_init(&body, CLIENT_BODY_MAX);
+    ps_buf_put_u8(&body, '{');
+    client_put_member(&body, "key", request->key);
+    client_put_member(&body, "algorithm", request->algorithm);
+    client_put_member(&body, "typ", request->type);
+    client_put_raw(&body, "payload", request->payload);
+    client_put_raw(&body, "include", request->include);
+    return post(client, "/v1/sd-jwt/sign", "jws", &body, ret_signed);
+}
+
+enum privyseal_result privyseal_sign_data_integrity(struct privyseal *client,
+                                                    const struct privyseal_proof *request,
+                                                    struct privyseal_signed *ret_signed)
+{
+    PS_BUF_AUTO body = {0};
+
+    *ret_signed = (struct privyseal_signed){0};
+    if (request->key == NULL || request->cryptosuite == NULL || request->proof_hash == NULL ||
+        request->document_hash == NULL) {
+        return client_fail(client, PRIVYSEAL_USAGE, "a proof needs a key, a suite and two hashes");
+    }
+    ps_buf_init(&body, CLIENT_BODY_MAX);
+    ps_buf_put_u8(&body, '{');
+    client_put_member(&body, "key", request->key);
+    client_put_member(&body, "cryptosuite", request->cryptosuite);
+    client_put_octets(&body, "proof_hash", request->proof_hash, request->hash_len);
+    client_put_octets(&body, "document_hash", request->document_hash, request->hash_len);
+    return post(client, "/v1/data-integrity/sign", "proof_value", &body, ret_signed);
+}
+
+static void put_headers(struct ps_buf *body, const struct privyseal_cose_headers *headers)
+{
+    client_put_raw(body, "protected", headers->in_protected);
+    client_put_raw(body, "unprotected", headers->in_unprotected);
+    client_put_raw(body, "include", headers->include);
+    client_put_raw(body, "include_protected", headers->include_protected);
+    client_put_member(body, "kid_prefix", headers->kid_prefix);
+}
+
+enum privyseal_result privyseal_sign_cose(struct privyseal *client,
+                                          const struct privyseal_cose *request,
+                                          struct privyseal_signed *ret_signed)
+{
+    PS_BUF_AUTO body = {0};
+
+    *ret_signed = (struct privyseal_signed){0};
+    if (request->key == NULL) {
+        return client_fail(client, PRIVYSEAL_USAGE, "a COSE_Sign1 needs a key");
+    }
+    ps_buf_init(&body, CLIENT_BODY_MAX);
+    ps_buf_put_u8(&body, '{');
+    client_put_member(&body, "key", request->key);
+    client_put_member(&body, "algorithm", request->algorithm);
+    put_headers(&body, &request->headers);
+    if (request->external_aad != NULL) {
+        client_put_octets(&body, "external_aad", request->external_aad, request->external_aad_len);
+    }
+    client_put_raw(&body, "tagged", request->untagged != 0 ? "false" : NULL);
+    client_put_raw(&body, "detached", request->detached != 0 ? "true" : NULL);
+    client_put_octets(&body, "payload", request->payload, request->payload_len);
+    return post(client, "/v1/cose/sign1", "cose", &body, ret_signed);
+}
+
+enum privyseal_result privyseal_sign_cwt(struct privyseal *client,
+                                         const struct privyseal_cwt *request,
+                                         struct privyseal_signed *ret_signed)
+{
+    PS_BUF_AUTO body = {0};
+
+    *ret_signed = (struct privyseal_signed){0};
+    if (request->key == NULL || request->claims == NULL) {
+        return client_fail(client, PRIVYSEAL_USAGE, "a CWT needs a key and claims");
+    }
+    ps_buf_init(&body, CLIENT_BODY_MAX);
+    ps_buf_put_u8(&body, '{');
+    client_put_member(&body, "key", request->key);
+    client_put_member(&body, "algorithm", request->algorithm);
+    client_put_member(&body, "tag", request->tag);
+    put_headers(&body, &request->headers);
+    client_put_raw(&body, "claims", request->claims);
+    if (request->ttl_s != 0) {
+        ps_buf_printf(&body, ",\"ttl_s\":%u", request->ttl_s);
+    }
+    return post(client, "/v1/cwt/sign", "cwt", &body, ret_signed);
+}
+
+enum privyseal_result privyseal_sign_cms(struct privyseal *client,
+                                         const struct privyseal_cms *request,
+                                         struct privyseal_signed *ret_signed)
+{
+    PS_BUF_AUTO body = {0};
+
+    *ret_signed = (struct privyseal_signed){0};
+    if (request->key == NULL || (request->content == NULL) == (request->digest == NULL)) {
+        return client_fail(client, PRIVYSEAL_USAGE, "CMS needs a key, and content or a digest");
+    }
+    ps_buf_init(&body, CLIENT_BODY_MAX);
+    ps_buf_put_u8(&body, '{');
+    client_put_member(&body, "key", request->key);
+    client_put_member(&body, "algorithm", request->algorithm);
+    if (request->content != NULL) {
+        client_put_octets(&body, "content", request->content, request->content_len);
+    } else {
+        client_put_octets(&body, "digest", request->digest, request->digest_len);
+    }
+    return post(client, "/v1/cms/sign", "cms", &body, ret_signed);
 }
 
 enum privyseal_result privyseal_get_jwks(struct privyseal *client, const char *set,
@@ -161,6 +228,18 @@ enum privyseal_result privyseal_get_jwks(struct privyseal *client, const char *s
             return client_fail(client, PRIVYSEAL_USAGE, "a set's name has at most 128 characters");
         }
         (void)snprintf(path, sizeof path, "/v1/jwks/%s", set);
+    }
+    return privyseal_call(client, &(struct privyseal_request){.method = "GET", .path = path},
+                          ret_answer);
+}
+
+enum privyseal_result privyseal_get_certificate(struct privyseal *client, const char *key,
+                                                struct privyseal_answer *ret_answer)
+{
+    char path[CLIENT_PATH_MAX];
+
+    if (!client_put_key_path(key, "certificate", path)) {
+        return client_fail(client, PRIVYSEAL_USAGE, "a certificate is that of a key, by its name");
     }
     return privyseal_call(client, &(struct privyseal_request){.method = "GET", .path = path},
                           ret_answer);

@@ -30,8 +30,10 @@ enum cli_kind {
     CLI_OBJECT,      /* JSON as given */
     CLI_OBJECT_FILE, /* JSON in a file */
     CLI_TEXT_FILE,   /* a JSON string, which is in a file */
+    CLI_MEMBERS,     /* the members of a JSON object in a file */
     CLI_QUERY,       /* member of the query string */
-    CLI_LOCAL        /* read by the command itself */
+    CLI_LOCAL,       /* read by the command itself */
+    CLI_MANY         /* the same, and may be given more than once */
 };
 
 struct cli_option {
@@ -47,9 +49,7 @@ struct cli_column {
     const char *member;
 };
 
-#define CLI_OPTIONS_MAX 24
-#define CLI_COLUMNS_MAX 8
-#define CLI_WORDS_MAX   40
+enum { CLI_OPTIONS_MAX = 24, CLI_COLUMNS_MAX = 8, CLI_WORDS_MAX = 128, CLI_MANY_MAX = 128 };
 
 struct cli_run;
 
@@ -58,11 +58,15 @@ struct cli_command {
     const char *arguments; /* "NAME"; "[FILE]"; "FILE..."; NULL: none */
     const char *summary;   /* one line, for help and completions */
     const char *method;    /* NULL: the command is local */
+    const char *media;     /* of the body; "": it has none; NULL: application/json */
     const char *path;      /* "%s" is replaced by the first argument */
+    const char *operation; /* its type, where the path is that of all; an argument is its subject */
     bool management;       /* asks the management listener */
     struct cli_option options[CLI_OPTIONS_MAX];
     struct cli_column columns[CLI_COLUMNS_MAX]; /* of a list's table; none: members one a line */
-    int (*run)(const struct cli_run *run);      /* NULL: the request of the row, rendered */
+    const char
+        *prints; /* the member of the answer that is printed alone, "result.csr"; NULL: all */
+    int (*run)(const struct cli_run *run); /* NULL: the request of the row, rendered */
 };
 
 struct cli_program {
@@ -89,11 +93,19 @@ struct cli_run {
     size_t argument_count;
     const char *values[CLI_OPTIONS_MAX];        /* by the command's option; NULL: not given */
     const char *common_values[CLI_OPTIONS_MAX]; /* by the common option */
+    struct cli_given {
+        const struct cli_option *option;
+        const char *value;
+    } many[CLI_MANY_MAX]; /* options that may be given more than once, in their order */
+    size_t many_count;
 };
 
 /* An option's text by name, the command's own before common ones; NULL: not given. */
 const char *cli_value(const struct cli_run *run, const char *name);
+const char *cli_common_value(const struct cli_run *run, const char *name); /* of these alone */
 bool cli_flag(const struct cli_run *run, const char *name);
+/* Of an option that may be given more than once: *cursor starts at 0; NULL at the end. */
+const char *cli_next_value(const struct cli_run *run, const char *name, size_t *cursor);
 
 /* The whole program but for its further command. An exit code. */
 int cli_main(int argc, char **argv);
@@ -115,25 +127,24 @@ int cli_request(const struct cli_run *run);
 /* The same with a body of the command's own making; the answer's body is appended to `answer`. */
 int cli_send(const struct cli_run *run, const char *path, struct ps_bytes body,
              struct ps_buf *answer);
+struct privyseal;
+/* The appliance that options name; CLI_DONE, or it was said what is missing. */
+int cli_open(const struct cli_run *run, struct privyseal **ret_client);
 PS_MUST_USE enum ps_err cli_put_body(const struct cli_run *run, struct ps_buf *out);
 /* The row's path with its argument and query, ended by NUL. */
 PS_MUST_USE enum ps_err cli_put_path(const struct cli_run *run, struct ps_buf *out);
+
+/*
+ * Of an answer that says an operation waits for people: keeps its document where --out says, and
+ * tells who has to sign and how. False: it does not wait.
+ */
+bool cli_tell_waiting(const struct cli_run *run, struct ps_bytes json, int *ret_code);
 
 /* Prints a JSON answer: as it is with --json, else as a table or lines. */
 int cli_render(const struct cli_run *run, struct ps_bytes json);
 
 /* Reads a file, or standard input for "-" or NULL. Says what is wrong on standard error. */
+#define CLI_PIECE 65536u /* it reads in such pieces, with room for one more than there is */
 PS_MUST_USE enum ps_err cli_read_file(const char *path, struct ps_buf *out);
-
-/* The commands with a run of their own. */
-int cli_jws_sign(const struct cli_run *run);
-int cli_jws_verify(const struct cli_run *run);
-int cli_explain(const struct cli_run *run);
-int cli_completion(const struct cli_run *run);
-int cli_keys_public(const struct cli_run *run);
-int cli_log_verify(const struct cli_run *run);
-int cli_log_export(const struct cli_run *run);
-int cli_operation_document(const struct cli_run *run);
-int cli_help(const struct cli_run *run);
 
 #endif

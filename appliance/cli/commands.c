@@ -1,4 +1,7 @@
-#include "appliance/cli/cli.h"
+#include "appliance/cli/commands.h"
+
+#include "appliance/ceremony/ceremony.h"
+#include "appliance/cli/rows.h"
 
 const struct cli_program cli_program = {
     .name = "privyseal",
@@ -18,7 +21,7 @@ const struct cli_option cli_common_options[] = {
     {"cert", "FILE", CLI_LOCAL, NULL, "our certificate (PRIVYSEAL_CERT)"},
     {"key", "FILE", CLI_LOCAL, NULL, "its key (PRIVYSEAL_KEY)"},
     {"timeout", "SECONDS", CLI_LOCAL, NULL, "how long to wait for an answer; 10, for changes 120"},
-    {"help", NULL, CLI_LOCAL, NULL, "how the command is used"},
+    CLI_HELP_OPTION,
 };
 const size_t cli_common_option_count = PS_COUNT_OF(cli_common_options);
 
@@ -28,8 +31,9 @@ const size_t cli_common_option_count = PS_COUNT_OF(cli_common_options);
         {"requester", "PERSON", CLI_TEXT, "requester", "who of the roster asks for it"},           \
         {"dry-run", NULL, CLI_QUERY, "dry_run", "say what would happen and change nothing"},       \
         {"idempotency-key", "KEY", CLI_LOCAL, NULL, "the same key and request happen once"},       \
+        {"if-match", "REVISION", CLI_LOCAL, NULL, "only if it is still at this revision"},         \
     {                                                                                              \
-        "if-match", "REVISION", CLI_LOCAL, NULL, "only if it is still at this revision"            \
+        "out", "FILE", CLI_LOCAL, NULL, "keep the document that people sign in a new file"         \
     }
 
 #define LIST_OPTIONS                                                                               \
@@ -38,11 +42,48 @@ const size_t cli_common_option_count = PS_COUNT_OF(cli_common_options);
         "limit", "COUNT", CLI_QUERY, "limit", "at most so many (1-1000)"                           \
     }
 
+#define WITNESS_OPTION                                                                             \
+    {                                                                                              \
+        "witness", "VKEY", CLI_MANY, NULL, "verifier key of a witness; may be given several times" \
+    }
+#define TRUST_OPTIONS                                                                              \
+    WITNESS_OPTION,                                                                                \
+    {                                                                                              \
+        "needed", "COUNT", CLI_LOCAL, NULL,                                                        \
+            "so many of them have to have cosigned; all if not said"                               \
+    }
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): literals that are joined, and members by name. */
 #define KEY_STEP(step, says)                                                                       \
     {                                                                                              \
         .words = "keys " step, .arguments = "NAME", .summary = says, .method = "POST",             \
         .path = "/v1/keys/%s/" step, .management = true, .options = {                              \
+            {"version", "NUMBER", CLI_NUMBER, "version",                                           \
+             "which one; else the key with all of them"},                                          \
+            CHANGE_OPTIONS,                                                                        \
+        }                                                                                          \
+    }
+
+#define TOKEN_STEP(step, says)                                                                     \
+    {                                                                                              \
+        .words = "token " step, .arguments = "NAME", .summary = says, .method = "POST",            \
+        .path = "/v1/tokens/%s/" step, .management = true, .options = {                            \
+            CHANGE_OPTIONS,                                                                        \
+        }                                                                                          \
+    }
+
+#define APPLIANCE_STEP(name, route, says)                                                          \
+    {                                                                                              \
+        .words = name, .summary = says, .method = "POST", .path = "/v1/" route,                    \
+        .management = true, .options = {                                                           \
+            CHANGE_OPTIONS,                                                                        \
+        }                                                                                          \
+    }
+
+#define OFFICER_STEP(step, verb, route, says)                                                      \
+    {                                                                                              \
+        .words = "officer " step, .arguments = "PERSON", .summary = says, .method = verb,          \
+        .path = route, .management = true, .options = {                                            \
             CHANGE_OPTIONS,                                                                        \
         }                                                                                          \
     }
@@ -57,7 +98,8 @@ const size_t cli_common_option_count = PS_COUNT_OF(cli_common_options);
     {                                                                                              \
         .words = "operation " step, .arguments = "ID", .summary = says, .method = "POST",          \
         .path = "/v1/operations/%s/" route, .management = true, .options = {                       \
-            {"person", "NAME", CLI_TEXT, "person", "who signed"},                                  \
+            {"person", "NAME", CLI_TEXT, "person",                                                 \
+             "who signed, when the key alone shall not say"},                                      \
             {"signature", "FILE", CLI_TEXT_FILE, "signature", "as ssh-keygen -Y sign wrote it"},   \
         }                                                                                          \
     }
@@ -77,7 +119,7 @@ const struct cli_command cli_commands[] = {
                  {"uids", "LIST", CLI_NUMBERS, "uids", "its Unix users; the caller's if not said"},
                  {"pins", "LIST", CLI_LIST, "pins", "base64url SHA-256 of its certificate's SPKI"},
                  {"roster", "FILE", CLI_OBJECT_FILE, "roster", "the first people; all sign it"},
-                 {"policy", "FILE", CLI_OBJECT_FILE, "policy", "when not the usual one"},
+                 {"policy", "FILE", CLI_OBJECT_FILE, "policy", "how many of whom approve"},
                  CHANGE_OPTIONS}},
     {.words = "system",
      .summary = "state, tokens, logs",
@@ -89,7 +131,7 @@ const struct cli_command cli_commands[] = {
      .method = "GET",
      .path = "/v1/whoami"},
     {.words = "expiring",
-     .summary = "keys, grants and certificates that end soon",
+     .summary = "keys, certificates, grants and people whose time ends soon, and TLS",
      .method = "GET",
      .path = "/v1/expiring",
      .management = true,
@@ -118,56 +160,135 @@ const struct cli_command cli_commands[] = {
      .method = "GET",
      .path = "/v1/keys/%s/public",
      .options = {{"format", "jwk|pem", CLI_LOCAL, NULL, "jwk when not given"}},
-     .run = cli_keys_public},
+     .run = cli_text},
+    {.words = "keys certificate",
+     .arguments = "NAME",
+     .summary = "its certificate and what leads from it to a root, in PEM",
+     .method = "GET",
+     .path = "/v1/keys/%s/certificate",
+     .options = {{"version", "NUMBER", CLI_QUERY, "version", "which one; else the one that signs"}},
+     .run = cli_text},
+    {.words = "keys proof",
+     .arguments = "NAME",
+     .summary = "a proof (C2SP tlog-proof) of the leaf that made the key what it is",
+     .method = "GET",
+     .path = "/v1/keys/%s/tlog-proof",
+     .management = true,
+     .options = {{"version", "NUMBER", CLI_QUERY, "version", "of one version"}},
+     .run = cli_tlog_proof},
+    {.words = "certificate proof",
+     .arguments = "NAME",
+     .summary = "the same of its certificate",
+     .method = "GET",
+     .path = "/v1/keys/%s/certificate/tlog-proof",
+     .management = true,
+     .options = {{"version", "NUMBER", CLI_QUERY, "version", "which one; else the one that signs"}},
+     .run = cli_tlog_proof},
+    {.words = "set list",
+     .summary = "JWKS sets and the keys that each publishes",
+     .method = "GET",
+     .path = "/v1/jwks-sets",
+     .management = true,
+     .options = {LIST_OPTIONS},
+     .columns = {{"NAME", "name"}, {"KEYS", "keys"}, {"MAX AGE", "max_age_s"}}},
+    {.words = "set put",
+     .arguments = "NAME",
+     .summary = "make or change a JWKS set",
+     .method = "PUT",
+     .path = "/v1/jwks-sets/%s",
+     .management = true,
+     .options = {{"keys", "LIST", CLI_LIST, "keys", "names, or the beginning of names and a *"},
+                 {"max-age-s", "SECONDS", CLI_NUMBER, "max_age_s", "how long others keep it"},
+                 CHANGE_OPTIONS}},
+    {.words = "set remove",
+     .arguments = "NAME",
+     .summary = "publish a JWKS set no more",
+     .method = "DELETE",
+     .path = "/v1/jwks-sets/%s",
+     .management = true,
+     .options = {CHANGE_OPTIONS}},
+#include "appliance/cli/certificates.def"
     {.words = "keys create",
      .arguments = "NAME",
      .summary = "make a key in a token",
      .method = "POST",
      .path = "/v1/keys",
      .management = true,
-     .options = {{"type", "TYPE", CLI_TEXT, "type", "rsa-2048, ec-p256, ed25519, ..."},
-                 {"usage", "USAGE", CLI_TEXT, "usage", "sign, certify, decrypt, ..."},
-                 {"formats", "LIST", CLI_LIST, "formats", "jws, cose, data-integrity or raw"},
-                 {"algorithms", "LIST", CLI_LIST, "algorithms", "the first is the default"},
-                 {"verify", "always|sampled", CLI_TEXT, "verify", "before release; ECDSA only"},
-                 {"validity-s", "SECONDS", CLI_NUMBER, "validity_s", "how long a version lives"},
-                 {"period-s", "SECONDS", CLI_NUMBER, "rotation.period_s", "rotate this often"},
-                 {"publish-ahead-s", "SECONDS", CLI_NUMBER, "rotation.publish_ahead_s",
-                  "successor in the JWKS before it signs"},
-                 {"retain-s", "SECONDS", CLI_NUMBER, "rotation.retain_s",
-                  "predecessor stays in the JWKS"},
-                 {"jwt-typ", "TYPE", CLI_TEXT, "jwt.typ", "pin the typ of its JWTs"},
-                 {"jwt-iss", "ISSUER", CLI_TEXT, "jwt.iss", "pin the iss of its JWTs"},
-                 {"jwt-max-ttl-s", "SECONDS", CLI_NUMBER, "jwt.max_ttl_s",
-                  "longest lifetime of its JWTs"},
-                 {"labels", "JSON", CLI_OBJECT, "labels", "an object of strings"},
+     .options =
+         {{"type", "TYPE", CLI_TEXT, "type", "rsa-2048, ec-p256, ed25519, ..."},
+          {"usage", "USAGE", CLI_TEXT, "usage", "sign, certify, decrypt, ..."},
+          {"class", "A|B", CLI_TEXT, "class", "who approves what is done to it; B when not said"},
+          {"formats", "LIST", CLI_LIST, "formats", "jws, cose, data-integrity, raw, x509 or cms"},
+          {"algorithms", "LIST", CLI_LIST, "algorithms", "the first is the default"},
+          {"verify", "always|sampled", CLI_TEXT, "verify", "before release; ECDSA only"},
+          {"validity-s", "SECONDS", CLI_NUMBER, "validity_s", "how long a version lives"},
+          {"period-s", "SECONDS", CLI_NUMBER, "rotation.period_s", "rotate this often"},
+          {"certificate", "external|internal", CLI_TEXT, "rotation.certificate",
+           "no version is used without one"},
+          {"issuer", "KEY", CLI_TEXT, "rotation.issuer", "that issues the internal ones"},
+          {"on-expiry", "warn|stop", CLI_TEXT, "rotation.on_expiry", "of its certificate"},
+          {"publish-ahead-s", "SECONDS", CLI_NUMBER, "rotation.publish_ahead_s",
+           "successor in the JWKS before it signs"},
+          {"retain-s", "SECONDS", CLI_NUMBER, "rotation.retain_s", "predecessor stays in the JWKS"},
+          {"jwt-typ", "TYPE", CLI_TEXT, "jwt.typ", "pin the typ of its JWTs"},
+          {"jwt-iss", "ISSUER", CLI_TEXT, "jwt.iss", "pin the iss of its JWTs"},
+          {"jwt-max-ttl-s", "SECONDS", CLI_NUMBER, "jwt.max_ttl_s", "longest lifetime of its JWTs"},
+          {"labels", "JSON", CLI_OBJECT, "labels", "an object of strings"},
+          CHANGE_OPTIONS}},
+    {.words = "keys create-batch",
+     .summary = "make many keys of one kind, approved together",
+     .method = "POST",
+     .path = "/v1/keys/batch",
+     .management = true,
+     .options = {{"batch", "FILE", CLI_MEMBERS, "keys", "their names and kind; see privyseal(1)"},
                  CHANGE_OPTIONS}},
-    KEY_STEP("rotate", "make its next version"),
+    {.words = "keys rotate",
+     .arguments = "NAME",
+     .summary = "make its next version",
+     .method = "POST",
+     .path = "/v1/keys/%s/rotate",
+     .management = true,
+     .options = {CHANGE_OPTIONS}},
     KEY_STEP("activate", "let it sign"),
     KEY_STEP("suspend", "stop it for now; resume undoes it"),
     KEY_STEP("resume", "let a suspended key sign again"),
     KEY_STEP("deactivate", "stop it for ever; its signatures still verify"),
     KEY_STEP("compromise", "mark it as compromised"),
+    KEY_STEP("withdraw", "take back its successor before that signs"),
     KEY_STEP("destroy", "destroy its objects in the token; cannot be undone"),
-    {.words = "jws sign",
-     .arguments = "[FILE]",
-     .summary = "sign a file's octets, or standard input, as JWS",
+    {.words = "keys mac",
+     .arguments = "NAME [FILE]",
+     .summary = "make a MAC of a file's octets, or standard input",
+     .prints = "mac",
      .method = "POST",
-     .path = "/v1/jws/sign",
-     .options = {{"with", "KEY", CLI_TEXT, "key", "name of the signing key"},
-                 {"algorithm", "ALG", CLI_TEXT, "algorithm", "when not the key's first"},
-                 {"header", "JSON", CLI_OBJECT, "header", "further header members"},
-                 {"serialization", "compact|json|detached", CLI_TEXT, "serialization",
-                  "compact when not given"}},
-     .run = cli_jws_sign},
-    {.words = "jws verify",
-     .arguments = "[FILE]",
-     .summary = "verify a JWS with a key of the appliance",
+     .path = "/v1/keys/%s/mac",
+     .run = cli_key_mac},
+    {.words = "keys mac-verify",
+     .arguments = "NAME [FILE]",
+     .summary = "compare a MAC with that of a file's octets",
      .method = "POST",
-     .path = "/v1/jws/verify",
-     .options = {{"with", "KEY", CLI_TEXT, "key", "name of the key that should have signed"},
-                 {"payload", "FILE", CLI_LOCAL, NULL, "of a detached JWS"}},
-     .run = cli_jws_verify},
+     .path = "/v1/keys/%s/mac/verify",
+     .options = {{"mac", "MAC", CLI_TEXT, "mac", "as keys mac printed it"},
+                 {"version", "NUMBER", CLI_NUMBER, "version", "that made it; else the active one"}},
+     .run = cli_key_mac_verify},
+    {.words = "keys encrypt",
+     .arguments = "NAME [FILE]",
+     .summary = "encrypt a file's octets, or standard input, with an AES key",
+     .prints = "ciphertext",
+     .method = "POST",
+     .path = "/v1/keys/%s/encrypt",
+     .options = {{"aad", "OCTETS", CLI_TEXT, "aad", "base64url, authenticated and not encrypted"}},
+     .run = cli_key_encrypt},
+    {.words = "keys decrypt",
+     .arguments = "NAME [FILE]",
+     .summary = "decrypt a ciphertext in base64url and write what was in it",
+     .method = "POST",
+     .path = "/v1/keys/%s/decrypt",
+     .options = {{"aad", "OCTETS", CLI_TEXT, "aad", "as it was given to encrypt, base64url"},
+                 {"version", "NUMBER", CLI_NUMBER, "version",
+                  "of an RSA key; else the active one"}},
+     .run = cli_key_decrypt},
+#include "appliance/cli/signing.def"
     {.words = "client list",
      .summary = "registered clients",
      .method = "GET",
@@ -175,6 +296,12 @@ const struct cli_command cli_commands[] = {
      .management = true,
      .options = {LIST_OPTIONS},
      .columns = {{"NAME", "name"}, {"UIDS", "uids"}, {"PINS", "pins"}, {"LISTENER", "listener"}}},
+    {.words = "client show",
+     .arguments = "NAME",
+     .summary = "one client",
+     .method = "GET",
+     .path = "/v1/clients/%s",
+     .management = true},
     {.words = "client register",
      .arguments = "NAME",
      .summary = "register a program by certificate or Unix user",
@@ -238,12 +365,97 @@ const struct cli_command cli_commands[] = {
      .path = "/v1/grants/%s",
      .management = true,
      .options = {CHANGE_OPTIONS}},
+    {.words = "officer list",
+     .summary = "the people of the roster",
+     .method = "GET",
+     .path = "/v1/officers",
+     .management = true,
+     .options = {LIST_OPTIONS},
+     .columns = {{"PERSON", "person"},
+                 {"ROLE", "role"},
+                 {"STANDING", "standing"},
+                 {"FROM", "valid_from"},
+                 {"UNTIL", "valid_until"}}},
+    {.words = "officer show",
+     .arguments = "PERSON",
+     .summary = "one of them, with the keys",
+     .method = "GET",
+     .path = "/v1/officers/%s",
+     .management = true},
+    {.words = "officer roster",
+     .summary = "the roster whose hash documents carry, to verify with",
+     .method = "GET",
+     .path = "/v1/roster",
+     .management = true,
+     .options = {{"out", "FILE", CLI_LOCAL, NULL, "into a new file; else to standard output"}},
+     .run = cli_operation_document},
+    {.words = "officer enrol",
+     .summary = "take a new person into the roster",
+     .method = "POST",
+     .path = "/v1/officers",
+     .management = true,
+     .options = {{"entry", "FILE", CLI_MEMBERS, "entry", "as privyseal-officer entry writes it"},
+                 CHANGE_OPTIONS}},
+    {.words = "officer replace",
+     .arguments = "PERSON",
+     .summary = "put another entry in the place of a person's: new keys, or a successor",
+     .method = "POST",
+     .path = "/v1/officers/%s/replace",
+     .management = true,
+     .options = {{"entry", "FILE", CLI_MEMBERS, "entry", "as privyseal-officer entry writes it"},
+                 {"quorum", "officers|recovery", CLI_TEXT, "quorum", "who approves; else officers"},
+                 CHANGE_OPTIONS}},
+    OFFICER_STEP("suspend", "POST", "/v1/officers/%s/suspend", "stop that their signatures count"),
+    OFFICER_STEP("resume", "POST", "/v1/officers/%s/resume", "let them count again"),
+    OFFICER_STEP("remove", "DELETE", "/v1/officers/%s", "take a person out of the roster"),
+    {.words = "policy show",
+     .summary = "who has to approve what",
+     .method = "GET",
+     .path = "/v1/policy",
+     .management = true},
+    {.words = "policy document",
+     .summary = "the policy whose hash documents carry, to verify with or to change",
+     .method = "GET",
+     .path = "/v1/policy/document",
+     .management = true,
+     .options = {{"out", "FILE", CLI_LOCAL, NULL, "into a new file; else to standard output"}},
+     .run = cli_operation_document},
+    {.words = "policy change",
+     .summary = "change who has to approve what",
+     .method = "PUT",
+     .path = "/v1/policy",
+     .management = true,
+     .options = {{"policy", "FILE", CLI_OBJECT_FILE, "policy",
+                  "as privyseal-officer policy writes it"},
+                 CHANGE_OPTIONS}},
+    APPLIANCE_STEP("lock", "lock", "stop every use of every key until it is unlocked"),
+    APPLIANCE_STEP("unlock", "unlock", "let a locked appliance work again"),
+    {.words = "configuration approve",
+     .summary = "approve the changed security section of the configuration",
+     .method = "POST",
+     .path = "/v1/configuration/approve",
+     .management = true,
+     .options = {{"configuration", "HASH", CLI_TEXT, "configuration", "else the present one's"},
+                 CHANGE_OPTIONS}},
+#include "appliance/cli/pins.def"
+    {.words = "exception",
+     .summary = "put on record what in a ceremony was not as its script says",
+     .method = "POST",
+     .path = "/v1/exceptions",
+     .management = true,
+     .options = {{"expected", "TEXT", CLI_TEXT, "expected", "what was expected"},
+                 {"happened", "TEXT", CLI_TEXT, "happened", "what happened"},
+                 {"decision", "TEXT", CLI_TEXT, "decision", "what was decided"},
+                 {"deciders", "LIST", CLI_LIST, "deciders", "who decided it"},
+                 CHANGE_OPTIONS}},
     {.words = "operation list",
      .summary = "operations, newest last",
      .method = "GET",
      .path = "/v1/operations",
      .management = true,
-     .options = {LIST_OPTIONS},
+     .options = {{"state", "STATE", CLI_QUERY, "state",
+                  "only those in it: draft, open, approved, ..."},
+                 LIST_OPTIONS},
      .columns = {{"ID", "id"}, {"TYPE", "type"}, {"STATE", "state"}, {"CREATED", "created"}}},
     {.words = "operation show",
      .arguments = "ID",
@@ -259,21 +471,58 @@ const struct cli_command cli_commands[] = {
      .management = true,
      .options = {{"out", "FILE", CLI_LOCAL, NULL, "into a new file; else to standard output"}},
      .run = cli_operation_document},
+    {.words = "operation proof",
+     .arguments = "ID",
+     .summary = "a proof (C2SP tlog-proof) of its result",
+     .method = "GET",
+     .path = "/v1/operations/%s/tlog-proof",
+     .management = true,
+     .run = cli_tlog_proof},
     OPERATION_SIGNED("request", "request", "ask for it, as the requester that it names"),
     OPERATION_SIGNED("approve", "approvals", "pass on a person's approval"),
     OPERATION_SIGNED("reject", "rejections", "pass on a person's refusal"),
+    OPERATION_SIGNED("statement", "statements", "pass on that a new key is somebody's"),
     OPERATION_STEP("execute", "do it, once enough people have approved"),
     OPERATION_STEP("resume", "show it, and press on with what was begun"),
-    OPERATION_STEP("cancel", "end a draft that nobody was asked for yet"),
-    {.words = "log verify",
-     .arguments = "DIR",
-     .summary = "verify logs offline: every leaf, hash and checkpoint",
-     .options = {{"log-key", "VKEY", CLI_LOCAL, NULL, "the log's verifier key; else from genesis"}},
-     .run = cli_log_verify},
-    {.words = "log export",
-     .arguments = "DIR TARGET",
-     .summary = "write a log in the C2SP tlog-tiles layout",
-     .run = cli_log_export},
+    {.words = "operation cancel",
+     .arguments = "ID",
+     .summary = "end one that waits: a draft at once, else by an operation of its own",
+     .method = "POST",
+     .path = "/v1/operations/%s/cancel",
+     .management = true,
+     .options = {{"reason", "TEXT", CLI_TEXT, "reason", "why; goes into the operation document"},
+                 {"requester", "PERSON", CLI_TEXT, "requester", "who of the roster asks for it"},
+                 {"out", "FILE", CLI_LOCAL, NULL, "keep the document that people sign"}}},
+    {.words = "ceremony run",
+     .arguments = "SCRIPT",
+     .summary = "walk a script with the people of a room",
+     .management = true,
+     .options = {{"set", "NAME=VALUE", CLI_MANY, NULL, "answer to a question; several times"},
+                 {"transcript", "FILE", CLI_LOCAL, NULL, "else SCRIPT.transcript, here"},
+                 {"resume", NULL, CLI_LOCAL, NULL, "take the ceremony of the transcript up again"},
+                 {"dry-run", NULL, CLI_LOCAL, NULL, "print all of it, without an appliance"}},
+     .run = ceremony_run},
+    {.words = "ceremony check",
+     .arguments = "SCRIPT...",
+     .summary = "whether a script is well-formed, without an appliance",
+     .run = ceremony_check},
+    {.words = "ceremony list",
+     .arguments = "[DIR]",
+     .summary = "the scripts that are installed, or those of a directory",
+     .run = ceremony_list},
+    {.words = "ceremony transcript",
+     .arguments = "[FILE]",
+     .summary = "make the transcript that others can verify without us",
+     .management = true,
+     .options = {{"script", "SCRIPT", CLI_LOCAL, NULL, "that was walked"},
+                 {"log", "DIR", CLI_LOCAL, NULL, "the logs or a copy; else from the appliance"},
+                 {"operation", "ID", CLI_MANY, NULL, "a further operation; several times"},
+                 {"out", "FILE", CLI_LOCAL, NULL, "a new file"}},
+     .run = ceremony_transcript},
+#include "appliance/cli/audit.def"
+#include "appliance/cli/custody.def"
+#include "appliance/cli/log.def"
+#include "appliance/cli/own.def"
     {.words = "why",
      .arguments = "REQUEST-ID",
      .summary = "what was decided about a request, and by which rule",
@@ -284,13 +533,6 @@ const struct cli_command cli_commands[] = {
      .arguments = "[CODE]",
      .summary = "cause and remedy of a problem code; all of them without one",
      .run = cli_explain},
-    {.words = "completion",
-     .arguments = "bash|zsh|fish",
-     .summary = "print a completion script for a shell",
-     .run = cli_completion},
-    {.words = "help",
-     .arguments = "[COMMAND...]",
-     .summary = "how a command is used",
-     .run = cli_help},
+    CLI_ROWS_OF_EVERY_PROGRAM,
 };
 const size_t cli_command_count = PS_COUNT_OF(cli_commands);

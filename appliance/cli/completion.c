@@ -1,4 +1,4 @@
-#include "appliance/cli/cli.h"
+#include "appliance/cli/rows.h"
 
 #include <stdio.h>
 

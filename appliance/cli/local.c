@@ -1,4 +1,4 @@
-#include "appliance/cli/cli.h"
+#include "appliance/cli/commands.h"
 
 #include "lib/base/encode.h"
 #include "lib/base/problem.h"

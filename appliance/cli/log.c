@@ -1,10 +1,14 @@
-#include "appliance/cli/cli.h"
+#include "appliance/cli/commands.h"
 
+#include "appliance/file.h"
 #include "lib/base/encode.h"
-#include "lib/ceremony/log_verify.h"
+#include "lib/ceremony/bundle/bundle.h"
+#include "lib/ceremony/log/key.h"
+#include "lib/ceremony/log/verify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 struct report {
     bool json;
@@ -72,15 +76,20 @@ static void print_summary(const struct report *report, const struct log_summary 
 {
     if (report->json) {
         (void)printf("\n],\"good\":%s,\"trees\":%u,\"leaves\":%" PRIu64 ",\"covered\":%" PRIu64
-                     ",\"failures\":%u}\n",
+                     ",\"pruned_shards\":%u,\"failures\":%u}\n",
                      err == PS_OK ? "true" : "false", summary->trees, summary->leaves,
-                     summary->covered, summary->failures);
+                     summary->covered, summary->pruned_shards, summary->failures);
         return;
     }
     (void)printf("%s: %" PRIu64 " leaves in %u trees, %" PRIu64
                  " of them covered by signed checkpoints\n",
                  err == PS_OK ? "The log verifies" : "The log DOES NOT VERIFY", summary->leaves,
                  summary->trees, summary->covered);
+    if (summary->pruned_shards != 0) {
+        (void)printf("%u shards were pruned; with their archives (--archive) they are verified "
+                     "too.\n",
+                     summary->pruned_shards);
+    }
     if (err == PS_OK && summary->key_from_genesis) {
         (void)printf("The log key was taken from the log itself; to know that it is the right one, "
                      "compare it with\nwhat was noted at genesis, or give it with --log-key.\n");
@@ -105,18 +114,101 @@ static int exit_code(enum ps_err err)
     return err == PS_E_DENIED ? CLI_FAILED : ps_err_info(err)->exit_code;
 }
 
+/* --- The transcript of a ceremony --- */
+
+static enum ps_err verify_transcript(const struct cli_run *run, struct report *report,
+                                     struct bundle_summary *ret_summary)
+{
+    const char *text = cli_value(run, "genesis");
+    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO genesis = {.max = PS_SHA256_LEN};
+    struct bundle_check check = {.fn = on_row, .context = report};
+
+    if (text != NULL) {
+        PS_TRY(ps_hex_decode(ps_bytes_str(text), &genesis));
+        check.genesis = genesis.len == PS_SHA256_LEN ? genesis.data : NULL;
+        if (check.genesis == NULL) {
+            return ps_fail(PS_E_INPUT, 0, "--genesis takes 64 hexadecimal digits");
+        }
+    }
+    PS_TRY(file_read(run->arguments[0], BUNDLE_OCTETS_MAX, &octets));
+    PS_TRY(bundle_parse(ps_buf_bytes(&octets), &bundle));
+    return bundle_verify(bundle, &check, ret_summary);
+}
+
+static int verify_file(const struct cli_run *run, struct report *report)
+{
+    struct bundle_summary summary = {0};
+    const enum ps_err err = verify_transcript(run, report, &summary);
+
+    if (report->json) {
+        (void)printf(
+            "\n],\"good\":%s,\"operations\":%" PRIu64 ",\"leaves\":%" PRIu64 ",\"failures\":%u}\n",
+            err == PS_OK ? "true" : "false", summary.operations, summary.leaves, summary.failures);
+    } else if (err == PS_OK || err == PS_E_DENIED) {
+        (void)printf("The transcript %s\n", err == PS_OK ? "verifies" : "DOES NOT VERIFY");
+    }
+    return exit_code(err);
+}
+
+static bool is_file(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* What was given to be compared with is never passed over in silence. */
+static bool options_fit(const struct cli_run *run, bool is_transcript)
+{
+    if (!is_transcript && cli_value(run, "genesis") != NULL) {
+        (void)fprintf(stderr, "privyseal: --genesis is for the file of a transcript; for a "
+                              "directory give --log-key, as it was noted at the genesis\n");
+        return false;
+    }
+    if (is_transcript &&
+        (cli_value(run, "log-key") != NULL || cli_value(run, "checkpoint") != NULL ||
+         cli_value(run, "archive") != NULL)) {
+        (void)fprintf(stderr, "privyseal: --log-key, --checkpoint and --archive are for the "
+                              "directory of a log; for the file of a transcript give --genesis\n");
+        return false;
+    }
+    return true;
+}
+
 int cli_log_verify(const struct cli_run *run)
 {
-    const struct log_verify_request request = {
+    struct log_verify_request request = {
         .directory = run->arguments[0],
         .key = ps_bytes_str(cli_value(run, "log-key")),
+        .archive = cli_value(run, "archive"),
     };
     struct report report = {.json = cli_flag(run, "json"), .first = true};
     struct log_summary summary = {0};
+    const char *checkpoint = cli_value(run, "checkpoint");
+    struct log_witnesses witnesses = {.count = 0};
+    const bool is_transcript = is_file(run->arguments[0]);
+    PS_BUF_AUTO known = {.max = 4 * (size_t)CLI_PIECE};
     enum ps_err err;
 
+    if (!options_fit(run, is_transcript)) {
+        return CLI_USAGE;
+    }
+    err = cli_read_witnesses(run, &witnesses);
+    if (err != PS_OK) {
+        return exit_code(err);
+    }
+    request.witnesses = &witnesses;
+    if (checkpoint != NULL && cli_read_file(checkpoint, &known) != PS_OK) {
+        return CLI_USAGE;
+    }
+    request.checkpoint = ps_buf_bytes(&known);
     if (report.json) {
         (void)printf("{\"rows\":[");
+    }
+    if (is_transcript) {
+        return verify_file(run, &report);
     }
     err = log_verify(&request, on_row, &report, &summary);
     if (report.json || err == PS_OK || err == PS_E_DENIED) {

@@ -1,4 +1,4 @@
-#include "appliance/cli/cli.h"
+#include "appliance/cli/commands.h"
 
 #include "appliance/file.h"
 

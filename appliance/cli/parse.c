@@ -82,6 +82,16 @@ static const struct cli_option *find_option(const struct cli_option *options, si
     return NULL;
 }
 
+static int keep_value(const struct cli_option *option, const char *value, struct cli_run *run)
+{
+    if (run->many_count == CLI_MANY_MAX) {
+        (void)fprintf(stderr, "%s: --%s is given too often\n", cli_program.name, option->name);
+        return CLI_USAGE;
+    }
+    run->many[run->many_count++] = (struct cli_given){option, value};
+    return CLI_DONE;
+}
+
 /* One option at argv[*at]; moves past its argument. */
 static int parse_option(int argc, char **argv, int *at, struct cli_run *run)
 {
@@ -114,7 +124,7 @@ static int parse_option(int argc, char **argv, int *at, struct cli_run *run)
         return CLI_USAGE;
     }
     *place = value;
-    return CLI_DONE;
+    return option->kind == CLI_MANY ? keep_value(option, value, run) : CLI_DONE;
 }
 
 static int check_arguments(const struct cli_run *run)
@@ -175,6 +185,16 @@ int cli_parse(int argc, char **argv, struct cli_run *ret_run)
     return cli_flag(&run, "help") ? CLI_DONE : check_arguments(&run);
 }
 
+const char *cli_common_value(const struct cli_run *run, const char *name)
+{
+    size_t index;
+
+    return find_option(cli_common_options, cli_common_option_count, name, strlen(name), &index) ==
+                   NULL
+               ? NULL
+               : run->common_values[index];
+}
+
 const char *cli_value(const struct cli_run *run, const char *name)
 {
     size_t index;
@@ -183,9 +203,17 @@ const char *cli_value(const struct cli_run *run, const char *name)
         run->values[index] != NULL) {
         return run->values[index];
     }
-    if (find_option(cli_common_options, cli_common_option_count, name, strlen(name), &index) !=
-        NULL) {
-        return run->common_values[index];
+    return cli_common_value(run, name);
+}
+
+const char *cli_next_value(const struct cli_run *run, const char *name, size_t *cursor)
+{
+    while (*cursor < run->many_count) {
+        const struct cli_given *given = &run->many[(*cursor)++];
+
+        if (strcmp(given->option->name, name) == 0) {
+            return given->value;
+        }
     }
     return NULL;
 }
@@ -218,14 +246,30 @@ void cli_put_usage(const struct cli_command *command, struct ps_buf *out)
     }
 }
 
+/* The summaries stand below each other, however long the longest command is. */
+static int longest_words(void)
+{
+    size_t longest = cli_program.further == NULL ? 0 : strlen(cli_program.further_usage);
+
+    for (size_t i = 0; i < cli_command_count; i++) {
+        const size_t len = strlen(cli_commands[i].words);
+
+        longest = len > longest ? len : longest;
+    }
+    return (int)longest;
+}
+
 void cli_put_overview(struct ps_buf *out)
 {
+    const int width = longest_words();
+
     ps_buf_printf(out, "usage: %s COMMAND [arguments] [options]\n\n", cli_program.name);
     if (cli_program.further != NULL) {
-        ps_buf_printf(out, "  %-20s %s\n", cli_program.further_usage, cli_program.further_summary);
+        ps_buf_printf(out, "  %-*s  %s\n", width, cli_program.further_usage,
+                      cli_program.further_summary);
     }
     for (size_t i = 0; i < cli_command_count; i++) {
-        ps_buf_printf(out, "  %-20s %s\n", cli_commands[i].words, cli_commands[i].summary);
+        ps_buf_printf(out, "  %-*s  %s\n", width, cli_commands[i].words, cli_commands[i].summary);
     }
     ps_buf_printf(out, "\n`%s help COMMAND` shows a command's options. %s(1) has examples.\n",
                   cli_program.name, cli_program.name);

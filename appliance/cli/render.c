@@ -1,11 +1,14 @@
 #include "appliance/cli/cli.h"
 
+#include "lib/ceremony/operation/text.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CELL_MAX 48
+#define CELL_MAX  48
+#define SHOWN_MAX (8u * 1024u * 1024u) /* of a cell of 1 MiB, with all of it escaped */
 
 static void delete_json(cJSON **json)
 {
@@ -43,16 +46,19 @@ static void put_cell(const cJSON *value, struct ps_buf *out)
     }
 }
 
-/* What a terminal would act on never reaches it. */
+/*
+ * What a terminal would act on, or show as something else, never reaches it: texts are whoever's
+ * who asked for an operation.
+ */
 static void print_clean(struct ps_bytes text, int width)
 {
+    PS_BUF_AUTO shown = {.max = SHOWN_MAX};
     int printed = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        const unsigned char c = text.data[i];
-
-        (void)putchar(c < 0x20 || c == 0x7f ? '?' : c);
-        printed += (c & 0xc0) == 0x80 ? 0 : 1;
+    operation_text_put_line(text, &shown);
+    (void)fwrite(shown.data, 1, shown.len, stdout);
+    for (size_t i = 0; i < shown.len; i++) {
+        printed += (shown.data[i] & 0xc0) == 0x80 ? 0 : 1;
     }
     for (; printed < width; printed++) {
         (void)putchar(' ');
@@ -157,9 +163,24 @@ static void print_lines(const cJSON *object, int indent, bool is_element)
     }
 }
 
+/* "result.csr" is the member `csr` of the member `result`; NULL: there is none. */
+static const cJSON *member_alone(const cJSON *answer, const char *name)
+{
+    char object[32];
+    const char *dot = name == NULL ? NULL : strchr(name, '.');
+
+    if (dot == NULL) {
+        return cJSON_GetObjectItemCaseSensitive(answer, name);
+    }
+    (void)snprintf(object, sizeof object, "%.*s", (int)(dot - name), name);
+    return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(answer, object),
+                                            dot + 1);
+}
+
 int cli_render(const struct cli_run *run, struct ps_bytes json)
 {
     PS_CLEANUP(delete_json) cJSON *parsed = NULL;
+    const cJSON *alone;
     const cJSON *items;
 
     if (cli_flag(run, "json")) {
@@ -172,6 +193,11 @@ int cli_render(const struct cli_run *run, struct ps_bytes json)
     parsed = cJSON_ParseWithLength((const char *)json.data, json.len);
     if (parsed == NULL) {
         (void)printf("%.*s\n", PS_BYTES_FMT(json));
+        return CLI_DONE;
+    }
+    alone = member_alone(parsed, run->command->prints);
+    if (cJSON_IsString(alone)) {
+        (void)printf("%s\n", alone->valuestring);
         return CLI_DONE;
     }
     items = cJSON_GetObjectItemCaseSensitive(parsed, "items");

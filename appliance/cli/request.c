@@ -79,8 +79,10 @@ static void put_value(enum cli_kind kind, const char *text, struct ps_buf *out)
     case CLI_FLAG:
     case CLI_NUMBER:
     case CLI_OBJECT:
+    case CLI_MEMBERS:
     case CLI_QUERY:
     case CLI_LOCAL:
+    case CLI_MANY:
         /* The appliance's strict reader judges it; it cannot break out of its own request. */
         ps_buf_put_str(out, text);
         return;
@@ -92,7 +94,7 @@ static bool goes_into_body(const struct cli_run *run, size_t i)
     const struct cli_option *option = &run->command->options[i];
 
     return option->name != NULL && run->values[i] != NULL && option->kind != CLI_QUERY &&
-           option->kind != CLI_LOCAL;
+           option->kind != CLI_LOCAL && option->kind != CLI_MANY;
 }
 
 static void put_member_name(const char *name, size_t len, struct ps_buf *out)
@@ -102,6 +104,36 @@ static void put_member_name(const char *name, size_t len, struct ps_buf *out)
     }
     ps_buf_put_json_string(out, ps_bytes(name, len));
     ps_buf_put_u8(out, ':');
+}
+
+/* What is in the file is one object; its braces are those of the body. */
+static void put_file_members(const char *path, struct ps_buf *out)
+{
+    static const char blanks[] = " \t\r\n";
+    PS_BUF_AUTO content;
+    struct ps_bytes text;
+
+    ps_buf_init(&content, BODY_MAX);
+    if (cli_read_file(path, &content) != PS_OK) {
+        out->err = PS_E_INPUT;
+        return;
+    }
+    text = ps_buf_bytes(&content);
+    while (text.len != 0 && memchr(blanks, text.data[0], sizeof blanks - 1) != NULL) {
+        text = ps_bytes_from(text, 1);
+    }
+    while (text.len != 0 && memchr(blanks, text.data[text.len - 1], sizeof blanks - 1) != NULL) {
+        text.len--;
+    }
+    if (text.len < 3 || text.data[0] != '{' || text.data[text.len - 1] != '}') {
+        (void)fprintf(stderr, "privyseal: %s: no JSON object with members\n", path);
+        out->err = PS_E_INPUT;
+        return;
+    }
+    if (out->len != 0 && out->data[out->len - 1] != '{') {
+        ps_buf_put_u8(out, ',');
+    }
+    ps_buf_put(out, ps_bytes(text.data + 1, text.len - 2));
 }
 
 /* Options of one group stand together in the table, so a group opens and closes once. */
@@ -115,6 +147,10 @@ static void put_members(const struct cli_run *run, struct ps_buf *out)
         size_t len;
 
         if (!goes_into_body(run, i)) {
+            continue;
+        }
+        if (run->command->options[i].kind == CLI_MEMBERS) {
+            put_file_members(run->values[i], out);
             continue;
         }
         len = group_len(member);
@@ -137,13 +173,23 @@ static void put_members(const struct cli_run *run, struct ps_buf *out)
     }
 }
 
+static void put_text(const char *name, const char *text, struct ps_buf *out)
+{
+    put_member_name(name, strlen(name), out);
+    ps_buf_put_json_string(out, ps_bytes_str(text));
+}
+
 enum ps_err cli_put_body(const struct cli_run *run, struct ps_buf *out)
 {
+    const char *type = run->command->operation;
+
     ps_buf_put_u8(out, '{');
+    if (type != NULL) {
+        put_text("type", type, out);
+    }
     /* Where the path has no place for the name, it is a member. */
     if (run->argument_count != 0 && strstr(run->command->path, "%s") == NULL) {
-        put_member_name("name", 4, out);
-        ps_buf_put_json_string(out, ps_bytes_str(run->arguments[0]));
+        put_text(type != NULL ? "subject" : "name", run->arguments[0], out);
     }
     put_members(run, out);
     ps_buf_put_u8(out, '}');
@@ -196,7 +242,7 @@ enum ps_err cli_put_path(const struct cli_run *run, struct ps_buf *out)
 
 static const char *setting(const struct cli_run *run, const char *name, const char *variable)
 {
-    const char *value = cli_value(run, name);
+    const char *value = cli_common_value(run, name);
 
     return value != NULL ? value : getenv(variable);
 }
@@ -219,10 +265,11 @@ static bool read_timeout(const char *seconds, unsigned *timeout_ms)
     return true;
 }
 
-static int open_client(const struct cli_run *run, struct privyseal **ret_client)
+int cli_open(const struct cli_run *run, struct privyseal **ret_client)
 {
     const bool management = run->command->management;
-    const bool is_change = strcmp(run->command->method, "GET") != 0 && management;
+    const char *method = run->command->method;
+    const bool is_change = management && (method == NULL || strcmp(method, "GET") != 0);
     struct privyseal_options options = {
         .socket =
             setting(run, "socket", management ? "PRIVYSEAL_MANAGEMENT_SOCKET" : "PRIVYSEAL_SOCKET"),
@@ -320,6 +367,7 @@ int cli_send(const struct cli_run *run, const char *path, struct ps_bytes body,
         .path = path,
         .body = body.len == 0 ? NULL : (const char *)body.data,
         .body_len = body.len,
+        .content_type = body.len == 0 ? NULL : run->command->media,
         .idempotency_key = cli_value(run, "idempotency-key"),
         .if_match = cli_value(run, "if-match"),
     };
@@ -327,7 +375,7 @@ int cli_send(const struct cli_run *run, const char *path, struct ps_bytes body,
     enum privyseal_result result;
     int code;
 
-    code = open_client(run, &client);
+    code = cli_open(run, &client);
     if (code != CLI_DONE) {
         return code;
     }
@@ -347,7 +395,9 @@ int cli_send(const struct cli_run *run, const char *path, struct ps_bytes body,
 
 int cli_request(const struct cli_run *run)
 {
-    const bool has_body = strcmp(run->command->method, "GET") != 0;
+    const char *media = run->command->media;
+    const bool has_body =
+        strcmp(run->command->method, "GET") != 0 && (media == NULL || media[0] != '\0');
     PS_BUF_AUTO path;
     PS_BUF_AUTO body;
     PS_BUF_AUTO answer;
@@ -363,6 +413,9 @@ int cli_request(const struct cli_run *run)
         return CLI_USAGE;
     }
     code = cli_send(run, (const char *)path.data, ps_buf_bytes(&body), &answer);
+    if (code == CLI_DONE && has_body && cli_tell_waiting(run, ps_buf_bytes(&answer), &code)) {
+        return code;
+    }
     return code == CLI_DONE ? cli_render(run, ps_buf_bytes(&answer)) : code;
 }
 
@@ -373,12 +426,12 @@ enum ps_err cli_read_file(const char *path, struct ps_buf *out)
     ssize_t got = -1;
 
     while (fd >= 0) {
-        uint8_t *to = ps_buf_reserve(out, 65536);
+        uint8_t *to = ps_buf_reserve(out, CLI_PIECE);
 
         if (to == NULL) {
             break;
         }
-        got = read(fd, to, 65536);
+        got = read(fd, to, CLI_PIECE);
         if (got > 0) {
             ps_buf_commit(out, (size_t)got);
         } else if (got == 0 || errno != EINTR) {

@@ -2,9 +2,9 @@
 
 #include "appliance/file.h"
 #include "appliance/officer/officer.h"
-#include "appliance/officer/terminal.h"
+#include "appliance/terminal.h"
 #include "lib/base/clock.h"
-#include "lib/ceremony/operation_text.h"
+#include "lib/ceremony/operation/text.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 #ifndef APPLIANCE_OFFICER_DOCUMENT_H
 #define APPLIANCE_OFFICER_DOCUMENT_H
 
-#include "lib/ceremony/operation_document.h"
+#include "lib/ceremony/operation/document.h"
 
 /* A document from a file, which is read once: what is shown is what is signed. */
 struct document {

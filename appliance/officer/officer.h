@@ -17,8 +17,13 @@ int officer_reject(const struct cli_run *run);
 int officer_request(const struct cli_run *run);
 int officer_statement(const struct cli_run *run);
 int officer_verify(const struct cli_run *run);
+int officer_agree(const struct cli_run *run);
+int officer_page(const struct cli_run *run);
 int officer_words(const struct cli_run *run);
 int officer_keys(const struct cli_run *run);
+int officer_roster(const struct cli_run *run);
+int officer_entry(const struct cli_run *run);
+int officer_policy(const struct cli_run *run);
 
 /* Puts the name of the file that it is about before the detail of the last failure; `err` again. */
 PS_MUST_USE enum ps_err officer_name_file(const char *path, enum ps_err err);

@@ -1,8 +1,9 @@
 #ifndef APPLIANCE_OFFICER_PEOPLE_H
 #define APPLIANCE_OFFICER_PEOPLE_H
 
-#include "lib/ceremony/operation_document.h"
-#include "lib/ceremony/roster.h"
+#include "lib/ceremony/operation/document.h"
+#include "lib/ceremony/people/policy.h"
+#include "lib/ceremony/people/roster.h"
 
 /* Whose signatures on a document count. */
 struct people {
@@ -21,5 +22,8 @@ struct people {
 PS_MUST_USE enum ps_err people_load(const char *path, const struct operation_document *document,
                                     struct people *ret_people);
 void people_clear(struct people *people);
+
+/* A policy's file; NULL: the default one. Errors: as file_read and policy_parse. */
+PS_MUST_USE enum ps_err policy_load(const char *path, struct policy *ret_policy);
 
 #endif

@@ -1,5 +1,5 @@
 #include "appliance/officer/officer.h"
-#include "appliance/officer/terminal.h"
+#include "appliance/terminal.h"
 
 #include <stdio.h>
 

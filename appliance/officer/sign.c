@@ -1,20 +1,18 @@
 #include "appliance/file.h"
+#include "appliance/keygen.h"
+#include "appliance/officer/consent.h"
 #include "appliance/officer/document.h"
-#include "appliance/officer/keygen.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/places.h"
-#include "appliance/officer/terminal.h"
+#include "appliance/terminal.h"
 #include "lib/base/encode.h"
-#include "lib/ceremony/approval.h"
-#include "lib/ceremony/pgp_words.h"
-#include "lib/formats/sshsig.h"
+#include "lib/ceremony/people/approval.h"
+#include "lib/formats/ssh/sshsig.h"
 
 #include <stdio.h>
-#include <strings.h>
 
-#define WORDS_FOR_SCRIPTS 4u
-#define REASON_LEN_MAX    1024u
-#define MODE_FOR_ALL      0644u
+#define REASON_LEN_MAX 1024u
+#define MODE_FOR_ALL   0644u
 
 /* What the three commands that sign differ in. */
 struct kind {
@@ -37,25 +35,6 @@ static void signing_clear(struct signing *signing)
     ssh_key_free(signing->key);
 }
 
-static enum ps_err load_key(const char *key_path, struct ssh_key **ret_key)
-{
-    PS_BUF_AUTO line = {0};
-    char path[PLACE_MAX];
-    enum ps_err err;
-
-    PS_TRY(place_of_public_key(key_path, path));
-    err = file_read(path, SSH_KEY_LINE_MAX, &line);
-    if (err == PS_E_NOT_FOUND) {
-        return ps_fail(err, 0,
-                       "%.140s is not there; `ssh-keygen -y -f KEY > KEY.pub` makes it from the "
-                       "private key",
-                       path);
-    }
-    PS_TRY(err);
-    err = ssh_key_parse_line(ps_buf_bytes(&line), ret_key);
-    return err == PS_OK ? PS_OK : officer_name_file(path, err);
-}
-
 /* All that can be found wrong before a person reads, types and touches anything. */
 static enum ps_err prepare(struct signing *signing)
 {
@@ -75,41 +54,7 @@ static enum ps_err prepare(struct signing *signing)
         (strlen(reason) > REASON_LEN_MAX || !ps_utf8_valid(ps_bytes_str(reason)))) {
         return ps_fail(PS_E_INPUT, 0, "a reason is at most %u octets of UTF-8", REASON_LEN_MAX);
     }
-    return load_key(signing->key_path, &signing->key);
-}
-
-/* Whether a script knows the words, as only who has seen the document does. */
-static bool begins_with_words(const uint8_t hash[PS_SHA256_LEN], const char *given)
-{
-    static const char between[] = " -,\t";
-
-    for (size_t i = 0; i < WORDS_FOR_SCRIPTS; i++) {
-        const char *word = pgp_word(i, hash[i]);
-        const size_t len = strcspn(given, between);
-
-        if (len != strlen(word) || strncasecmp(given, word, len) != 0) {
-            return false;
-        }
-        given += len;
-        given += strspn(given, between);
-    }
-    return *given == '\0';
-}
-
-static enum ps_err consent(const struct signing *signing, const struct document *document)
-{
-    const char *words = cli_value(signing->run, "yes");
-
-    if (words == NULL) {
-        return terminal_ask(signing->kind->question, "Yes");
-    }
-    if (!begins_with_words(document->parsed.hash, words)) {
-        return ps_fail(PS_E_DENIED, 0,
-                       "--yes does not give the first %u words of this document, so nothing was "
-                       "signed; `privyseal-officer words FILE` prints them",
-                       WORDS_FOR_SCRIPTS);
-    }
-    return PS_OK;
+    return consent_load_key(signing->key_path, &signing->key);
 }
 
 /* What ssh-keygen gave back is looked at as the appliance will look at it. */
@@ -181,7 +126,7 @@ static enum ps_err sign(struct signing *signing)
     PS_TRY(prepare(signing));
     PS_TRY(document_load(signing->run->arguments[0], &document));
     PS_TRY(document_print(&document, cli_value(signing->run, "last")));
-    PS_TRY(consent(signing, &document));
+    PS_TRY(consent_ask(signing->run, signing->kind->question, document.parsed.hash));
     PS_TRY(keygen_sign(program == NULL ? KEYGEN_PROGRAM : program, signing->key_path,
                        approval_namespace(signing->kind->kind), ps_buf_bytes(&document.octets),
                        &armored));

@@ -2,12 +2,13 @@
 #include "appliance/officer/document.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/people.h"
-#include "appliance/officer/terminal.h"
+#include "appliance/officer/transcript.h"
+#include "appliance/terminal.h"
 #include "lib/base/clock.h"
-#include "lib/ceremony/operation_text.h"
-#include "lib/ceremony/quorum.h"
-#include "lib/ceremony/recovery.h"
-#include "lib/formats/sshsig.h"
+#include "lib/ceremony/operation/text.h"
+#include "lib/ceremony/people/quorum.h"
+#include "lib/ceremony/people/recovery.h"
+#include "lib/formats/ssh/sshsig.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,21 +57,6 @@ static void line(struct judging *judging, bool passed, const char *format, ...)
     judging->has_failed = judging->has_failed || !passed;
 }
 
-static enum ps_err load_policy(struct judging *judging)
-{
-    const char *path = cli_value(judging->run, "policy");
-    PS_BUF_AUTO text = {0};
-    enum ps_err err;
-
-    if (path == NULL) {
-        policy_set_defaults(&judging->policy);
-        return PS_OK;
-    }
-    PS_TRY(file_read(path, POLICY_OCTETS_MAX, &text));
-    err = policy_parse(ps_buf_bytes(&text), &judging->policy);
-    return err == PS_OK ? PS_OK : officer_name_file(path, err);
-}
-
 static enum ps_err load_time(struct judging *judging)
 {
     const char *at = cli_value(judging->run, "at");
@@ -86,7 +72,7 @@ static enum ps_err load_time(struct judging *judging)
 static enum ps_err load(struct judging *judging)
 {
     PS_TRY(load_time(judging));
-    PS_TRY(load_policy(judging));
+    PS_TRY(policy_load(cli_value(judging->run, "policy"), &judging->policy));
     PS_TRY(document_load(judging->run->arguments[0], &judging->document));
     return people_load(cli_value(judging->run, "roster"), &judging->document.parsed,
                        &judging->people);
@@ -180,7 +166,7 @@ static void verify_signatures(struct judging *judging)
 
 static enum policy_class class_of(const struct judging *judging)
 {
-    const char letter = judging->document.parsed.type->class;
+    const char letter = judging->document.parsed.class;
 
     return letter == OPERATION_CLASS_NONE ? POLICY_NOBODY
                                           : policy_class_by_name(ps_bytes(&letter, 1));
@@ -243,7 +229,7 @@ static void judge_new_keys(struct judging *judging, const struct quorum_request 
 
 static void put_quorum(struct judging *judging)
 {
-    const struct operation_type_info *type = judging->document.parsed.type;
+    const struct operation_document *document = &judging->document.parsed;
     const struct quorum_result *quorum = &judging->quorum;
 
     if (quorum->state != QUORUM_MET) {
@@ -252,11 +238,11 @@ static void put_quorum(struct judging *judging)
     }
     line(judging, true, "quorum is met: %u officers, %u auditors", (unsigned)quorum->officers,
          (unsigned)quorum->auditors);
-    if (!judging->people.is_genesis && type->class != OPERATION_CLASS_A) {
+    if (!judging->people.is_genesis && document->class != OPERATION_CLASS_A) {
         ps_buf_printf(&judging->lines,
                       "NOTE  this is the quorum of class %c, which %s has; a key of a higher class "
                       "that it touches raises it, which only the appliance knows\n",
-                      type->class, type->name);
+                      document->class, document->type->name);
     }
 }
 
@@ -345,6 +331,18 @@ int officer_verify(const struct cli_run *run)
     struct judging *judging = calloc(1, sizeof *judging);
     enum ps_err err;
 
+    if (run->argument_count == 1 &&
+        (cli_value(run, "roster") != NULL || cli_value(run, "policy") != NULL ||
+         cli_value(run, "at") != NULL)) {
+        (void)fprintf(stderr,
+                      "%s: a document is verified with its signatures: verify FILE "
+                      "SIGNATURE...\n",
+                      cli_program.name);
+        return CLI_USAGE;
+    }
+    if (run->argument_count == 1) {
+        return officer_verify_transcript(run); /* it has its signatures in it */
+    }
     if (judging == NULL) {
         return officer_failed(ps_fail(PS_E_NO_MEMORY, 0, "out of memory"));
     }

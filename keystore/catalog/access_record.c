@@ -183,7 +183,6 @@ void set_record_put(const struct set_record *record, struct ps_buf *out)
 static const struct json_field policy_fields[] = {
     JSON_FIELD(struct policy_record, document, JSON_KIND_OBJECT, true, 0),
     JSON_FIELD(struct policy_record, epoch, JSON_KIND_U64, true, 0),
-    JSON_FIELD(struct policy_record, rehearsal, JSON_KIND_BOOL, true, 0),
 };
 
 enum ps_err policy_record_read(struct json_value row, struct policy_record *ret_record)
@@ -199,6 +198,5 @@ void policy_record_put(const struct policy_record *record, struct ps_buf *out)
 {
     record_put_json(out, "{\"document\":", record->document, "{}");
     record_put_number(out, ",\"epoch\":", record->epoch);
-    record_put_flag(out, ",\"rehearsal\":", record->rehearsal);
     ps_buf_put_str(out, "}");
 }

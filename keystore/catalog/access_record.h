@@ -1,7 +1,7 @@
 #ifndef KEYSTORE_CATALOG_ACCESS_RECORD_H
 #define KEYSTORE_CATALOG_ACCESS_RECORD_H
 
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 /* Rows of kinds `client`, `grant`, `set` and `policy`; see records.h. */
 
@@ -10,7 +10,7 @@
 #define CLIENT_SAN_MAX     256
 #define GRANT_OPS_MAX      64
 #define GRANT_OP_NAME_MAX  160 /* "x509.issue:" and a name */
-#define GRANT_FORMATS_MAX  4
+#define GRANT_FORMATS_MAX  6
 #define GRANT_RATE_MAX     1000000
 #define SET_PATTERNS_MAX   256
 #define RECORD_SECONDS_MAX UINT64_C(3155760000) /* longest duration: a hundred years */
@@ -42,9 +42,8 @@ struct set_record {
 };
 
 struct policy_record {
-    struct json_value document; /* as lib/ceremony/policy.h has it; {} in a rehearsal */
+    struct json_value document; /* as lib/ceremony/people/policy.h has it */
     uint64_t epoch;             /* one more at each change */
-    bool rehearsal;             /* nobody is needed: operations are done as they are asked for */
 };
 
 PS_MUST_USE enum ps_err client_record_read(struct json_value row, struct client_record *ret_record);

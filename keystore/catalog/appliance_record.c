@@ -46,7 +46,9 @@ void token_record_put(const struct token_record *record, struct ps_buf *out)
 }
 
 static const struct json_field appliance_fields[] = {
+    JSON_FIELD(struct appliance_record, configuration, JSON_KIND_OCTETS, true, PS_SHA256_LEN),
     JSON_FIELD(struct appliance_record, created_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct appliance_record, locked, JSON_KIND_BOOL, true, 0),
     JSON_FIELD(struct appliance_record, log_object_id, JSON_KIND_OCTETS, true, LOG_OBJECT_ID_MAX),
     JSON_FIELD(struct appliance_record, log_token, JSON_KIND_NAME, true, 0),
     JSON_FIELD(struct appliance_record, log_verifier, JSON_KIND_STRING, true, LOG_VERIFIER_MAX),
@@ -64,13 +66,18 @@ enum ps_err appliance_record_read(struct json_value row, struct appliance_record
     if (record.origin.len == 0 || record.log_verifier.len == 0 || record.log_object_id.len == 0) {
         return record_fail("origin", "origin, log_verifier and log_object_id are not empty");
     }
+    if (record.configuration.len != PS_SHA256_LEN) {
+        return record_fail("configuration", "not 32 octets");
+    }
     *ret_record = record;
     return PS_OK;
 }
 
 void appliance_record_put(const struct appliance_record *record, struct ps_buf *out)
 {
-    record_put_number(out, "{\"created_s\":", record->created_s);
+    record_put_octets(out, "{\"configuration\":", record->configuration);
+    record_put_number(out, ",\"created_s\":", record->created_s);
+    record_put_flag(out, ",\"locked\":", record->locked);
     record_put_octets(out, ",\"log_object_id\":", record->log_object_id);
     record_put_text(out, ",\"log_token\":", record->log_token);
     record_put_text(out, ",\"log_verifier\":", record->log_verifier);

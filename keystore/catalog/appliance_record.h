@@ -2,7 +2,7 @@
 #define KEYSTORE_CATALOG_APPLIANCE_RECORD_H
 
 #include "lib/base/hash.h"
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 /* Rows of kinds `token` and `appliance`; see records.h. */
 
@@ -23,13 +23,15 @@ struct token_record {
     struct ps_bytes module_hash; /* SHA-256 of the PKCS#11 module; 32 octets */
 };
 
-/* What this appliance is: made by genesis, never changed but for the log's key. */
+/* What this appliance is: made by genesis; officers lock it and approve its configuration. */
 struct appliance_record {
     struct ps_bytes origin;        /* first line of checkpoints */
     struct ps_bytes log_object_id; /* CKA_ID of the key that signs checkpoints */
     struct ps_bytes log_token;     /* name of the token it is in */
     struct ps_bytes log_verifier;  /* its verifier key, as text of one line (C2SP signed-note) */
-    bool practice;                 /* a rehearsal appliance */
+    bool practice;                 /* a practice appliance */
+    bool locked;                   /* by officers */
+    struct ps_bytes configuration; /* approved: SHA-256 of its security section; 32 octets */
     uint64_t created_s;
 };
 

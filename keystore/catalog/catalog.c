@@ -40,6 +40,24 @@ enum ps_err catalog_open_memory(struct catalog **ret_catalog)
     return open_catalog(NULL, ret_catalog);
 }
 
+enum ps_err catalog_open_over(const struct catalog_ops *ops, void *backend,
+                              struct catalog **ret_catalog)
+{
+    PS_CLEANUP(catalog_close_cleanup) struct catalog *catalog = calloc(1, sizeof *catalog);
+
+    if (catalog == NULL) {
+        ops->close(backend);
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    catalog->ops = ops;
+    catalog->backend = backend;
+    PS_TRY(json_new(&catalog->bodies));
+    PS_TRY(json_new(&catalog->effects));
+    *ret_catalog = catalog;
+    catalog = NULL;
+    return PS_OK;
+}
+
 void catalog_close(struct catalog *catalog)
 {
     if (catalog == NULL) {

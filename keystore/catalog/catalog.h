@@ -21,6 +21,9 @@ PS_MUST_USE enum ps_err catalog_open_sqlite(const char *path, struct catalog **r
 
 /* For what is derived from the log, and for tests. */
 PS_MUST_USE enum ps_err catalog_open_memory(struct catalog **ret_catalog);
+/* One whose backend is the caller's, who loses it to the catalog, also when this fails. */
+PS_MUST_USE enum ps_err catalog_open_over(const struct catalog_ops *ops, void *backend,
+                                          struct catalog **ret_catalog);
 void catalog_close(struct catalog *catalog);
 PS_DEFINE_CLEANUP(struct catalog, catalog_close)
 
@@ -73,5 +76,26 @@ PS_MUST_USE enum ps_err catalog_apply_effects(struct catalog *catalog, struct ps
  * Errors: PS_E_DENIED: they differ; the detail names kind and name of the first difference.
  */
 PS_MUST_USE enum ps_err catalog_compare(struct catalog *stored, struct catalog *derived);
+
+/* The same for one kind. */
+PS_MUST_USE enum ps_err catalog_compare_kind(struct catalog *stored, struct catalog *derived,
+                                             enum catalog_kind kind);
+
+/*
+ * The same for the next rows of one kind behind `after`, in their order.
+ *
+ * count: about so many
+ * after: gets the name of the last one compared; nothing when there are no more
+ */
+PS_MUST_USE enum ps_err catalog_compare_some(struct catalog *stored, struct catalog *derived,
+                                             enum catalog_kind kind, uint32_t count,
+                                             struct ps_buf *after);
+
+/*
+ * The same for the rows alone that the effects of a leaf name.
+ * Errors: as catalog_compare; PS_E_INPUT (no effects)
+ */
+PS_MUST_USE enum ps_err catalog_compare_effects(struct catalog *stored, struct catalog *derived,
+                                                struct ps_bytes effects);
 
 #endif

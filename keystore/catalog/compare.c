@@ -1,4 +1,6 @@
 #include "keystore/catalog/internal.h"
+#include "lib/base/hash.h"
+#include "lib/base/reader.h"
 
 struct comparison {
     struct catalog *other;
@@ -53,8 +55,8 @@ static enum ps_err count_row(void *context, const struct catalog_row *row)
     return PS_OK;
 }
 
-static enum ps_err compare_kind(struct catalog *stored, struct catalog *derived,
-                                enum catalog_kind kind)
+enum ps_err catalog_compare_kind(struct catalog *stored, struct catalog *derived,
+                                 enum catalog_kind kind)
 {
     PS_CLEANUP(clear_comparison) struct comparison comparison = {0};
     uint64_t wanted = 0;
@@ -77,7 +79,87 @@ static enum ps_err compare_kind(struct catalog *stored, struct catalog *derived,
 enum ps_err catalog_compare(struct catalog *stored, struct catalog *derived)
 {
     for (unsigned kind = 0; kind < CATALOG_AUTHORISING_COUNT; kind++) {
-        PS_TRY(compare_kind(stored, derived, (enum catalog_kind)kind));
+        PS_TRY(catalog_compare_kind(stored, derived, (enum catalog_kind)kind));
     }
     return PS_OK;
+}
+
+/* --- Some at a time --- */
+
+/* What one of the two has, to be held against the other. */
+struct some {
+    struct ps_buf names; /* each followed by its revision, event and hash */
+    struct ps_reader reader;
+    struct ps_bytes last;
+    uint32_t count;
+    uint32_t seen;
+};
+
+static void clear_some(struct some *some)
+{
+    ps_buf_clear(&some->names);
+}
+
+static enum ps_err note_row(void *context, const struct catalog_row *row)
+{
+    struct some *some = context;
+    uint8_t hash[PS_SHA256_LEN];
+
+    ps_sha256(row->body, hash);
+    ps_buf_put_u8(&some->names, (uint8_t)row->name.len);
+    ps_buf_put(&some->names, row->name);
+    ps_buf_put_u64(&some->names, row->revision);
+    ps_buf_put_u64(&some->names, row->event);
+    ps_buf_put(&some->names, ps_bytes(hash, sizeof hash));
+    some->count++;
+    return ps_buf_status(&some->names);
+}
+
+static enum ps_err match_row(void *context, const struct catalog_row *row)
+{
+    struct some *some = context;
+    uint8_t hash[PS_SHA256_LEN];
+    struct catalog_row stored = {.kind = row->kind};
+    bool is_same;
+
+    if (some->seen == some->count) {
+        return differs(row, "is in the log and not in the catalog");
+    }
+    stored.name = ps_reader_take(&some->reader, ps_reader_u8(&some->reader));
+    if (!ps_bytes_equal(stored.name, row->name)) {
+        return ps_bytes_compare(stored.name, row->name) < 0
+                   ? differs(&stored, "is not in the log")
+                   : differs(row, "is in the log and not in the catalog");
+    }
+    ps_sha256(row->body, hash);
+    is_same = ps_reader_u64(&some->reader) == row->revision;
+    is_same = ps_reader_u64(&some->reader) == row->event && is_same;
+    is_same =
+        ps_bytes_equal(ps_reader_take(&some->reader, PS_SHA256_LEN), ps_bytes(hash, sizeof hash)) &&
+        is_same;
+    some->last = stored.name;
+    some->seen++;
+    return is_same ? PS_OK : differs(row, "is not what the log says");
+}
+
+enum ps_err catalog_compare_some(struct catalog *stored, struct catalog *derived,
+                                 enum catalog_kind kind, uint32_t count, struct ps_buf *after)
+{
+    PS_CLEANUP(clear_some)
+    struct some some = {.names = {.max = (size_t)count * (CATALOG_NAME_MAX + 64)}};
+
+    PS_TRY(catalog_list(stored, kind, ps_buf_bytes(after), count, note_row, &some));
+    some.reader = ps_reader(ps_buf_bytes(&some.names));
+    PS_TRY(catalog_list(derived, kind, ps_buf_bytes(after), count, match_row, &some));
+    if (some.seen < some.count) {
+        const struct catalog_row row = {
+            .kind = kind, .name = ps_reader_take(&some.reader, ps_reader_u8(&some.reader))};
+
+        return differs(&row, "is not in the log");
+    }
+    ps_buf_reset(after);
+    if (some.count == count) {
+        ps_buf_put(after, some.last);
+    }
+    return ps_buf_status(after);
 }

@@ -115,3 +115,55 @@ enum ps_err catalog_apply_effects(struct catalog *catalog, struct ps_bytes effec
     free(changes);
     return err;
 }
+
+static enum ps_err read_twin(struct catalog *catalog, enum catalog_kind kind, struct ps_bytes name,
+                             struct ps_buf *memory, struct catalog_row *ret_row)
+{
+    const enum ps_err err = catalog_get(catalog, kind, name, memory, ret_row);
+
+    return err == PS_E_NOT_FOUND ? PS_OK : err;
+}
+
+static enum ps_err compare_effect(struct catalog *stored, struct catalog *derived,
+                                  struct json_value value)
+{
+    struct effect effect = {0};
+    PS_BUF_AUTO ours = {.max = CATALOG_NAME_MAX + CATALOG_BODY_MAX};
+    PS_BUF_AUTO theirs = {.max = CATALOG_NAME_MAX + CATALOG_BODY_MAX};
+    struct catalog_row one = {0};
+    struct catalog_row other = {0};
+    enum catalog_kind kind;
+
+    PS_TRY(json_read_object(value, effect_fields, PS_COUNT_OF(effect_fields), &effect, NULL));
+    if (!catalog_kind_by_name(effect.kind, &kind) || kind >= CATALOG_AUTHORISING_COUNT) {
+        return ps_fail(PS_E_INPUT, 0, "an effect of another form than ours");
+    }
+    PS_TRY(read_twin(stored, kind, effect.name, &ours, &one));
+    PS_TRY(read_twin(derived, kind, effect.name, &theirs, &other));
+    if (one.revision != other.revision || one.event != other.event ||
+        !ps_bytes_equal(one.body, other.body)) {
+        return ps_fail(PS_E_DENIED, 0, "%s %.*s is not what the log says", catalog_kind_name(kind),
+                       PS_BYTES_FMT(effect.name));
+    }
+    return PS_OK;
+}
+
+enum ps_err catalog_compare_effects(struct catalog *stored, struct catalog *derived,
+                                    struct ps_bytes effects)
+{
+    const struct json_limits limits = CATALOG_JSON_LIMITS;
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct json_value list;
+    struct json_value value;
+    uint32_t cursor = 0;
+
+    PS_TRY(json_new(&parser));
+    PS_TRY(json_parse(parser, effects, &limits, &list));
+    if (json_type(list) != JSON_ARRAY) {
+        return ps_fail(PS_E_INPUT, 0, "effects are no list");
+    }
+    while (json_next(list, &cursor, NULL, &value)) {
+        PS_TRY(compare_effect(stored, derived, value));
+    }
+    return PS_OK;
+}

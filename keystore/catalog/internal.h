@@ -2,7 +2,7 @@
 #define KEYSTORE_CATALOG_INTERNAL_H
 
 #include "keystore/catalog/catalog.h"
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 struct catalog {
     const struct catalog_ops *ops;

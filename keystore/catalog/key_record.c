@@ -8,22 +8,36 @@ static const char *const states[KEY_STATE_COUNT] = {
     [KEY_PRE_ACTIVATION] = "pre-activation", [KEY_ACTIVE] = "active",
     [KEY_SUSPENDED] = "suspended",           [KEY_DEACTIVATED] = "deactivated",
     [KEY_COMPROMISED] = "compromised",       [KEY_DESTROYED] = "destroyed",
+    [KEY_WITHDRAWN] = "withdrawn",
 };
 
 #define TO(state) (1u << (state))
 
 static const unsigned next_states[KEY_STATE_COUNT] = {
-    [KEY_PRE_ACTIVATION] = TO(KEY_ACTIVE) | TO(KEY_COMPROMISED) | TO(KEY_DESTROYED),
+    [KEY_PRE_ACTIVATION] =
+        TO(KEY_ACTIVE) | TO(KEY_WITHDRAWN) | TO(KEY_COMPROMISED) | TO(KEY_DESTROYED),
     [KEY_ACTIVE] = TO(KEY_SUSPENDED) | TO(KEY_DEACTIVATED) | TO(KEY_COMPROMISED),
     [KEY_SUSPENDED] = TO(KEY_ACTIVE) | TO(KEY_DEACTIVATED) | TO(KEY_COMPROMISED),
     [KEY_DEACTIVATED] = TO(KEY_COMPROMISED) | TO(KEY_DESTROYED),
     [KEY_COMPROMISED] = TO(KEY_DESTROYED),
     [KEY_DESTROYED] = 0,
+    [KEY_WITHDRAWN] = TO(KEY_COMPROMISED) | TO(KEY_DESTROYED),
 };
 
 static const char *const verifies[KEY_VERIFY_COUNT] = {
     [KEY_VERIFY_ALWAYS] = "always",
     [KEY_VERIFY_SAMPLED] = "sampled",
+};
+
+static const char *const classes[KEY_CLASS_COUNT] = {
+    [KEY_CLASS_B] = "B",
+    [KEY_CLASS_A] = "A",
+};
+
+static const char *const certificates_names[KEY_CERTIFICATES_COUNT] = {
+    [KEY_CERTIFICATES_NONE] = "none",
+    [KEY_CERTIFICATES_EXTERNAL] = "external",
+    [KEY_CERTIFICATES_INTERNAL] = "internal",
 };
 
 static const char *const residences[] = {"token", "wrapped"};
@@ -57,6 +71,29 @@ const char *key_verify_name(enum key_verify verify)
     return verifies[verify];
 }
 
+const char *key_class_name(enum key_class class)
+{
+    assert(class < KEY_CLASS_COUNT);
+    return classes[class];
+}
+
+const char *key_certificates_name(enum key_certificates certificates)
+{
+    assert(certificates < KEY_CERTIFICATES_COUNT);
+    return certificates_names[certificates];
+}
+
+bool key_certificates_by_name(struct ps_bytes name, enum key_certificates *ret_certificates)
+{
+    for (unsigned i = 0; i < KEY_CERTIFICATES_COUNT; i++) {
+        if (ps_bytes_equal_str(name, certificates_names[i])) {
+            *ret_certificates = (enum key_certificates)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 struct raw_jwt {
     struct ps_bytes iss;
     uint64_t max_ttl_s;
@@ -69,14 +106,27 @@ static const struct json_field jwt_fields[] = {
     JSON_FIELD(struct raw_jwt, typ, JSON_KIND_STRING, true, KEY_JWT_TEXT_MAX),
 };
 
+struct raw_rotation {
+    struct ps_bytes certificate;
+    struct ps_bytes issuer;
+    struct ps_bytes on_expiry;
+    uint64_t period_s;
+    uint64_t publish_ahead_s;
+    uint64_t retain_s;
+};
+
 static const struct json_field rotation_fields[] = {
-    JSON_FIELD(struct rotation, period_s, JSON_KIND_U64, true, 0),
-    JSON_FIELD(struct rotation, publish_ahead_s, JSON_KIND_U64, true, 0),
-    JSON_FIELD(struct rotation, retain_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct raw_rotation, certificate, JSON_KIND_STRING, false, 0),
+    JSON_FIELD(struct raw_rotation, issuer, JSON_KIND_NAME, false, 0),
+    JSON_FIELD(struct raw_rotation, on_expiry, JSON_KIND_STRING, false, 0),
+    JSON_FIELD(struct raw_rotation, period_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct raw_rotation, publish_ahead_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct raw_rotation, retain_s, JSON_KIND_U64, true, 0),
 };
 
 struct raw_key {
     struct json_value algorithms;
+    struct ps_bytes class;
     struct json_value formats;
     struct json_value jwt;
     struct json_value labels;
@@ -95,6 +145,7 @@ struct raw_key {
 
 static const struct json_field key_fields[] = {
     JSON_FIELD(struct raw_key, algorithms, JSON_KIND_ARRAY, true, 0),
+    JSON_FIELD(struct raw_key, class, JSON_KIND_STRING, false, 1),
     JSON_FIELD(struct raw_key, formats, JSON_KIND_ARRAY, true, 0),
     JSON_FIELD(struct raw_key, jwt, JSON_KIND_OBJECT, true, 0),
     JSON_FIELD(struct raw_key, labels, JSON_KIND_OBJECT, true, 0),
@@ -165,12 +216,33 @@ static enum ps_err check_labels(struct json_value labels)
     return PS_OK;
 }
 
+/* What a key does not say stands for the value that most have: its row has one form. */
+static enum ps_err read_rotation(struct json_value row, struct key_record *record)
+{
+    struct raw_rotation raw = {.period_s = 0};
+
+    PS_TRY(json_read_object(row, rotation_fields, PS_COUNT_OF(rotation_fields), &raw, NULL));
+    record->rotation = (struct rotation){.period_s = raw.period_s,
+                                         .publish_ahead_s = raw.publish_ahead_s,
+                                         .retain_s = raw.retain_s,
+                                         .stops = raw.on_expiry.data != NULL};
+    record->issuer = raw.issuer;
+    if (raw.certificate.data != NULL &&
+        (!key_certificates_by_name(raw.certificate, &record->rotation.certificates) ||
+         record->rotation.certificates == KEY_CERTIFICATES_NONE)) {
+        return record_fail("certificate", "not a value this member has");
+    }
+    if (raw.on_expiry.data != NULL && !ps_bytes_equal_str(raw.on_expiry, "stop")) {
+        return record_fail("on_expiry", "not a value this member has");
+    }
+    return PS_OK;
+}
+
 static enum ps_err read_nested(const struct raw_key *raw, struct key_record *record)
 {
     struct raw_jwt jwt = {0};
 
-    PS_TRY(json_read_object(raw->rotation, rotation_fields, PS_COUNT_OF(rotation_fields),
-                            &record->rotation, NULL));
+    PS_TRY(read_rotation(raw->rotation, record));
     PS_TRY(json_read_object(raw->jwt, jwt_fields, PS_COUNT_OF(jwt_fields), &jwt, NULL));
     PS_TRY(record_check_text("typ", jwt.typ));
     PS_TRY(record_check_text("iss", jwt.iss));
@@ -193,6 +265,10 @@ static enum ps_err read_choices(const struct raw_key *raw, struct key_record *re
     }
     if (record->usage == PS_USAGE_NONE) {
         return record_fail("usage", "no such usage");
+    }
+    if (raw->class.data != NULL) {
+        PS_TRY(record_read_choice("class", raw->class, classes, KEY_CLASS_COUNT, &index));
+        record->class = (enum key_class)index;
     }
     PS_TRY(record_read_choice("state", raw->state, states, KEY_STATE_COUNT, &index));
     record->state = (enum key_state)index;
@@ -229,11 +305,35 @@ static void put_lists(const struct key_record *record, struct ps_buf *out)
                         ps_bytes_str(ps_alg_info(record->algorithms[i])->name));
     }
     ps_buf_put_str(out, record->algorithm_count == 0 ? "{\"algorithms\":[]" : "]");
+    if (record->class != KEY_CLASS_B) {
+        record_put_text(out, ",\"class\":", ps_bytes_str(key_class_name(record->class)));
+    }
     for (size_t i = 0; i < record->format_count; i++) {
         record_put_text(out, i == 0 ? ",\"formats\":[" : ",",
                         ps_bytes_str(ps_format_name(record->formats[i])));
     }
     ps_buf_put_str(out, record->format_count == 0 ? ",\"formats\":[]" : "]");
+}
+
+static void put_rotation(const struct key_record *record, struct ps_buf *out)
+{
+    const struct rotation *rotation = &record->rotation;
+
+    ps_buf_put_str(out, ",\"rotation\":{");
+    if (rotation->certificates != KEY_CERTIFICATES_NONE) {
+        record_put_text(
+            out, "\"certificate\":", ps_bytes_str(key_certificates_name(rotation->certificates)));
+        ps_buf_put_u8(out, ',');
+    }
+    if (record->issuer.len != 0) {
+        record_put_text(out, "\"issuer\":", record->issuer);
+        ps_buf_put_u8(out, ',');
+    }
+    ps_buf_put_str(out, rotation->stops ? "\"on_expiry\":\"stop\"," : "");
+    record_put_number(out, "\"period_s\":", rotation->period_s);
+    record_put_number(out, ",\"publish_ahead_s\":", rotation->publish_ahead_s);
+    record_put_number(out, ",\"retain_s\":", rotation->retain_s);
+    ps_buf_put_u8(out, '}');
 }
 
 void key_record_put(const struct key_record *record, struct ps_buf *out)
@@ -247,10 +347,8 @@ void key_record_put(const struct key_record *record, struct ps_buf *out)
     record_put_text(out, ",\"name\":", record->name);
     record_put_text(out, ",\"recovery\":", record->recovery);
     record_put_text(out, ",\"residence\":", record->residence);
-    record_put_number(out, ",\"rotation\":{\"period_s\":", record->rotation.period_s);
-    record_put_number(out, ",\"publish_ahead_s\":", record->rotation.publish_ahead_s);
-    record_put_number(out, ",\"retain_s\":", record->rotation.retain_s);
-    record_put_text(out, "},\"state\":", ps_bytes_str(key_state_name(record->state)));
+    put_rotation(record, out);
+    record_put_text(out, ",\"state\":", ps_bytes_str(key_state_name(record->state)));
     record_put_text(out, ",\"token\":", record->token);
     record_put_text(out, ",\"type\":", ps_bytes_str(ps_key_type_info(record->type)->name));
     record_put_text(out, ",\"usage\":", ps_bytes_str(ps_usage_name(record->usage)));

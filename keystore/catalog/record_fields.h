@@ -1,7 +1,7 @@
 #ifndef KEYSTORE_CATALOG_RECORD_FIELDS_H
 #define KEYSTORE_CATALOG_RECORD_FIELDS_H
 
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 /* What the readers and writers of all records share. */
 

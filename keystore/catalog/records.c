@@ -1,7 +1,7 @@
 #include "keystore/catalog/records.h"
 
-#include "lib/ceremony/policy.h"
-#include "lib/ceremony/roster.h"
+#include "lib/ceremony/people/policy.h"
+#include "lib/ceremony/people/roster.h"
 
 /* Each reads a row and gives the name it belongs under. */
 typedef enum ps_err check_fn(struct json_value row, struct ps_buf *name);
@@ -20,6 +20,15 @@ static enum ps_err check_version(struct json_value row, struct ps_buf *name)
     struct version_record record;
 
     PS_TRY(version_record_read(row, &record));
+    version_record_put_name(record.key, record.number, name);
+    return PS_OK;
+}
+
+static enum ps_err check_certificate(struct json_value row, struct ps_buf *name)
+{
+    struct certificate_record record;
+
+    PS_TRY(certificate_record_read(row, &record));
     version_record_put_name(record.key, record.number, name);
     return PS_OK;
 }
@@ -51,17 +60,30 @@ static enum ps_err check_set(struct json_value row, struct ps_buf *name)
     return PS_OK;
 }
 
+static enum ps_err check_profile(struct json_value row, struct ps_buf *name)
+{
+    struct profile_record record;
+
+    PS_TRY(profile_record_read(row, &record));
+    ps_buf_put(name, record.name);
+    return PS_OK;
+}
+
+static enum ps_err check_revocation(struct json_value row, struct ps_buf *name)
+{
+    struct revocation_record record;
+
+    PS_TRY(revocation_record_read(row, &record));
+    revocation_record_put_name(record.key, record.serial, name);
+    return PS_OK;
+}
+
 static enum ps_err check_policy(struct json_value row, struct ps_buf *name)
 {
     struct policy_record record;
 
     PS_TRY(policy_record_read(row, &record));
     ps_buf_put_str(name, POLICY_ROW);
-    if (record.rehearsal) {
-        return json_count(record.document) == 0
-                   ? PS_OK
-                   : ps_fail(PS_E_INPUT, 0, "a rehearsal with a policy");
-    }
     return policy_read(record.document, &(struct policy){.epoch = 0});
 }
 
@@ -84,6 +106,24 @@ static enum ps_err check_token(struct json_value row, struct ps_buf *name)
     return PS_OK;
 }
 
+static enum ps_err check_pin(struct json_value row, struct ps_buf *name)
+{
+    struct pin_record record;
+
+    PS_TRY(pin_record_read(row, &record));
+    pin_record_put_name(record.token, record.pin, record.is_next, name);
+    return PS_OK;
+}
+
+static enum ps_err check_pruned(struct json_value row, struct ps_buf *name)
+{
+    struct pruned_record record;
+
+    PS_TRY(pruned_record_read(row, &record));
+    ps_buf_put(name, record.name);
+    return PS_OK;
+}
+
 static enum ps_err check_appliance(struct json_value row, struct ps_buf *name)
 {
     struct appliance_record record;
@@ -94,11 +134,20 @@ static enum ps_err check_appliance(struct json_value row, struct ps_buf *name)
 }
 
 static check_fn *const checks[CATALOG_KIND_COUNT] = {
-    [CATALOG_KEY] = check_key,       [CATALOG_VERSION] = check_version,
-    [CATALOG_CLIENT] = check_client, [CATALOG_GRANT] = check_grant,
-    [CATALOG_SET] = check_set,       [CATALOG_POLICY] = check_policy,
-    [CATALOG_TOKEN] = check_token,   [CATALOG_APPLIANCE] = check_appliance,
+    [CATALOG_KEY] = check_key,
+    [CATALOG_VERSION] = check_version,
+    [CATALOG_CLIENT] = check_client,
+    [CATALOG_GRANT] = check_grant,
+    [CATALOG_SET] = check_set,
+    [CATALOG_POLICY] = check_policy,
+    [CATALOG_TOKEN] = check_token,
+    [CATALOG_PRUNED] = check_pruned,
+    [CATALOG_APPLIANCE] = check_appliance,
     [CATALOG_ROSTER] = check_person,
+    [CATALOG_CERTIFICATE] = check_certificate,
+    [CATALOG_PIN] = check_pin,
+    [CATALOG_PROFILE] = check_profile,
+    [CATALOG_REVOCATION] = check_revocation,
 };
 
 enum ps_err record_check(enum catalog_kind kind, struct ps_bytes name, struct json_value row)

@@ -3,8 +3,13 @@
 
 #include "keystore/catalog/access_record.h"
 #include "keystore/catalog/appliance_record.h"
+#include "keystore/catalog/certificate_record.h"
+#include "keystore/catalog/issuing_record.h"
 #include "keystore/catalog/key_record.h"
+#include "keystore/catalog/pin_record.h"
+#include "keystore/catalog/pruned_record.h"
 #include "keystore/catalog/row.h"
+#include "keystore/catalog/wrapped_record.h"
 
 /*
  * The typed view of catalog rows: one struct per kind, read from and written to RFC 8785 JSON by

@@ -7,15 +7,21 @@
 static const char *const kinds[CATALOG_KIND_COUNT] = {
     [CATALOG_KEY] = "key",
     [CATALOG_VERSION] = "version",
+    [CATALOG_CERTIFICATE] = "certificate",
     [CATALOG_CLIENT] = "client",
     [CATALOG_GRANT] = "grant",
     [CATALOG_SET] = "set",
+    [CATALOG_PROFILE] = "profile",
+    [CATALOG_REVOCATION] = "revocation",
     [CATALOG_POLICY] = "policy",
     [CATALOG_ROSTER] = "roster",
+    [CATALOG_PIN] = "pin",
     [CATALOG_TOKEN] = "token",
+    [CATALOG_PRUNED] = "pruned",
     [CATALOG_APPLIANCE] = "appliance",
     [CATALOG_OPERATION] = "operation",
     [CATALOG_RESERVED] = "reserved",
+    [CATALOG_WRAPPED] = "wrapped",
 };
 
 const char *catalog_kind_name(enum catalog_kind kind)

@@ -15,24 +15,39 @@
 
 enum catalog_kind {
     /* Authorising: derived from the log. */
-    CATALOG_KEY,     /* name, type, usage, formats, ..., state */
-    CATALOG_VERSION, /* "<key>/<number>": token, CKA_ID, public key, state, times */
+    CATALOG_KEY,         /* name, type, usage, formats, ..., state */
+    CATALOG_VERSION,     /* "<key>/<number>": token, CKA_ID, public key, state, times */
+    CATALOG_CERTIFICATE, /* "<key>/<number>": the chain of a version */
     CATALOG_CLIENT,
-    CATALOG_GRANT,     /* id */
-    CATALOG_SET,       /* JWKS set */
-    CATALOG_POLICY,    /* "policy": epoch, rules */
-    CATALOG_ROSTER,    /* person */
-    CATALOG_TOKEN,     /* name: serial, profile, module hash that were approved */
-    CATALOG_APPLIANCE, /* "appliance": origin, identity, log key */
+    CATALOG_GRANT,      /* id */
+    CATALOG_SET,        /* JWKS set */
+    CATALOG_PROFILE,    /* of certificates that clients are given */
+    CATALOG_REVOCATION, /* "<key>/<serial>" */
+    CATALOG_POLICY,     /* "policy": epoch, rules */
+    CATALOG_ROSTER,     /* person */
+    CATALOG_PIN,        /* "<token>/<user|so>": a splitting of a PIN and its sealed shares */
+    CATALOG_TOKEN,      /* name: serial, profile, module hash that were approved */
+    CATALOG_PRUNED,     /* name of a shard of uses: its archive has its leaves */
+    CATALOG_APPLIANCE,  /* "appliance": origin, identity, log key */
     CATALOG_AUTHORISING_COUNT,
-    /* Not authorising: bookkeeping that may be lost with no right gained. */
+    /*
+     * Not authorising: may be lost with no right gained. Keys are lost with CATALOG_WRAPPED: the
+     * log does not have what a token wrapped.
+     */
     CATALOG_OPERATION = CATALOG_AUTHORISING_COUNT, /* id: document, state, result */
     CATALOG_RESERVED,                              /* CKA_ID in hex: reserved before generation */
+    CATALOG_WRAPPED, /* the same: what a token made of a key that lives outside it */
     CATALOG_KIND_COUNT
 };
 /* These names are in the log and in the database: they never change. */
 const char *catalog_kind_name(enum catalog_kind kind);
 bool catalog_kind_by_name(struct ps_bytes name, enum catalog_kind *ret_kind);
+
+/* Of keys: these rows may be very many, so that nobody keeps a copy of all of them. */
+static inline bool catalog_kind_is_of_keys(enum catalog_kind kind)
+{
+    return kind == CATALOG_KEY || kind == CATALOG_VERSION || kind == CATALOG_CERTIFICATE;
+}
 
 struct catalog_row {
     enum catalog_kind kind;

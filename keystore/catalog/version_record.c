@@ -1,9 +1,11 @@
 #include "keystore/catalog/key_record.h"
 
 #include "keystore/catalog/record_fields.h"
+#include "lib/base/name.h"
 
 struct raw_version {
     uint64_t activates_s;
+    struct ps_bytes check;
     uint64_t created_s;
     uint64_t expires_s;
     struct ps_bytes key;
@@ -11,6 +13,7 @@ struct raw_version {
     uint32_t number;
     struct ps_bytes object_id;
     struct ps_bytes public_key;
+    struct json_value replicas;
     uint64_t retired_s;
     struct ps_bytes state;
     struct ps_bytes token;
@@ -18,6 +21,7 @@ struct raw_version {
 
 static const struct json_field version_fields[] = {
     JSON_FIELD(struct raw_version, activates_s, JSON_KIND_U64, true, 0),
+    JSON_FIELD(struct raw_version, check, JSON_KIND_OCTETS, false, KEY_CHECK_MAX),
     JSON_FIELD(struct raw_version, created_s, JSON_KIND_U64, true, 0),
     JSON_FIELD(struct raw_version, expires_s, JSON_KIND_U64, true, 0),
     JSON_FIELD(struct raw_version, key, JSON_KIND_NAME, true, 0),
@@ -25,10 +29,40 @@ static const struct json_field version_fields[] = {
     JSON_FIELD(struct raw_version, number, JSON_KIND_U32, true, 0),
     JSON_FIELD(struct raw_version, object_id, JSON_KIND_OCTETS, true, KEY_OBJECT_ID_MAX),
     JSON_FIELD(struct raw_version, public_key, JSON_KIND_OCTETS, true, KEY_PUBLIC_MAX),
+    JSON_FIELD(struct raw_version, replicas, JSON_KIND_ARRAY, false, 0),
     JSON_FIELD(struct raw_version, retired_s, JSON_KIND_U64, true, 0),
     JSON_FIELD(struct raw_version, state, JSON_KIND_STRING, true, 0),
     JSON_FIELD(struct raw_version, token, JSON_KIND_NAME, true, 0),
 };
+
+static enum ps_err check_token(const char *member, struct ps_bytes text)
+{
+    return ps_name_valid(text) ? PS_OK : record_fail(member, "no name of a token");
+}
+
+/* Absent when there are none, never empty: a row has one form. */
+static enum ps_err read_replicas(const struct raw_version *raw, struct version_record *record)
+{
+    struct json_value value;
+    uint32_t cursor = 0;
+
+    if (raw->replicas.doc == NULL) {
+        return PS_OK;
+    }
+    if (json_count(raw->replicas) == 0) {
+        return record_fail("replicas", "empty");
+    }
+    PS_TRY(record_check_strings("replicas", raw->replicas, VERSION_REPLICAS_MAX, check_token));
+    while (json_next(raw->replicas, &cursor, NULL, &value)) {
+        struct ps_bytes *to = &record->replicas[record->replica_count++];
+
+        PS_TRY(json_string(value, to));
+        if (ps_bytes_equal(*to, raw->token)) {
+            return record_fail("replicas", "the token itself");
+        }
+    }
+    return PS_OK;
+}
 
 enum ps_err version_record_read(struct json_value row, struct version_record *ret_record)
 {
@@ -51,6 +85,7 @@ enum ps_err version_record_read(struct json_value row, struct version_record *re
         .number = raw.number,
         .state = state,
         .object_id = raw.object_id,
+        .check = raw.check,
         .public_key = raw.public_key,
         .kid = raw.kid,
         .token = raw.token,
@@ -59,12 +94,15 @@ enum ps_err version_record_read(struct json_value row, struct version_record *re
         .expires_s = raw.expires_s,
         .retired_s = raw.retired_s,
     };
-    return PS_OK;
+    return read_replicas(&raw, ret_record);
 }
 
 void version_record_put(const struct version_record *record, struct ps_buf *out)
 {
     record_put_number(out, "{\"activates_s\":", record->activates_s);
+    if (record->check.len != 0) {
+        record_put_octets(out, ",\"check\":", record->check);
+    }
     record_put_number(out, ",\"created_s\":", record->created_s);
     record_put_number(out, ",\"expires_s\":", record->expires_s);
     record_put_text(out, ",\"key\":", record->key);
@@ -72,6 +110,10 @@ void version_record_put(const struct version_record *record, struct ps_buf *out)
     record_put_number(out, ",\"number\":", record->number);
     record_put_octets(out, ",\"object_id\":", record->object_id);
     record_put_octets(out, ",\"public_key\":", record->public_key);
+    for (size_t i = 0; i < record->replica_count; i++) {
+        record_put_text(out, i == 0 ? ",\"replicas\":[" : ",", record->replicas[i]);
+    }
+    ps_buf_put_str(out, record->replica_count == 0 ? "" : "]");
     record_put_number(out, ",\"retired_s\":", record->retired_s);
     record_put_text(out, ",\"state\":", ps_bytes_str(key_state_name(record->state)));
     record_put_text(out, ",\"token\":", record->token);

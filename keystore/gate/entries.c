@@ -1,6 +1,9 @@
 #include "keystore/gate/internal.h"
 
-#include "keystore/checkpoints.h"
+#include "keystore/custody/custody.h"
+#include "keystore/witnesses/witnesses.h"
+#include "lib/ceremony/people/people_change.h"
+#include "lib/ceremony/words/sentence.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,28 +88,94 @@ void entry_remove(struct gate *gate, struct entry *entry)
     free_entry(entry);
 }
 
-/* The log's and the appliance's own key: whatever is done to them is of class A. */
-static enum policy_class class_of_subject(struct ps_bytes subject)
+/* Of a cancellation: who asked for the operation that it ends. */
+static struct ps_bytes canceller_of(const struct gate *gate,
+                                    const struct operation_document *document)
 {
-    return ps_bytes_equal_str(subject, LOG_KEY_NAME) ||
-                   ps_bytes_equal_str(subject, IDENTITY_KEY_NAME)
-               ? POLICY_A
-               : POLICY_NOBODY;
+    const struct entry *target;
+    struct json_value value;
+    struct ps_bytes id;
+
+    if (strcmp(document->type->name, "operation.cancel") != 0 ||
+        !json_member(document->params, "operation", &value) || json_string(value, &id) != PS_OK) {
+        return ps_bytes(NULL, 0);
+    }
+    target = entry_find(gate, id);
+    return target == NULL ? ps_bytes(NULL, 0) : waiting_document(target->waiting)->requester;
 }
 
 struct waiting_view entry_view(const struct gate *gate, const struct entry *entry, uint64_t now_s)
 {
-    const struct operation_document *document = waiting_document(entry->waiting);
-    const char class[] = {document->type->class, 0};
-
     return (struct waiting_view){
         .roster = entry->roster != NULL ? entry->roster : gate->roster,
         .policy = entry->roster != NULL ? &entry->policy : &gate->policy,
-        .class = policy_class_highest(policy_class_by_name(ps_bytes_str(class)),
-                                      class_of_subject(operation_document_subject(document))),
+        .class = gate_class_of(gate->keeper->keys, waiting_document(entry->waiting)),
+        .canceller = canceller_of(gate, waiting_document(entry->waiting)),
         .is_genesis = entry->roster != NULL,
         .now_s = now_s,
+        .recall = gate->recall,
+        .met_s = entry->quorum_met_s == 0 ? 0 : clock_waiting_since_s(gate, entry),
+        .has_witnesses =
+            gate->keeper->witnesses != NULL && witnesses_count(gate->keeper->witnesses) != 0,
     };
+}
+
+uint64_t entry_wait_s(const struct gate *gate, const struct entry *entry)
+{
+    const struct operation_document *document = waiting_document(entry->waiting);
+    const struct people_change change = {.type = document->type, .params = document->params};
+
+    return people_change_wait_s(&change, &gate->policy);
+}
+
+static bool is_recovery(const struct entry *entry)
+{
+    const struct operation_document *document = waiting_document(entry->waiting);
+    const struct people_change change = {.type = document->type, .params = document->params};
+
+    return people_change_is_recovery(&change);
+}
+
+bool entry_is_witnessed(const struct gate *gate, const struct entry *entry)
+{
+    struct witnesses *witnesses = gate->keeper->witnesses;
+
+    return witnesses == NULL || witnesses_count(witnesses) == 0 || !is_recovery(entry) ||
+           witnesses_size(witnesses, "events") >= entry->quorum_met_size;
+}
+
+/* A document of other people or another policy than those in force cannot be executed any more. */
+static enum condition find_change(const struct gate *gate, const struct entry *entry)
+{
+    const struct operation_document *document = waiting_document(entry->waiting);
+    const struct appliance *appliance = &gate->keeper->appliance;
+
+    if (entry->roster != NULL) {
+        return CONDITION_NONE;
+    }
+    if (document->policy_epoch != appliance->policy_epoch) {
+        return CONDITION_POLICY_EPOCH;
+    }
+    return memcmp(document->roster_hash, appliance->roster_hash, PS_SHA256_LEN) == 0
+               ? CONDITION_NONE
+               : CONDITION_ROSTER;
+}
+
+/* What people are told besides how many of them are missing. */
+static void say_more(const struct gate *gate, struct entry *entry)
+{
+    const enum condition change = find_change(gate, entry);
+    const uint64_t wait_s = entry_wait_s(gate, entry);
+    char time[PS_TIME_MAX];
+
+    if (change != CONDITION_NONE && entry->state != WAITING_REJECTED) {
+        (void)snprintf(entry->missing, sizeof entry->missing, "%s",
+                       condition_info(change)->sentence);
+    } else if (entry->state == WAITING_APPROVED && wait_s != 0) {
+        (void)ps_time_format((clock_waiting_since_s(gate, entry) + wait_s) * PS_NS_PER_S, 0, time);
+        sentence_add(entry->missing, sizeof entry->missing, "; it may be executed from %s on",
+                     time);
+    }
 }
 
 void entry_judge(const struct gate *gate, struct entry *entry, uint64_t now_s)
@@ -114,6 +183,10 @@ void entry_judge(const struct gate *gate, struct entry *entry, uint64_t now_s)
     const struct waiting_view view = entry_view(gate, entry, now_s);
     struct quorum_result result = {.text = ""};
 
+    entry->judged_s = now_s;
+    if (entry->state == WAITING_REJECTED) {
+        return;
+    }
     if (waiting_judge(entry->waiting, &view, &entry->state, &result) == PS_OK) {
         (void)snprintf(entry->missing, sizeof entry->missing, "%s", result.text);
     } else {
@@ -124,63 +197,23 @@ void entry_judge(const struct gate *gate, struct entry *entry, uint64_t now_s)
         entry->quorum_met_s = 0;
     } else if (entry->quorum_met_s == 0) {
         entry->quorum_met_s = now_s;
+        entry->quorum_met_size =
+            gate->keeper->events == NULL ? 0 : log_tree_size(gate->keeper->events);
     }
+    say_more(gate, entry);
+    /* It may be one for which shares of a PIN are asked. */
+    custody_look(gate->keeper->custody);
 }
 
-static void put_row(const struct entry *entry, const char *state, struct ps_buf *out)
+enum ps_err entry_add_signature(struct entry *entry, const struct approval *approval,
+                                uint64_t time_s, struct ps_bytes armored)
 {
-    const struct operation_document *document = waiting_document(entry->waiting);
-    struct writer json = writer(out);
-
-    writer_begin_object(&json, NULL);
-    writer_str(&json, "caller", entry->caller);
-    writer_number(&json, "created_s", entry->created_ns / PS_NS_PER_S);
-    writer_str(&json, "detail", entry->missing);
-    writer_raw(&json, "document", document->octets);
-    writer_number(&json, "event", 0);
-    writer_str(&json, "location", "");
-    writer_str(&json, "problem", "");
-    writer_text(&json, "request_id", ps_buf_bytes(&entry->request_id));
-    writer_str(&json, "state", state);
-    writer_str(&json, "type", document->type->name);
-    writer_end_object(&json);
-}
-
-void entry_store(struct gate *gate, struct entry *entry, const char *state,
-                 const struct catalog_answer *answer)
-{
-    struct catalog_change change = {.kind = CATALOG_OPERATION,
-                                    .name = ps_bytes_str(waiting_id(entry->waiting)),
-                                    .expected = entry->row_revision};
-    enum ps_err err;
-    PS_BUF_AUTO row;
-
-    ps_buf_init(&row, CATALOG_BODY_MAX);
-    put_row(entry, state, &row);
-    err = ps_buf_status(&row);
-    if (err == PS_OK) {
-        change.body = ps_buf_bytes(&row);
-        err = catalog_apply(gate->keeper->catalog, &change, 1, 0, answer);
+    if (entry->quorum_met_s != 0) {
+        entry_judge(entry->gate, entry, time_s);
     }
-    if (err == PS_OK) {
-        entry->row_revision++;
-    } else {
-        ps_line(PS_ERROR, "operation_not_stored", PS_STR("operation", waiting_id(entry->waiting)),
-                PS_STR("detail", ps_detail()->text));
-    }
-}
-
-void entry_take_row(struct gate *gate, struct entry *entry)
-{
-    struct catalog_row row;
-    PS_BUF_AUTO memory;
-
-    ps_buf_init(&memory, CATALOG_BODY_MAX);
-    if (gate->keeper->catalog != NULL &&
-        catalog_get(gate->keeper->catalog, CATALOG_OPERATION,
-                    ps_bytes_str(waiting_id(entry->waiting)), &memory, &row) == PS_OK) {
-        entry->row_revision = row.revision;
-    }
+    PS_TRY(waiting_add(entry->waiting, approval, time_s, armored));
+    entry_judge(entry->gate, entry, time_s);
+    return PS_OK;
 }
 
 enum ps_err entry_put_answer(const struct entry *entry, bool with_document, struct ps_buf *out)
@@ -191,7 +224,8 @@ enum ps_err entry_put_answer(const struct entry *entry, bool with_document, stru
     writer_begin_object(&json, NULL);
     writer_str(&json, "id", waiting_id(entry->waiting));
     writer_str(&json, "type", document->type->name);
-    writer_str(&json, "state", waiting_state_name(entry->state));
+    writer_str(&json, "state",
+               entry->has_ended ? entry->outcome : waiting_state_name(entry->state));
     writer_str(&json, "missing", entry->missing);
     writer_hex(&json, "hash", ps_bytes(document->hash, sizeof document->hash));
     if (with_document) {

@@ -1,8 +1,9 @@
 #include "keystore/gate/internal.h"
 
-#include "keystore/events.h"
+#include "keystore/events/events.h"
 #include "keystore/log/log.h"
 #include "keystore/operations/internal.h"
+#include "lib/ceremony/people/people_change.h"
 
 #include <stdlib.h>
 
@@ -87,11 +88,6 @@ static enum ps_err load_policy(struct gate *gate)
     PS_TRY(json_parse(parser, row.body, &JSON_LIMITS_REQUEST, &body));
     PS_TRY(policy_record_read(body, &record));
     appliance->policy_epoch = record.epoch;
-    appliance->is_rehearsal = record.rehearsal;
-    ps_sha256(row.body, appliance->policy_hash);
-    if (record.rehearsal) {
-        return PS_OK;
-    }
     PS_TRY(policy_read(record.document, &gate->policy));
     return policy_hash(&gate->policy, appliance->policy_hash);
 }
@@ -102,17 +98,35 @@ enum ps_err gate_load(struct gate *gate)
     return load_roster(gate);
 }
 
+void gate_judge_all(struct gate *gate)
+{
+    for (struct entry *entry = gate->first; entry != NULL; entry = entry->next) {
+        if (!entry->is_executing && !entry->is_ending && clock_lets_judge(gate, entry)) {
+            entry_judge(gate, entry, real_now_s());
+            (void)entry_store(gate, entry, waiting_state_name(entry->state), NULL);
+        }
+    }
+}
+
+const struct roster *gate_roster(const struct gate *gate)
+{
+    return gate->roster;
+}
+
+const struct policy *gate_policy(const struct gate *gate)
+{
+    return &gate->policy;
+}
+
 /* --- In --- */
 
-bool gate_holds(const struct gate *gate, const struct operation *op)
+/*
+ * What the approved policy lets the appliance do by itself has no caller; what a client does to
+ * itself is its own.
+ */
+bool gate_holds(const struct operation *op)
 {
-    struct json_value roster;
-
-    if (op->type->before_genesis) {
-        return json_member(op->params, "roster", &roster);
-    }
-    /* What the approved policy lets the appliance do by itself has no caller. */
-    return !gate->keeper->appliance.is_rehearsal && op->caller[0] != 0;
+    return op->type->before_genesis || (op->caller[0] != 0 && !op->type->is_own);
 }
 
 /* The answer that its maker gets, remembered under the request's idempotency key. */
@@ -130,7 +144,9 @@ static enum ps_err answer_draft(struct gate *gate, struct operation *op, struct 
     ps_buf_reset(&op->body);
     PS_TRY(entry_put_answer(entry, true, &op->body));
     remembers = idempotency_put_answer(op, &memory, &answer);
-    entry_store(gate, entry, waiting_state_name(entry->state), remembers ? &answer : NULL);
+    if (!entry_store(gate, entry, waiting_state_name(entry->state), remembers ? &answer : NULL)) {
+        idempotency_forget(op); /* it is answered all the same, and not remembered */
+    }
     answer_document(&op->to, &(struct msg_document){.status = op->status,
                                                     .media = MEDIA_JSON,
                                                     .location = ps_buf_bytes(&op->location),
@@ -207,6 +223,8 @@ static enum ps_err check_requester(const struct gate *gate, const struct operati
 {
     const struct ps_bytes name = ps_buf_bytes(&op->requester);
     const struct person *person = roster_find(gate->roster, name);
+    const struct people_change change = {
+        .type = operation_type_info_find(ps_bytes_str(op->type->name)), .params = op->params};
 
     if (op->type->before_genesis) {
         return PS_OK;
@@ -214,7 +232,8 @@ static enum ps_err check_requester(const struct gate *gate, const struct operati
     if (name.len == 0) {
         return ps_fail(PS_E_DENIED, 0, "`requester`: name the person of the roster who asks");
     }
-    if (person == NULL || person->role == ROSTER_RECOVERY ||
+    if (person == NULL ||
+        (person->role == ROSTER_RECOVERY && !people_change_is_recovery(&change)) ||
         person_standing(person, real_now_s()) != PERSON_VALID) {
         return ps_fail(PS_E_DENIED, 0, "`requester`: %.*s is nobody of the roster who may ask now",
                        PS_BYTES_FMT(name));
@@ -230,8 +249,7 @@ void gate_put_in(struct gate *gate, struct operation *op)
         give_up(op, PS_PROBLEM_REFUSED);
         return;
     }
-    if (gate->count + gate->drafts >= ENTRIES_MAX) {
-        (void)ps_fail(PS_E_BUSY, 0, "%u operations wait already: execute or end one", ENTRIES_MAX);
+    if (places_check(gate, op) != PS_OK) {
         give_up(op, PS_PROBLEM_OVERLOADED);
         return;
     }
@@ -246,110 +264,6 @@ void gate_put_in(struct gate *gate, struct operation *op)
         return;
     }
     gate->drafts++;
-}
-
-/* --- After a start --- */
-
-static enum ps_err recall_draft(struct gate *gate, const struct recalled *leaf,
-                                struct json_value data)
-{
-    struct json_value document;
-    struct entry *entry;
-
-    if (!json_member(data, "document", &document)) {
-        return ps_fail(PS_E_INPUT, 0, "a draft without a document");
-    }
-    return entry_add(gate,
-                     &(struct entry_source){.id = ps_bytes_str(leaf->operation),
-                                            .document = json_raw(document),
-                                            .caller = leaf->caller,
-                                            .request_id = ps_buf_bytes(&leaf->request_id),
-                                            .created_ns = leaf->time_ns},
-                     &entry);
-}
-
-static enum approval_kind kind_by_name(struct ps_bytes name)
-{
-    for (unsigned i = 0; i < APPROVAL_KIND_COUNT; i++) {
-        if (ps_bytes_equal_str(name, approval_kind_name((enum approval_kind)i))) {
-            return (enum approval_kind)i;
-        }
-    }
-    return APPROVAL_KIND_COUNT;
-}
-
-static enum ps_err recall_signature(struct gate *gate, const struct recalled *leaf,
-                                    struct json_value data)
-{
-    struct entry *entry = entry_find(gate, ps_bytes_str(leaf->operation));
-    struct approval approval = {.kind = APPROVAL_KIND_COUNT};
-    struct ps_bytes kind;
-    struct ps_bytes person;
-    struct ps_bytes armored;
-
-    PS_TRY(document_text(data, "kind", &kind));
-    PS_TRY(document_text(data, "person", &person));
-    PS_TRY(document_text(data, "signature", &armored));
-    approval.kind = kind_by_name(kind);
-    if (entry == NULL || approval.kind == APPROVAL_KIND_COUNT ||
-        person.len >= sizeof approval.person) {
-        return ps_fail(PS_E_INPUT, 0, "a signature of nothing that waits");
-    }
-    memcpy(approval.person, person.data, person.len);
-    PS_TRY(waiting_add(entry->waiting, &approval, leaf->time_ns / PS_NS_PER_S, armored));
-    entry_judge(gate, entry, leaf->time_ns / PS_NS_PER_S);
-    return PS_OK;
-}
-
-static enum ps_err recall_leaf(struct gate *gate, struct json *parser, const struct recalled *leaf)
-{
-    static const struct json_limits limits = {LOG_ENTRY_MAX, 12, 20000};
-    struct json_value data;
-
-    PS_TRY(json_parse(parser, ps_buf_bytes(&leaf->data), &limits, &data));
-    return strcmp(leaf->kind, "draft") == 0 ? recall_draft(gate, leaf, data)
-                                            : recall_signature(gate, leaf, data);
-}
-
-/*
- * A leaf that cannot be taken must not keep the appliance from starting; an operation of whose
- * signatures one is not known, a refusal perhaps, is none that waits.
- */
-static enum ps_err take_leaf(struct gate *gate, struct json *parser, const struct recalled *leaf)
-{
-    const enum ps_err err = recall_leaf(gate, parser, leaf);
-    struct entry *entry;
-
-    if (err == PS_OK || err == PS_E_NO_MEMORY || err == PS_E_CONFLICT) {
-        return err == PS_E_CONFLICT ? PS_OK : err; /* the same signature once more */
-    }
-    ps_line(PS_WARNING, "operation_not_recalled", PS_STR("operation", leaf->operation),
-            PS_STR("detail", ps_detail()->text));
-    entry = entry_find(gate, ps_bytes_str(leaf->operation));
-    if (entry != NULL) {
-        entry_remove(gate, entry);
-    }
-    return PS_OK;
-}
-
-enum ps_err gate_recall(struct gate *gate, const struct recall *recall)
-{
-    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
-    const struct recalled *leaf;
-
-    PS_TRY(json_new(&parser));
-    while (gate->first != NULL) {
-        entry_remove(gate, gate->first); /* of a start that failed later on */
-    }
-    for (size_t i = 0; (leaf = recall_at(recall, i)) != NULL; i++) {
-        PS_TRY(take_leaf(gate, parser, leaf));
-    }
-    for (struct entry *entry = gate->first; entry != NULL; entry = entry->next) {
-        entry_take_row(gate, entry);
-        entry_judge(gate, entry, real_now_s());
-        entry_store(gate, entry, waiting_state_name(entry->state), NULL);
-    }
-    return PS_OK;
 }
 
 /* --- Out --- */
@@ -370,8 +284,22 @@ void gate_not_executed(struct gate *gate, const char *id)
     if (entry != NULL && entry->is_executing) {
         entry->is_executing = false;
         entry_take_row(gate, entry);
-        entry_store(gate, entry, waiting_state_name(entry->state), NULL);
+        (void)entry_store(gate, entry, waiting_state_name(entry->state), NULL);
     }
+}
+
+bool gate_any_waits(const struct gate *gate, gate_waits_fn *fn, const void *context)
+{
+    for (const struct entry *entry = gate->first; entry != NULL; entry = entry->next) {
+        const struct operation_document *document = waiting_document(entry->waiting);
+
+        if ((entry->state == WAITING_OPEN || entry->state == WAITING_APPROVED) &&
+            !entry->has_ended && !entry->is_ending &&
+            fn(context, ps_bytes_str(document->type->name), document->params)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void gate_put_signatures(const struct gate *gate, const char *id, struct writer *json)
@@ -392,7 +320,7 @@ static bool has_expired(const struct gate *gate, const struct entry *entry)
 {
     const struct operation_document *document = waiting_document(entry->waiting);
 
-    return real_now_s() >= document->not_after_s ||
+    return clock_has_expired(gate, entry) ||
            (!entry->is_executing && gate->keeper->appliance.exists &&
             log_tree_size(gate->keeper->events) > document->max_log_size);
 }
@@ -419,6 +347,10 @@ void gate_tick(struct gate *gate)
         const char *outcome = is_busy ? NULL : end_of(gate, entry);
 
         next = entry->next;
+        if (entry->is_row_behind && !is_busy) {
+            entry_take_row(gate, entry);
+            (void)entry_store(gate, entry, waiting_state_name(entry->state), NULL);
+        }
         if (outcome != NULL) {
             entry_end(gate, entry, outcome, NULL);
         }

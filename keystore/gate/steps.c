@@ -1,5 +1,5 @@
 #include "keystore/answer.h"
-#include "keystore/events.h"
+#include "keystore/events/events.h"
 #include "keystore/gate/internal.h"
 #include "keystore/operations/life.h"
 
@@ -13,7 +13,7 @@ struct arriving {
     struct entry *entry;
     struct approval approval;
     struct ps_buf armored;
-    uint64_t time_s;
+    uint64_t time_ns;
     struct reply_to to;
 };
 
@@ -52,8 +52,7 @@ static enum ps_err check_arriving(const struct entry *entry, const struct approv
     size_t count = waiting_count(entry->waiting);
 
     for (const struct arriving *at = entry->arriving; at != NULL; at = at->next) {
-        if (at->approval.kind == approval->kind &&
-            strcmp(at->approval.person, approval->person) == 0) {
+        if (approval_repeats(&at->approval, approval)) {
             return ps_fail(PS_E_CONFLICT, 0, "%s has signed this already", approval->person);
         }
         count++;
@@ -103,19 +102,19 @@ static void answer_entry(const struct reply_to *to, const struct entry *entry)
 static void take(struct arriving *arriving, struct entry *entry)
 {
     struct gate *gate = entry->gate;
-    const enum ps_err err = waiting_add(entry->waiting, &arriving->approval, arriving->time_s,
-                                        ps_buf_bytes(&arriving->armored));
+    const enum ps_err err =
+        entry_add_signature(entry, &arriving->approval, arriving->time_ns / PS_NS_PER_S,
+                            ps_buf_bytes(&arriving->armored));
 
     if (err != PS_OK) {
         answer_error(&arriving->to, err);
         return;
     }
-    entry_judge(gate, entry, arriving->time_s);
     if (entry->state == WAITING_REJECTED && !entry->is_ending) {
         entry_end(gate, entry, "rejected", &arriving->to);
         return;
     }
-    entry_store(gate, entry, waiting_state_name(entry->state), NULL);
+    (void)entry_store(gate, entry, waiting_state_name(entry->state), NULL);
     answer_entry(&arriving->to, entry);
 }
 
@@ -147,21 +146,38 @@ static enum ps_err record(struct arriving *arriving, const struct msg_operation_
     writer_end_object(&json);
     PS_TRY(ps_buf_status(&data));
     return events_record(arriving->entry->gate->keeper,
-                         &(struct event_leaf){.time_ns = arriving->time_s * PS_NS_PER_S,
+                         &(struct event_leaf){.time_ns = arriving->time_ns,
                                               .kind = "signature",
                                               .request_id = message->request_id,
                                               .data = ps_buf_bytes(&data)},
                          on_durable, arriving);
 }
 
+/* Who is said to have signed; empty: whoever has the key that the signature names. */
 static enum ps_err read_parameters(struct json *parser, const struct msg_operation_step *message,
                                    struct ps_bytes *ret_person, struct ps_bytes *ret_armored)
 {
     struct json_value root;
+    struct json_value person;
 
     PS_TRY(json_parse(parser, message->parameters, &JSON_LIMITS_REQUEST, &root));
-    PS_TRY(document_text(root, "person", ret_person));
+    if (json_member(root, "person", &person)) {
+        PS_TRY(json_string(person, ret_person));
+    }
     return document_text(root, "signature", ret_armored);
+}
+
+/* Nobody signs in vain; a refusal is taken of whatever waits. */
+static enum ps_err check_worth(const struct gate *gate, const struct entry *entry,
+                               enum approval_kind kind)
+{
+    const struct moment moment = moment_now(gate);
+    const enum condition condition =
+        kind == APPROVAL_REJECT ? CONDITION_NONE : entry_check_conditions(gate, entry, &moment);
+
+    return condition == CONDITION_NONE || condition == CONDITION_NOT_YET
+               ? PS_OK
+               : ps_fail(PS_E_DENIED, 0, "%s", condition_info(condition)->sentence);
 }
 
 static enum ps_err arrive(struct gate *gate, struct entry *entry, enum approval_kind kind,
@@ -169,13 +185,15 @@ static enum ps_err arrive(struct gate *gate, struct entry *entry, enum approval_
 {
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
     PS_CLEANUP(free_arriving_cleanup) struct arriving *arriving = calloc(1, sizeof *arriving);
-    const struct waiting_view view = entry_view(gate, entry, real_now_s());
-    struct ps_bytes person;
+    const uint64_t now_ns = ps_clock_real_ns();
+    const struct waiting_view view = entry_view(gate, entry, now_ns / PS_NS_PER_S);
+    struct ps_bytes person = ps_bytes(NULL, 0);
     struct ps_bytes armored;
 
     if (arriving == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
+    PS_TRY(check_worth(gate, entry, kind));
     PS_TRY(json_new(&parser));
     PS_TRY(read_parameters(parser, message, &person, &armored));
     PS_TRY(waiting_check(entry->waiting, &view, kind, person, armored, &arriving->approval));
@@ -184,7 +202,7 @@ static enum ps_err arrive(struct gate *gate, struct entry *entry, enum approval_
     ps_buf_init(&arriving->armored, WAITING_SIGNATURE_MAX);
     ps_buf_put(&arriving->armored, armored);
     PS_TRY(ps_buf_status(&arriving->armored));
-    arriving->time_s = view.now_s;
+    arriving->time_ns = now_ns;
     arriving->to = *to;
     if (entry->roster != NULL) {
         take(arriving, entry); /* a genesis has no log yet */
@@ -197,22 +215,41 @@ static enum ps_err arrive(struct gate *gate, struct entry *entry, enum approval_
     return PS_OK;
 }
 
-static void cancel(struct gate *gate, struct entry *entry, const struct reply_to *to)
+/* Its leaf says when it came, by the clock of that moment. */
+static void arrive_or_refuse(struct gate *gate, struct entry *entry, enum approval_kind kind,
+                             const struct reply_to *to, const struct msg_operation_step *message)
 {
+    enum ps_err err;
+
+    if (!clock_lets_judge(gate, entry)) {
+        clock_refuse(to);
+        return;
+    }
+    err = arrive(gate, entry, kind, to, message);
+    if (err != PS_OK) {
+        refuse(to, err);
+    }
+}
+
+/*
+ * What nobody has signed is taken back by whoever made it; so is a genesis, before which there is
+ * nobody else. What people were asked for is ended by people.
+ */
+static void cancel(struct gate *gate, struct entry *entry, const struct reply_to *to,
+                   const struct msg_operation_step *message, struct ps_bytes client)
+{
+    const bool is_nobodys_yet = entry->state == WAITING_DRAFT || entry->roster != NULL;
+
     if (entry->arriving != NULL) {
         answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_IN_FLIGHT,
                                                     .detail = "a signature is being recorded"});
         return;
     }
-    if (entry->state != WAITING_DRAFT) {
-        answer_problem(to, &(struct problem_answer){
-                               .problem = PS_PROBLEM_WRONG_STATE,
-                               .detail = "people were asked already: officers reject it, or it "
-                                         "expires",
-                               .state = waiting_state_name(entry->state)});
-        return;
+    if (is_nobodys_yet && ps_bytes_equal_str(client, entry->caller)) {
+        entry_end(gate, entry, "cancelled", to);
+    } else {
+        operation_cancel_ask(gate->keeper->operations, to, message, client);
     }
-    entry_end(gate, entry, "cancelled", to);
 }
 
 static const struct {
@@ -222,32 +259,32 @@ static const struct {
     {"approvals", APPROVAL_APPROVE},
     {"rejections", APPROVAL_REJECT},
     {"request", APPROVAL_REQUEST},
+    {"statements", APPROVAL_STATEMENT},
 };
 
 static void step(struct gate *gate, struct entry *entry, const struct reply_to *to,
-                 const struct msg_operation_step *message)
+                 const struct msg_operation_step *message, struct ps_bytes client)
 {
     for (size_t i = 0; i < PS_COUNT_OF(signed_verbs); i++) {
         if (ps_bytes_equal_str(message->verb, signed_verbs[i].verb)) {
-            const enum ps_err err = arrive(gate, entry, signed_verbs[i].kind, to, message);
-
-            if (err != PS_OK) {
-                refuse(to, err);
-            }
+            arrive_or_refuse(gate, entry, signed_verbs[i].kind, to, message);
             return;
         }
     }
     if (ps_bytes_equal_str(message->verb, "execute")) {
         entry_execute(gate, entry, to, message);
     } else if (ps_bytes_equal_str(message->verb, "cancel")) {
-        cancel(gate, entry, to);
-    } else {
+        cancel(gate, entry, to, message, client);
+    } else if (ps_bytes_equal_str(message->verb, "resume")) {
         answer_entry(to, entry);
+    } else {
+        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_NOT_FOUND,
+                                                    .detail = "there is no such step"});
     }
 }
 
 bool gate_step(struct gate *gate, const struct reply_to *to,
-               const struct msg_operation_step *message)
+               const struct msg_operation_step *message, struct ps_bytes client)
 {
     struct entry *entry = entry_find(gate, message->operation);
 
@@ -264,6 +301,6 @@ bool gate_step(struct gate *gate, const struct reply_to *to,
                                                     .detail = "no valid request id"});
         return true;
     }
-    step(gate, entry, to, message);
+    step(gate, entry, to, message, client);
     return true;
 }

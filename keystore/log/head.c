@@ -1,6 +1,6 @@
 #include "keystore/log/head.h"
 
-#include "lib/formats/note.h"
+#include "lib/formats/tlog/note.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,10 +67,10 @@ static void close_fd(int *fd)
     }
 }
 
-enum ps_err head_read(int dir_fd, const char *label, struct ps_buf *out)
+static enum ps_err read_note(int dir_fd, const char *label, const char *name, struct ps_buf *out)
 {
     PS_CLEANUP(close_fd)
-    int fd = openat(dir_fd, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     uint8_t *to;
     size_t got;
 
@@ -78,18 +78,23 @@ enum ps_err head_read(int dir_fd, const char *label, struct ps_buf *out)
         return PS_OK;
     }
     if (fd < 0) {
-        return ps_fail_errno(PS_E_STORAGE, "%s/%s", label, file_name);
+        return ps_fail_errno(PS_E_STORAGE, "%s/%s", label, name);
     }
     to = ps_buf_reserve(out, HEAD_MAX + 1);
     if (to == NULL) {
         return ps_buf_status(out);
     }
-    PS_TRY(io_read(fd, to, HEAD_MAX + 1, 0, label, file_name, &got));
+    PS_TRY(io_read(fd, to, HEAD_MAX + 1, 0, label, name, &got));
     if (got > HEAD_MAX) {
-        return ps_fail(PS_E_INPUT, 0, "%s/%s: more than %u octets", label, file_name, HEAD_MAX);
+        return ps_fail(PS_E_INPUT, 0, "%s/%s: more than %u octets", label, name, HEAD_MAX);
     }
     ps_buf_commit(out, got);
     return PS_OK;
+}
+
+enum ps_err head_read(int dir_fd, const char *label, struct ps_buf *out)
+{
+    return read_note(dir_fd, label, file_name, out);
 }
 
 static enum ps_err write_new(const struct log_io *io, int dir_fd, const char *label,
@@ -110,6 +115,52 @@ enum ps_err head_store(const struct log_io *io, int dir_fd, const char *label, s
     PS_TRY(write_new(io, dir_fd, label, note));
     if (renameat(dir_fd, new_name, dir_fd, file_name) != 0 || fsync(dir_fd) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "%s/%s: replacing", label, file_name);
+    }
+    return PS_OK;
+}
+
+struct witnessed_name {
+    char text[24];
+};
+
+static struct witnessed_name witnessed_name(const uint8_t id[HEAD_WITNESS_LEN], const char *suffix)
+{
+    struct witnessed_name name;
+
+    (void)snprintf(name.text, sizeof name.text, "witnessed.%02x%02x%02x%02x%s", id[0], id[1], id[2],
+                   id[3], suffix);
+    return name;
+}
+
+enum ps_err head_read_witnessed(int dir_fd, const char *label, const uint8_t id[HEAD_WITNESS_LEN],
+                                struct ps_buf *out)
+{
+    const struct witnessed_name name = witnessed_name(id, "");
+
+    return read_note(dir_fd, label, name.text, out);
+}
+
+static enum ps_err write_witnessed(const struct log_io *io, int dir_fd, const char *label,
+                                   const char *name, struct ps_bytes note)
+{
+    PS_CLEANUP(close_fd)
+    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+
+    if (fd < 0) {
+        return ps_fail_errno(PS_E_STORAGE, "%s/%s", label, name);
+    }
+    return io_write(io, fd, note, 0, label, name);
+}
+
+enum ps_err head_store_witnessed(const struct log_io *io, int dir_fd, const char *label,
+                                 const uint8_t id[HEAD_WITNESS_LEN], struct ps_bytes note)
+{
+    const struct witnessed_name name = witnessed_name(id, "");
+    const struct witnessed_name new = witnessed_name(id, ".new");
+
+    PS_TRY(write_witnessed(io, dir_fd, label, new.text, note));
+    if (renameat(dir_fd, new.text, dir_fd, name.text) != 0) {
+        return ps_fail_errno(PS_E_STORAGE, "%s/%s: replacing", label, name.text);
     }
     return PS_OK;
 }

@@ -25,6 +25,17 @@ PS_MUST_USE enum ps_err head_shard(const struct head *head, const char *log, boo
 /* Appends the file's octets to `out`; nothing when there is no such file. */
 PS_MUST_USE enum ps_err head_read(int dir_fd, const char *label, struct ps_buf *out);
 
+/*
+ * The same of the newest note that one witness cosigned, in the file `witnessed.<id>`. It is not
+ * synced: what is lost is asked for again.
+ */
+#define HEAD_WITNESS_LEN 4u
+PS_MUST_USE enum ps_err head_read_witnessed(int dir_fd, const char *label,
+                                            const uint8_t id[HEAD_WITNESS_LEN], struct ps_buf *out);
+PS_MUST_USE enum ps_err head_store_witnessed(const struct log_io *io, int dir_fd, const char *label,
+                                             const uint8_t id[HEAD_WITNESS_LEN],
+                                             struct ps_bytes note);
+
 /* Replaces the file durably. */
 PS_MUST_USE enum ps_err head_store(const struct log_io *io, int dir_fd, const char *label,
                                    struct ps_bytes note);

@@ -14,7 +14,8 @@ struct tree {
     const struct store *store;
     uint64_t first;
     uint64_t size;
-    uint64_t octets; /* of the record */
+    uint64_t octets;                /* of the record */
+    const struct tree_info *pruned; /* what it was; NULL: its leaves are there */
 };
 
 /* A checkpoint on its way to the disk. */
@@ -52,7 +53,9 @@ struct log {
     char *name;
     bool sharded;
     uint64_t shard_leaves;
-    int top_fd; /* of the directory; locked */
+    uint64_t vouched;
+    uint64_t unread; /* of the present tree, by what opened it */
+    int top_fd;      /* of the directory; locked */
 
     /* Under the writer's mutex. */
     struct ps_buf queued;

@@ -38,6 +38,11 @@ void leaf_put_use(const struct use_leaf *leaf, struct ps_buf *out)
     put_text(out, "\",\"key\":", leaf->key);
     put_text(out, ",\"op\":", ps_bytes_str(leaf->operation));
     put_text(out, ",\"request\":", leaf->request_id);
+    if (leaf->serial.len != 0) {
+        ps_buf_put_str(out, ",\"serial\":\"");
+        ps_buf_put_hex(out, leaf->serial);
+        ps_buf_put_u8(out, '"');
+    }
     put_end(out, leaf->time_ns);
     ps_buf_put_str(out, ",\"version\":");
     ps_buf_put_decimal(out, leaf->version);

@@ -6,7 +6,7 @@
 
 /*
  * Leaves: RFC 8785 JSON objects. The encoding is permanent; docs/log-format.md is its
- * specification and tests/vectors/log/ its vectors. Reading them is lib/ceremony/log_leaf.h.
+ * specification and tests/vectors/log/ its vectors. Reading them is lib/ceremony/log/leaf.h.
  *
  * Errors are the buffer's own (PS_E_LIMIT, PS_E_NO_MEMORY), sticky as ever. Text that is no UTF-8
  * or no valid name is written, but such a leaf does not verify: callers check names before.
@@ -22,7 +22,8 @@ struct use_leaf {
     enum ps_format format; /* PS_FORMAT_NONE: the member is left out */
     enum ps_alg algorithm; /* PS_ALG_NONE: the same */
     struct ps_bytes request_id;
-    struct ps_bytes hash; /* SHA-256 of the signature in its log form; 32 octets */
+    struct ps_bytes serial; /* of a certificate that was issued; empty: the member is left out */
+    struct ps_bytes hash;   /* SHA-256 of the signature in its log form; 32 octets */
 };
 void leaf_put_use(const struct use_leaf *leaf, struct ps_buf *out);
 

@@ -1,9 +1,11 @@
 #include "keystore/log/log.h"
+#include "keystore/log/walk.h"
 
 #include "keystore/log/internal.h"
 #include "keystore/log/room.h"
 #include "keystore/log/scan.h"
 #include "keystore/log/shards.h"
+#include "keystore/log/walk.h"
 #include "lib/base/clock.h"
 
 #include <assert.h>
@@ -88,6 +90,7 @@ static struct log *new_log(struct log_writer *writer, const struct log_config *c
     log->writer = writer;
     log->sharded = config->sharded;
     log->shard_leaves = config->shard_leaves == 0 ? 1 : config->shard_leaves;
+    log->vouched = config->sharded ? 0 : config->vouched;
     log->directory = strdup(config->directory);
     log->name = strdup(config->name);
     ps_buf_init(&log->queued, LOG_QUEUE_MAX);
@@ -338,6 +341,11 @@ void log_space(const struct log *log, uint64_t *ret_free, uint64_t *ret_per_minu
     *ret_per_minute = octets;
     /* What cannot be measured counts as full. */
     *ret_free = fstatvfs(log->top_fd, &status) == 0 ? status.f_bavail * status.f_frsize : 0;
+}
+
+uint64_t log_unread(const struct log *log)
+{
+    return log->unread;
 }
 
 enum ps_err log_check(struct log *log)

@@ -49,14 +49,16 @@ struct log_config {
                               checkpoints' origin */
     bool sharded;          /* cut by size and month (use) */
     uint64_t shard_leaves; /* at most so many in one shard; at least 1 */
+    uint64_t vouched;      /* not sharded: leaves that a snapshot stands for, to be read later */
 };
 
 /*
  * Opens or makes a log, cuts an unfinished last leaf, and brings the stored hashes up to the
- * record. A log without shards is hashed whole (about 1 us a leaf), a shard from its last multiple
- * of 65,536 that a checkpoint covers. Blocks as long. Errors: PS_E_STORAGE (disk), PS_E_BUSY
- * (another process has it open), PS_E_INPUT (the files contradict each other or a checkpoint: the
- * detail names the place; never repaired by itself).
+ * record. A log without shards is hashed whole (about 1 us a leaf), but for what is vouched for and
+ * covered by a checkpoint; a shard from its last multiple of 65,536 that a checkpoint covers.
+ * Blocks as long. Errors: PS_E_STORAGE (disk), PS_E_BUSY (another process has it open), PS_E_INPUT
+ * (the files contradict each other or a checkpoint: the detail names the place; never repaired by
+ * itself).
  */
 PS_MUST_USE enum ps_err log_open(struct log_writer *writer, const struct log_config *config,
                                  struct log **ret_log);

@@ -23,6 +23,7 @@ struct opening {
     struct log_end end;
     struct ps_buf checkpoint;
     uint64_t checkpoint_size;
+    uint64_t unread;
 };
 
 static void free_shards(struct log_shard_node *shards)
@@ -80,6 +81,41 @@ static enum ps_err open_top(struct opening *opening)
     return PS_OK;
 }
 
+/* Of a pruned shard: what its last checkpoint says. Who signed that is looked at by the caller. */
+static enum ps_err describe_pruned(const struct opening *opening, const struct store *store,
+                                   struct tree_info *ret_info)
+{
+    struct tree_info info = {.first = opening->end.first, .pruned = true};
+    struct ps_bytes shard;
+    struct head head;
+    PS_BUF_AUTO note = {.max = HEAD_MAX + 1};
+
+    PS_TRY(head_read(store->dir_fd, store->label, &note));
+    PS_TRY(head_parse(ps_buf_bytes(&note), &head));
+    PS_TRY(head_shard(&head, opening->log->name, true, &shard));
+    if (!ps_bytes_equal_str(shard, store->name) || head.size == 0) {
+        return ps_fail(PS_E_INPUT, 0, "%s/entries is missing, and its checkpoint is no shard's",
+                       store->label);
+    }
+    memcpy(info.name, store->name, sizeof info.name);
+    info.size = head.size;
+    info.root = head.root;
+    *ret_info = info;
+    return PS_OK;
+}
+
+static enum ps_err describe_shard(const struct opening *opening, const struct store *store,
+                                  struct tree_info *ret_info)
+{
+    struct tree tree = {.store = store, .first = opening->end.first};
+
+    if (store->pruned) {
+        return describe_pruned(opening, store, ret_info);
+    }
+    PS_TRY(shard_measure(store, &tree.size, &tree.octets));
+    return tree_describe(&tree, ret_info);
+}
+
 /* Appends one complete shard to the list, of which `last` is the end. */
 static enum ps_err add_shard(struct opening *opening, const char *name,
                              struct log_shard_node ***last)
@@ -87,18 +123,15 @@ static enum ps_err add_shard(struct opening *opening, const char *name,
     const struct log *log = opening->log;
     const struct store_place place = {log->writer->io, log->directory, log->name, name};
     struct log_shard_node *node = calloc(1, sizeof *node);
-    struct tree tree;
 
     if (node == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     **last = node;
     *last = &node->next;
-    PS_TRY(store_open(&place, false, &node->store));
-    tree = (struct tree){.store = node->store, .first = opening->end.first};
-    PS_TRY(shard_measure(node->store, &tree.size, &tree.octets));
-    PS_TRY(tree_describe(&tree, &node->info));
-    opening->end.first += tree.size;
+    PS_TRY(store_open_complete(&place, &node->store));
+    PS_TRY(describe_shard(opening, node->store, &node->info));
+    opening->end.first += node->info.size;
     store_free(node->store);
     node->store = NULL;
     return PS_OK;
@@ -218,21 +251,46 @@ static enum ps_err rewrite_tail(const struct opening *opening)
     return rewrite(end->store, from, end->octets);
 }
 
+/* Where a scan may begin. */
+static uint64_t first_to_read(const struct opening *opening)
+{
+    const struct log *log = opening->log;
+    const uint64_t covered = opening->checkpoint_size;
+
+    if (log->sharded) {
+        return covered / SCAN_STEP * SCAN_STEP;
+    }
+    return (log->vouched < covered ? log->vouched : covered) / TILES_WIDTH * TILES_WIDTH;
+}
+
+/* What does not fit together where some is passed over is read whole: that names the place. */
+static enum ps_err scan_from(struct opening *opening, struct scan_request *request)
+{
+    const enum ps_err err = scan_tree(request, opening->end.edge, &opening->end.octets);
+
+    opening->unread = opening->log->sharded ? 0 : request->start;
+    if (err != PS_E_INPUT || opening->unread == 0) {
+        return err;
+    }
+    opening->unread = request->start = 0;
+    return scan_tree(request, opening->end.edge, &opening->end.octets);
+}
+
 static enum ps_err scan(struct opening *opening)
 {
     struct head head;
     struct scan_request request = {
         .store = opening->end.store,
         .limit = UINT64_MAX,
-        .skip_covered = opening->log->sharded,
         .repair = true,
     };
 
     PS_TRY(read_checkpoint(opening, &head));
     if (opening->checkpoint.len != 0) {
         request.checkpoint = &head;
+        request.start = first_to_read(opening);
     }
-    PS_TRY(scan_tree(&request, opening->end.edge, &opening->end.octets));
+    PS_TRY(scan_from(opening, &request));
     opening->end.length = opening->end.octets; /* the repair has cut it there */
     opening->end.derived_upto = opening->end.edge->size;
     return opening->again ? PS_OK : rewrite_tail(opening);
@@ -282,6 +340,7 @@ static void take_over(struct opening *opening)
     log->end = opening->end;
     log->checkpoint = opening->checkpoint;
     log->checkpoint_size = opening->checkpoint_size;
+    log->unread = opening->unread;
     log->shards = opening->shards;
     log->top_fd = opening->top_fd;
     opening->end = end;

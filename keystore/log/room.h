@@ -15,7 +15,7 @@
 
 /* Room grows to a multiple of the record's length rounded up to a power of two between these. */
 #define ROOM_LEAST (UINT64_C(64) * 1024)
-#define ROOM_MOST  (UINT64_C(1) * 1024 * 1024)
+#define ROOM_MOST  (UINT64_C(128) * 1024)
 
 /*
  * Makes room for `needed` octets behind a record of `octets`; does nothing where there is enough.

@@ -256,12 +256,8 @@ static enum ps_err finish(struct scan *scan, enum record_step step, uint64_t oct
 /* What follows from the leaves before `start` is stored; else the scan begins at 0. */
 static enum ps_err find_start(const struct scan *scan, uint64_t *ret_start)
 {
-    const struct scan_request *request = scan->request;
-    uint64_t start = 0;
+    uint64_t start = scan->request->start;
 
-    if (request->skip_covered && request->checkpoint != NULL) {
-        start = request->checkpoint->size / SCAN_STEP * SCAN_STEP;
-    }
     for (unsigned file = STORE_OFFSETS; file < STORE_FILES; file++) {
         uint64_t found;
 

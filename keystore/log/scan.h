@@ -12,8 +12,8 @@ struct scan_request {
     const struct store *store;
     const struct head *checkpoint; /* of the tree; NULL: none */
     uint64_t limit;                /* leaves to look at; UINT64_MAX: all */
-    bool skip_covered; /* begin at the last multiple of SCAN_STEP that the checkpoint covers */
-    bool repair;       /* write what is missing, cut a tail that is no leaf, sync every file */
+    uint64_t start; /* leaves to pass over: a multiple of TILES_WIDTH that the checkpoint covers */
+    bool repair;    /* write what is missing, cut a tail that is no leaf, sync every file */
 };
 
 /*

@@ -158,6 +158,55 @@ enum ps_err store_open(const struct store_place *place, bool create, struct stor
     return PS_OK;
 }
 
+/* The checkpoint says what was there; without it nothing explains that the record is gone. */
+static bool was_pruned(const struct store *store)
+{
+    struct stat status;
+
+    return fstatat(store->dir_fd, file_names[STORE_ENTRIES], &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+           errno == ENOENT &&
+           fstatat(store->dir_fd, "checkpoint", &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+enum ps_err store_open_complete(const struct store_place *place, struct store **ret_store)
+{
+    PS_CLEANUP(store_free_cleanup) struct store *store = NULL;
+
+    PS_TRY(new_store(place, &store));
+    PS_TRY(open_directory(store, false));
+    store->pruned = was_pruned(store);
+    for (unsigned file = 0; file < STORE_FILES && !store->pruned; file++) {
+        PS_TRY(open_file(store, file, false));
+    }
+    *ret_store = store;
+    store = NULL;
+    return PS_OK;
+}
+
+static enum ps_err remove_file(const struct store *store, unsigned file)
+{
+    if (unlinkat(store->dir_fd, file_names[file], 0) != 0 && errno != ENOENT) {
+        return ps_fail_errno(PS_E_STORAGE, "%s/%s: removing it", store->label, file_names[file]);
+    }
+    return PS_OK;
+}
+
+enum ps_err store_prune(const struct store *store)
+{
+    for (unsigned file = 0; file < STORE_FILES; file++) {
+        PS_TRY(remove_file(store, file));
+        if ((file == STORE_ENTRIES || file + 1 == STORE_FILES) && fsync(store->dir_fd) != 0) {
+            return ps_fail_errno(PS_E_STORAGE, "%s: syncing", store->label);
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err is_gone(const struct store *store)
+{
+    return ps_fail(PS_E_NOT_FOUND, 0, "%s was pruned: its leaves are in its archive", store->label);
+}
+
 enum ps_err store_length(const struct store *store, unsigned file, uint64_t *ret_octets)
 {
     struct stat status;
@@ -260,6 +309,9 @@ enum ps_err store_read_hashes(const struct store *store, unsigned level, uint64_
     const size_t len = count * sizeof ret_hashes[0];
     size_t got;
 
+    if (store->pruned) {
+        return is_gone(store);
+    }
     PS_TRY(io_read(store->fds[STORE_HASHES + level], ret_hashes, len, from * PS_SHA256_LEN,
                    store->label, file_names[STORE_HASHES + level], &got));
     if (got != len) {
@@ -275,6 +327,9 @@ enum ps_err store_read_offset(const struct store *store, uint64_t index, uint64_
     struct ps_reader reader = ps_reader(ps_bytes(octets, sizeof octets));
     size_t got;
 
+    if (store->pruned) {
+        return is_gone(store);
+    }
     PS_TRY(io_read(store->fds[STORE_OFFSETS], octets, sizeof octets, index * OFFSET_LEN,
                    store->label, "offsets", &got));
     if (got != sizeof octets) {

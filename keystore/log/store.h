@@ -2,7 +2,7 @@
 #define KEYSTORE_LOG_STORE_H
 
 #include "keystore/log/io.h"
-#include "lib/formats/tiles.h"
+#include "lib/formats/tlog/tiles.h"
 
 /* The files of one tree. After it was opened nothing in it changes, so threads may share it. */
 enum store_file {
@@ -18,7 +18,8 @@ struct store {
     char *path;
     char *label; /* for errors: "events" or "use/2026-11-0001" */
     int dir_fd;
-    int fds[STORE_FILES];
+    bool pruned;
+    int fds[STORE_FILES]; /* -1: pruned */
     struct {
         dev_t device;
         ino_t inode;
@@ -38,6 +39,12 @@ struct store_place {
  */
 PS_MUST_USE enum ps_err store_open(const struct store_place *place, bool create,
                                    struct store **ret_store);
+/*
+ * Opens those of a complete shard. One with a checkpoint and without a record was pruned: it has no
+ * files. Errors: as above.
+ */
+PS_MUST_USE enum ps_err store_open_complete(const struct store_place *place,
+                                            struct store **ret_store);
 void store_free(struct store *store);
 PS_DEFINE_CLEANUP(struct store, store_free)
 
@@ -59,11 +66,20 @@ PS_MUST_USE enum ps_err store_sync_derived(const struct store *store);
 /* Cuts every file to a tree of `size` leaves, whose record has `octets`, and syncs them. */
 PS_MUST_USE enum ps_err store_cut(const struct store *store, uint64_t size, uint64_t octets);
 
-/* Hashes of a level from number `from` on. Errors: PS_E_STORAGE (fewer are stored). */
+/*
+ * Removes the leaves of a complete shard and what follows from them; its checkpoint stays. The
+ * record goes first, durably: from then on it is a pruned one, whatever else is left. May be done
+ * again. Errors: PS_E_STORAGE.
+ */
+PS_MUST_USE enum ps_err store_prune(const struct store *store);
+
+/* Hashes of a level from number `from` on. Errors: PS_E_STORAGE (fewer are stored), PS_E_NOT_FOUND
+ * (pruned). */
 PS_MUST_USE enum ps_err store_read_hashes(const struct store *store, unsigned level, uint64_t from,
                                           unsigned count, struct merkle_hash *ret_hashes);
 
-/* Where bundle `index` begins in the record. Errors: PS_E_STORAGE (not stored). */
+/* Where bundle `index` begins in the record. Errors: PS_E_STORAGE (not stored), PS_E_NOT_FOUND
+ * (pruned). */
 PS_MUST_USE enum ps_err store_read_offset(const struct store *store, uint64_t index,
                                           uint64_t *ret_offset);
 

@@ -58,12 +58,29 @@ static enum ps_err check_size(const struct tree *tree, uint64_t size)
     return PS_OK;
 }
 
+bool tree_is_pruned(const struct tree *tree)
+{
+    return tree->pruned != NULL;
+}
+
 enum ps_err tree_root(const struct tree *tree, uint64_t size, struct merkle_hash *ret_root)
 {
     const struct merkle_source source = source_of(tree);
 
     PS_TRY(check_size(tree, size));
+    if (tree->pruned != NULL && size == tree->size) {
+        *ret_root = tree->pruned->root;
+        return PS_OK;
+    }
     return merkle_root(&source, size, ret_root);
+}
+
+enum ps_err tree_load_edge(const struct tree *tree, uint64_t size, struct merkle_edge *ret_edge)
+{
+    const struct merkle_source source = source_of(tree);
+
+    PS_TRY(check_size(tree, size));
+    return merkle_edge_load(&source, size, ret_edge);
 }
 
 enum ps_err tree_prove_inclusion(const struct tree *tree, uint64_t leaf, uint64_t size,
@@ -237,4 +254,14 @@ enum ps_err tree_read_bundle(const struct tree *tree, uint64_t index, unsigned w
 enum ps_err tree_read_checkpoint(const struct tree *tree, struct ps_buf *out)
 {
     return head_read(tree->store->dir_fd, tree->store->label, out);
+}
+
+enum ps_err tree_read_witnessed(const struct tree *tree, const uint8_t id[4], struct ps_buf *out)
+{
+    return head_read_witnessed(tree->store->dir_fd, tree->store->label, id, out);
+}
+
+enum ps_err tree_store_witnessed(const struct tree *tree, const uint8_t id[4], struct ps_bytes note)
+{
+    return head_store_witnessed(tree->store->io, tree->store->dir_fd, tree->store->label, id, note);
 }

@@ -1,7 +1,7 @@
 #ifndef KEYSTORE_LOG_TREE_H
 #define KEYSTORE_LOG_TREE_H
 
-#include "lib/formats/merkle.h"
+#include "lib/formats/tlog/merkle.h"
 
 /*
  * Reading one tree: `events`, or one shard of `use`. Sizes and indexes count within the tree, and
@@ -19,9 +19,13 @@ struct tree_info {
     uint64_t first;               /* position of its leaf 0: the sizes of all before it */
     uint64_t size;
     struct merkle_hash root;
+    bool pruned; /* its leaves are in an archive, and not here */
 };
 
 uint64_t tree_size(const struct tree *tree);
+/* Of a pruned tree only the checkpoint, the size and the whole root can be read; all else that is
+ * asked of it is PS_E_NOT_FOUND, and the detail says why. */
+bool tree_is_pruned(const struct tree *tree);
 PS_MUST_USE enum ps_err tree_describe(const struct tree *tree, struct tree_info *ret_info);
 
 /* Of the first `size` leaves. Errors: PS_E_NOT_FOUND (more than there are), PS_E_STORAGE. */
@@ -55,10 +59,21 @@ PS_MUST_USE enum ps_err tree_read_bundle(const struct tree *tree, uint64_t index
                                          struct ps_buf *out);
 
 /* Errors: PS_E_INPUT (leaf >= size, old > size), PS_E_NOT_FOUND (size over tree_size). */
+PS_MUST_USE enum ps_err tree_load_edge(const struct tree *tree, uint64_t size,
+                                       struct merkle_edge *ret_edge);
 PS_MUST_USE enum ps_err tree_prove_inclusion(const struct tree *tree, uint64_t leaf, uint64_t size,
                                              struct merkle_proof *ret_proof);
 PS_MUST_USE enum ps_err tree_prove_consistency(const struct tree *tree, uint64_t old, uint64_t size,
                                                struct merkle_proof *ret_proof);
+
+/*
+ * The newest note that the witness of this key id cosigned, as it is stored; nothing when there is
+ * none. It is replaced as a whole, and may be lost with a power cut.
+ */
+PS_MUST_USE enum ps_err tree_read_witnessed(const struct tree *tree, const uint8_t id[4],
+                                            struct ps_buf *out);
+PS_MUST_USE enum ps_err tree_store_witnessed(const struct tree *tree, const uint8_t id[4],
+                                             struct ps_bytes note);
 
 /* Appends the tree's newest checkpoint as it is stored; nothing when there is none. */
 PS_MUST_USE enum ps_err tree_read_checkpoint(const struct tree *tree, struct ps_buf *out);

@@ -102,6 +102,23 @@ static bool is_present(const struct log *log, struct ps_bytes name)
     return name.len == 0 || ps_bytes_equal_str(name, log->present.store->name);
 }
 
+static enum ps_err measure(const struct tree_info *info, struct tree *tree)
+{
+    if (info->pruned && tree->store->pruned) {
+        tree->size = info->size;
+        tree->pruned = info;
+        return PS_OK;
+    }
+    if (tree->store->pruned) {
+        return ps_fail(PS_E_STORAGE, 0, "%s/entries was removed", tree->store->label);
+    }
+    PS_TRY(shard_measure(tree->store, &tree->size, &tree->octets));
+    if (tree->size != info->size) {
+        return ps_fail(PS_E_STORAGE, 0, "%s has another size than it had", tree->store->label);
+    }
+    return PS_OK;
+}
+
 enum ps_err log_find_tree(struct log *log, struct ps_bytes shard, const struct tree **ret_tree)
 {
     const struct log_shard_node *node = find_shard(log, shard);
@@ -119,13 +136,10 @@ enum ps_err log_find_tree(struct log *log, struct ps_bytes shard, const struct t
         store_free(log->found);
         log->found = NULL;
         place.name = node->info.name;
-        PS_TRY(store_open(&place, false, &log->found));
+        PS_TRY(store_open_complete(&place, &log->found));
     }
     tree = (struct tree){.store = log->found, .first = node->info.first};
-    PS_TRY(shard_measure(log->found, &tree.size, &tree.octets));
-    if (tree.size != node->info.size) {
-        return ps_fail(PS_E_STORAGE, 0, "%s has another size than it had", log->found->label);
-    }
+    PS_TRY(measure(&node->info, &tree));
     log->found_tree = tree;
     *ret_tree = &log->found_tree;
     return PS_OK;

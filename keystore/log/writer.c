@@ -18,7 +18,7 @@
  * way, but not longer than GATHER_NS after the last turn began. When fewer are on their way than
  * that, or leaves come seldom, each goes out at once.
  */
-#define GATHER_SHARE  4u
+#define GATHER_SHARE  2u
 #define GATHER_NS     (1000u * PS_NS_PER_US)
 #define GATHER_OCTETS (256u * 1024u)
 

@@ -1,6 +1,10 @@
 #include "keystore/operations/internal.h"
 
-#include "keystore/events.h"
+#include "keystore/backup/restored.h"
+#include "keystore/custody/holdings.h"
+#include "keystore/custody/inventory.h"
+#include "keystore/custody/records.h"
+#include "keystore/events/events.h"
 #include "lib/base/encode.h"
 
 #include <stdlib.h>
@@ -17,6 +21,7 @@ static void on_destroyed(void *context, const struct token_answer *answer)
         (answer->outcome == TOKEN_REFUSED && answer->problem->problem == PS_PROBLEM_NOT_FOUND);
 
     op->is_waiting = false;
+    operation_note_calls(op, answer);
     if (!is_gone) {
         return; /* clean_retry */
     }
@@ -27,15 +32,23 @@ static void on_destroyed(void *context, const struct token_answer *answer)
 static void destroy_next(struct operation *op)
 {
     struct msg_token_destroy message;
+    struct object *object;
 
+    while (op->cleaned < op->object_count && op->objects[op->cleaned].use == OBJECT_KEPT) {
+        op->cleaned++;
+    }
     if (op->cleaned >= op->object_count) {
         op->objects_made = false;
         commit_begin(op);
         return;
     }
-    message.object_id = ps_bytes(op->objects[op->cleaned].id, OBJECT_ID_LEN);
-    op->is_waiting =
-        tokens_call_at(&op->place, &msg_token_destroy_info, &message, 0, on_destroyed, op) == PS_OK;
+    object = &op->objects[op->cleaned];
+    if (object->place.token == NULL) {
+        object->place.token = op->token;
+    }
+    message.object_id = ps_bytes(object->id, OBJECT_ID_LEN);
+    op->is_waiting = tokens_call_at(&object->place, &msg_token_destroy_info, &message, 0,
+                                    on_destroyed, op) == PS_OK;
 }
 
 void clean_and_fail(struct operation *op)
@@ -70,6 +83,7 @@ struct sweep {
     uint64_t revisions[SWEEP_MAX];
     size_t count;
     size_t at;
+    bool is_partial; /* of some id nobody can say now whether it is a key's */
 };
 
 static void sweep_next(struct sweep *sweep);
@@ -86,28 +100,46 @@ static bool is_of_an_operation(const struct operations *operations, const uint8_
     return false;
 }
 
+bool operations_has_reserved(const struct operations *operations, struct ps_bytes object_id)
+{
+    return object_id.len == OBJECT_ID_LEN &&
+           (is_of_an_operation(operations, object_id.data) ||
+            restored_has_reserved(operations->keeper->restored, object_id));
+}
+
+bool operations_has_swept(const struct operations *operations, size_t number)
+{
+    return number < 32 && (operations->swept >> number & 1u) != 0;
+}
+
 /*
  * The rows of reserved ids authorise nothing, so that anyone who can write to the database can add
  * one. A key that the log knows is never destroyed for that.
  */
-static bool is_of_a_key(const struct keeper *keeper, const uint8_t *id)
+static enum ps_err is_of_a_key(const struct keeper *keeper, const uint8_t *id, bool *ret_of_key)
 {
-    size_t cursor = 0;
-    struct key *key;
+    const struct key_version *owner;
+    const enum ps_err err = holdings_owner(keeper, ps_bytes(id, OBJECT_ID_LEN), &owner);
 
-    while ((key = keys_next(keeper->keys, &cursor)) != NULL) {
-        for (size_t i = 0; i < key->version_count; i++) {
-            if (ps_bytes_equal(version_object_id(key->versions[i]), ps_bytes(id, OBJECT_ID_LEN))) {
-                return true;
-            }
-        }
+    if (err != PS_OK && err != PS_E_NOT_FOUND) {
+        return err;
     }
-    return false;
+    *ret_of_key = err == PS_OK;
+    return PS_OK;
+}
+
+/* The next sweep looks at it again. */
+static void pass_over(struct sweep *sweep, struct ps_bytes name)
+{
+    ps_line(PS_WARNING, "leftover_not_judged", PS_TEXT("token", tokens_name(sweep->token)),
+            PS_TEXT("object", name), PS_STR("detail", ps_detail()->text));
+    sweep->is_partial = true;
 }
 
 static enum ps_err on_reserved(void *context, const struct catalog_row *row)
 {
     struct sweep *sweep = context;
+    bool is_of_key;
     PS_BUF_AUTO id;
     PS_BUF_AUTO body;
 
@@ -116,10 +148,14 @@ static enum ps_err on_reserved(void *context, const struct catalog_row *row)
     reserved_put(sweep->token, &body);
     if (sweep->count == SWEEP_MAX || !ps_bytes_equal(row->body, ps_buf_bytes(&body)) ||
         ps_hex_decode(row->name, &id) != PS_OK || id.len != OBJECT_ID_LEN ||
-        is_of_an_operation(sweep->operations, id.data)) {
+        operations_has_reserved(sweep->operations, ps_buf_bytes(&id))) {
         return PS_OK;
     }
-    if (is_of_a_key(sweep->operations->keeper, id.data)) {
+    if (is_of_a_key(sweep->operations->keeper, id.data, &is_of_key) != PS_OK) {
+        pass_over(sweep, row->name);
+        return PS_OK;
+    }
+    if (is_of_key) {
         events_alarm(sweep->operations->keeper, "reserved-id", tokens_name(sweep->token),
                      "a reserved id is that of a key in use; it was left alone");
         return PS_OK;
@@ -148,6 +184,7 @@ static void end_sweep(struct sweep *sweep, bool is_clean)
     operations->is_sweeping = false;
     if (is_clean && op == NULL && sweep->count < SWEEP_MAX) {
         operations->swept |= UINT32_C(1) << sweep->number;
+        inventory_tick(operations->keeper->inventory);
     }
     free(sweep);
     if (op != NULL) {
@@ -161,6 +198,8 @@ static enum ps_err forget_reserved(struct sweep *sweep)
 
     ps_buf_init(&name, 2 * OBJECT_ID_LEN);
     ps_buf_put_hex(&name, ps_bytes(sweep->ids[sweep->at], OBJECT_ID_LEN));
+    PS_TRY(
+        record_remove(sweep->operations->keeper, ps_bytes(sweep->ids[sweep->at], OBJECT_ID_LEN)));
     return catalog_apply(sweep->operations->keeper->catalog,
                          &(struct catalog_change){.kind = CATALOG_RESERVED,
                                                   .name = ps_buf_bytes(&name),
@@ -189,7 +228,7 @@ static void sweep_next(struct sweep *sweep)
     struct msg_token_destroy message;
 
     if (sweep->at == sweep->count) {
-        end_sweep(sweep, true);
+        end_sweep(sweep, !sweep->is_partial);
         return;
     }
     message.object_id = ps_bytes(sweep->ids[sweep->at], OBJECT_ID_LEN);

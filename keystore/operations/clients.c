@@ -44,7 +44,7 @@ static bool obeys_rules(struct operation *op, const struct client_record *record
     const struct keeper *keeper = op->keeper;
     uint32_t refused[ACCESS_REFUSED_MAX];
     const struct client_rule_context context = {
-        .is_rehearsal = keeper->config->practice != 0,
+        .is_practice = keeper->config->practice != 0,
         .refused_uids = refused,
         .refused_count = keeper_refused_uids(keeper, refused),
     };
@@ -225,6 +225,26 @@ static enum ps_err read_params(const struct operation *op, struct json *parser, 
     return client_record_read(value, ret_record);
 }
 
+static void lock_each(struct operation *op, const char *kind, struct json_value list)
+{
+    struct json_value value;
+    uint32_t cursor = 0;
+
+    while (list.doc != NULL && json_next(list, &cursor, NULL, &value)) {
+        operation_lock(op, kind, json_raw(value)); /* one identity has one text */
+    }
+}
+
+void client_lock(struct operation *op, const struct client_record *record)
+{
+    operation_lock(op, "client", record->name);
+    lock_each(op, "pin", record->pins);
+    lock_each(op, "uid", record->uids);
+    if (record->san.len != 0) {
+        operation_lock(op, "san", record->san);
+    }
+}
+
 bool client_register_check(struct operation *op)
 {
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
@@ -240,23 +260,16 @@ bool client_register_check(struct operation *op)
         operation_refuse_error(op, err);
         return false;
     }
-    operation_lock(op, "client", record.name);
+    client_lock(op, &record);
     return !answer_existing(op, &record) && obeys_rules(op, &record);
 }
 
-void client_register_execute(struct operation *op)
+enum ps_err client_register_rows(struct operation *op)
 {
     struct ps_bytes name;
-    enum ps_err err = document_text(op->params, "name", &name);
 
-    if (err == PS_OK) {
-        err = client_params_to_row(op->params, operation_change(op, CATALOG_CLIENT, name, 0));
-    }
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-    } else {
-        operation_done(op);
-    }
+    PS_TRY(document_text(op->params, "name", &name));
+    return client_params_to_row(op->params, operation_change(op, CATALOG_CLIENT, name, 0));
 }
 
 /* --- States --- */
@@ -331,10 +344,11 @@ bool client_state_check(struct operation *op)
         operation_exists(op);
         return false;
     }
-    return true;
+    return !wants_suspended(op) ||
+           way_in_stays(op, &(struct way_in_closing){.client = record.name});
 }
 
-static enum ps_err put_state(struct operation *op)
+enum ps_err client_state_rows(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
     struct client_record record;
@@ -346,17 +360,6 @@ static enum ps_err put_state(struct operation *op)
     record.suspended = wants_suspended(op);
     client_record_put(&record, operation_change(op, CATALOG_CLIENT, name, row.revision));
     return PS_OK;
-}
-
-void client_state_execute(struct operation *op)
-{
-    const enum ps_err err = put_state(op);
-
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-    } else {
-        operation_done(op);
-    }
 }
 
 /* --- Remove --- */
@@ -371,7 +374,8 @@ bool client_remove_check(struct operation *op)
     ROW_AUTO row = {.parser = NULL};
     struct client_record record;
 
-    return find_client(op, &row, &record) && !is_the_caller(op);
+    return find_client(op, &row, &record) && !is_the_caller(op) &&
+           way_in_stays(op, &(struct way_in_closing){.client = record.name});
 }
 
 struct removal {
@@ -398,7 +402,7 @@ static enum ps_err remove_grant(void *context, const struct catalog_row *row)
     return PS_OK;
 }
 
-static enum ps_err remove_client(struct operation *op)
+enum ps_err client_remove_rows(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
@@ -408,21 +412,10 @@ static enum ps_err remove_client(struct operation *op)
     PS_TRY(row_read(op->keeper, CATALOG_CLIENT, removal.client, &row));
     PS_TRY(json_new(&parser));
     removal.parser = parser;
+    op->status = 200;
     operation_remove(op, CATALOG_CLIENT, removal.client, row.revision);
     return catalog_list(op->keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX,
                         remove_grant, &removal);
-}
-
-void client_remove_execute(struct operation *op)
-{
-    const enum ps_err err = remove_client(op);
-
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-        return;
-    }
-    op->status = 200;
-    operation_done(op);
 }
 
 enum ps_err client_describe(struct operation *op, struct writer *json)

@@ -1,11 +1,15 @@
 #include "keystore/operations/internal.h"
 
-#include "keystore/anchor.h"
-#include "keystore/checkpoints.h"
-#include "keystore/events.h"
+#include "keystore/events/anchor.h"
+#include "keystore/events/checkpoints.h"
+#include "keystore/events/events.h"
 #include "keystore/gate/gate.h"
 #include "keystore/load.h"
+#include "keystore/lock.h"
 #include "keystore/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 /*
  * The end of an operation: one at a time, so that after a crash at most one result is in the log
@@ -40,6 +44,9 @@ static void set_blocks(const struct operation *op, bool is_blocked)
             keys_find(op->keeper->keys,
                       ps_bytes(name.data, slash == NULL ? name.len : (size_t)(slash - name.data)));
 
+        if (op->changes[i].kind == CATALOG_APPLIANCE) {
+            lock_hold(op->keeper, is_blocked);
+        }
         if (key != NULL &&
             (op->changes[i].kind == CATALOG_KEY || op->changes[i].kind == CATALOG_VERSION)) {
             key->is_blocked = is_blocked;
@@ -61,6 +68,19 @@ static void put_idempotency(const struct operation *op, struct writer *json)
     writer_end_object(json);
 }
 
+static bool has_effects(const struct operation *op)
+{
+    return op->is_done || op->is_part;
+}
+
+static void put_outcome(const struct operation *op, struct writer *json)
+{
+    writer_str(json, "outcome", op->is_done ? "done" : "not-done");
+    if (!op->is_done) {
+        writer_str(json, "problem", ps_problem_info(op->problem)->code);
+    }
+}
+
 /* Members in the order of RFC 8785. Genesis is the log's first leaf: intent and result in one. */
 static enum ps_err put_result(const struct operation *op, struct ps_buf *out)
 {
@@ -71,10 +91,11 @@ static enum ps_err put_result(const struct operation *op, struct ps_buf *out)
 
     ps_buf_init(&effects, LOG_ENTRY_MAX);
     writer_begin_object(&json, NULL);
+    operation_put_calls(op, &json);
     if (op->type->before_genesis) {
         writer_raw(&json, "document", ps_buf_bytes(&op->document));
     }
-    if (op->is_done) {
+    if (has_effects(op)) {
         catalog_put_effects(changes, count, &effects);
         PS_TRY(ps_buf_status(&effects));
         writer_raw(&json, "effects", ps_buf_bytes(&effects));
@@ -84,9 +105,8 @@ static enum ps_err put_result(const struct operation *op, struct ps_buf *out)
         writer_text(&json, "log_key", ps_buf_bytes(&op->subject));
     }
     writer_str(&json, "operation", op->id);
-    writer_str(&json, "outcome", op->is_done ? "done" : "not-done");
-    if (!op->is_done) {
-        writer_str(&json, "problem", ps_problem_info(op->problem)->code);
+    if (!op->is_part) {
+        put_outcome(op, &json);
     }
     if (op->type->before_genesis) {
         writer_begin_array(&json, "signatures");
@@ -100,13 +120,27 @@ static enum ps_err put_result(const struct operation *op, struct ps_buf *out)
 /* What surrounds the data in a leaf: caller, request id, kind, time. */
 #define LEAF_REST 512u
 
-/* A result that no leaf can hold would be tried for ever, and everything else wait behind it. */
-static enum ps_err check_result(const struct operation *op)
+/*
+ * A result that no leaf can hold would be tried for ever, and everything else wait behind it. The
+ * calls in the token are told where there is room for them.
+ */
+static enum ps_err check_result(struct operation *op)
 {
-    PS_BUF_AUTO data;
+    PS_BUF_AUTO data = {.max = LOG_ENTRY_MAX - LEAF_REST};
+    enum ps_err err = put_result(op, &data);
 
-    ps_buf_init(&data, LOG_ENTRY_MAX - LEAF_REST);
-    return put_result(op, &data);
+    if (err != PS_OK && op->call_count != 0) {
+        operation_leave_calls_out(op);
+        ps_buf_clear(&data);
+        ps_buf_init(&data, LOG_ENTRY_MAX - LEAF_REST);
+        err = put_result(op, &data);
+    }
+    return err;
+}
+
+static const char *kind_of(const struct operation *op)
+{
+    return op->type->before_genesis ? "genesis" : op->is_part ? "part" : "result";
 }
 
 static enum ps_err record(struct operation *op)
@@ -116,14 +150,13 @@ static enum ps_err record(struct operation *op)
     ps_buf_init(&data, LOG_ENTRY_MAX);
     PS_TRY(put_result(op, &data));
     op->result_event = log_size(op->keeper->events);
-    return events_record(
-        op->keeper,
-        &(struct event_leaf){.time_ns = ps_clock_real_ns(),
-                             .kind = op->type->before_genesis ? "genesis" : "result",
-                             .caller = ps_bytes_str(op->caller),
-                             .request_id = ps_buf_bytes(&op->request_id),
-                             .data = ps_buf_bytes(&data)},
-        on_result_durable, op);
+    return events_record(op->keeper,
+                         &(struct event_leaf){.time_ns = ps_clock_real_ns(),
+                                              .kind = kind_of(op),
+                                              .caller = ps_bytes_str(op->caller),
+                                              .request_id = ps_buf_bytes(&op->request_id),
+                                              .data = ps_buf_bytes(&data)},
+                         on_result_durable, op);
 }
 
 /* --- The rows --- */
@@ -140,42 +173,91 @@ static enum ps_err put_own_row(struct operation *op, struct ps_buf *body,
     return PS_OK;
 }
 
-/* Reserved ids whose keys are in the catalog now, or were destroyed. */
-static size_t list_reserved(const struct operation *op, struct ps_buf *names,
-                            struct catalog_change *out)
+/*
+ * Reserved ids whose keys are in the catalog now, or were destroyed; and what was stored of keys
+ * that were not made after all.
+ */
+static enum ps_err list_reserved(const struct operation *op, struct ps_buf *names,
+                                 struct catalog_change *out, size_t *ret_count)
 {
     size_t count = 0;
 
+    PS_TRY(objects_put_names(op, names));
     for (size_t i = 0; i < op->object_count; i++) {
-        ps_buf_put_hex(names, ps_bytes(op->objects[i].id, OBJECT_ID_LEN));
-    }
-    for (size_t i = 0; i < op->object_count && names->err == PS_OK; i++) {
-        if (op->objects[i].revision != 0) {
-            out[count++] = (struct catalog_change){
-                .kind = CATALOG_RESERVED,
-                .name = ps_bytes(names->data + 2 * OBJECT_ID_LEN * i, 2 * OBJECT_ID_LEN),
-                .expected = op->objects[i].revision};
+        const struct object *object = &op->objects[i];
+
+        if (object->revision != 0 && (!op->is_part || object->use == OBJECT_KEPT)) {
+            out[count++] = (struct catalog_change){.kind = CATALOG_RESERVED,
+                                                   .name = object_name_at(names, i),
+                                                   .expected = object->revision};
+        }
+        if (object->wrapped_revision != 0 && !has_effects(op) && object->use != OBJECT_KEPT) {
+            out[count++] = (struct catalog_change){.kind = CATALOG_WRAPPED,
+                                                   .name = object_name_at(names, i),
+                                                   .expected = object->wrapped_revision};
         }
     }
-    return count;
+    *ret_count = count;
+    return PS_OK;
+}
+
+/*
+ * What tokens made of keys that live outside them, before the leaf that says there are such keys: a
+ * leaf must never name what a crash has lost.
+ */
+static enum ps_err store_wrapped(struct operation *op)
+{
+    PS_CLEANUP(free_changes)
+    struct catalog_change *changes = calloc(OBJECTS_MAX, sizeof *changes);
+    PS_BUF_AUTO names = {.max = OBJECT_NAMES_MAX};
+    size_t count = 0;
+
+    if (changes == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    PS_TRY(objects_put_names(op, &names));
+    for (size_t i = 0; i < op->object_count; i++) {
+        if (op->objects[i].wrapped.len != 0) {
+            changes[count++] =
+                (struct catalog_change){.kind = CATALOG_WRAPPED,
+                                        .name = object_name_at(&names, i),
+                                        .expected = op->objects[i].wrapped_revision,
+                                        .body = ps_buf_bytes(&op->objects[i].wrapped)};
+        }
+    }
+    if (count == 0) {
+        return PS_OK;
+    }
+    PS_TRY(catalog_apply(op->keeper->catalog, changes, count, 0, NULL));
+    for (size_t i = 0; i < op->object_count; i++) {
+        op->objects[i].wrapped_revision += op->objects[i].wrapped.len != 0 ? 1 : 0;
+        ps_buf_clear(&op->objects[i].wrapped);
+    }
+    return PS_OK;
 }
 
 static enum ps_err apply(struct operation *op)
 {
-    struct catalog_change changes[CHANGES_MAX + OBJECTS_MAX + 1];
+    PS_CLEANUP(free_changes)
+    struct catalog_change *changes = calloc(CHANGES_MAX + 2 * OBJECTS_MAX + 1, sizeof *changes);
     struct catalog_answer answer;
-    size_t count = op->is_done ? list_changes(op, changes) : 0;
-    PS_BUF_AUTO row;
-    PS_BUF_AUTO names;
-    PS_BUF_AUTO memory;
+    size_t count = has_effects(op) ? op->change_count : 0;
+    size_t reserved = 0;
+    PS_BUF_AUTO row = {.max = CATALOG_BODY_MAX};
+    PS_BUF_AUTO names = {.max = OBJECT_NAMES_MAX};
+    PS_BUF_AUTO memory = {.max = CATALOG_ANSWER_MAX};
     bool remembers;
 
-    ps_buf_init(&row, CATALOG_BODY_MAX);
-    ps_buf_init(&names, 1024);
-    ps_buf_init(&memory, CATALOG_ANSWER_MAX);
-    count += list_reserved(op, &names, changes + count);
-    PS_TRY(put_own_row(op, &row, &changes[count]));
-    count++;
+    if (changes == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    (void)list_changes(op, changes);
+    PS_TRY(list_reserved(op, &names, changes + count, &reserved));
+    count += reserved;
+    if (!op->is_part) {
+        PS_TRY(put_own_row(op, &row, &changes[count]));
+        count++;
+    }
     remembers = op->is_done && idempotency_put_answer(op, &memory, &answer);
     return catalog_apply(op->keeper->catalog, changes, count, op->result_event,
                          remembers ? &answer : NULL);
@@ -248,7 +330,7 @@ static enum ps_err take_over(struct operation *op)
 {
     struct catalog_change changes[CHANGES_MAX];
 
-    if (!op->is_done) {
+    if (!has_effects(op)) {
         return PS_OK;
     }
     return load_changes(op->keeper, changes, list_changes(op, changes), op->result_event);
@@ -258,7 +340,7 @@ static enum ps_err take_over_keys(struct operation *op)
 {
     struct catalog_change changes[CHANGES_MAX];
 
-    if (!op->is_done) {
+    if (!has_effects(op)) {
         return PS_OK;
     }
     return load_key_changes(op->keeper, changes, list_changes(op, changes));
@@ -293,6 +375,34 @@ static void let_finish(struct operation *op)
     }
 }
 
+static void use_objects(struct operation *op, enum object_use from, enum object_use to)
+{
+    for (size_t i = 0; i < op->object_count; i++) {
+        op->objects[i].use = op->objects[i].use == from ? to : op->objects[i].use;
+    }
+}
+
+/* The part is there: what it made is done with, and the operation goes on with the rest. */
+static void go_on(struct operation *op)
+{
+    struct operations *operations = op->operations;
+
+    for (size_t i = 0; i < op->object_count; i++) {
+        struct object *object = &op->objects[i];
+
+        object->revision = object->use == OBJECT_KEPT ? 0 : object->revision;
+    }
+    operation_forget_changes(op);
+    operation_forget_calls(op);
+    op->is_part = false;
+    op->is_recorded = false;
+    op->step = OPERATION_EXECUTING;
+    operations->committing = NULL;
+    checkpoints_request(op->keeper->checkpoints, ignore_checkpoint, NULL);
+    start_next(operations); /* who waited for its turn comes first */
+    op->type->execute(op);
+}
+
 /*
  * The leaf is durable: what it says is so, whatever the database does now. Until the rows are there
  * nothing is signed, and they are tried again.
@@ -315,7 +425,7 @@ static void finish(struct operation *op)
         op->is_waiting = false;
         return;
     }
-    if (!op->is_done) {
+    if (!has_effects(op)) {
         idempotency_forget(op);
         give_up_token(op);
     }
@@ -324,6 +434,10 @@ static void finish(struct operation *op)
         state_raise(keeper, REASON_CATALOG_DIFFERS, ps_detail()->text);
     }
     set_blocks(op, false);
+    if (op->is_part) {
+        go_on(op);
+        return;
+    }
     answer(op);
     end(op);
 }
@@ -343,6 +457,7 @@ static void on_result_durable(void *context, bool is_durable)
         return;
     }
     op->is_recorded = true;
+    use_objects(op, OBJECT_IN_PART, OBJECT_KEPT);
     if (op->type->before_genesis) {
         gate_executed(op->keeper->gate, op->id);
     }
@@ -360,7 +475,7 @@ static enum ps_err check(const struct operation *op)
 
 static bool needs_leaf(const struct operation *op)
 {
-    return op->has_intent || op->is_done;
+    return op->has_intent || has_effects(op);
 }
 
 static void run(struct operation *op)
@@ -381,13 +496,29 @@ static void run(struct operation *op)
     }
 }
 
+/* What the log would say is not possible: it does not say it. */
+static void give_up(struct operation *op)
+{
+    if (!op->is_part) {
+        operation_failed(op, PS_PROBLEM_INTERNAL, "%s", ps_detail()->text);
+        return;
+    }
+    (void)snprintf(op->detail, sizeof op->detail, "%s", ps_detail()->text);
+    op->problem = PS_PROBLEM_INTERNAL;
+    op->is_part = false;
+    op->step = OPERATION_EXECUTING;
+    use_objects(op, OBJECT_IN_PART, OBJECT_NEW);
+    operation_forget_changes(op);
+    op->type->execute(op);
+}
+
 void commit_begin(struct operation *op)
 {
     struct operations *operations = op->operations;
 
     op->step = OPERATION_COMMITTING;
     op->is_waiting = false;
-    if (op->row_revision == 0) {
+    if (op->row_revision == 0 && !op->has_intent) {
         /* Nothing of it was ever written. */
         idempotency_forget(op);
         operation_free(op);
@@ -396,12 +527,19 @@ void commit_begin(struct operation *op)
     if (operations->committing != NULL) {
         return;
     }
-    if (op->is_done && !op->is_recorded && (check(op) != PS_OK || check_result(op) != PS_OK)) {
-        operation_failed(op, PS_PROBLEM_INTERNAL, "%s", ps_detail()->text);
+    if (has_effects(op) && !op->is_recorded &&
+        (check(op) != PS_OK || check_result(op) != PS_OK || store_wrapped(op) != PS_OK)) {
+        give_up(op);
         return;
     }
     operations->committing = op;
     run(op);
+}
+
+void commit_part(struct operation *op)
+{
+    op->is_part = true;
+    commit_begin(op);
 }
 
 void commit_retry(struct operations *operations)

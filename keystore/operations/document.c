@@ -1,10 +1,10 @@
 #include "keystore/operations/internal.h"
 
-#include "lib/ceremony/operation_document.h"
+#include "lib/ceremony/operation/document.h"
 
-/* A document is good for a day, or for so many leaves of `events`. */
-#define VALID_S    86400u
-#define VALID_SIZE UINT64_C(100000)
+/* A document is good for a day unless its type says otherwise, or for so many leaves a day. */
+#define DAY_S          UINT64_C(86400)
+#define LEAVES_PER_DAY UINT64_C(100000)
 
 static enum ps_err put_log(struct operation *op, struct writer *json)
 {
@@ -26,32 +26,44 @@ static void put_hash(struct writer *json, const char *name, const uint8_t hash[P
     writer_hex(json, name, ps_bytes(hash, PS_SHA256_LEN));
 }
 
+/* As genesis made it; before that, as genesis would make it. */
+static bool is_practice(const struct keeper *keeper)
+{
+    return keeper->appliance.exists ? keeper->appliance.is_practice : keeper->config->practice != 0;
+}
+
 /* The members in the order of RFC 8785; ceremonies.md says what each is. */
 static enum ps_err put_document(struct operation *op, struct ps_buf *out)
 {
     const struct appliance *appliance = &op->keeper->appliance;
     const uint64_t now_s = op->created_ns / PS_NS_PER_S;
+    const uint64_t valid_s = op->valid_s == 0 ? DAY_S : op->valid_s;
+    const uint64_t days = (valid_s + DAY_S - 1) / DAY_S;
     struct writer json = writer(out);
     uint8_t nonce[NONCE_LEN];
 
     ps_random(nonce, sizeof nonce);
     writer_begin_object(&json, NULL);
     put_hash(&json, "appliance", appliance->identity_hash);
-    writer_str(&json, "ceremony", appliance->is_rehearsal ? "rehearsal" : "");
+    writer_text(&json, "ceremony", ps_buf_bytes(&op->ceremony));
     PS_TRY(put_log(op, &json));
-    writer_decimal(&json, "max_log_size", log_tree_size(op->keeper->events) + VALID_SIZE);
+    writer_decimal(&json, "max_log_size",
+                   log_tree_size(op->keeper->events) + days * LEAVES_PER_DAY);
     writer_hex(&json, "nonce", ps_bytes(nonce, sizeof nonce));
-    writer_time_s(&json, "not_after", now_s + VALID_S);
+    writer_time_s(&json, "not_after", now_s + valid_s);
     writer_time_s(&json, "not_before", now_s);
     writer_raw(&json, "params", ps_buf_bytes(&op->resolved));
     writer_begin_object(&json, "policy");
     writer_decimal(&json, "epoch", appliance->policy_epoch);
     put_hash(&json, "hash", appliance->policy_hash);
     writer_end_object(&json);
+    if (is_practice(op->keeper)) {
+        writer_bool(&json, "practice", true);
+    }
     writer_text(&json, "reason", ps_buf_bytes(&op->reason));
     writer_text(&json, "requester", ps_buf_bytes(&op->requester));
     put_hash(&json, "roster", appliance->roster_hash);
-    writer_str(&json, "step", "1");
+    writer_text(&json, "step", ps_buf_bytes(&op->ceremony_step));
     writer_str(&json, "type", op->type->name);
     writer_str(&json, "v", "1");
     writer_end_object(&json);
@@ -101,6 +113,12 @@ void document_put_row(const struct operation *op, const char *state, struct ps_b
     writer_str(&json, "problem",
                op->problem == PS_PROBLEM_NONE ? "" : ps_problem_info(op->problem)->code);
     writer_text(&json, "request_id", ps_buf_bytes(&op->request_id));
+    if (op->is_done && op->result.len != 0) {
+        writer_raw(&json, "result", ps_buf_bytes(&op->result));
+    }
+    if (op->signatures.len != 0) {
+        writer_raw(&json, "signatures", ps_buf_bytes(&op->signatures));
+    }
     writer_str(&json, "state", state);
     writer_str(&json, "type", op->type->name);
     writer_end_object(&json);

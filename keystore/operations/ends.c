@@ -35,11 +35,36 @@ void operation_refuse_error(struct operation *op, enum ps_err err)
 
 void operation_exists(struct operation *op)
 {
+    /* Only a result ends what people approved: 200 would say that this operation was done. */
+    if (op->signatures.len != 0) {
+        operation_refuse(op, PS_PROBLEM_CONFLICT,
+                         "this is so already, and not by this operation: nothing was done; cancel "
+                         "it, or let it expire");
+        return;
+    }
     answer_document(&op->to, &(struct msg_document){.status = 200,
                                                     .media = MEDIA_JSON,
                                                     .etag = ps_buf_bytes(&op->etag),
                                                     .body = ps_buf_bytes(&op->body)});
     op->is_answered = true;
+}
+
+void operation_answer_executing(const struct reply_to *to, const struct operation *op)
+{
+    struct writer json;
+    PS_BUF_AUTO body = {.max = 1024};
+    PS_BUF_AUTO progress = {.max = 64};
+
+    json = writer(&body);
+    writer_begin_object(&json, NULL);
+    if (operations_put_progress(op->operations, ps_bytes_str(op->id), &progress)) {
+        writer_text(&json, "detail", ps_buf_bytes(&progress));
+    }
+    writer_str(&json, "id", op->id);
+    writer_str(&json, "state", "executing");
+    writer_end_object(&json);
+    answer_document(to, &(struct msg_document){
+                            .status = 202, .media = MEDIA_JSON, .body = ps_buf_bytes(&body)});
 }
 
 /* --- Ends of execute --- */

@@ -1,9 +1,10 @@
 #include "keystore/operations/internal.h"
 
-#include "keystore/anchor.h"
-#include "keystore/checkpoints.h"
+#include "keystore/events/anchor.h"
+#include "keystore/events/checkpoints.h"
 #include "keystore/policy/rules.h"
-#include "lib/formats/public_key.h"
+#include "keystore/tokens/unready.h"
+#include "lib/formats/public_key/public_key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ static void on_initialised(void *context, const struct token_answer *answer)
 {
     struct operation *op = context;
 
+    operation_note_calls(op, answer);
     if (answer->outcome != TOKEN_ANSWERED) {
         operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token was not initialised");
         return;
@@ -130,7 +132,7 @@ static void make(struct operation *op, size_t which)
                                    .usage = PS_USAGE_SIGN,
                                    .algorithms = algorithms,
                                    .algorithm_count = 1,
-                                   .label = key_names[which]};
+                                   .label = ps_bytes_str(key_names[which])};
 
     op->is_waiting = true;
     make_key(op, &spec, &op->objects[which], on_made);
@@ -170,6 +172,7 @@ static enum ps_err put_key_rows(struct operation *op, size_t which)
         .name = name,
         .type = PS_KEY_ED25519,
         .usage = PS_USAGE_SIGN,
+        .class = KEY_CLASS_A,
         .formats = {PS_FORMAT_RAW},
         .format_count = 1,
         .algorithms = {PS_ALG_EDDSA},
@@ -227,15 +230,22 @@ static enum ps_err put_token_row(struct operation *op)
 
 static enum ps_err put_appliance_rows(struct operation *op, struct ps_bytes origin)
 {
-    const struct appliance_record record = {
+    struct ps_bytes hex;
+    struct appliance_record record;
+    PS_BUF_AUTO configuration;
+
+    ps_buf_init(&configuration, PS_SHA256_LEN);
+    PS_TRY(document_text(op->params, "configuration", &hex));
+    PS_TRY(ps_hex_decode(hex, &configuration));
+    record = (struct appliance_record){
         .origin = origin,
         .log_object_id = ps_bytes(op->objects[0].id, OBJECT_ID_LEN),
         .log_token = tokens_name(op->token),
         .log_verifier = ps_buf_bytes(&op->subject),
         .practice = op->keeper->config->practice != 0,
+        .configuration = ps_buf_bytes(&configuration),
         .created_s = real_now_s(),
     };
-
     appliance_record_put(&record,
                          operation_change(op, CATALOG_APPLIANCE, ps_bytes_str(APPLIANCE_ROW), 0));
     return genesis_put_people(op);

@@ -1,7 +1,8 @@
 #include "keystore/operations/internal.h"
 
 #include "keystore/policy/rules.h"
-#include "lib/ceremony/lockout.h"
+#include "lib/ceremony/operation/document.h"
+#include "lib/ceremony/people/lockout.h"
 
 #include <stdio.h>
 
@@ -11,6 +12,7 @@
  */
 
 #define CLIENT_DEFAULT "administrator"
+#define GENESIS_KEYS   2u /* of the log, and of the appliance's identity */
 
 struct genesis_request {
     struct ps_bytes client;
@@ -30,8 +32,8 @@ static const struct json_field request_fields[] = {
     JSON_FIELD(struct genesis_request, log_key_type, JSON_KIND_STRING, false, 16),
     JSON_FIELD(struct genesis_request, origin, JSON_KIND_STRING, false, IPC_NAME_MAX),
     JSON_FIELD(struct genesis_request, pins, JSON_KIND_ARRAY, false, 0),
-    JSON_FIELD(struct genesis_request, policy, JSON_KIND_OBJECT, false, 0),
-    JSON_FIELD(struct genesis_request, roster, JSON_KIND_OBJECT, false, 0),
+    JSON_FIELD(struct genesis_request, policy, JSON_KIND_OBJECT, true, 0),
+    JSON_FIELD(struct genesis_request, roster, JSON_KIND_OBJECT, true, 0),
     JSON_FIELD(struct genesis_request, token, JSON_KIND_NAME, false, PS_NAME_MAX),
     JSON_FIELD(struct genesis_request, uids, JSON_KIND_ARRAY, false, 0),
 };
@@ -107,7 +109,7 @@ static bool client_obeys_rules(struct operation *op, struct json_value client)
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
     uint32_t refused[ACCESS_REFUSED_MAX];
     const struct client_rule_context context = {
-        .is_rehearsal = op->keeper->config->practice != 0,
+        .is_practice = op->keeper->config->practice != 0,
         .refused_uids = refused,
         .refused_count = keeper_refused_uids(op->keeper, refused),
     };
@@ -138,23 +140,15 @@ static bool client_obeys_rules(struct operation *op, struct json_value client)
     return rule == NULL;
 }
 
-/* Both in their one form; a roster without a policy has the usual one. */
+/* Both in their one form. */
 static enum ps_err read_people(const struct genesis_request *request, struct ps_buf *roster_out,
                                struct ps_buf *policy_out)
 {
     PS_CLEANUP(roster_free_cleanup) struct roster *roster = NULL;
     struct policy policy;
 
-    policy_set_defaults(&policy);
-    if (request->roster.doc == NULL) {
-        return request->policy.doc == NULL
-                   ? PS_OK
-                   : ps_fail(PS_E_INPUT, 0, "`policy`: it needs people, so a `roster`");
-    }
     PS_TRY(roster_read(request->roster, &roster));
-    if (request->policy.doc != NULL) {
-        PS_TRY(policy_read(request->policy, &policy));
-    }
+    PS_TRY(policy_read(request->policy, &policy));
     roster_put(roster, roster_out);
     policy_put(&policy, policy_out);
     PS_TRY(ps_buf_status(roster_out));
@@ -164,7 +158,7 @@ static enum ps_err read_people(const struct genesis_request *request, struct ps_
 struct genesis_texts {
     struct ps_bytes origin;
     struct ps_bytes client;
-    struct ps_bytes roster; /* empty: a rehearsal */
+    struct ps_bytes roster;
     struct ps_bytes policy;
 };
 
@@ -175,6 +169,7 @@ static void put_params(struct operation *op, const struct genesis_request *reque
 
     writer_begin_object(&json, NULL);
     writer_raw(&json, "client", texts->client);
+    writer_hex(&json, "configuration", op->keeper->config->configuration);
     writer_bool(&json, "initialise", request->initialise);
     writer_str(&json, "log_key_type", "ed25519");
     writer_begin_array(&json, "objects");
@@ -182,13 +177,9 @@ static void put_params(struct operation *op, const struct genesis_request *reque
     writer_hex(&json, NULL, ps_bytes(operation_reserve(op)->id, OBJECT_ID_LEN));
     writer_end_array(&json);
     writer_text(&json, "origin", texts->origin);
-    if (texts->policy.len != 0) {
-        writer_raw(&json, "policy", texts->policy);
-    }
+    writer_raw(&json, "policy", texts->policy);
     writer_bool(&json, "practice", op->keeper->config->practice != 0);
-    if (texts->roster.len != 0) {
-        writer_raw(&json, "roster", texts->roster);
-    }
+    writer_raw(&json, "roster", texts->roster);
     writer_text(&json, "token", tokens_name(op->token));
     writer_end_object(&json);
 }
@@ -249,7 +240,6 @@ struct params {
     struct json_value policy;
     struct json_value roster;
     bool initialise;
-    bool has_people;
 };
 
 static enum ps_err read_params(struct operation *op, struct params *ret_params)
@@ -264,12 +254,12 @@ static enum ps_err read_params(struct operation *op, struct params *ret_params)
     }
     if (!json_member(op->params, "client", &ret_params->client) ||
         !json_member(op->params, "objects", &ret_params->objects) ||
+        !json_member(op->params, "roster", &ret_params->roster) ||
+        !json_member(op->params, "policy", &ret_params->policy) ||
         !json_member(op->params, "initialise", &initialise)) {
         return ps_fail(PS_E_INPUT, 0, "parameters of a genesis that are none");
     }
     ret_params->initialise = json_type(initialise) == JSON_TRUE;
-    ret_params->has_people = json_member(op->params, "roster", &ret_params->roster) &&
-                             json_member(op->params, "policy", &ret_params->policy);
     return PS_OK;
 }
 
@@ -278,7 +268,7 @@ static enum ps_err take_objects(struct operation *op, struct json_value objects)
 {
     op->object_count = 0;
     PS_TRY(document_objects(op, objects));
-    return op->object_count == OBJECTS_MAX ? PS_OK : ps_fail(PS_E_INPUT, 0, "no ids of keys");
+    return op->object_count == GENESIS_KEYS ? PS_OK : ps_fail(PS_E_INPUT, 0, "no ids of keys");
 }
 
 /* One signature in a leaf, with the person's name; and what of a leaf is neither of these. */
@@ -299,15 +289,27 @@ static enum ps_err check_room(const struct operation *op, size_t people)
     return PS_OK;
 }
 
+/* The one that people sign is the one that the appliance has. */
+static enum ps_err check_configuration(const struct operation *op)
+{
+    struct ps_bytes hex;
+    PS_BUF_AUTO present;
+
+    ps_buf_init(&present, 2 * PS_SHA256_LEN);
+    ps_buf_put_hex(&present, op->keeper->config->configuration);
+    PS_TRY(document_text(op->params, "configuration", &hex));
+    if (!ps_bytes_equal(hex, ps_buf_bytes(&present))) {
+        return ps_fail(PS_E_DENIED, 0, "the configuration has changed since: make a new genesis");
+    }
+    return PS_OK;
+}
+
 static enum ps_err check_people(const struct operation *op, const struct params *params)
 {
     const bool is_practice = op->keeper->config->practice != 0;
     PS_CLEANUP(roster_free_cleanup) struct roster *roster = NULL;
     struct policy policy;
 
-    if (!params->has_people) {
-        return PS_OK; /* a rehearsal: the policy needs nobody */
-    }
     PS_TRY(roster_read(params->roster, &roster));
     PS_TRY(policy_read(params->policy, &policy));
     if (policy.epoch != 1) {
@@ -325,6 +327,9 @@ bool genesis_check(struct operation *op)
 
     if (err == PS_OK) {
         err = take_objects(op, params.objects);
+    }
+    if (err == PS_OK) {
+        err = check_configuration(op);
     }
     if (err == PS_OK) {
         err = check_people(op, &params);
@@ -357,15 +362,12 @@ static enum ps_err put_roster(struct operation *op, struct json_value value)
 
 enum ps_err genesis_put_people(struct operation *op)
 {
-    struct policy_record record = {.epoch = 1, .rehearsal = true};
+    struct policy_record record = {.epoch = 1};
     struct params params = {.initialise = false};
 
     PS_TRY(read_params(op, &params));
-    if (params.has_people) {
-        record.document = params.policy;
-        record.rehearsal = false;
-        PS_TRY(put_roster(op, params.roster));
-    }
+    record.document = params.policy;
+    PS_TRY(put_roster(op, params.roster));
     policy_record_put(&record, operation_change(op, CATALOG_POLICY, ps_bytes_str(POLICY_ROW), 0));
     return PS_OK;
 }

@@ -102,13 +102,14 @@ static enum ps_err find_same(struct operation *op, const struct grant_record *wa
     return PS_OK;
 }
 
-static void put_params(const struct grant_record *record, struct ps_buf *out)
+static void put_params(const struct grant_record *record, enum key_class class, struct ps_buf *out)
 {
     struct writer json = writer(out);
     struct json_value value;
     uint32_t cursor = 0;
 
     writer_begin_object(&json, NULL);
+    key_params_put_class(class, &json);
     writer_text(&json, "client", record->client);
     writer_begin_array(&json, "formats");
     while (record->formats.doc != NULL && json_next(record->formats, &cursor, NULL, &value)) {
@@ -163,7 +164,7 @@ bool grant_add_resolve(struct operation *op, struct json_value body)
         operation_refuse_error(op, err);
         return false;
     }
-    put_params(&record, &op->resolved);
+    put_params(&record, keys_class_of(op->keeper->keys, record.keys), &op->resolved);
     return true;
 }
 
@@ -204,73 +205,25 @@ bool grant_add_check(struct operation *op)
     return client_exists(op, record.client) && is_new(op, &record);
 }
 
-void grant_add_execute(struct operation *op)
+enum ps_err grant_add_rows(struct operation *op)
 {
     struct grant_record record;
-    const enum ps_err err = read_params(op, &record);
+    const struct rule *rule;
 
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-        return;
+    PS_TRY(read_params(op, &record));
+    rule = rules_check_grant(&record, 0); /* an end that is over is none of them */
+    if (rule != NULL) {
+        return ps_fail(PS_E_DENIED, 0, "%s", rule->detail);
     }
     grant_record_put(&record, operation_change(op, CATALOG_GRANT, record.id, 0));
-    operation_done(op);
+    return PS_OK;
 }
 
 /* --- Revoke --- */
 
-/* Whether somebody but this grant may still make grants. */
-struct others {
-    struct ps_bytes except;
-    struct json *parser;
-    bool found;
-};
-
-static bool names_grants_manage(const struct grant_record *grant)
-{
-    struct json_value value;
-    struct ps_bytes text;
-    uint32_t cursor = 0;
-
-    while (json_next(grant->operations, &cursor, NULL, &value)) {
-        if (json_string(value, &text) == PS_OK && ps_bytes_equal_str(text, "grants.manage")) {
-            return grant->not_after_s == 0;
-        }
-    }
-    return false;
-}
-
-static enum ps_err look_at(void *context, const struct catalog_row *row)
-{
-    struct others *others = context;
-    struct grant_record grant;
-    struct json_value body;
-
-    PS_TRY(json_parse(others->parser, row->body, &JSON_LIMITS_REQUEST, &body));
-    PS_TRY(grant_record_read(body, &grant));
-    others->found |= !ps_bytes_equal(row->name, others->except) && names_grants_manage(&grant);
-    return PS_OK;
-}
-
-/* ceremonies.md, "Nobody locked out": the last one who can give grants keeps that. */
-static enum ps_err check_not_last(struct operation *op, const struct grant_record *grant)
-{
-    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
-    struct others others = {.except = grant->id};
-
-    if (!names_grants_manage(grant)) {
-        return PS_OK;
-    }
-    PS_TRY(json_new(&parser));
-    others.parser = parser;
-    PS_TRY(catalog_list(op->keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, look_at,
-                        &others));
-    return others.found ? PS_OK : ps_fail(PS_E_STATE, 0, "it is the last grant of grants.manage");
-}
-
 static bool refuse_revoke(struct operation *op, enum ps_err err)
 {
-    operation_refuse(op, err == PS_E_STATE ? PS_PROBLEM_REFUSED : ps_problem_of_err(err), "%s",
+    operation_refuse(op, ps_problem_of_err(err), "%s",
                      err == PS_E_NOT_FOUND ? "there is no such grant" : ps_detail()->text);
     return false;
 }
@@ -313,33 +266,24 @@ bool grant_revoke_check(struct operation *op)
     if (err == PS_OK) {
         err = find_grant(op, id, &row, &record);
     }
-    if (err == PS_OK) {
-        err = check_not_last(op, &record);
-    }
     if (err != PS_OK) {
         return refuse_revoke(op, err);
     }
     ps_buf_put_decimal(&op->etag, row.revision);
     operation_lock(op, "client", record.client);
-    return true;
+    return way_in_stays(op, &(struct way_in_closing){.grant = id});
 }
 
-void grant_revoke_execute(struct operation *op)
+enum ps_err grant_revoke_rows(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
     struct ps_bytes id;
-    enum ps_err err = document_text(op->params, "grant", &id);
 
-    if (err == PS_OK) {
-        err = row_read(op->keeper, CATALOG_GRANT, id, &row);
-    }
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-        return;
-    }
+    PS_TRY(document_text(op->params, "grant", &id));
+    PS_TRY(row_read(op->keeper, CATALOG_GRANT, id, &row));
     operation_remove(op, CATALOG_GRANT, id, row.revision);
     op->status = 200;
-    operation_done(op);
+    return PS_OK;
 }
 
 enum ps_err grant_describe(struct operation *op, struct writer *json)

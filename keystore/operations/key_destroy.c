@@ -1,5 +1,7 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/backup/holders.h"
+#include "keystore/custody/records.h"
 #include "keystore/reads/reads.h"
 #include "lib/base/encode.h"
 
@@ -21,11 +23,32 @@ static bool is_meant(const struct key_version *version, uint64_t number)
     return (number == 0 || version->number == number) && version->state != KEY_DESTROYED;
 }
 
-static void put_params(const struct key *key, uint32_t number, struct ps_buf *out)
+/* The backups that hold it: as they are now, or as people were told. */
+static enum ps_err put_backups(const struct operation *op, const struct key *key, uint32_t number,
+                               struct writer *json)
+{
+    static const char *const names[] = {"backups", "backups_in_all"};
+    struct json_value value;
+
+    if (op->params.doc == NULL) {
+        return holders_put(op->keeper, key, number, json);
+    }
+    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+        if (json_member(op->params, names[i], &value)) {
+            writer_raw(json, names[i], json_raw(value));
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err put_params(const struct operation *op, const struct key *key, uint32_t number,
+                              struct ps_buf *out)
 {
     struct writer json = writer(out);
 
     writer_begin_object(&json, NULL);
+    PS_TRY(put_backups(op, key, number, &json));
+    key_params_put_class(key_class_of(key), &json);
     writer_str(&json, "key", key->name);
     writer_begin_array(&json, "objects");
     for (size_t i = 0; i < key->version_count; i++) {
@@ -38,6 +61,7 @@ static void put_params(const struct key *key, uint32_t number, struct ps_buf *ou
     writer_str(&json, "token", key->token);
     writer_decimal(&json, "version", number);
     writer_end_object(&json);
+    return ps_buf_status(out);
 }
 
 /* Said before anything is destroyed: the rows of all that goes have to fit into one leaf. */
@@ -80,7 +104,8 @@ static bool may_destroy(struct operation *op, const struct key *key, uint32_t nu
         return false;
     }
     op->token = tokens_find(op->keeper->tokens, ps_bytes_str(key->token));
-    if (op->token == NULL || !tokens_is_ready(op->token)) {
+    /* What lives outside the tokens is a row, wherever it was made. */
+    if (!key->is_wrapped && (op->token == NULL || !tokens_is_ready(op->token))) {
         operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
         return false;
     }
@@ -101,19 +126,20 @@ bool key_destroy_resolve(struct operation *op, struct json_value body)
 {
     struct destroy_request request = {.version = 0};
     const struct key *key = keys_find(op->keeper->keys, ps_buf_bytes(&op->subject));
-    const enum ps_err err =
+    enum ps_err err =
         json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL);
 
-    if (err != PS_OK) {
-        operation_refuse_error(op, err);
-        return false;
-    }
-    if (key == NULL) {
+    if (err == PS_OK && key == NULL) {
         operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
         return false;
     }
-    put_params(key, request.version, &op->resolved);
-    return true;
+    if (err == PS_OK) {
+        err = put_params(op, key, request.version, &op->resolved);
+    }
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+    }
+    return err == PS_OK;
 }
 
 /* What people approved to destroy is what is there: not a version that was made since. */
@@ -122,8 +148,8 @@ static bool names_all(struct operation *op, const struct key *key, uint32_t numb
     PS_BUF_AUTO present;
 
     ps_buf_init(&present, DOCUMENT_MAX);
-    put_params(key, number, &present);
-    if (ps_bytes_equal(json_raw(op->params), ps_buf_bytes(&present))) {
+    if (put_params(op, key, number, &present) == PS_OK &&
+        ps_bytes_equal(json_raw(op->params), ps_buf_bytes(&present))) {
         return true;
     }
     operation_refuse(op, PS_PROBLEM_CONFLICT, "the key has changed since: make a new operation");
@@ -141,7 +167,6 @@ bool key_destroy_check(struct operation *op)
         return false;
     }
     read_put_key_etag(key, &op->etag);
-    operation_lock(op, "key", ps_bytes_str(key->name));
     if (number == 0 && key->state == KEY_DESTROYED) {
         answer_destroyed(op, key);
         return false;
@@ -149,18 +174,12 @@ bool key_destroy_check(struct operation *op)
     return may_destroy(op, key, number) && names_all(op, key, number);
 }
 
-static enum ps_err put_rows(struct operation *op)
+enum ps_err key_destroy_rows(struct operation *op)
 {
-    struct ps_bytes name;
     struct key *key;
-    uint64_t number;
+    uint32_t number;
 
-    PS_TRY(document_text(op->params, "key", &name));
-    PS_TRY(document_number(op->params, "version", &number));
-    key = keys_find(op->keeper->keys, name);
-    if (key == NULL) {
-        return ps_fail(PS_E_NOT_FOUND, 0, "there is no such key");
-    }
+    PS_TRY(key_params_subject(op, &key, &number));
     PS_TRY(key_rows_put(op, key, number == 0 ? KEY_DESTROYED : key->state, key->latest));
     for (size_t i = 0; i < key->version_count; i++) {
         if (is_meant(key->versions[i], number)) {
@@ -194,6 +213,7 @@ static void on_destroyed(void *context, const struct token_answer *answer)
     struct operation *op = context;
 
     op->is_waiting = false;
+    operation_note_calls(op, answer);
     if (answer->outcome == TOKEN_ANSWERED ||
         (answer->outcome == TOKEN_REFUSED && answer->problem->problem == PS_PROBLEM_NOT_FOUND)) {
         op->cleaned++;
@@ -213,6 +233,63 @@ static void tell_it_takes_longer(struct operation *op)
     }
 }
 
+static void finish(struct operation *op)
+{
+    const enum ps_err err = key_destroy_rows(op);
+
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+    } else {
+        operation_done(op);
+    }
+}
+
+/* A process of any token may have it open: each opens what another has wrapped. */
+static void close_everywhere(const struct operation *op, struct ps_bytes id)
+{
+    const struct msg_token_destroy message = {.object_id = id};
+    struct token *token;
+
+    for (size_t i = 0; (token = tokens_at(op->keeper->tokens, i)) != NULL; i++) {
+        tokens_tell_all(token, &msg_token_destroy_info, &message);
+    }
+}
+
+/*
+ * What lives outside the token is its row, and what processes have open of it just now. A row that
+ * cannot be removed yet is tried again.
+ */
+static void destroy_wrapped(struct operation *op)
+{
+    enum ps_err err = PS_OK;
+
+    op->is_waiting = true; /* a process that is ended meanwhile calls the tick */
+    while (err == PS_OK) {
+        PS_BUF_AUTO id = {.max = OBJECT_ID_MAX};
+
+        err = object_at(op, op->cleaned, &id);
+        if (err == PS_OK) {
+            close_everywhere(op, ps_buf_bytes(&id));
+            err = record_remove(op->keeper, ps_buf_bytes(&id));
+            op->cleaned += err == PS_OK ? 1 : 0;
+        } else if (err == PS_E_NOT_FOUND) {
+            finish(op);
+            return;
+        }
+    }
+    op->is_waiting = false;
+    ps_line(PS_WARNING, "record_not_removed", PS_STR("operation", op->id),
+            PS_STR("detail", ps_detail()->text));
+}
+
+static bool is_of_wrapped(const struct operation *op)
+{
+    struct key *key;
+    uint32_t number;
+
+    return key_params_subject(op, &key, &number) == PS_OK && key->is_wrapped;
+}
+
 /* Also what the tick calls to go on. */
 void key_destroy_execute(struct operation *op)
 {
@@ -222,13 +299,14 @@ void key_destroy_execute(struct operation *op)
 
     ps_buf_init(&id, OBJECT_ID_MAX);
     op->goes_on = true;
+    if (is_of_wrapped(op)) {
+        destroy_wrapped(op);
+        return;
+    }
     err = object_at(op, op->cleaned, &id);
     if (err == PS_E_NOT_FOUND) {
-        err = put_rows(op);
-        if (err == PS_OK) {
-            operation_done(op);
-            return;
-        }
+        finish(op);
+        return;
     }
     if (err != PS_OK) {
         operation_failed_error(op, err);
@@ -253,9 +331,19 @@ void key_destroy_settle(struct operation *op)
     if (document_text(op->params, "token", &name) == PS_OK) {
         op->token = tokens_find(op->keeper->tokens, name);
     }
-    if (op->token == NULL) {
+    if (op->token == NULL && !is_of_wrapped(op)) {
         operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is not configured");
         return;
     }
     key_destroy_execute(op);
+}
+
+enum ps_err key_destroy_describe(struct operation *op, struct writer *json)
+{
+    struct key *key;
+    uint32_t number;
+
+    PS_TRY(key_describe(op, json));
+    PS_TRY(key_params_subject(op, &key, &number));
+    return holders_put_destroyed(op->keeper, key, json);
 }

@@ -21,7 +21,7 @@ static void put_attributes(const struct key_record *record, struct writer *json)
 {
     writer_begin_object(json, "attributes");
     writer_bool(json, "copyable", false);
-    writer_bool(json, "extractable", false);
+    writer_bool(json, "extractable", ps_bytes_equal_str(record->residence, "wrapped"));
     writer_bool(json, "modifiable", false);
     writer_bool(json, "private", true);
     writer_bool(json, "sensitive", true);
@@ -49,30 +49,71 @@ static void put_jwt(const struct key_record *record, struct writer *json)
 
 static void put_rotation(const struct key_record *record, struct writer *json)
 {
+    const struct rotation *rotation = &record->rotation;
+
     writer_begin_object(json, "rotation");
+    if (rotation->certificates != KEY_CERTIFICATES_NONE) {
+        writer_str(json, "certificate", key_certificates_name(rotation->certificates));
+        writer_text_if(json, "issuer", record->issuer);
+        writer_str(json, "on_expiry", rotation->stops ? "stop" : "warn");
+    }
     writer_decimal(json, "period_s", record->rotation.period_s);
     writer_decimal(json, "publish_ahead_s", record->rotation.publish_ahead_s);
     writer_decimal(json, "retain_s", record->rotation.retain_s);
     writer_end_object(json);
 }
 
-void key_params_put(const struct key_record *record, const struct object *object,
+void key_params_put_class(enum key_class class, struct writer *json)
+{
+    if (class != KEY_CLASS_B) {
+        writer_str(json, "class", key_class_name(class));
+    }
+}
+
+/* Of one key its name and id, of many a list of these; in their places among the members. */
+static void put_keys(const struct new_ids *ids, struct writer *json)
+{
+    struct json_value item;
+    struct json_value name;
+    struct ps_bytes text;
+    uint32_t cursor = 0;
+
+    writer_begin_array(json, "keys");
+    for (size_t i = 0; json_next(ids->names, &cursor, NULL, &item); i++) {
+        if (json_member(item, "name", &name) && json_string(name, &text) == PS_OK) {
+            writer_begin_object(json, NULL);
+            writer_text(json, "name", text);
+            writer_hex(json, "object_id", ps_bytes(ids->objects[i].id, OBJECT_ID_LEN));
+            writer_end_object(json);
+        }
+    }
+    writer_end_array(json);
+}
+
+void key_params_put(const struct key_record *record, const struct new_ids *ids,
                     const struct token_view *token, struct ps_buf *out)
 {
+    const bool is_batch = ids->names.doc != NULL;
     struct writer json = writer(out);
 
     writer_begin_object(&json, NULL);
     put_lists(record, &json);
     put_attributes(record, &json);
+    writer_str(&json, "class", key_class_name(record->class));
     put_formats(record, &json);
     put_jwt(record, &json);
+    if (is_batch) {
+        put_keys(ids, &json);
+    }
     writer_raw(&json, "labels",
                record->labels.doc == NULL ? ps_bytes_str("{}") : ps_bytes(NULL, 0));
     if (record->labels.doc != NULL && json_put_canonical(record->labels, out) != PS_OK) {
         out->err = PS_E_INTERNAL; /* what a record may hold, it may hold */
     }
-    writer_text(&json, "name", record->name);
-    writer_hex(&json, "object_id", ps_bytes(object->id, OBJECT_ID_LEN));
+    if (!is_batch) {
+        writer_text(&json, "name", record->name);
+        writer_hex(&json, "object_id", ps_bytes(ids->objects[0].id, OBJECT_ID_LEN));
+    }
     writer_text(&json, "profile", token->profile);
     writer_text(&json, "recovery", record->recovery);
     writer_text(&json, "residence", record->residence);
@@ -112,6 +153,24 @@ static enum ps_err read_lists(struct json_value params, struct key_record *recor
     return PS_OK;
 }
 
+/* Members that are there only where a key needs certificates. */
+static enum ps_err read_certificates(struct json_value rotation, struct key_record *record)
+{
+    struct json_value value;
+    struct ps_bytes text;
+
+    if (!json_member(rotation, "certificate", &value)) {
+        return PS_OK;
+    }
+    PS_TRY(json_string(value, &text));
+    if (!key_certificates_by_name(text, &record->rotation.certificates)) {
+        return ps_fail(PS_E_INPUT, 0, "no such kind of certificates");
+    }
+    PS_TRY(document_text(rotation, "on_expiry", &text));
+    record->rotation.stops = ps_bytes_equal_str(text, "stop");
+    return json_member(rotation, "issuer", &value) ? json_string(value, &record->issuer) : PS_OK;
+}
+
 static enum ps_err read_nested(struct json_value params, struct key_record *record)
 {
     struct json_value value;
@@ -127,7 +186,8 @@ static enum ps_err read_nested(struct json_value params, struct key_record *reco
     }
     PS_TRY(document_number(value, "period_s", &record->rotation.period_s));
     PS_TRY(document_number(value, "publish_ahead_s", &record->rotation.publish_ahead_s));
-    return document_number(value, "retain_s", &record->rotation.retain_s);
+    PS_TRY(document_number(value, "retain_s", &record->rotation.retain_s));
+    return read_certificates(value, record);
 }
 
 static enum ps_err read_choices(struct json_value params, struct key_record *record)
@@ -143,6 +203,9 @@ static enum ps_err read_choices(struct json_value params, struct key_record *rec
         !key_state_by_name(text, &record->state)) {
         return ps_fail(PS_E_INPUT, 0, "no such type, usage or state");
     }
+    if (document_text(params, "class", &text) == PS_OK && ps_bytes_equal_str(text, "A")) {
+        record->class = KEY_CLASS_A;
+    }
     PS_TRY(document_text(params, "verify", &text));
     record->verify = ps_bytes_equal_str(text, "sampled") ? KEY_VERIFY_SAMPLED : KEY_VERIFY_ALWAYS;
     return PS_OK;
@@ -151,6 +214,7 @@ static enum ps_err read_choices(struct json_value params, struct key_record *rec
 enum ps_err key_params_read(struct operation *op, struct key_record *record)
 {
     struct json_value params = op->params;
+    struct json_value keys;
 
     *record = (struct key_record){.latest = 1};
     PS_TRY(read_choices(params, record));
@@ -159,7 +223,9 @@ enum ps_err key_params_read(struct operation *op, struct key_record *record)
     if (!json_member(params, "labels", &record->labels)) {
         return ps_fail(PS_E_INPUT, 0, "no labels");
     }
-    PS_TRY(document_text(params, "name", &record->name));
+    if (!json_member(params, "keys", &keys)) {
+        PS_TRY(document_text(params, "name", &record->name));
+    }
     PS_TRY(document_text(params, "residence", &record->residence));
     PS_TRY(document_text(params, "recovery", &record->recovery));
     PS_TRY(document_text(params, "token", &record->token));

@@ -1,5 +1,6 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/operations/new_key.h"
 #include "keystore/reads/reads.h"
 #include "lib/base/encode.h"
 
@@ -29,15 +30,15 @@ static bool find_token(struct operation *op, const struct key *key)
 
 static bool may_rotate(struct operation *op, const struct key *key)
 {
-    const struct key_version *latest = key_latest(key);
+    const struct key_version *successor = key_successor(key);
 
     if (key->state != KEY_ACTIVE) {
         operation_refuse_state(op, key_state_name(key->state), "only active keys are rotated");
         return false;
     }
-    if (latest != NULL && latest->state == KEY_PRE_ACTIVATION) {
-        operation_refuse_state(op, key_state_name(latest->state),
-                               "a successor waits already: activate or destroy it first");
+    if (successor != NULL) {
+        operation_refuse_state(op, key_state_name(successor->state),
+                               "a successor waits already: activate or withdraw it first");
         return false;
     }
     return find_token(op, key);
@@ -49,8 +50,9 @@ static void put_params(struct operation *op, const struct key *key, struct ps_bu
     struct writer json = writer(out);
     struct token_view view = {.number = 0};
 
-    (void)tokens_view(op->token, 0, &view);
+    (void)new_key_find_token(op, ps_bytes_str(key->token), &view);
     writer_begin_object(&json, NULL);
+    key_params_put_class(key_class_of(key), &json);
     writer_str(&json, "key", key->name);
     writer_hex(&json, "object_id", ps_bytes(object->id, OBJECT_ID_LEN));
     writer_text(&json, "profile", view.profile);
@@ -100,9 +102,7 @@ static enum ps_err read_params(struct operation *op, struct rotate_params *ret_p
     PS_TRY(document_number(op->params, "publish_ahead_s", &ret_params->publish_ahead_s));
     PS_TRY(document_number(op->params, "version", &number));
     ret_params->version = (uint32_t)number;
-    PS_TRY(key_params_object(op, 0));
-    op->token = tokens_find(op->keeper->tokens, ps_bytes_str(ret_params->key->token));
-    return op->token == NULL ? ps_fail(PS_E_TOKEN, 0, "the token is not configured") : PS_OK;
+    return key_params_object(op, 0);
 }
 
 /* The successor that people approved is the next one still. */
@@ -126,8 +126,8 @@ bool key_rotate_check(struct operation *op)
         return false;
     }
     read_put_key_etag(params.key, &op->etag);
-    operation_lock(op, "key", ps_bytes_str(params.key->name));
-    return may_rotate(op, params.key) && is_next(op, &params);
+    return may_rotate(op, params.key) && is_next(op, &params) &&
+           new_key_has_its_token(op, ps_bytes_str(params.key->token));
 }
 
 /* The versions that sign now give way when the new one signs at once. */
@@ -141,9 +141,15 @@ static enum ps_err retire_others(struct operation *op, const struct key *key)
     return PS_OK;
 }
 
+/* Until relying parties have seen it; and for its certificate, however long that takes. */
+static bool waits(const struct rotate_params *params)
+{
+    return params->publish_ahead_s != 0 || key_successors_need_certificates(params->key);
+}
+
 static enum ps_err put_rows(struct operation *op, const struct made *made)
 {
-    const uint64_t now_s = real_now_s();
+    const uint64_t now_s = retrace_now_s(op);
     struct rotate_params params;
     struct version_record version;
     uint64_t activates_s;
@@ -155,9 +161,10 @@ static enum ps_err put_rows(struct operation *op, const struct made *made)
     version = (struct version_record){
         .key = ps_bytes_str(params.key->name),
         .number = params.version,
-        .state = params.publish_ahead_s != 0 ? KEY_PRE_ACTIVATION : KEY_ACTIVE,
+        .state = waits(&params) ? KEY_PRE_ACTIVATION : KEY_ACTIVE,
         .object_id = ps_bytes(op->objects[0].id, OBJECT_ID_LEN),
         .public_key = made->spki,
+        .check = made->check,
         .kid = ps_bytes_str(made->kid),
         .token = ps_bytes_str(params.key->token),
         .created_s = now_s,
@@ -181,21 +188,41 @@ static void on_made(struct operation *op, const struct made *made)
     }
 }
 
+enum ps_err key_rotate_rows(struct operation *op)
+{
+    struct rotate_params params;
+    struct retraced_key made;
+
+    PS_TRY(read_params(op, &params));
+    if (params.key->state != KEY_ACTIVE || params.version != params.key->latest + 1) {
+        return ps_fail(PS_E_STATE, 0, "this is no successor that the key can have");
+    }
+    PS_TRY(retrace_take_made(op, params.key->type, &op->objects[0], &made));
+    return put_rows(op, &made.made);
+}
+
 static bool prepare(struct operation *op, struct make_spec *ret_spec)
 {
     struct rotate_params params;
-    const enum ps_err err = read_params(op, &params);
+    enum ps_err err = read_params(op, &params);
 
+    if (err == PS_OK) {
+        op->token = tokens_find(op->keeper->tokens, ps_bytes_str(params.key->token));
+        err = op->token == NULL ? ps_fail(PS_E_TOKEN, 0, "the token is not configured") : PS_OK;
+    }
     if (err != PS_OK) {
         operation_failed_error(op, err);
         return false;
     }
-    *ret_spec = (struct make_spec){.token = op->token,
+    *ret_spec = (struct make_spec){.keeper = op->keeper,
+                                   .token = op->token,
                                    .type = params.key->type,
                                    .usage = params.key->usage,
                                    .algorithms = params.key->algorithms,
                                    .algorithm_count = params.key->algorithm_count,
-                                   .label = params.key->name};
+                                   .label = ps_bytes_str(params.key->name),
+                                   .version = params.version,
+                                   .is_wrapped = params.key->is_wrapped};
     return true;
 }
 

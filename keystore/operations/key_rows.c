@@ -5,6 +5,12 @@
 enum ps_err key_rows_put(struct operation *op, const struct key *key, enum key_state state,
                          uint32_t latest)
 {
+    return key_rows_put_in(op, key, state, latest, ps_bytes(NULL, 0));
+}
+
+enum ps_err key_rows_put_in(struct operation *op, const struct key *key, enum key_state state,
+                            uint32_t latest, struct ps_bytes token)
+{
     ROW_AUTO row = {.parser = NULL};
     const struct ps_bytes name = ps_bytes_str(key->name);
     struct key_record record;
@@ -13,6 +19,7 @@ enum ps_err key_rows_put(struct operation *op, const struct key *key, enum key_s
     PS_TRY(key_record_read(row.body, &record));
     record.state = state;
     record.latest = latest;
+    record.token = token.len == 0 ? record.token : token;
     key_record_put(&record, operation_change(op, CATALOG_KEY, name, row.revision));
     return PS_OK;
 }
@@ -61,7 +68,7 @@ enum ps_err key_rows_put_version(struct operation *op, const struct key *key, ui
     }
     PS_TRY(row_read(op->keeper, CATALOG_VERSION, ps_buf_bytes(&name), &row));
     PS_TRY(version_record_read(row.body, &record));
-    set_state(&record, state, real_now_s());
+    set_state(&record, state, retrace_now_s(op));
     version_record_put(&record,
                        operation_change(op, CATALOG_VERSION, ps_buf_bytes(&name), row.revision));
     return PS_OK;

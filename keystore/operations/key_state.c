@@ -18,7 +18,7 @@ static const struct {
 } targets[] = {
     {"key.activate", KEY_ACTIVE},        {"key.compromise", KEY_COMPROMISED},
     {"key.deactivate", KEY_DEACTIVATED}, {"key.resume", KEY_ACTIVE},
-    {"key.suspend", KEY_SUSPENDED},
+    {"key.suspend", KEY_SUSPENDED},      {"key.withdraw", KEY_WITHDRAWN},
 };
 
 static enum key_state target_of(const struct operation *op)
@@ -46,14 +46,15 @@ static bool may_become(const struct operation *op, enum key_state from, enum key
     return key_state_may_become(from, to);
 }
 
-/* Activating an active key means its successor, when one waits. */
+/* Activating an active key means its successor, when one waits; withdrawing always does. */
 static uint32_t version_meant(const struct operation *op, const struct key *key, uint32_t asked)
 {
-    const struct key_version *latest = key_latest(key);
+    const struct key_version *successor = key_successor(key);
 
-    if (asked == 0 && is_type(op, "key.activate") && key->state == KEY_ACTIVE && latest != NULL &&
-        latest->state == KEY_PRE_ACTIVATION) {
-        return latest->number;
+    if (asked == 0 && successor != NULL &&
+        (is_type(op, "key.withdraw") ||
+         (is_type(op, "key.activate") && key->state == KEY_ACTIVE))) {
+        return successor->number;
     }
     return asked;
 }
@@ -91,6 +92,7 @@ static void put_params(struct operation *op, const struct key *key, uint32_t num
     struct writer json = writer(&op->resolved);
 
     writer_begin_object(&json, NULL);
+    key_params_put_class(key_class_of(key), &json);
     writer_str(&json, "key", key->name);
     writer_str(&json, "state", key_state_name(target_of(op)));
     writer_decimal(&json, "version", number);
@@ -116,6 +118,34 @@ bool key_state_resolve(struct operation *op, struct json_value body)
     return true;
 }
 
+/* A version that is all there is of its key succeeds nothing: without it the key would be none. */
+static bool is_a_successor(struct operation *op, const struct key *key, uint32_t number)
+{
+    if (!is_type(op, "key.withdraw") || number > 1) {
+        return true;
+    }
+    operation_refuse_state(op, key_state_name(key->state),
+                           number == 0 ? "no successor of this key waits"
+                                       : "only a successor is withdrawn, not a first version");
+    return false;
+}
+
+/* False, and refused: a version that it would activate has no certificate, and needs one. */
+static bool has_certificates(struct operation *op, const struct key *key, uint32_t number)
+{
+    for (size_t i = 0; is_type(op, "key.activate") && i < key->version_count; i++) {
+        const struct key_version *version = key->versions[i];
+
+        if ((number == 0 || number == version->number) && version->state == KEY_PRE_ACTIVATION &&
+            version_lacks_certificate(version, real_now_s())) {
+            operation_refuse_state(op, key_state_name(version->state),
+                                   "it has no certificate: install or issue one first");
+            return false;
+        }
+    }
+    return true;
+}
+
 bool key_state_check(struct operation *op)
 {
     enum key_state present = KEY_STATE_COUNT;
@@ -129,7 +159,7 @@ bool key_state_check(struct operation *op)
     }
     read_put_key_etag(key, &op->etag);
     operation_lock(op, "key", ps_bytes_str(key->name));
-    if (!present_state(op, key, number, &present)) {
+    if (!is_a_successor(op, key, number) || !present_state(op, key, number, &present)) {
         return false;
     }
     if (present == target_of(op)) {
@@ -141,7 +171,7 @@ bool key_state_check(struct operation *op)
                                "not possible in the state that it is in");
         return false;
     }
-    return true;
+    return has_certificates(op, key, number);
 }
 
 /*
@@ -185,13 +215,27 @@ static enum ps_err retire_predecessors(struct operation *op, const struct key *k
     return PS_OK;
 }
 
-static enum ps_err put_rows(struct operation *op)
+/* Also of what a log says: no state but one that it could have come to from the one before. */
+static enum ps_err check_change(const struct operation *op, const struct key *key, uint32_t number)
+{
+    const struct key_version *version = key_version(key, number);
+
+    if (number != 0 && version == NULL) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "the key has no such version");
+    }
+    return may_become(op, version == NULL ? key->state : version->state, target_of(op))
+               ? PS_OK
+               : ps_fail(PS_E_STATE, 0, "not possible in the state that it is in");
+}
+
+enum ps_err key_state_rows(struct operation *op)
 {
     const enum key_state target = target_of(op);
     struct key *key;
     uint32_t number;
 
     PS_TRY(key_params_subject(op, &key, &number));
+    PS_TRY(check_change(op, key, number));
     if (number == 0) {
         PS_TRY(key_rows_put(op, key, target, key->latest));
         return put_versions(op, key, target);
@@ -200,15 +244,4 @@ static enum ps_err put_rows(struct operation *op)
     PS_TRY(key_rows_put(op, key, key->state, key->latest));
     PS_TRY(key_rows_put_version(op, key, number, target));
     return is_type(op, "key.activate") ? retire_predecessors(op, key, number) : PS_OK;
-}
-
-void key_state_execute(struct operation *op)
-{
-    const enum ps_err err = put_rows(op);
-
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-    } else {
-        operation_done(op);
-    }
 }

@@ -5,24 +5,54 @@
 
 /* --- make.c: a key pair in the token, read back and tried --- */
 struct make_spec {
+    struct keeper *keeper;
     struct token *token;
     enum ps_key_type type;
     enum ps_usage usage;
     const enum ps_alg *algorithms;
     size_t algorithm_count;
-    const char *label;
+    struct ps_bytes label;
+    uint32_t version; /* that it will be, of the key `label` */
+    bool is_wrapped;  /* it lives outside the token: `wrapped` of the object is what it made */
+    bool is_carried;  /* to other tokens, one day */
+    /*
+     * After a crash: the token is looked at first, and what is there whole is taken. What is not is
+     * destroyed and made anew, or it has failed.
+     */
+    bool looks_first;
+    bool makes_anew;
 };
 struct made {
     struct ps_bytes spki;
     const char *kid;
+    struct ps_bytes check; /* of a secret key: TOKEN_CHECK_TEXT */
 };
-typedef void made_fn(struct operation *op, const struct made *made);
+/*
+ * Who hears how it ended, made or failed, once; never during make_begin. answered: of each answer
+ * of the token meanwhile, before anything comes of it; NULL: nobody hears of those.
+ */
+struct make_calls {
+    void (*answered)(void *context, const struct token_answer *answer);
+    void (*made)(void *context, const struct made *made);
+    void (*failed)(void *context, enum ps_problem problem, const char *detail);
+};
+/*
+ * The object has its id, and its place is set as soon as a process answered; it stays where it is
+ * until one of the calls.
+ */
+PS_MUST_USE enum ps_err make_new(const struct make_spec *spec, struct object *object,
+                                 const struct make_calls *calls, void *context,
+                                 struct make **ret_make);
 void make_free(struct make *make);
+PS_MUST_USE enum ps_err make_begin(struct make *make);
+
+/* --- make_one.c: the one key of an operation --- */
+typedef void made_fn(struct operation *op, const struct made *made);
 /* Calls `fn`, or operation_failed after destroying what there may be. */
-void make_key(struct operation *op, const struct make_spec *spec, const struct object *object,
+void make_key(struct operation *op, const struct make_spec *spec, struct object *object,
               made_fn *fn);
 /* After a crash: takes what is there if it is whole. */
-void make_settle(struct operation *op, const struct make_spec *spec, const struct object *object,
+void make_settle(struct operation *op, const struct make_spec *spec, struct object *object,
                  made_fn *fn);
 
 /* --- clean.c --- */
@@ -38,11 +68,13 @@ void clean_sweep_then(struct operation *op, void (*fn)(struct operation *op, boo
 
 /* --- settle.c --- */
 /* Nothing is looked for or destroyed while an earlier keeper's calls may still be running. */
-bool settle_is_quiet(struct operations *operations, const struct token *token);
+bool settle_is_quiet(struct operations *operations, struct token *token);
 bool operation_is_alive(const struct operations *operations, const struct operation *op);
 void settle_open(struct operation *op);
-void restored_finish(struct operations *operations);
-void restored_free(struct operations *operations);
+/* Which of its objects' ids are reserved in the catalog still. Errors: PS_E_STORAGE, ... */
+PS_MUST_USE enum ps_err settle_take_reserved(struct operation *op);
+void remembered_finish(struct operations *operations);
+void remembered_free(struct operations *operations);
 
 /* --- schedule.c --- */
 void schedule_what_is_due(struct operations *operations);

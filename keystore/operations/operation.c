@@ -1,11 +1,12 @@
 #include "keystore/operations/internal.h"
 
-#include "keystore/authority.h"
+#include "keystore/callers/authority.h"
 #include "keystore/check.h"
-#include "keystore/checkpoints.h"
-#include "keystore/events.h"
+#include "keystore/events/checkpoints.h"
+#include "keystore/events/events.h"
 #include "keystore/gate/gate.h"
 #include "keystore/state.h"
+#include "lib/ceremony/operation/keys.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -22,8 +23,14 @@ static void init_buffers(struct operation *op)
     ps_buf_init(&op->subject, TEXT_MAX);
     ps_buf_init(&op->reason, TEXT_MAX);
     ps_buf_init(&op->requester, TEXT_MAX);
+    ps_buf_init(&op->ceremony, TEXT_MAX);
+    ps_buf_init(&op->ceremony_step, TEXT_MAX);
     ps_buf_init(&op->if_match, TEXT_MAX);
     ps_buf_init(&op->idempotency_key, TEXT_MAX);
+    ps_buf_init(&op->locks, LOCKS_MAX);
+    ps_buf_init(&op->signatures, LOG_ENTRY_MAX);
+    ps_buf_init(&op->calls, CALLS_OCTETS_MAX);
+    ps_buf_init(&op->result, LOG_ENTRY_MAX);
     ps_buf_init(&op->resolved, DOCUMENT_MAX);
     ps_buf_init(&op->document, DOCUMENT_MAX);
     ps_buf_init(&op->location, TEXT_MAX);
@@ -94,16 +101,23 @@ void operation_free(struct operation *op)
         gate_not_executed(op->keeper->gate, op->id);
     }
     unlink_operation(op);
-    for (size_t i = 0; i < op->change_count; i++) {
-        ps_buf_clear(&op->changes[i].name);
-        ps_buf_clear(&op->changes[i].body);
+    for (size_t i = 0; i < op->object_count; i++) {
+        ps_buf_clear(&op->objects[i].wrapped);
     }
+    operation_forget_changes(op);
+    ps_secret_free(op->so_pin);
     ps_buf_clear(&op->request_id);
     ps_buf_clear(&op->subject);
     ps_buf_clear(&op->reason);
     ps_buf_clear(&op->requester);
+    ps_buf_clear(&op->ceremony);
+    ps_buf_clear(&op->ceremony_step);
     ps_buf_clear(&op->if_match);
     ps_buf_clear(&op->idempotency_key);
+    ps_buf_clear(&op->locks);
+    ps_buf_clear(&op->signatures);
+    ps_buf_clear(&op->calls);
+    ps_buf_clear(&op->result);
     ps_buf_clear(&op->resolved);
     ps_buf_clear(&op->document);
     ps_buf_clear(&op->location);
@@ -111,32 +125,15 @@ void operation_free(struct operation *op)
     ps_buf_clear(&op->etag);
     json_free(op->parser);
     make_free(op->make);
-    free(op->work);
+    if (op->free_work != NULL) {
+        op->free_work(op->work);
+    } else {
+        free(op->work);
+    }
     free(op);
 }
 
-/* --- Locks and objects --- */
-
-void operation_lock(struct operation *op, const char *kind, struct ps_bytes name)
-{
-    assert(op->lock_count < LOCKS_MAX);
-    (void)snprintf(op->locks[op->lock_count++], LOCK_MAX, "%s/%.*s", kind, PS_BYTES_FMT(name));
-}
-
-static bool is_locked_by_others(const struct operation *op)
-{
-    for (const struct operation *other = op->operations->first; other != NULL;
-         other = other->next) {
-        for (size_t i = 0; other != op && i < other->lock_count; i++) {
-            for (size_t k = 0; k < op->lock_count; k++) {
-                if (strcmp(op->locks[k], other->locks[i]) == 0) {
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
-}
+/* --- Objects --- */
 
 struct object *operation_reserve(struct operation *op)
 {
@@ -147,7 +144,25 @@ struct object *operation_reserve(struct operation *op)
     return object;
 }
 
+enum ps_err objects_put_names(const struct operation *op, struct ps_buf *out)
+{
+    for (size_t i = 0; i < op->object_count; i++) {
+        ps_buf_put_hex(out, ps_bytes(op->objects[i].id, OBJECT_ID_LEN));
+    }
+    return ps_buf_status(out);
+}
+
+struct ps_bytes object_name_at(const struct ps_buf *names, size_t index)
+{
+    return ps_bytes(names->data + OBJECT_NAME_LEN * index, OBJECT_NAME_LEN);
+}
+
 /* --- Rows --- */
+
+void free_changes(struct catalog_change **changes)
+{
+    free(*changes);
+}
 
 struct ps_buf *operation_change(struct operation *op, enum catalog_kind kind, struct ps_bytes name,
                                 uint64_t expected)
@@ -163,6 +178,16 @@ struct ps_buf *operation_change(struct operation *op, enum catalog_kind kind, st
     return &change->body;
 }
 
+void operation_forget_changes(struct operation *op)
+{
+    while (op->change_count != 0) {
+        struct change *change = &op->changes[--op->change_count];
+
+        ps_buf_clear(&change->name);
+        ps_buf_clear(&change->body);
+    }
+}
+
 void operation_remove(struct operation *op, enum catalog_kind kind, struct ps_bytes name,
                       uint64_t expected)
 {
@@ -172,17 +197,14 @@ void operation_remove(struct operation *op, enum catalog_kind kind, struct ps_by
 /* Its own row and the reserved ids, before the intent leaf: what is not there cannot be swept. */
 static enum ps_err store_begin(struct operation *op)
 {
-    struct catalog_change changes[1 + OBJECTS_MAX];
-    char names[OBJECTS_MAX][2 * OBJECT_ID_LEN + 1];
-    PS_BUF_AUTO row;
-    PS_BUF_AUTO hex;
-    PS_BUF_AUTO reserved;
+    PS_CLEANUP(free_changes)
+    struct catalog_change *changes = calloc(1 + OBJECTS_MAX, sizeof *changes);
+    PS_BUF_AUTO row = {.max = CATALOG_BODY_MAX};
+    PS_BUF_AUTO names = {.max = OBJECT_NAMES_MAX};
+    PS_BUF_AUTO reserved = {.max = 1024};
 
-    ps_buf_init(&row, CATALOG_BODY_MAX);
-    ps_buf_init(&hex, 4 * OBJECT_ID_LEN);
-    ps_buf_init(&reserved, 1024);
-    if (op->object_count != 0) {
-        reserved_put(op->token, &reserved);
+    if (changes == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     document_put_row(op, "executing", &row);
     PS_TRY(ps_buf_status(&row));
@@ -190,12 +212,13 @@ static enum ps_err store_begin(struct operation *op)
                                          .name = ps_bytes_str(op->id),
                                          .expected = op->row_revision,
                                          .body = ps_buf_bytes(&row)};
+    if (op->object_count != 0) {
+        reserved_put(op->token, &reserved);
+    }
+    PS_TRY(objects_put_names(op, &names));
     for (size_t i = 0; i < op->object_count; i++) {
-        ps_buf_reset(&hex);
-        ps_buf_put_hex(&hex, ps_bytes(op->objects[i].id, OBJECT_ID_LEN));
-        memcpy(names[i], hex.data, 2 * OBJECT_ID_LEN);
         changes[1 + i] = (struct catalog_change){.kind = CATALOG_RESERVED,
-                                                 .name = ps_bytes(names[i], 2 * OBJECT_ID_LEN),
+                                                 .name = object_name_at(&names, i),
                                                  .body = ps_buf_bytes(&reserved)};
         op->objects[i].revision = 1;
     }
@@ -242,11 +265,26 @@ static enum ps_err record_intent(struct operation *op)
                          on_intent_durable, op);
 }
 
+static void put_rows(struct operation *op)
+{
+    const enum ps_err err = op->type->rows(op);
+
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+    } else {
+        operation_done(op);
+    }
+}
+
 static void execute(struct operation *op)
 {
     op->step = OPERATION_EXECUTING;
     op->is_waiting = false;
-    op->type->execute(op);
+    if (op->type->execute != NULL) {
+        op->type->execute(op);
+    } else {
+        put_rows(op);
+    }
 }
 
 /* A checkpoint that cannot be had delays nothing that the token is not needed for. */
@@ -320,17 +358,53 @@ static void answer_dry_run(struct operation *op)
     op->is_answered = true;
 }
 
-/* False: it has ended, and was answered. */
-static bool is_possible(struct operation *op)
+/*
+ * The appliance's own keys are changed by nobody but itself, whatever a grant, or who let it in,
+ * says: ceremonies of theirs are types of their own.
+ */
+bool operation_leaves_ours_alone(const struct operation *op)
 {
-    if (!op->type->check(op) || op->is_answered || !precondition_holds(op)) {
+    const struct operation_type_info *info = operation_type_info_find(ps_bytes_str(op->type->name));
+    struct operation_keys keys = operation_keys(info, op->params);
+    struct ps_bytes name;
+
+    while (op->caller[0] != 0 && operation_keys_next(&keys, &name)) {
+        if (ps_name_reserved(name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_its_locks(struct operation *op)
+{
+    if (ps_buf_status(&op->locks) != PS_OK) {
+        operation_refuse_error(op, op->locks.err);
         return false;
     }
-    if (is_locked_by_others(op)) {
-        operation_refuse(op, PS_PROBLEM_IN_FLIGHT, "another operation works on the same");
+    if (operation_is_locked_out(op)) {
+        operation_refuse(op, PS_PROBLEM_IN_FLIGHT,
+                         "another operation works on the same: wait for its end, then try again");
         return false;
     }
     return true;
+}
+
+/* False: it has ended, and was answered. */
+static bool is_possible(struct operation *op)
+{
+    if (!operation_leaves_ours_alone(op)) {
+        operation_refuse(op, PS_PROBLEM_FORBIDDEN,
+                         "names that begin with \"privyseal.\" are the appliance's own");
+        return false;
+    }
+    if (op->type->lock != NULL) {
+        op->type->lock(op);
+        if (!has_its_locks(op)) {
+            return false;
+        }
+    }
+    return op->type->check(op) && !op->is_answered && precondition_holds(op) && has_its_locks(op);
 }
 
 /* False: it has ended, and was answered. */
@@ -371,7 +445,12 @@ static void begin(struct operation *op)
         op->is_waiting = true;
         err = record_intent(op);
     }
-    if (err != PS_OK) {
+    if (err == PS_E_CONFLICT) {
+        /* Its reserved ids: it was executed before, and the keeper ended before its intent. */
+        operation_refuse(op, PS_PROBLEM_IN_FLIGHT,
+                         "what an attempt before this one left is being cleared: execute it again");
+        operation_failed_error(op, err);
+    } else if (err != PS_OK) {
         answer_error(&op->to, err);
         op->is_answered = true;
         operation_failed_error(op, err);
@@ -382,7 +461,7 @@ void operation_begin(struct operation *op, struct ps_bytes request)
 {
     if (!prepare(op, request) || !idempotency_begin(op)) {
         operation_free(op);
-    } else if (gate_holds(op->keeper->gate, op)) {
+    } else if (gate_holds(op)) {
         gate_put_in(op->keeper->gate, op);
     } else {
         begin(op);

@@ -2,8 +2,10 @@
 #define KEYSTORE_OPERATIONS_OPERATION_H
 
 #include "keystore/answer.h"
-#include "keystore/authority.h"
+#include "keystore/callers/authority.h"
 #include "keystore/catalog/records.h"
+#include "keystore/operations/object.h"
+#include "keystore/operations/operation_type.h"
 #include "keystore/operations/operations.h"
 #include "keystore/writer.h"
 #include "lib/base/encode.h"
@@ -15,14 +17,15 @@
 #define NONCE_LEN        16u
 #define DOCUMENT_MAX     (40u * 1024u) /* with what surrounds it, it is a leaf of at most 48 KiB */
 #define CHANGES_MAX      64u
-#define OBJECTS_MAX      2u
-#define LOCKS_MAX        2u
+#define OBJECTS_MAX      128u /* keys that one operation makes */
 #define LOCK_MAX         (PS_NAME_MAX + 16u)
-#define OPERATIONS_MAX   64u /* at the same time */
-#define OBJECT_ID_LEN    16u
+#define LOCKS_MAX        (OBJECTS_MAX * LOCK_MAX) /* octets of all of its locks */
+#define OPERATIONS_MAX   64u                      /* at the same time */
 
 struct operation;
 struct make;
+struct made;
+struct unproven;
 
 enum operation_step {
     OPERATION_BEGUN,  /* being checked; nothing is written yet */
@@ -33,42 +36,12 @@ enum operation_step {
     OPERATION_OPEN        /* found after a crash; to be settled */
 };
 
-struct operation_type {
-    const char *name;      /* as in lib/ceremony/operation_types.def, which has its class */
-    enum granted_op grant; /* GRANTED_NONE: for local administrators */
-    bool before_genesis;
-    bool narrows;     /* only ever takes capability away: takes effect with its leaf */
-    bool needs_token; /* cannot begin while the token is away */
-    /*
-     * Reads what was asked for and writes the resolved parameters, all that the document says of
-     * it. False when the matter is at an end already: operation_refuse was called.
-     */
-    bool (*resolve)(struct operation *op, struct json_value request);
-    /*
-     * Whether what op->params say is possible as things stand: takes locks and reads the revision.
-     * An operation that waited for people is checked again when it is executed. False as above, or
-     * since there is nothing to change: operation_exists.
-     */
-    bool (*check)(struct operation *op);
-    /* Ends in operation_done or operation_failed, at once or later. Parameters: op->params. */
-    void (*execute)(struct operation *op);
-    /* After a crash: the same ends. NULL: it was not done, since it does nothing in the token. */
-    void (*settle)(struct operation *op);
-    /* The JSON of the answer, and op->etag and op->location: what is there when it is done. */
-    enum ps_err (*describe)(struct operation *op, struct writer *json);
-};
-
 /* An owned change of the catalog. */
 struct change {
     enum catalog_kind kind;
     struct ps_buf name;
     uint64_t expected;
     struct ps_buf body;
-};
-
-struct object {
-    uint8_t id[OBJECT_ID_LEN];
-    uint64_t revision; /* of its CATALOG_RESERVED row */
 };
 
 struct operation {
@@ -85,11 +58,14 @@ struct operation {
     struct ps_buf subject;
     struct ps_buf reason;
     struct ps_buf requester;
+    struct ps_buf ceremony;
+    struct ps_buf ceremony_step;
     struct ps_buf if_match;
     struct ps_buf idempotency_key;
     uint8_t body_hash[PS_SHA256_LEN];
     bool has_begun_answer;
     bool is_dry_run;
+    uint64_t valid_s; /* how long its document holds; 0: as usual */
     uint64_t created_ns;
 
     struct json *parser; /* of the document; its values live as long as the operation */
@@ -98,8 +74,12 @@ struct operation {
     struct json_value params;
     uint8_t hash[PS_SHA256_LEN]; /* of the document */
 
-    char locks[LOCKS_MAX][LOCK_MAX];
-    size_t lock_count;
+    struct ps_buf locks;      /* a line for each */
+    struct ps_buf signatures; /* of its people, as its row has them; empty: none */
+    struct ps_buf calls;      /* elements of `calls` in its next leaf: see calls.h */
+    uint32_t call_count;
+    uint32_t calls_left_out;
+    struct ps_buf result; /* JSON object: what it made that no other row keeps; or empty */
     struct object objects[OBJECTS_MAX];
     size_t object_count;
 
@@ -116,15 +96,22 @@ struct operation {
     uint64_t result_event;
     bool is_answered;
     bool is_recorded;         /* the result leaf is durable; the rows may not be */
+    bool is_part;             /* what is being recorded is a part, after which it goes on */
     bool has_intent;          /* its intent leaf is durable */
+    bool has_ended;           /* so is the leaf by which it ended another operation */
     bool is_waiting;          /* for a leaf or the token; tells the tick what to leave alone */
     size_t cleaned;           /* of its objects */
     bool goes_on;             /* its execute is to be called again when the token is back */
     bool objects_made;        /* the token may hold something under its ids */
     struct token *token;      /* that its objects are in */
-    struct token_place place; /* where they were made */
+    struct ps_secret *so_pin; /* that a token was told for it last: see so_pin.h */
     struct make *make;
-    void *work; /* of the type; freed with free() */
+    void (*on_made)(struct operation *op, const struct made *made); /* of the key that is made */
+    struct json_value retraced;    /* what a leaf says that it did: see retrace.h */
+    void *work;                    /* of the type */
+    void (*free_work)(void *work); /* NULL: free() */
+    size_t made;                   /* of so many things that it makes, for who asks how it is: */
+    size_t to_make;                /* 0: it does not count */
     uint64_t deadline_ns;
 };
 
@@ -134,10 +121,11 @@ struct operations {
     size_t count;
     struct operation *committing;
     bool is_sweeping;
-    uint32_t quiet;         /* tokens, by number, that have done what an earlier keeper asked */
-    uint32_t quieting;      /* those that are being waited for */
-    uint32_t swept;         /* tokens, by number, that hold no reserved ids of before the start */
-    struct ps_buf restored; /* data of a result whose bookkeeping is to be made up for */
+    uint32_t quiet;    /* tokens, by number, that have done what an earlier keeper asked */
+    uint32_t quieting; /* those that are being waited for */
+    uint32_t swept;    /* tokens, by number, that hold no reserved ids of before the start */
+    struct unproven *unproven; /* versions of keys that a token has to show */
+    struct ps_buf restored;    /* data of a result whose bookkeeping is to be made up for */
 };
 
 #endif

@@ -1,10 +1,14 @@
 #include "keystore/operations/operations.h"
 
-#include "keystore/anchor.h"
+#include "keystore/backup/restored.h"
 #include "keystore/check.h"
+#include "keystore/events/anchor.h"
 #include "keystore/gate/gate.h"
+#include "keystore/lock.h"
 #include "keystore/operations/internal.h"
 #include "keystore/state.h"
+#include "lib/ceremony/operation/keys.h"
+#include "lib/ceremony/people/people_change.h"
 
 #include <stdlib.h>
 
@@ -29,13 +33,37 @@ void operations_free(struct operations *operations)
     while (operations->first != NULL) {
         operation_free(operations->first);
     }
-    restored_free(operations);
+    remembered_free(operations);
+    operations_forget_unproven(operations);
     free(operations);
 }
 
 bool operations_is_committing(const struct operations *operations)
 {
     return operations->committing != NULL;
+}
+
+bool operations_change_people(const struct operations *operations)
+{
+    for (const struct operation *op = operations->first; op != NULL; op = op->next) {
+        if (op->step == OPERATION_COMMITTING && op->is_done &&
+            people_change_has_type(operation_type_info_find(ps_bytes_str(op->type->name)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool operations_put_progress(const struct operations *operations, struct ps_bytes id,
+                             struct ps_buf *out)
+{
+    for (const struct operation *op = operations->first; op != NULL; op = op->next) {
+        if (ps_bytes_equal_str(id, op->id) && op->to_make != 0) {
+            ps_buf_printf(out, "%zu of %zu made", op->made, op->to_make);
+            return true;
+        }
+    }
+    return false;
 }
 
 size_t operations_count(const struct operations *operations)
@@ -68,33 +96,58 @@ static bool may_begin_genesis(struct operation *op, const struct msg_change *mes
     return true;
 }
 
-/*
- * The key that an operation is about: its subject, but for a new one the name in the parameters,
- * since that is what is made.
- */
-static struct ps_bytes key_of(const struct operation *op, struct ps_bytes parameters,
-                              struct json *parser)
+/* A new key is not hidden, it is just not this client's to make. */
+static struct authority decide(struct operation *op, struct question *question,
+                               struct ps_bytes request_id)
 {
-    struct json_value root;
-    struct json_value name;
-    struct ps_bytes text;
+    struct authority authority = authority_decide_request(op->keeper, question, request_id);
 
-    if (op->type->grant != GRANTED_KEYS_CREATE) {
-        return ps_buf_bytes(&op->subject);
+    if (authority.problem == PS_PROBLEM_NOT_FOUND && op->type->grant == GRANTED_KEYS_CREATE) {
+        authority.problem = PS_PROBLEM_FORBIDDEN;
     }
-    if (json_parse(parser, parameters, &JSON_LIMITS_REQUEST, &root) == PS_OK &&
-        json_type(root) == JSON_OBJECT && json_member(root, "name", &name) &&
-        json_string(name, &text) == PS_OK && ps_name_valid(text)) {
-        return text;
+    question->is_free = true; /* one operation, whatever it is about, counts once against a rate */
+    return authority;
+}
+
+/* Of each name in the parameters, since that is what is made, or what the path does not name. */
+static struct authority decide_named_keys(struct operation *op, struct question *question,
+                                          const struct msg_change *message, struct json *parser)
+{
+    struct authority authority = {.problem = PS_PROBLEM_NONE};
+    struct json_value root;
+    struct operation_keys keys;
+    bool is_any = false;
+
+    if (json_parse(parser, message->parameters, &JSON_LIMITS_REQUEST, &root) == PS_OK) {
+        keys = operation_keys(operation_type_info_find(ps_bytes_str(op->type->name)), root);
+        while (authority.problem == PS_PROBLEM_NONE && operation_keys_next(&keys, &question->key)) {
+            authority = decide(op, question, message->request_id);
+            is_any = true;
+        }
     }
-    return ps_bytes(NULL, 0);
+    /* What names no key is refused later, and told so to who may make some. */
+    return is_any ? authority : decide(op, question, message->request_id);
+}
+
+static struct authority decide_change(struct operation *op, const struct msg_change *message,
+                                      struct json *parser)
+{
+    struct question question = {
+        .role = op->to.peer->role, .caller = &message->caller, .operation = op->type->grant};
+
+    if (op->type->grant == GRANTED_KEYS_CREATE ||
+        (op->type->grant == GRANTED_KEYS_CERTIFY && op->subject.len == 0)) {
+        return decide_named_keys(op, &question, message, parser);
+    }
+    if (!op->type->is_own && granted_op_info(op->type->grant)->about == ABOUT_KEY) {
+        question.key = ps_buf_bytes(&op->subject);
+    }
+    return decide(op, &question, message->request_id);
 }
 
 static bool is_authorised(struct operation *op, const struct msg_change *message)
 {
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
-    struct question question = {
-        .role = op->to.peer->role, .caller = &message->caller, .operation = op->type->grant};
     struct authority authority;
     const enum ps_err err = json_new(&parser);
 
@@ -102,14 +155,7 @@ static bool is_authorised(struct operation *op, const struct msg_change *message
         operation_refuse_error(op, err);
         return false;
     }
-    if (granted_op_info(op->type->grant)->about == ABOUT_KEY) {
-        question.key = key_of(op, message->parameters, parser);
-    }
-    authority = authority_decide_request(op->keeper, &question, message->request_id);
-    /* A key that is to be made is not hidden, it is just not this client's to make. */
-    if (authority.problem == PS_PROBLEM_NOT_FOUND && op->type->grant == GRANTED_KEYS_CREATE) {
-        authority.problem = PS_PROBLEM_FORBIDDEN;
-    }
+    authority = decide_change(op, message, parser);
     if (authority.problem != PS_PROBLEM_NONE) {
         answer_problem(&op->to, &(struct problem_answer){.problem = authority.problem,
                                                          .retry_after_s = authority.retry_after_s,
@@ -140,6 +186,24 @@ static bool catalog_is_good(struct operation *op)
     return false;
 }
 
+static bool token_may_be_used(struct operation *op)
+{
+    const struct keeper *keeper = op->keeper;
+
+    if (!op->type->needs_token) {
+        return true;
+    }
+    if (lock_is_on(keeper)) {
+        operation_refuse_state(op, appliance_state_name(APPLIANCE_LOCKED), STATE_LOCKED_TEXT);
+        return false;
+    }
+    if (!anchor_is_checked(keeper->anchor) || restored_waits(keeper->restored)) {
+        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
+        return false;
+    }
+    return true;
+}
+
 bool operation_may_begin_approved(struct operation *op)
 {
     struct keeper *keeper = op->keeper;
@@ -155,11 +219,7 @@ bool operation_may_begin_approved(struct operation *op)
                                                         : "genesis comes first");
         return false;
     }
-    if (op->type->needs_token && keeper->appliance.exists && !anchor_is_checked(keeper->anchor)) {
-        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
-        return false;
-    }
-    return catalog_is_good(op);
+    return (!keeper->appliance.exists || token_may_be_used(op)) && catalog_is_good(op);
 }
 
 static bool may_begin(struct operation *op, const struct msg_change *message)
@@ -168,7 +228,7 @@ static bool may_begin(struct operation *op, const struct msg_change *message)
     const enum ps_problem problem = state_refuses_change(keeper);
 
     /* An api process of clients that was taken over asks for what none of its routes has. */
-    if (op->to.peer->role != IPC_ROLE_API_MANAGEMENT) {
+    if (op->to.peer->role != IPC_ROLE_API_MANAGEMENT && !op->type->is_own) {
         operation_refuse(op, PS_PROBLEM_FORBIDDEN, "changes come over the management listener");
         return false;
     }
@@ -186,11 +246,7 @@ static bool may_begin(struct operation *op, const struct msg_change *message)
     if (!is_authorised(op, message)) {
         return false;
     }
-    if (op->type->needs_token && !anchor_is_checked(keeper->anchor)) {
-        operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
-        return false;
-    }
-    return catalog_is_good(op);
+    return token_may_be_used(op) && catalog_is_good(op);
 }
 
 /* --- Requests --- */
@@ -201,6 +257,8 @@ static bool take_request(struct operation *op, const struct msg_change *message)
     ps_buf_put(&op->subject, message->subject);
     ps_buf_put(&op->reason, message->reason);
     ps_buf_put(&op->requester, message->requester);
+    ps_buf_put(&op->ceremony, message->ceremony);
+    ps_buf_put(&op->ceremony_step, message->step);
     ps_buf_put(&op->if_match, message->if_match);
     ps_buf_put(&op->idempotency_key, message->idempotency_key);
     op->is_dry_run = message->dry_run != 0;
@@ -243,20 +301,41 @@ void operations_change(struct operations *operations, const struct reply_to *to,
 
 /* --- Steps of an operation that exists --- */
 
+/* What became of an operation that nobody has to sign or execute any more, and what to do next. */
+static const struct {
+    const char *state;
+    const char *detail;
+} ends[] = {
+    {"done", "it was executed, once: its result is what `privyseal operation show` says"},
+    {"failed",
+     "it was executed, and failed; `privyseal operation show` says why: mend that, and ask "
+     "for a new operation"},
+    {"expired", "its time is over before it was executed: ask for a new operation"},
+    {"rejected",
+     "it was rejected: ask for a new operation that those who rejected it would approve"},
+    {"cancelled", "it was cancelled: ask for a new operation if it is wanted still"},
+    {"executing", "it is being executed: `privyseal operation resume` shows how far it is"},
+};
+
 static void refuse_step(const struct reply_to *to, struct ps_bytes state)
 {
-    char text[32];
-    const size_t len = state.len < sizeof text ? state.len : sizeof text - 1;
+    struct problem_answer answer = {.problem = PS_PROBLEM_WRONG_STATE,
+                                    .detail = "the operation waits for nobody",
+                                    .state = "unknown"};
 
-    memcpy(text, state.data, len);
-    text[len] = 0;
-    answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_WRONG_STATE,
-                                                .detail = "the operation does not wait for anybody",
-                                                .state = text});
+    for (size_t i = 0; i < PS_COUNT_OF(ends); i++) {
+        if (ps_bytes_equal_str(state, ends[i].state)) {
+            answer.detail = ends[i].detail;
+            answer.state = ends[i].state;
+        }
+    }
+    answer_problem(to, &answer);
 }
 
+/* *ret_client: empty before genesis. */
 static bool is_step_authorised(struct keeper *keeper, const struct reply_to *to,
-                               const struct msg_operation_step *message)
+                               const struct msg_operation_step *message,
+                               struct ps_bytes *ret_client)
 {
     const struct question question = {
         .role = to->peer->role, .caller = &message->caller, .operation = GRANTED_OPERATIONS_STEP};
@@ -265,6 +344,7 @@ static bool is_step_authorised(struct keeper *keeper, const struct reply_to *to,
     /* Before genesis there are no clients: the local administrator passes on what people sign. */
     if (!keeper->appliance.exists && to->peer->role == IPC_ROLE_API_MANAGEMENT &&
         authority_is_administrator(keeper, &message->caller)) {
+        *ret_client = ps_bytes(NULL, 0);
         return true;
     }
     authority = authority_decide_request(keeper, &question, message->request_id);
@@ -276,6 +356,7 @@ static bool is_step_authorised(struct keeper *keeper, const struct reply_to *to,
                                                     .detail = authority.text});
         return false;
     }
+    *ret_client = access_client_name(authority.client);
     return true;
 }
 
@@ -289,21 +370,6 @@ static struct operation *find_open(struct operations *operations, struct ps_byte
     return NULL;
 }
 
-static void answer_executing(const struct reply_to *to, const struct operation *op)
-{
-    struct writer json;
-    PS_BUF_AUTO body;
-
-    ps_buf_init(&body, 1024);
-    json = writer(&body);
-    writer_begin_object(&json, NULL);
-    writer_str(&json, "id", op->id);
-    writer_str(&json, "state", "executing");
-    writer_end_object(&json);
-    answer_document(to, &(struct msg_document){
-                            .status = 202, .media = MEDIA_JSON, .body = ps_buf_bytes(&body)});
-}
-
 /*
  * Of an operation that waits for people the gate takes the steps. Of one that is being executed
  * there is one: show it and press on while it waits for its token (`resume`).
@@ -314,6 +380,7 @@ void operations_step(struct operations *operations, const struct reply_to *to,
     struct keeper *keeper = operations->keeper;
     ROW_AUTO row = {.parser = NULL};
     struct operation *op;
+    struct ps_bytes client;
     struct ps_bytes state;
     enum ps_err err;
 
@@ -321,10 +388,8 @@ void operations_step(struct operations *operations, const struct reply_to *to,
         answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_KEEPER_UNAVAILABLE});
         return;
     }
-    if (!is_step_authorised(keeper, to, message)) {
-        return;
-    }
-    if (gate_step(keeper->gate, to, message)) {
+    if (!is_step_authorised(keeper, to, message, &client) ||
+        gate_step(keeper->gate, to, message, client)) {
         return;
     }
     op = find_open(operations, message->operation);
@@ -332,7 +397,7 @@ void operations_step(struct operations *operations, const struct reply_to *to,
         operations_tick(operations);
         op = find_open(operations, message->operation);
         if (op != NULL) {
-            answer_executing(to, op);
+            operation_answer_executing(to, op);
             return;
         }
     }
@@ -360,7 +425,13 @@ static void go_on(struct operation *op)
     }
 }
 
-static void go_on_all(struct operations *operations)
+/* To be settled, whether the appliance's own token is there or not. */
+static bool needs_no_token(const struct operation *op)
+{
+    return op->step == OPERATION_OPEN && (op->type->settle == NULL || op->type->settles_early);
+}
+
+static void go_on_all(struct operations *operations, bool with_token)
 {
     struct operation *list[OPERATIONS_MAX];
     size_t count = 0;
@@ -368,7 +439,9 @@ static void go_on_all(struct operations *operations)
     /* Any of them may end, and be freed, while another goes on; none of the list frees another. */
     for (struct operation *op = operations->first; op != NULL && count < OPERATIONS_MAX;
          op = op->next) {
-        list[count++] = op;
+        if (with_token || needs_no_token(op)) {
+            list[count++] = op;
+        }
     }
     for (size_t i = 0; i < count; i++) {
         if (operation_is_alive(operations, list[i])) {
@@ -377,16 +450,21 @@ static void go_on_all(struct operations *operations)
     }
 }
 
-/*
- * While the catalog or the log is not what it should be, or has not been held against the anchor,
- * nothing is done in the token because of what they say.
- */
 static bool may_go_on(const struct keeper *keeper)
 {
     const enum ps_problem problem = state_refuses_change(keeper);
 
-    return (problem == PS_PROBLEM_NONE || problem == PS_PROBLEM_STOPPING) &&
-           anchor_is_checked(keeper->anchor);
+    return problem == PS_PROBLEM_NONE || problem == PS_PROBLEM_STOPPING;
+}
+
+/*
+ * While the log has not been held against the anchor nothing is done in the token because of what
+ * it says; nor while the appliance is locked.
+ */
+static bool may_go_on_with_token(const struct keeper *keeper)
+{
+    return may_go_on(keeper) && anchor_is_checked(keeper->anchor) && !lock_is_on(keeper) &&
+           !restored_waits(keeper->restored);
 }
 
 void operations_tick(struct operations *operations)
@@ -397,16 +475,21 @@ void operations_tick(struct operations *operations)
         return;
     }
     commit_retry(operations);
+    /* People sign also while the token is away, and their operations end then, too. */
+    if (state_refuses_change(keeper) == PS_PROBLEM_NONE) {
+        gate_tick(keeper->gate);
+    }
     if (!may_go_on(keeper)) {
         return;
     }
-    go_on_all(operations);
-    if (!keeper->stopping) {
-        gate_tick(keeper->gate);
+    go_on_all(operations, may_go_on_with_token(keeper));
+    if (!may_go_on_with_token(keeper)) {
+        return;
     }
     if (keeper->appliance.exists && !keeper->stopping) {
-        restored_finish(operations);
+        remembered_finish(operations);
         clean_sweep(operations);
+        operations_prove(operations);
         schedule_what_is_due(operations);
     }
 }
@@ -416,7 +499,12 @@ void operations_token_changed(struct operations *operations, struct token *token
     const struct keeper *keeper = operations->keeper;
 
     (void)token;
-    if (keeper->started && keeper->catalog != NULL && may_go_on(keeper)) {
-        go_on_all(operations);
+    if (!keeper->started || keeper->catalog == NULL || !may_go_on(keeper)) {
+        return;
+    }
+    go_on_all(operations, may_go_on_with_token(keeper));
+    if (may_go_on_with_token(keeper)) {
+        clean_sweep(operations);
+        operations_prove(operations);
     }
 }

@@ -1,7 +1,7 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/events/truth.h"
 #include "keystore/state.h"
-#include "keystore/truth.h"
 
 #define ROW_MEMORY (CATALOG_BODY_MAX + 4096u)
 
@@ -14,28 +14,19 @@ void row_clear(struct row *row)
     row->parser = NULL;
 }
 
-static bool is_of_keys(enum catalog_kind kind)
-{
-    return kind == CATALOG_KEY || kind == CATALOG_VERSION;
-}
-
 /* What the log says of a row decides, not what the database has at the moment. */
 static enum ps_err get(struct keeper *keeper, enum catalog_kind kind, struct ps_bytes name,
                        struct ps_buf *memory, struct catalog_row *ret_row)
 {
     enum ps_err err;
 
-    if (kind < CATALOG_AUTHORISING_COUNT && !is_of_keys(kind)) {
+    if (kind < CATALOG_AUTHORISING_COUNT && !catalog_kind_is_of_keys(kind)) {
         return catalog_get(keeper->known, kind, name, memory, ret_row);
     }
-    err = catalog_get(keeper->catalog, kind, name, memory, ret_row);
-    if (err == PS_E_NOT_FOUND && is_of_keys(kind) && truth_has(keeper->truth, kind, name)) {
-        err =
-            ps_fail(PS_E_DENIED, 0, "%s %.*s is gone", catalog_kind_name(kind), PS_BYTES_FMT(name));
+    if (!catalog_kind_is_of_keys(kind)) {
+        return catalog_get(keeper->catalog, kind, name, memory, ret_row);
     }
-    if (err == PS_OK && is_of_keys(kind)) {
-        err = truth_check(keeper->truth, ret_row);
-    }
+    err = truth_get(keeper->truth, keeper->catalog, kind, name, memory, ret_row);
     if (err == PS_E_DENIED) {
         state_raise(keeper, REASON_CATALOG_DIFFERS, ps_detail()->text);
         return ps_fail(PS_E_STORAGE, 0, "the catalog was changed from outside");

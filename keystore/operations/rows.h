@@ -18,9 +18,25 @@ PS_MUST_USE enum ps_err row_read(struct keeper *keeper, enum catalog_kind kind,
 PS_MUST_USE enum ps_err row_read_new(struct operation *op, enum catalog_kind kind,
                                      struct ps_bytes name, struct row *row);
 
+/*
+ * --- way_in.c ---
+ * False, and the operation is refused, when what it takes away (either may be empty) was the last
+ * way in: a client that is not suspended, on the management listener, with grants without an end to
+ * give grants and to take steps of operations.
+ */
+struct way_in_closing {
+    struct ps_bytes client;
+    struct ps_bytes grant;
+};
+PS_MUST_USE bool way_in_stays(struct operation *op, const struct way_in_closing *closing);
+
 /* --- key_rows.c --- */
 PS_MUST_USE enum ps_err key_rows_put(struct operation *op, const struct key *key,
                                      enum key_state state, uint32_t latest);
+/* And lives in that token from now on. */
+PS_MUST_USE enum ps_err key_rows_put_in(struct operation *op, const struct key *key,
+                                        enum key_state state, uint32_t latest,
+                                        struct ps_bytes token);
 PS_MUST_USE enum ps_err key_rows_put_version(struct operation *op, const struct key *key,
                                              uint32_t number, enum key_state state);
 
@@ -32,9 +48,17 @@ size_t key_rows_room(const struct key *key);
 size_t key_rows_version_len(const struct key_version *version);
 
 /* --- key_params.c: a new key as the document says it --- */
+/* A new key's object, or those of a batch and an array of objects with their names (`name`). */
+struct new_ids {
+    const struct object *objects;
+    struct json_value names; /* doc NULL: no batch */
+};
 /* Writes the resolved parameters of a key and of its first version. */
-void key_params_put(const struct key_record *record, const struct object *object,
+void key_params_put(const struct key_record *record, const struct new_ids *ids,
                     const struct token_view *token, struct ps_buf *out);
+/* The member `class` of an operation on keys that are there, before the member "key" or "keys". */
+void key_params_put_class(enum key_class class, struct writer *json);
+/* The record's name is empty in a batch. */
 PS_MUST_USE enum ps_err key_params_read(struct operation *op, struct key_record *ret_record);
 /* What an operation on a key is about: its params' `key`, and `version`, 0 for the whole key. */
 PS_MUST_USE enum ps_err key_params_subject(const struct operation *op, struct key **ret_key,

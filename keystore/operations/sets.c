@@ -1,6 +1,7 @@
 #include "keystore/operations/internal.h"
 
 #include "keystore/reads/reads.h"
+#include "keystore/reads/set_keys.h"
 
 /* JWKS sets: named lists of key patterns. */
 
@@ -114,6 +115,31 @@ static enum ps_err read_params(const struct operation *op, struct set_record *re
                                                               : ps_fail(PS_E_INPUT, 0, "no keys");
 }
 
+/* It is whole or an error for whoever fetches it, so what would be too large is not made. */
+static bool has_room(struct operation *op, const struct key_set *set)
+{
+    const enum ps_err err = set_keys_check_room(op->keeper, set, 0);
+
+    if (err == PS_E_LIMIT) {
+        operation_refuse(op, PS_PROBLEM_REFUSED, "%s", ps_detail()->text);
+    } else if (err != PS_OK) {
+        operation_refuse_error(op, err);
+    }
+    return err == PS_OK;
+}
+
+static bool would_have_room(struct operation *op, const struct set_record *record)
+{
+    PS_CLEANUP(key_set_clear) struct key_set set = {.max_age_s = 0};
+    const enum ps_err err = key_set_init(&set, record);
+
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+        return false;
+    }
+    return has_room(op, &set);
+}
+
 bool set_put_check(struct operation *op)
 {
     struct set_record record;
@@ -124,10 +150,10 @@ bool set_put_check(struct operation *op)
         return false;
     }
     operation_lock(op, "set", record.name);
-    return differs_from_present(op, &record);
+    return differs_from_present(op, &record) && would_have_room(op, &record);
 }
 
-static enum ps_err put_row(struct operation *op)
+enum ps_err set_put_rows(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
     struct set_record record;
@@ -141,17 +167,6 @@ static enum ps_err put_row(struct operation *op)
     set_record_put(&record,
                    operation_change(op, CATALOG_SET, record.name, err == PS_OK ? row.revision : 0));
     return PS_OK;
-}
-
-void set_put_execute(struct operation *op)
-{
-    const enum ps_err err = put_row(op);
-
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-    } else {
-        operation_done(op);
-    }
 }
 
 bool set_remove_resolve(struct operation *op, struct json_value body)
@@ -187,25 +202,19 @@ bool set_remove_check(struct operation *op)
     }
     ps_buf_put_decimal(&op->etag, row.revision);
     operation_lock(op, "set", name);
-    return true;
+    return !ps_bytes_equal_str(name, DEFAULT_SET) || has_room(op, NULL);
 }
 
-void set_remove_execute(struct operation *op)
+enum ps_err set_remove_rows(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
     struct ps_bytes name;
-    enum ps_err err = document_text(op->params, "set", &name);
 
-    if (err == PS_OK) {
-        err = row_read(op->keeper, CATALOG_SET, name, &row);
-    }
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-        return;
-    }
+    PS_TRY(document_text(op->params, "set", &name));
+    PS_TRY(row_read(op->keeper, CATALOG_SET, name, &row));
     operation_remove(op, CATALOG_SET, name, row.revision);
     op->status = 200;
-    operation_done(op);
+    return PS_OK;
 }
 
 enum ps_err set_describe(struct operation *op, struct writer *json)

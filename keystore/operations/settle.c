@@ -1,9 +1,8 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/gate/gate.h"
 #include "keystore/state.h"
 #include "lib/base/encode.h"
-
-#include <stdlib.h>
 
 /* After a crash: operations that were begun, and one whose result came just before it. */
 
@@ -59,13 +58,50 @@ static enum ps_err take_idempotency(struct operation *op, struct json_value data
     return ps_buf_status(&op->idempotency_key);
 }
 
+static enum ps_err take_revision(struct keeper *keeper, enum catalog_kind kind,
+                                 struct ps_bytes name, uint64_t *ret_revision)
+{
+    ROW_AUTO row = {.parser = NULL};
+    const enum ps_err err = row_read(keeper, kind, name, &row);
+
+    if (err != PS_OK && err != PS_E_NOT_FOUND) {
+        return err;
+    }
+    *ret_revision = err == PS_OK ? row.revision : 0;
+    return PS_OK;
+}
+
+enum ps_err settle_take_reserved(struct operation *op)
+{
+    PS_BUF_AUTO names = {.max = OBJECT_NAMES_MAX};
+
+    PS_TRY(objects_put_names(op, &names));
+    for (size_t i = 0; i < op->object_count; i++) {
+        const struct ps_bytes name = object_name_at(&names, i);
+        struct object *object = &op->objects[i];
+
+        PS_TRY(take_revision(op->keeper, CATALOG_RESERVED, name, &object->revision));
+        PS_TRY(take_revision(op->keeper, CATALOG_WRAPPED, name, &object->wrapped_revision));
+    }
+    return PS_OK;
+}
+
+/* What its row says of the people who signed it: for readers, as all of the row is. */
+static void take_signatures(struct operation *op, struct json_value row)
+{
+    struct json_value list;
+
+    if (json_member(row, "signatures", &list)) {
+        ps_buf_put(&op->signatures, json_raw(list));
+    }
+}
+
 /* Its own row, and the reserved ids, as they stand in the catalog; either may be gone with it. */
 static enum ps_err take_rows(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
     enum ps_err err = row_read(op->keeper, CATALOG_OPERATION, ps_bytes_str(op->id), &row);
     struct ps_bytes text;
-    size_t kept = 0;
 
     if (err == PS_OK) {
         op->row_revision = row.revision;
@@ -73,24 +109,11 @@ static enum ps_err take_rows(struct operation *op)
         memcpy(op->caller, text.data, text.len < PS_NAME_MAX ? text.len : PS_NAME_MAX);
         PS_TRY(document_text(row.body, "request_id", &text));
         ps_buf_put(&op->request_id, text);
+        take_signatures(op, row.body);
     } else if (err != PS_E_NOT_FOUND) {
         return err;
     }
-    for (size_t i = 0; i < op->object_count; i++) {
-        ROW_AUTO reserved = {.parser = NULL};
-        PS_BUF_AUTO name;
-
-        ps_buf_init(&name, 2 * OBJECT_ID_LEN);
-        ps_buf_put_hex(&name, ps_bytes(op->objects[i].id, OBJECT_ID_LEN));
-        err = row_read(op->keeper, CATALOG_RESERVED, ps_buf_bytes(&name), &reserved);
-        if (err != PS_OK && err != PS_E_NOT_FOUND) {
-            return err;
-        }
-        op->objects[i].revision = err == PS_OK ? reserved.revision : 0;
-        kept++;
-    }
-    op->object_count = kept;
-    return PS_OK;
+    return settle_take_reserved(op);
 }
 
 static enum ps_err take_type(struct operations *operations, struct json_value data,
@@ -130,15 +153,31 @@ static enum ps_err take_intent(struct operations *operations, struct json_value 
     return take_rows(*ret_op);
 }
 
-enum ps_err operations_take_intent(struct operations *operations, struct ps_bytes data)
+static bool is_open(const struct operations *operations, struct ps_bytes id)
+{
+    for (const struct operation *op = operations->first; op != NULL; op = op->next) {
+        if (ps_bytes_equal_str(id, op->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum ps_err operations_take_intent(struct operations *operations, struct ps_bytes data,
+                                   bool has_ended)
 {
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
     struct operation *op = NULL;
     struct json_value root;
+    struct ps_bytes id;
     enum ps_err err;
 
     PS_TRY(json_new(&parser));
     PS_TRY(json_parse(parser, data, &data_limits, &root));
+    PS_TRY(document_text(root, "operation", &id));
+    if (is_open(operations, id)) {
+        return PS_OK; /* of a start that failed half way */
+    }
     err = take_intent(operations, root, &op);
     if (err != PS_OK) {
         if (op != NULL) {
@@ -148,53 +187,44 @@ enum ps_err operations_take_intent(struct operations *operations, struct ps_byte
     }
     op->step = OPERATION_OPEN;
     op->has_intent = true;
-    if (op->type->settle != NULL) {
-        struct ps_bytes key;
-
-        if (document_text(op->params, "name", &key) == PS_OK ||
-            document_text(op->params, "key", &key) == PS_OK) {
-            operation_lock(op, "key", key);
-        }
+    op->has_ended = has_ended;
+    /* Nobody else works on the same before it is settled. */
+    if (op->type->lock != NULL) {
+        op->type->lock(op);
     }
     ps_line(PS_WARNING, "operation_open", PS_STR("operation", op->id),
             PS_STR("type", op->type->name));
     return PS_OK;
 }
 
-struct waiting {
-    struct operations *operations;
-    unsigned number;
-};
-
-static void on_quiet(void *context)
+static unsigned number_of(const struct operations *operations, const struct token *token)
 {
-    struct waiting *waiting = context;
-
-    waiting->operations->quiet |= UINT32_C(1) << waiting->number;
-    free(waiting);
-}
-
-bool settle_is_quiet(struct operations *operations, const struct token *token)
-{
-    struct tokens *tokens = operations->keeper->tokens;
-    struct waiting *waiting;
     unsigned number = 0;
 
-    while (tokens_at(tokens, number) != token) {
+    while (tokens_at(operations->keeper->tokens, number) != token) {
         number++;
     }
+    return number;
+}
+
+static void on_quiet(void *context, struct token *token)
+{
+    struct operations *operations = context;
+
+    operations->quiet |= UINT32_C(1) << number_of(operations, token);
+    operations_token_changed(operations, token);
+}
+
+bool settle_is_quiet(struct operations *operations, struct token *token)
+{
+    const unsigned number = number_of(operations, token);
+
     if (((operations->quiet | operations->quieting) >> number & 1u) != 0) {
         return (operations->quiet >> number & 1u) != 0;
     }
-    waiting = malloc(sizeof *waiting);
-    if (waiting == NULL) {
-        return false;
-    }
-    *waiting = (struct waiting){.operations = operations, .number = number};
     operations->quieting |= UINT32_C(1) << number;
-    if (!tokens_wait_quiet(tokens_at(tokens, number), on_quiet, waiting)) {
+    if (!tokens_wait_quiet(token, on_quiet, operations)) {
         operations->quieting &= ~(UINT32_C(1) << number);
-        free(waiting);
     }
     return false;
 }
@@ -204,6 +234,10 @@ void settle_open(struct operation *op)
     struct token *token = keeper_main_token(op->keeper);
     struct ps_bytes name;
 
+    if (op->has_ended && op->type->rows == NULL) {
+        operation_done(op);
+        return;
+    }
     if (op->type->settle == NULL) {
         operation_failed(op, PS_PROBLEM_KEEPER_UNAVAILABLE,
                          "the appliance stopped before it was done");
@@ -212,7 +246,8 @@ void settle_open(struct operation *op)
     if (document_text(op->params, "token", &name) == PS_OK) {
         token = tokens_find(op->keeper->tokens, name);
     }
-    if (token == NULL || !tokens_is_ready(token) || !settle_is_quiet(op->operations, token)) {
+    if (token == NULL || (!op->type->settles_early &&
+                          (!tokens_is_ready(token) || !settle_is_quiet(op->operations, token)))) {
         return; /* looked at again when it is there */
     }
     op->step = OPERATION_EXECUTING;
@@ -228,6 +263,7 @@ static enum ps_err document_of_row(struct operation *op, struct row *row)
         return ps_fail(PS_E_INPUT, 0, "an operation's row without a document");
     }
     op->row_revision = row->revision;
+    take_signatures(op, row->body);
     return document_parse(op, json_raw(document));
 }
 
@@ -239,19 +275,31 @@ struct orphans {
     size_t count;
 };
 
+/* Looked for in the text first: most rows are those of operations that are long done. */
+static bool says_it_is_executed(struct ps_bytes body)
+{
+    static const char text[] = "\"state\":\"executing\"";
+    static const struct json_limits limits = {CATALOG_BODY_MAX, 12, 20000};
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct json_value row;
+    struct ps_bytes state;
+
+    return memmem(body.data, body.len, text, sizeof text - 1) != NULL &&
+           json_new(&parser) == PS_OK && json_parse(parser, body, &limits, &row) == PS_OK &&
+           json_type(row) == JSON_OBJECT && document_text(row, "state", &state) == PS_OK &&
+           ps_bytes_equal_str(state, "executing");
+}
+
 static enum ps_err find_orphan(void *context, const struct catalog_row *row)
 {
-    static const char state[] = "\"state\":\"executing\"";
     struct orphans *orphans = context;
+    const struct operations *operations = orphans->operations;
+    uint8_t hash[PS_SHA256_LEN];
 
     if (row->name.len != OPERATION_ID_LEN || orphans->count == OPERATIONS_MAX ||
-        memmem(row->body.data, row->body.len, state, sizeof state - 1) == NULL) {
+        !says_it_is_executed(row->body) || is_open(operations, row->name) ||
+        gate_find_waiting(operations->keeper->gate, row->name, hash) != PS_E_NOT_FOUND) {
         return PS_OK;
-    }
-    for (const struct operation *op = orphans->operations->first; op != NULL; op = op->next) {
-        if (ps_bytes_equal_str(row->name, op->id)) {
-            return PS_OK;
-        }
     }
     memcpy(orphans->ids[orphans->count], row->name.data, OPERATION_ID_LEN);
     orphans->ids[orphans->count++][OPERATION_ID_LEN] = 0;
@@ -289,11 +337,14 @@ static void close_orphans(struct operations *operations)
     enum ps_err err = catalog_list(operations->keeper->catalog, CATALOG_OPERATION,
                                    ps_bytes(NULL, 0), UINT32_MAX, find_orphan, &orphans);
 
-    for (size_t i = 0; i < orphans.count && err == PS_OK; i++) {
-        err = close_row(operations, orphans.ids[i]);
-    }
     if (err != PS_OK) {
         ps_line(PS_WARNING, "operations_not_closed", PS_STR("detail", ps_detail()->text));
+    }
+    for (size_t i = 0; i < orphans.count; i++) {
+        if (close_row(operations, orphans.ids[i]) != PS_OK) {
+            ps_line(PS_WARNING, "operation_not_closed", PS_STR("operation", orphans.ids[i]),
+                    PS_STR("detail", ps_detail()->text));
+        }
     }
 }
 
@@ -301,7 +352,7 @@ void operations_settle(struct operations *operations)
 {
     if (operations->keeper->catalog != NULL &&
         state_refuses_change(operations->keeper) == PS_PROBLEM_NONE) {
-        restored_finish(operations);
+        remembered_finish(operations);
         close_orphans(operations);
     }
     operations_tick(operations);
@@ -315,7 +366,7 @@ enum ps_err operations_restore_result(struct operations *operations, struct ps_b
     return ps_buf_status(&operations->restored);
 }
 
-void restored_free(struct operations *operations)
+void remembered_free(struct operations *operations)
 {
     ps_buf_clear(&operations->restored);
 }
@@ -341,6 +392,47 @@ static enum ps_err store_restored(struct operation *op)
     return catalog_apply(op->keeper->catalog, &change, 1, 0, remembers ? &answer : NULL);
 }
 
+static enum ps_err forget_reserved_id(struct keeper *keeper, struct ps_bytes text)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct catalog_change change = {.kind = CATALOG_RESERVED};
+    enum ps_err err;
+    PS_BUF_AUTO id;
+    PS_BUF_AUTO name;
+
+    ps_buf_init(&id, KEY_OBJECT_ID_MAX);
+    ps_buf_init(&name, 2 * KEY_OBJECT_ID_MAX);
+    PS_TRY(ps_base64url_decode(text, &id));
+    ps_buf_put_hex(&name, ps_buf_bytes(&id));
+    err = row_read(keeper, CATALOG_RESERVED, ps_buf_bytes(&name), &row);
+    if (err != PS_OK) {
+        return err == PS_E_NOT_FOUND ? PS_OK : err;
+    }
+    change.name = ps_buf_bytes(&name);
+    change.expected = row.revision;
+    return catalog_apply(keeper->catalog, &change, 1, 0, NULL);
+}
+
+/* Ids of what it made are those of versions of keys by now: nothing of them is to be swept. */
+static enum ps_err forget_reserved(struct keeper *keeper, struct json_value data)
+{
+    struct json_value list;
+    struct json_value effect;
+    struct json_value row;
+    struct ps_bytes text;
+    uint32_t cursor = 0;
+
+    if (!json_member(data, "effects", &list)) {
+        return PS_OK;
+    }
+    while (json_next(list, &cursor, NULL, &effect)) {
+        if (json_member(effect, "row", &row) && document_text(row, "object_id", &text) == PS_OK) {
+            PS_TRY(forget_reserved_id(keeper, text));
+        }
+    }
+    return PS_OK;
+}
+
 static enum ps_err restore(struct operations *operations, struct json_value data,
                            struct operation **ret_op)
 {
@@ -350,6 +442,9 @@ static enum ps_err restore(struct operations *operations, struct json_value data
     struct ps_bytes id;
     const struct operation_type *type;
 
+    if (!json_member(data, "outcome", &idempotency)) {
+        return PS_OK; /* a part: its operation is open, and settled */
+    }
     PS_TRY(document_text(data, "operation", &id));
     PS_TRY(row_read(operations->keeper, CATALOG_OPERATION, id, &row));
     PS_TRY(document_text(row.body, "type", &text));
@@ -372,7 +467,7 @@ static enum ps_err restore(struct operations *operations, struct json_value data
 }
 
 /* Bookkeeping: what goes wrong here costs a remembered answer, nothing else. */
-void restored_finish(struct operations *operations)
+void remembered_finish(struct operations *operations)
 {
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
     struct operation *op = NULL;
@@ -385,6 +480,9 @@ void restored_finish(struct operations *operations)
     err = json_new(&parser);
     if (err == PS_OK) {
         err = json_parse(parser, ps_buf_bytes(&operations->restored), &data_limits, &root);
+    }
+    if (err == PS_OK) {
+        err = forget_reserved(operations->keeper, root);
     }
     if (err == PS_OK) {
         err = restore(operations, root, &op);

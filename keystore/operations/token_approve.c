@@ -123,7 +123,7 @@ bool token_approve_check(struct operation *op)
     return is_as_approved(op, &view);
 }
 
-static enum ps_err put_row(struct operation *op)
+enum ps_err token_approve_rows(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
     struct token_record record;
@@ -142,17 +142,6 @@ static enum ps_err put_row(struct operation *op)
     record.module_hash = ps_buf_bytes(&hash);
     token_record_put(&record, operation_change(op, CATALOG_TOKEN, name, row.revision));
     return PS_OK;
-}
-
-void token_approve_execute(struct operation *op)
-{
-    const enum ps_err err = put_row(op);
-
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
-    } else {
-        operation_done(op);
-    }
 }
 
 enum ps_err token_approve_describe(struct operation *op, struct writer *json)

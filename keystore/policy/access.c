@@ -29,7 +29,7 @@ enum ps_err access_new(const struct access_config *config, struct access **ret_a
     if (access == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    access->is_rehearsal = config->is_rehearsal;
+    access->is_practice = config->is_practice;
     access->refused_count = config->refused_count;
     for (size_t i = 0; i < config->refused_count; i++) {
         access->refused_uids[i] = config->refused_uids[i];
@@ -50,9 +50,9 @@ void access_free(struct access *access)
     free(access);
 }
 
-void access_set_rehearsal(struct access *access, bool is_rehearsal)
+void access_set_practice(struct access *access, bool is_practice)
 {
-    access->is_rehearsal = is_rehearsal;
+    access->is_practice = is_practice;
 }
 
 struct ps_bytes access_client_name(const struct access_client *client)
@@ -88,7 +88,7 @@ static const struct access_client *find_by_uid(const struct access *access, uint
         *rule = ACCESS_RULE_OWN_UID;
         return NULL;
     }
-    if (uid == 0 && !access->is_rehearsal) {
+    if (uid == 0 && !access->is_practice) {
         *rule = ACCESS_RULE_UID_ZERO;
         return NULL;
     }
@@ -364,10 +364,11 @@ struct access_decision access_decide(struct access *access, const struct access_
     return decide_among(&among, question);
 }
 
-enum ps_err access_take(const struct access_decision *decision, uint32_t items, uint64_t mono_ns,
-                        uint32_t *ret_retry_after_s)
+enum ps_err access_take(const struct access_decision *decision, enum access_of of, uint32_t items,
+                        uint64_t mono_ns, uint32_t *ret_retry_after_s)
 {
     struct access_grant *grant = decision->grant;
+    struct access_rate *rate = of == ACCESS_LOOKS ? &grant->looks : &grant->uses;
     const uint64_t wanted = items * PS_NS_PER_S;
     uint64_t passed;
     uint64_t full;
@@ -377,16 +378,16 @@ enum ps_err access_take(const struct access_decision *decision, uint32_t items, 
         return PS_OK;
     }
     full = grant->rate_per_s * PS_NS_PER_S;
-    if (mono_ns > grant->last_ns) {
+    if (mono_ns > rate->last_ns) {
         /* One second fills it; more would only overflow. */
-        passed = mono_ns - grant->last_ns;
+        passed = mono_ns - rate->last_ns;
         passed = passed > PS_NS_PER_S ? PS_NS_PER_S : passed;
-        grant->level += passed * grant->rate_per_s;
-        grant->level = grant->level > full ? full : grant->level;
-        grant->last_ns = mono_ns;
+        rate->level += passed * grant->rate_per_s;
+        rate->level = rate->level > full ? full : rate->level;
+        rate->last_ns = mono_ns;
     }
-    if (wanted <= grant->level) {
-        grant->level -= wanted;
+    if (wanted <= rate->level) {
+        rate->level -= wanted;
         return PS_OK;
     }
     *ret_retry_after_s = wanted > full ? 0 : 1;

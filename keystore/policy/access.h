@@ -17,7 +17,7 @@ struct access_client;
 struct access_grant;
 
 struct access_config {
-    bool is_rehearsal;            /* then uid 0 may be a client, since people try it as root */
+    bool is_practice;             /* then uid 0 may be a client, since people try it as root */
     const uint32_t *refused_uids; /* of our own roles: never a client; copied */
     size_t refused_count;         /* at most ACCESS_REFUSED_MAX */
 };
@@ -27,7 +27,7 @@ PS_MUST_USE enum ps_err access_new(const struct access_config *config, struct ac
 void access_free(struct access *access);
 PS_DEFINE_CLEANUP(struct access, access_free)
 
-void access_set_rehearsal(struct access *access, bool is_rehearsal);
+void access_set_practice(struct access *access, bool is_practice);
 
 /*
  * Reads all clients and grants anew: at start and after each change of one. What is left of a
@@ -80,11 +80,13 @@ struct access_decision access_decide(struct access *access, const struct access_
                                      const struct access_question *question);
 
 /*
- * Takes `items` uses from the rate of the grant that allowed it. A grant holds at most one second's
- * worth. Errors: PS_E_LIMIT; *ret_retry_after_s is then when it may work, 0 if so many never do.
+ * Takes `items` from the rate of the grant that allowed it. A grant holds at most one second's
+ * worth of uses, and as many looks: those cost the token nothing, and the caller no use. Errors:
+ * PS_E_LIMIT; *ret_retry_after_s is then when it may work, 0 if so many never do.
  */
-PS_MUST_USE enum ps_err access_take(const struct access_decision *decision, uint32_t items,
-                                    uint64_t mono_ns, uint32_t *ret_retry_after_s);
+enum access_of { ACCESS_USES, ACCESS_LOOKS };
+PS_MUST_USE enum ps_err access_take(const struct access_decision *decision, enum access_of of,
+                                    uint32_t items, uint64_t mono_ns, uint32_t *ret_retry_after_s);
 
 struct ps_bytes access_grant_id(const struct access_grant *grant);
 

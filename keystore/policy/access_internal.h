@@ -18,6 +18,12 @@ struct granted {
     struct ps_bytes parameter;
 };
 
+/* What is left of a rate. */
+struct access_rate {
+    uint64_t level;   /* in billionths */
+    uint64_t last_ns; /* when the level was right */
+};
+
 struct access_grant {
     struct ps_bytes id; /* the octets of all of these follow the operations */
     struct ps_bytes keys;
@@ -25,8 +31,8 @@ struct access_grant {
     unsigned formats;    /* GRANTED_FORMAT bits; 0: any */
     uint64_t rate_per_s; /* 0: no limit */
     uint64_t not_after_s;
-    uint64_t level;   /* uses left, in billionths */
-    uint64_t last_ns; /* when the level was right */
+    struct access_rate uses;
+    struct access_rate looks; /* at what a use would be made with */
     size_t count;
     struct granted granted[];
 };
@@ -66,7 +72,7 @@ struct index {
 };
 
 struct access {
-    bool is_rehearsal;
+    bool is_practice;
     uint32_t refused_uids[ACCESS_REFUSED_MAX];
     size_t refused_count;
     uint64_t last_number;

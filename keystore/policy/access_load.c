@@ -252,10 +252,11 @@ static void take_over_rate(const struct access *access, struct access_grant *gra
     const struct access_grant *before =
         access->index == NULL ? NULL : ps_map_get(access->index->grants, grant->id);
 
-    grant->level = grant->rate_per_s * PS_NS_PER_S;
+    grant->uses.level = grant->rate_per_s * PS_NS_PER_S;
+    grant->looks = grant->uses;
     if (before != NULL && before->rate_per_s == grant->rate_per_s) {
-        grant->level = before->level;
-        grant->last_ns = before->last_ns;
+        grant->uses = before->uses;
+        grant->looks = before->looks;
     }
 }
 

@@ -25,7 +25,7 @@ const struct rule *rules_check_key(const struct key_record *key,
                                    const struct key_rule_context *context);
 
 struct client_rule_context {
-    bool is_rehearsal;
+    bool is_practice;
     const uint32_t *refused_uids; /* of our own roles */
     size_t refused_count;
 };

@@ -45,10 +45,10 @@ static bool has_uid(const struct client_record *client, int64_t uid)
     return false;
 }
 
-static bool uid_zero_is_for_rehearsal(const struct client_record *client,
-                                      const struct client_rule_context *context)
+static bool uid_zero_is_for_practice(const struct client_record *client,
+                                     const struct client_rule_context *context)
 {
-    return context->is_rehearsal || !has_uid(client, 0);
+    return context->is_practice || !has_uid(client, 0);
 }
 
 static bool uids_are_not_ours(const struct client_record *client,
@@ -68,8 +68,8 @@ static const struct client_rule client_rules[] = {
     {{"identity", "a client has pins, uids, or an issuer with a san: else nobody is it"},
      has_identity},
     {{"exact-san", "`san`: compared octet by octet, it has no wildcard"}, san_is_exact},
-    {{"uid-zero", "`uids`: user id 0 is a client of a rehearsal appliance only"},
-     uid_zero_is_for_rehearsal},
+    {{"uid-zero", "`uids`: user id 0 is a client of a practice appliance only"},
+     uid_zero_is_for_practice},
     {{"own-uid", "`uids`: one of them is that of one of the appliance's own processes"},
      uids_are_not_ours},
 };
@@ -157,7 +157,9 @@ static bool ends_later(const struct grant_record *grant, uint64_t now_s)
 
 static const struct grant_rule grant_rules[] = {
     {{"reserved-name", "`keys`: no grant covers the appliance's own keys"}, keys_are_not_ours},
-    {{"operations", "`operations`: one of them does not exist"}, operations_exist},
+    {{"operations",
+      "`operations`: one of them does not exist; certificates are x509.issue:PROFILE"},
+     operations_exist},
     {{"formats", "`formats`: one of them is of none of the operations"}, formats_are_touched},
     {{"not-after", "`not_after`: it has passed"}, ends_later},
 };

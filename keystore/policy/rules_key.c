@@ -72,6 +72,12 @@ RULE_FN(wrapping_is_ours)
     return key->usage != PS_USAGE_WRAP || (context->is_ours && ps_name_reserved(key->name));
 }
 
+/* With it anybody can be made to be believed: ceremonies.md puts the keys of CAs in class A. */
+RULE_FN(certifying_is_of_class_a)
+{
+    return key->usage != PS_USAGE_CERTIFY || key->class == KEY_CLASS_A;
+}
+
 RULE_FN(signing_has_format)
 {
     return key->usage != PS_USAGE_SIGN || key->format_count != 0;
@@ -79,7 +85,26 @@ RULE_FN(signing_has_format)
 
 RULE_FN(others_have_no_format)
 {
-    return key->usage == PS_USAGE_SIGN || key->format_count == 0;
+    return signs(key) || key->format_count == 0;
+}
+
+/* Whatever else one key signs could be read as a certificate that nobody meant to issue. */
+RULE_FN(certifying_has_one_format)
+{
+    return key->usage != PS_USAGE_CERTIFY || key->format_count == 1;
+}
+
+RULE_FN(formats_fit_usage)
+{
+    for (size_t i = 0; i < key->format_count; i++) {
+        const bool certifies =
+            key->formats[i] == PS_FORMAT_X509 || key->formats[i] == PS_FORMAT_CMS;
+
+        if (signs(key) && certifies != (key->usage == PS_USAGE_CERTIFY)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /*
@@ -94,6 +119,13 @@ RULE_FN(raw_is_alone)
 RULE_FN(data_integrity_is_alone)
 {
     return key->format_count < 2 || !has_format(key, PS_FORMAT_DATA_INTEGRITY);
+}
+
+/* No cryptosuite is for the others: such a key could never be used. */
+RULE_FN(data_integrity_type_fits)
+{
+    return !has_format(key, PS_FORMAT_DATA_INTEGRITY) || key->type == PS_KEY_ED25519 ||
+           key->type == PS_KEY_EC_P256 || key->type == PS_KEY_EC_P384;
 }
 
 RULE_FN(signing_has_algorithm)
@@ -200,10 +232,35 @@ RULE_FN(wrapping_rotates_by_ceremony)
     return key->usage != PS_USAGE_WRAP || key->rotation.period_s == 0;
 }
 
+RULE_FN(certified_has_public_key)
+{
+    return key->rotation.certificates == KEY_CERTIFICATES_NONE ||
+           family_of(key) != PS_FAMILY_SECRET;
+}
+
+RULE_FN(internal_has_issuer)
+{
+    return (key->rotation.certificates == KEY_CERTIFICATES_INTERNAL) == (key->issuer.len != 0) &&
+           !ps_bytes_equal(key->issuer, key->name);
+}
+
+/* A first version, too, is used with its certificate only. */
+RULE_FN(certified_begins_unused)
+{
+    return key->rotation.certificates == KEY_CERTIFICATES_NONE || key->state == KEY_PRE_ACTIVATION;
+}
+
+RULE_FN(stops_with_certificate)
+{
+    return !key->rotation.stops || key->rotation.certificates != KEY_CERTIFICATES_NONE;
+}
+
+/* What is pinned is the issuer and the life of a JWT: a CWT of the same key would get round it. */
 RULE_FN(jwt_pins_are_for_jws)
 {
     return (key->jwt_type.len == 0 && key->jwt_issuer.len == 0 && key->jwt_max_ttl_s == 0) ||
-           (key->usage == PS_USAGE_SIGN && has_format(key, PS_FORMAT_JWS));
+           (key->usage == PS_USAGE_SIGN && key->format_count == 1 &&
+            has_format(key, PS_FORMAT_JWS));
 }
 
 static const struct key_rule rules[] = {
@@ -217,11 +274,20 @@ static const struct key_rule rules[] = {
     {{"mac-type", "`type`: a key that makes MACs is hmac-sha256"}, mac_type_fits},
     {{"wrap-type", "`type`: a key that wraps is aes-256"}, wrapping_type_fits},
     {{"wrap-ours", "`usage`: only the appliance's own wrapping key wraps"}, wrapping_is_ours},
+    {{"certify-class", "`class`: a key that certifies is of class A"}, certifying_is_of_class_a},
     {{"sign-format", "`formats`: a key that signs has at least one"}, signing_has_format},
-    {{"no-format", "`formats`: only keys of usage sign have any"}, others_have_no_format},
+    {{"certify-format", "`formats`: a key that certifies has exactly one, x509 or cms"},
+     certifying_has_one_format},
+    {{"no-format", "`formats`: only keys that sign or certify have any"}, others_have_no_format},
+    {{"format-usage", "`formats`: x509 and cms are for keys that certify, the others for keys of "
+                      "usage sign"},
+     formats_fit_usage},
     {{"raw-alone", "`formats`: raw excludes every other format"}, raw_is_alone},
     {{"data-integrity-alone", "`formats`: data-integrity excludes every other format"},
      data_integrity_is_alone},
+    {{"data-integrity-type", "`type`: a key with the format data-integrity is ed25519, ec-p256 or "
+                             "ec-p384"},
+     data_integrity_type_fits},
     {{"sign-algorithm", "`algorithms`: a key that signs or certifies has at least one"},
      signing_has_algorithm},
     {{"no-algorithm", "`algorithms`: only keys that sign or certify have any"},
@@ -255,7 +321,16 @@ static const struct key_rule rules[] = {
      rotated_before_expiry},
     {{"wrap-rotation", "`rotation`: a wrapping key is rotated in a ceremony only"},
      wrapping_rotates_by_ceremony},
-    {{"jwt-pins", "`jwt`: only keys with the format jws have it"}, jwt_pins_are_for_jws},
+    {{"certificate-type", "`rotation`: only keys with a public half have certificates"},
+     certified_has_public_key},
+    {{"certificate-issuer", "`rotation`: `issuer` names another key when `certificate` is "
+                            "internal, and nothing when it is not"},
+     internal_has_issuer},
+    {{"certificate-state", "`state`: a key that needs certificates begins in pre-activation"},
+     certified_begins_unused},
+    {{"on-expiry", "`rotation`: `on_expiry` is for keys that need certificates"},
+     stops_with_certificate},
+    {{"jwt-pins", "`jwt`: only keys whose one format is jws have it"}, jwt_pins_are_for_jws},
 };
 
 const struct rule *rules_check_key(const struct key_record *key,

@@ -1,24 +1,9 @@
 #include "keystore/reads/internal.h"
 
-#include "keystore/sets.h"
+#include "keystore/reads/set_keys.h"
 #include "lib/base/clock.h"
 
-#include <stdlib.h>
-
-/*
- * JWK sets: the published versions of the keys that a set's patterns match. Without a set of the
- * name "default" the default one has every key with the format jws. All of it comes from memory.
- */
-#define DEFAULT_SET "default"
-
-static bool is_in(const struct key_set *set, const struct key *key)
-{
-    if (set != NULL) {
-        return key_set_matches(set, key);
-    }
-    return key->usage == PS_USAGE_SIGN && key_has_format(key, PS_FORMAT_JWS) &&
-           !ps_name_reserved(ps_bytes_str(key->name));
-}
+/* JWK sets: the published versions of the keys that a set lists (set_keys.h). */
 
 static enum ps_err put_key(struct key *key, uint64_t now_s, struct writer *json)
 {
@@ -39,40 +24,18 @@ static enum ps_err put_key(struct key *key, uint64_t now_s, struct writer *json)
     return PS_OK;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    const struct key *const *left = a;
-    const struct key *const *right = b;
-
-    return strcmp((*left)->name, (*right)->name);
-}
-
-static void free_list(struct key ***list)
-{
-    free(*list);
-}
-
 /* In the order of names, so that the same keys are the same octets. */
 static enum ps_err put_keys(struct read *read, const struct key_set *set, struct writer *json)
 {
-    const struct keys *keys = read->keeper->keys;
     const uint64_t now_s = real_now_s();
-    PS_CLEANUP(free_list) struct key **list = calloc(keys_count(keys) + 1, sizeof(struct key *));
-    size_t count = 0;
-    size_t cursor = 0;
-    struct key *key;
+    struct set_keys keys;
 
-    if (list == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
-    while ((key = keys_next(keys, &cursor)) != NULL) {
-        if (is_in(set, key)) {
-            list[count++] = key;
+    PS_TRY(set_keys_find(read->keeper, set, &keys));
+    for (size_t i = 0; i < keys.count; i++) {
+        PS_TRY(put_key(keys.all[i], now_s, json));
+        if (ps_buf_status(json->out) == PS_E_LIMIT) {
+            return ps_fail(PS_E_LIMIT, 0, "the public keys of this set take more than 1 MiB");
         }
-    }
-    qsort(list, count, sizeof(struct key *), compare_names);
-    for (size_t i = 0; i < count; i++) {
-        PS_TRY(put_key(list[i], now_s, json));
     }
     return PS_OK;
 }

@@ -1,5 +1,8 @@
 #include "keystore/reads/internal.h"
 
+#include "keystore/backup/holders.h"
+#include "lib/formats/cose/cose.h"
+
 /* Keys as api.md describes them, and their public halves. */
 
 static void put_lists(const struct key *key, struct writer *json)
@@ -26,6 +29,11 @@ static void put_policy(const struct key *key, struct writer *json)
     writer_number(json, "period_s", key->rotation.period_s);
     writer_number(json, "publish_ahead_s", key->rotation.publish_ahead_s);
     writer_number(json, "retain_s", key->rotation.retain_s);
+    if (key->rotation.certificates != KEY_CERTIFICATES_NONE) {
+        writer_str(json, "certificate", key_certificates_name(key->rotation.certificates));
+        writer_text_if(json, "issuer", ps_bytes_str(key->issuer));
+        writer_str(json, "on_expiry", key->rotation.stops ? "stop" : "warn");
+    }
     writer_end_object(json);
     if (key->jwt_type[0] != 0 || key->jwt_issuer[0] != 0 || key->jwt_max_ttl_s != 0) {
         writer_begin_object(json, "jwt");
@@ -66,14 +74,18 @@ static void put_version(struct key_version *version, struct writer *json)
                            json->out);
     }
     writer_str(json, "token", version->key->token);
+    read_put_certificate(version, json);
     writer_end_object(json);
 }
 
 void read_put_key(struct key *key, bool with_versions, struct writer *json)
 {
+    const struct key_version *active = key_active(key, real_now_s());
+
     writer_str(json, "name", key->name);
     writer_str(json, "type", ps_key_type_info(key->type)->name);
     writer_str(json, "usage", ps_usage_name(key->usage));
+    writer_str(json, "class", key_class_name(key_class_of(key)));
     put_lists(key, json);
     writer_str(json, "residence", key->residence);
     writer_str(json, "recovery", key->recovery);
@@ -87,6 +99,9 @@ void read_put_key(struct key *key, bool with_versions, struct writer *json)
         }
         writer_end_array(json);
     }
+    if (active != NULL) {
+        read_put_certificate(active, json);
+    }
     writer_number(json, "revision", key->revision);
 }
 
@@ -95,12 +110,12 @@ void read_put_key_etag(const struct key *key, struct ps_buf *out)
     ps_buf_put_decimal(out, key->revision);
 }
 
-static bool may_see(struct read *read, const struct key *key)
+static bool may_see(struct read *read, struct ps_bytes name)
 {
     const struct question question = {.role = read->role,
                                       .caller = &read->message->caller,
                                       .operation = GRANTED_KEYS_READ,
-                                      .key = ps_bytes_str(key->name),
+                                      .key = name,
                                       .is_free = true};
 
     return authority_decide(read->keeper, &question).problem == PS_PROBLEM_NONE;
@@ -109,9 +124,9 @@ static bool may_see(struct read *read, const struct key *key)
 static enum ps_err put_item(struct read *read, const struct catalog_row *row, struct writer *json,
                             bool *ret_written)
 {
-    struct key *key = keys_find(read->keeper->keys, row->name);
+    struct key *key = may_see(read, row->name) ? keys_find(read->keeper->keys, row->name) : NULL;
 
-    *ret_written = key != NULL && may_see(read, key);
+    *ret_written = key != NULL;
     if (*ret_written) {
         writer_begin_object(json, NULL);
         read_put_key(key, false, json);
@@ -139,12 +154,13 @@ enum ps_err read_key(struct read *read)
     PS_TRY(find_key(read, &key));
     writer_begin_object(&json, NULL);
     read_put_key(key, true, &json);
+    PS_TRY(holders_put_destroyed(read->keeper, key, &json));
     writer_end_object(&json);
     read_put_key_etag(key, &read->etag);
     return PS_OK;
 }
 
-enum { ACCEPT_JWK, ACCEPT_PEM, ACCEPT_DER };
+enum { ACCEPT_JWK, ACCEPT_PEM, ACCEPT_DER, ACCEPT_COSE_KEY };
 
 /* The active version's, or the newest one's when none is active. */
 enum ps_err read_key_public(struct read *read)
@@ -166,6 +182,9 @@ enum ps_err read_key_public(struct read *read)
     } else if (read->message->accept == ACCEPT_DER) {
         read->document.media = MEDIA_DER;
         ps_buf_put(&read->body, public_key_spki(public_key));
+    } else if (read->message->accept == ACCEPT_COSE_KEY) {
+        read->document.media = MEDIA_COSE_KEY;
+        PS_TRY(cose_key_put(public_key, only_algorithm(key), &read->body));
     } else {
         public_key_put_jwk(public_key, only_algorithm(key), use_of(key), &read->body);
     }
@@ -204,7 +223,7 @@ static enum ps_err put_verify_keys(struct key *key, struct ps_buf *out)
         struct key_version *version = key->versions[i - 1];
         struct public_key *public_key;
 
-        if (version->spki == NULL || version->state == KEY_COMPROMISED ||
+        if (version->spki == NULL || version->is_unproven || version->state == KEY_COMPROMISED ||
             key->state == KEY_COMPROMISED) {
             continue;
         }
@@ -216,16 +235,34 @@ static enum ps_err put_verify_keys(struct key *key, struct ps_buf *out)
     return ps_buf_status(out);
 }
 
+/* What has to be granted to verify what is in a format. */
+static const struct verifiable {
+    enum ps_format format;
+    enum granted_op operation;
+} verifiables[] = {{PS_FORMAT_JWS, GRANTED_JWS_VERIFY},
+                   {PS_FORMAT_COSE, GRANTED_COSE_VERIFY},
+                   {PS_FORMAT_RAW, GRANTED_RAW_SIGN}};
+
+static const struct verifiable *verifiable_of(uint8_t format)
+{
+    for (size_t i = 0; i < PS_COUNT_OF(verifiables); i++) {
+        if (verifiables[i].format == format) {
+            return &verifiables[i];
+        }
+    }
+    return &verifiables[0];
+}
+
 void read_answer_verify_keys(struct keeper *keeper, const struct reply_to *to,
                              const struct msg_verify_keys *message)
 {
-    const enum ps_format format = message->format == PS_FORMAT_RAW ? PS_FORMAT_RAW : PS_FORMAT_JWS;
+    const struct verifiable *row = verifiable_of(message->format);
     const struct question question = {
         .role = to->peer->role,
         .caller = &message->caller,
-        .operation = format == PS_FORMAT_RAW ? GRANTED_RAW_SIGN : GRANTED_JWS_VERIFY,
+        .operation = row->operation,
         .key = message->key,
-        .format = format,
+        .format = row->format,
     };
     const struct authority authority =
         authority_decide_request(keeper, &question, message->request_id);
@@ -240,7 +277,7 @@ void read_answer_verify_keys(struct keeper *keeper, const struct reply_to *to,
                                                     .detail = authority.text});
         return;
     }
-    if (key == NULL || !key_has_format(key, format)) {
+    if (key == NULL || !key_has_format(key, row->format)) {
         answer_problem(to,
                        &(struct problem_answer){
                            .problem = key == NULL ? PS_PROBLEM_NOT_FOUND : PS_PROBLEM_KEY_MISMATCH,

@@ -1,8 +1,9 @@
+#include "keystore/reads/audit.h"
 #include "keystore/reads/internal.h"
 
 /* The logs, as C2SP tlog-tiles and proofs. `name` is "events", "use" or "use/<shard>". */
 
-static enum ps_err find_tree(struct read *read, const struct tree **ret_tree)
+enum ps_err read_find_tree(struct read *read, const struct tree **ret_tree)
 {
     static const struct ps_bytes prefix = {(const uint8_t *)"use/", 4};
     const struct keeper *keeper = read->keeper;
@@ -22,9 +23,10 @@ static enum ps_err find_tree(struct read *read, const struct tree **ret_tree)
     return err;
 }
 
-static enum ps_err or_not_found(enum ps_err err)
+/* Of a tree that was pruned the detail says so already. */
+static enum ps_err or_not_found(const struct tree *tree, enum ps_err err)
 {
-    if (err == PS_E_NOT_FOUND || err == PS_E_INPUT) {
+    if (!tree_is_pruned(tree) && (err == PS_E_NOT_FOUND || err == PS_E_INPUT)) {
         return ps_fail(PS_E_NOT_FOUND, 0, "the tree does not reach so far");
     }
     return err;
@@ -34,7 +36,7 @@ enum ps_err read_log_checkpoint(struct read *read)
 {
     const struct tree *tree;
 
-    PS_TRY(find_tree(read, &tree));
+    PS_TRY(read_find_tree(read, &tree));
     PS_TRY(tree_read_checkpoint(tree, &read->body));
     if (read->body.len == 0) {
         return ps_fail(PS_E_NOT_FOUND, 0, "there is no checkpoint yet");
@@ -51,9 +53,9 @@ enum ps_err read_log_tile(struct read *read)
     if (message->from > 63 || message->width < 1 || message->width > 256) {
         return ps_fail(PS_E_INPUT, 0, "a tile's level is at most 63, its width 1 to 256");
     }
-    PS_TRY(find_tree(read, &tree));
-    return or_not_found(
-        tree_read_tile(tree, (unsigned)message->from, message->to, message->width, &read->body));
+    PS_TRY(read_find_tree(read, &tree));
+    return or_not_found(tree, tree_read_tile(tree, (unsigned)message->from, message->to,
+                                             message->width, &read->body));
 }
 
 enum ps_err read_log_entries(struct read *read)
@@ -65,9 +67,9 @@ enum ps_err read_log_entries(struct read *read)
     if (message->width < 1 || message->width > 256) {
         return ps_fail(PS_E_INPUT, 0, "a bundle's width is 1 to 256");
     }
-    PS_TRY(find_tree(read, &tree));
+    PS_TRY(read_find_tree(read, &tree));
     err = tree_read_bundle(tree, message->to, message->width, &read->body);
-    return err == PS_E_LIMIT ? err : or_not_found(err);
+    return err == PS_E_LIMIT ? err : or_not_found(tree, err);
 }
 
 static void put_proof(const struct merkle_proof *proof, struct writer *json)
@@ -98,9 +100,9 @@ enum ps_err read_log_proof(struct read *read)
     const struct tree *tree;
     uint64_t size;
 
-    PS_TRY(find_tree(read, &tree));
+    PS_TRY(read_find_tree(read, &tree));
     size = message->to == 0 ? tree_size(tree) : message->to;
-    PS_TRY(or_not_found(tree_prove_inclusion(tree, message->from, size, &proof)));
+    PS_TRY(or_not_found(tree, tree_prove_inclusion(tree, message->from, size, &proof)));
     writer_begin_object(&json, NULL);
     writer_number(&json, "leaf", message->from);
     writer_number(&json, "size", size);
@@ -118,9 +120,9 @@ enum ps_err read_log_consistency(struct read *read)
     const struct tree *tree;
     uint64_t size;
 
-    PS_TRY(find_tree(read, &tree));
+    PS_TRY(read_find_tree(read, &tree));
     size = message->to == 0 ? tree_size(tree) : message->to;
-    PS_TRY(or_not_found(tree_prove_consistency(tree, message->from, size, &proof)));
+    PS_TRY(or_not_found(tree, tree_prove_consistency(tree, message->from, size, &proof)));
     writer_begin_object(&json, NULL);
     writer_number(&json, "from", message->from);
     PS_TRY(put_root(tree, "from_root", message->from, &json));
@@ -128,5 +130,19 @@ enum ps_err read_log_consistency(struct read *read)
     PS_TRY(put_root(tree, "to_root", size, &json));
     put_proof(&proof, &json);
     writer_end_object(&json);
+    return PS_OK;
+}
+
+/* The document is made between other work, and answered then. */
+enum ps_err read_audit_report(struct read *read)
+{
+    const struct msg_read *message = read->message;
+
+    PS_TRY(audits_begin(read->keeper->audits, read->to,
+                        &(struct audit_asked){.from_ns = message->from,
+                                              .to_ns = message->to,
+                                              .key = message->name,
+                                              .caller = message->after}));
+    read->is_under_way = true;
     return PS_OK;
 }

@@ -1,5 +1,8 @@
 #include "keystore/reads/internal.h"
 
+#include "keystore/gate/gate.h"
+#include "keystore/operations/operations.h"
+
 /* Operations: what was asked for, by whom, and what became of it. */
 
 struct operation_row {
@@ -11,6 +14,8 @@ struct operation_row {
     struct ps_bytes location;
     struct ps_bytes problem;
     struct ps_bytes request_id;
+    struct json_value result;
+    struct json_value signatures;
     struct ps_bytes state;
     struct ps_bytes type;
 };
@@ -24,6 +29,8 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct operation_row, location, JSON_KIND_STRING, true, 0),
     JSON_FIELD(struct operation_row, problem, JSON_KIND_STRING, true, 0),
     JSON_FIELD(struct operation_row, request_id, JSON_KIND_STRING, true, 0),
+    JSON_FIELD(struct operation_row, result, JSON_KIND_OBJECT, false, 0),
+    JSON_FIELD(struct operation_row, signatures, JSON_KIND_ARRAY, false, 0),
     JSON_FIELD(struct operation_row, state, JSON_KIND_STRING, true, 0),
     JSON_FIELD(struct operation_row, type, JSON_KIND_STRING, true, 0),
 };
@@ -58,6 +65,9 @@ static enum ps_err put_item(struct read *read, const struct catalog_row *row, st
     struct operation_row operation = {.event = 0};
 
     PS_TRY(parse(read, row->body, &operation));
+    if (read->message->name.len != 0 && !ps_bytes_equal(read->message->name, operation.state)) {
+        return PS_OK; /* the list is of those in another state */
+    }
     writer_begin_object(json, NULL);
     put_members(row->name, &operation, json);
     writer_end_object(json);
@@ -65,8 +75,27 @@ static enum ps_err put_item(struct read *read, const struct catalog_row *row, st
     return PS_OK;
 }
 
+/* A list of a state that there is not would be empty, as if nothing waited. */
+static bool is_state(struct ps_bytes name)
+{
+    static const char *const states[] = {"draft",  "open",     "approved", "executing", "done",
+                                         "failed", "rejected", "expired",  "cancelled"};
+
+    for (size_t i = 0; i < PS_COUNT_OF(states); i++) {
+        if (ps_bytes_equal_str(name, states[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum ps_err read_operations(struct read *read)
 {
+    if (read->message->name.len != 0 && !is_state(read->message->name)) {
+        return ps_fail(PS_E_INPUT, 0,
+                       "`state`: draft, open, approved, executing, done, failed, rejected, expired "
+                       "or cancelled");
+    }
     return read_list(read, CATALOG_OPERATION, put_item);
 }
 
@@ -83,21 +112,57 @@ static enum ps_err find(struct read *read, struct ps_buf *memory, struct catalog
     return parse(read, ret_row->body, ret_operation);
 }
 
+/* While it is executed the row knows less than who executes it. */
+static void take_progress(const struct read *read, struct operation_row *operation,
+                          struct ps_buf *memory)
+{
+    if (ps_bytes_equal_str(operation->state, "executing") &&
+        operations_put_progress(read->keeper->operations, read->message->name, memory)) {
+        operation->detail = ps_buf_bytes(memory);
+    }
+}
+
 enum ps_err read_operation(struct read *read)
 {
     struct writer json = writer(&read->body);
     struct operation_row operation = {.event = 0};
     struct catalog_row row;
     PS_BUF_AUTO memory;
+    PS_BUF_AUTO progress = {.max = 64};
 
     ps_buf_init(&memory, CATALOG_BODY_MAX + 4096);
     PS_TRY(find(read, &memory, &row, &operation));
+    take_progress(read, &operation, &progress);
     writer_begin_object(&json, NULL);
     put_members(row.name, &operation, &json);
+    /* While it waits it changes without its row: the time passes, people go. */
+    if (!gate_put_waiting(read->keeper->gate, row.name, &json, &read->body)) {
+        writer_raw(&json, "signatures",
+                   operation.signatures.doc == NULL ? ps_bytes_str("[]")
+                                                    : json_raw(operation.signatures));
+        ps_buf_put_decimal(&read->etag, row.revision);
+    }
+    if (operation.result.doc != NULL) {
+        writer_raw(&json, "result", json_raw(operation.result));
+    }
     writer_raw(&json, "document", json_raw(operation.document));
     writer_end_object(&json);
-    ps_buf_put_decimal(&read->etag, row.revision);
     return PS_OK;
+}
+
+/* Of its result. What is not done has none, and each of its leaves can be proven by its index. */
+enum ps_err read_operation_tlog_proof(struct read *read)
+{
+    struct operation_row operation = {.event = 0};
+    struct catalog_row row;
+    PS_BUF_AUTO memory;
+
+    ps_buf_init(&memory, CATALOG_BODY_MAX + 4096);
+    PS_TRY(find(read, &memory, &row, &operation));
+    if (!ps_bytes_equal_str(operation.state, "done")) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "the operation is not done: it has no result to prove");
+    }
+    return read_put_event_proof(read, operation.event);
 }
 
 /* The row is canonical, and so is each value in it: these are the octets that people sign. */

@@ -1,5 +1,7 @@
 #include "keystore/reads/internal.h"
 
+#include "keystore/callers/client_nonces.h"
+
 /* Clients, grants and sets: rows of the catalog as documents. */
 
 static void put_array(struct writer *json, const char *name, struct json_value value)
@@ -117,5 +119,28 @@ enum ps_err read_client(struct read *read)
     PS_TRY(catalog_get(read->keeper->known, CATALOG_CLIENT, read->message->name, &memory, &row));
     PS_TRY(put_client(read, &row, &json, &written));
     ps_buf_put_decimal(&read->etag, row.revision);
+    return PS_OK;
+}
+
+/* What a statement about the caller's next key has to say, in the statement's own forms. */
+enum ps_err read_client_nonce(struct read *read)
+{
+    const struct keeper *keeper = read->keeper;
+    const struct msg_caller *caller = &read->message->caller;
+    const struct ps_bytes client = authority_name(&read->authority);
+    struct writer json = writer(&read->body);
+    uint8_t nonce[CLIENT_NONCE_LEN];
+
+    PS_TRY(
+        client_nonces_give(keeper->client_nonces, client, ps_clock_mono_ns() / PS_NS_PER_S, nonce));
+    writer_begin_object(&json, NULL);
+    writer_hex(&json, "appliance", ps_bytes(keeper->appliance.identity_hash, PS_SHA256_LEN));
+    writer_text(&json, "client", client);
+    writer_hex(&json, "nonce", ps_bytes(nonce, sizeof nonce));
+    writer_time_s(&json, "not_after", real_now_s() + CLIENT_NONCE_LIVE_S);
+    if (caller->kind == CALLER_TLS) {
+        writer_octets(&json, "old_key", caller->spki);
+    }
+    writer_end_object(&json);
     return PS_OK;
 }

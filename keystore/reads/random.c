@@ -128,8 +128,7 @@ static bool may_read(struct keeper *keeper, const struct reply_to *to,
     const struct question question = {.role = to->peer->role, .caller = &message->caller};
     struct authority authority;
 
-    ret_answer->problem = state_refuses_use(keeper);
-    if (ret_answer->problem != PS_PROBLEM_NONE) {
+    if (!state_allows_use(keeper, ret_answer)) {
         return false;
     }
     if (message->count == 0 || message->count > RANDOM_MAX) {

@@ -27,6 +27,15 @@ static const struct resource resources[READ_RESOURCE_COUNT] = {
     [READ_KEY] = {SERVES_GRANTED, GRANTED_KEYS_READ, true, false, true, MEDIA_JSON, read_key},
     [READ_KEY_PUBLIC] = {SERVES_GRANTED, GRANTED_KEYS_READ, true, false, true, MEDIA_JSON,
                          read_key_public},
+    [READ_KEY_CERTIFICATE] = {SERVES_GRANTED, GRANTED_KEYS_READ, true, false, true,
+                              MEDIA_CERTIFICATES, read_key_certificate},
+    [READ_PROFILES] = {SERVES_GRANTED, GRANTED_KEYS_READ, false, true, true, MEDIA_JSON,
+                       read_profiles},
+    [READ_BACKUPS] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON,
+                      read_backups},
+    [READ_DRILL] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON, read_drill},
+    [READ_INVENTORY] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON,
+                        read_inventory},
     [READ_SYSTEM] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, false, MEDIA_JSON,
                      read_system, true},
     [READ_METRICS] = {SERVES_GRANTED, GRANTED_METRICS_READ, false, true, false, MEDIA_PROMETHEUS,
@@ -56,8 +65,38 @@ static const struct resource resources[READ_RESOURCE_COUNT] = {
                         read_log_proof},
     [READ_LOG_CONSISTENCY] = {SERVES_GRANTED, GRANTED_LOG_READ, false, true, true, MEDIA_JSON,
                               read_log_consistency},
+    [READ_LOG_TLOG_PROOF] = {SERVES_GRANTED, GRANTED_LOG_READ, false, true, true, MEDIA_TEXT,
+                             read_log_tlog_proof},
+    /* A proof has the whole leaf in it: all that the operation made, of other keys too. */
+    [READ_KEY_TLOG_PROOF] = {SERVES_GRANTED, GRANTED_OPERATIONS_READ, false, true, true, MEDIA_TEXT,
+                             read_key_tlog_proof},
+    [READ_CERTIFICATE_TLOG_PROOF] = {SERVES_GRANTED, GRANTED_OPERATIONS_READ, false, true, true,
+                                     MEDIA_TEXT, read_certificate_tlog_proof},
+    [READ_OPERATION_TLOG_PROOF] = {SERVES_GRANTED, GRANTED_OPERATIONS_READ, false, true, true,
+                                   MEDIA_TEXT, read_operation_tlog_proof},
+    [READ_LOG_WITNESSES] = {SERVES_GRANTED, GRANTED_LOG_WITNESS, false, true, true, MEDIA_JSON,
+                            read_log_witnesses},
+    [READ_LOG_WITNESS_REQUEST] = {SERVES_GRANTED, GRANTED_LOG_WITNESS, false, true, true,
+                                  MEDIA_TEXT, read_log_witness_request},
+    [READ_AUDIT_REPORT] = {SERVES_GRANTED, GRANTED_LOG_READ, false, true, true, MEDIA_JSON,
+                           read_audit_report},
     [READ_POLICY] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON,
                      read_policy},
+    [READ_OFFICERS] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON,
+                       read_officers},
+    [READ_OFFICER] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_JSON,
+                      read_officer},
+    [READ_ROSTER] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_OCTETS,
+                     read_roster},
+    [READ_POLICY_DOCUMENT] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, true, MEDIA_OCTETS,
+                              read_policy_document},
+    [READ_CLIENT_NONCE] = {SERVES_REGISTERED, GRANTED_NONE, false, false, false, MEDIA_JSON,
+                           read_client_nonce},
+    [READ_CRL] = {SERVES_PUBLIC, GRANTED_NONE, false, false, true, MEDIA_CRL, read_crl},
+    [READ_UNLOCK] = {SERVES_GRANTED, GRANTED_OPERATIONS_READ, false, true, true, MEDIA_JSON,
+                     read_unlock},
+    [READ_PINS] = {SERVES_GRANTED, GRANTED_OPERATIONS_READ, false, true, true, MEDIA_JSON,
+                   read_pins},
     [READ_WHY] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, false, MEDIA_JSON, read_why},
 };
 
@@ -118,7 +157,7 @@ void read_answer(struct keeper *keeper, const struct reply_to *to, const struct 
 {
     const struct resource *resource =
         message->resource < READ_RESOURCE_COUNT ? &resources[message->resource] : NULL;
-    struct read read = {.keeper = keeper, .message = message, .role = to->peer->role};
+    struct read read = {.keeper = keeper, .message = message, .role = to->peer->role, .to = to};
     enum ps_err err;
 
     if (resource == NULL || resource->fn == NULL) {
@@ -139,7 +178,9 @@ void read_answer(struct keeper *keeper, const struct reply_to *to, const struct 
     if (err == PS_OK) {
         err = resource->fn(&read);
     }
-    send(&read, to, err);
+    if (!read.is_under_way) {
+        send(&read, to, err);
+    }
     json_free(read.parser);
     ps_buf_clear(&read.body);
     ps_buf_clear(&read.etag);
@@ -191,7 +232,7 @@ static enum ps_err add_item(void *context, const struct catalog_row *row)
 
 static bool is_known_whole(enum catalog_kind kind)
 {
-    return kind < CATALOG_AUTHORISING_COUNT && kind != CATALOG_KEY && kind != CATALOG_VERSION;
+    return kind < CATALOG_AUTHORISING_COUNT && !catalog_kind_is_of_keys(kind);
 }
 
 enum ps_err read_list(struct read *read, enum catalog_kind kind, read_item_fn *fn)

@@ -4,6 +4,7 @@
 #include "keystore/catalog/records.h"
 #include "keystore/internal.h"
 #include "keystore/writer.h"
+#include "lib/ceremony/people/roster.h"
 
 /* What api processes may read: documents built from memory, catalog and logs. */
 void read_answer(struct keeper *keeper, const struct reply_to *to, const struct msg_read *message);
@@ -11,15 +12,21 @@ void read_answer_access_check(struct keeper *keeper, const struct reply_to *to,
                               const struct msg_access_check *message);
 void read_answer_verify_keys(struct keeper *keeper, const struct reply_to *to,
                              const struct msg_verify_keys *message);
+void read_answer_recipient(struct keeper *keeper, const struct reply_to *to,
+                           const struct msg_jwe_recipient *message);
 void read_answer_random(struct keeper *keeper, const struct reply_to *to,
                         const struct msg_random *message);
 
 /* --- Members of the documents, also for the answers of operations; an object is open --- */
 
 void read_put_key(struct key *key, bool with_versions, struct writer *json);
+/* Nothing when the version has none. */
+void read_put_certificate(const struct key_version *version, struct writer *json);
 void read_put_key_etag(const struct key *key, struct ps_buf *out);
 void read_put_client(const struct client_record *client, uint64_t revision, struct writer *json);
 void read_put_grant(const struct grant_record *grant, struct writer *json);
+void read_put_person(const struct person *person, uint64_t revision, struct writer *json);
+void read_put_profile(const struct profile_record *profile, uint64_t revision, struct writer *json);
 void read_put_set(const struct set_record *set, uint64_t revision, struct writer *json);
 
 /* How long relying parties keep a JWKS that nobody has set a time for. */

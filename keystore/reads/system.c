@@ -1,13 +1,26 @@
 #include "keystore/reads/internal.h"
 
+#include "keystore/backup/losses.h"
+#include "keystore/backup/mirror.h"
+#include "keystore/check.h"
+#include "keystore/custody/custody.h"
+#include "keystore/custody/wrapping_keys.h"
+#include "keystore/gate/gate.h"
+#include "keystore/key_cache.h"
+#include "keystore/lock.h"
 #include "keystore/metrics.h"
 #include "keystore/operations/operations.h"
 #include "keystore/signing/signer.h"
 #include "keystore/state.h"
 #include "keystore/why.h"
 #include "lib/base/clock.h"
+#include "lib/ceremony/people/lockout.h"
+
+#include <stdio.h>
 
 /* The appliance itself. */
+
+#define LOSSES_NAMED 64u /* the first of them; how many there are is said besides */
 
 enum ps_err read_health(struct read *read)
 {
@@ -49,6 +62,7 @@ static void put_token(const struct token *token, struct writer *json)
     writer_begin_object(json, NULL);
     writer_text(json, "token", tokens_name(token));
     writer_str(json, "state", token_state_name(tokens_state(token)));
+    writer_bool(json, "accepted", tokens_is_approved(token));
     if (tokens_view(token, 0, &view)) {
         writer_text(json, "model", view.model);
         writer_text(json, "manufacturer", view.manufacturer);
@@ -102,9 +116,10 @@ static void put_appliance(const struct keeper *keeper, struct writer *json)
     writer_str(json, "origin", appliance->origin);
     writer_hex(json, "appliance", ps_bytes(appliance->identity_hash, PS_SHA256_LEN));
     writer_bool(json, "practice", appliance->is_practice);
+    writer_str(json, "unlock", custody_mode(keeper->custody));
+    lock_put_configuration(keeper, json);
     writer_begin_object(json, "policy");
     writer_number(json, "epoch", appliance->policy_epoch);
-    writer_bool(json, "rehearsal", appliance->is_rehearsal);
     writer_end_object(json);
 }
 
@@ -126,6 +141,95 @@ static enum ps_err put_sandbox(const struct keeper *keeper, struct writer *json)
     return PS_OK;
 }
 
+static void put_warning(struct writer *json, const char *code, const char *detail)
+{
+    writer_begin_object(json, NULL);
+    writer_str(json, "code", code);
+    writer_str(json, "detail", detail);
+    writer_end_object(json);
+}
+
+/* An old version that nobody has said is empty: the keys under it need it, and so do backups. */
+static const struct key_version *find_old_wrapping(const struct key *wrapping)
+{
+    for (size_t i = 0; i < wrapping->version_count; i++) {
+        const struct key_version *version = wrapping->versions[i];
+
+        if (version->state == KEY_DEACTIVATED && version->expires_s == 0) {
+            return version;
+        }
+    }
+    return NULL;
+}
+
+static void put_wrapping_warnings(const struct keeper *keeper, struct writer *json)
+{
+    const struct key_version *old;
+    struct wrapping_keys keys;
+    char detail[160];
+
+    if (!wrapping_keys_now(keeper, &keys)) {
+        return;
+    }
+    if (keys.wrapping->replicas == NULL) {
+        put_warning(json, "unrecoverable",
+                    "the key that wraps others is in one token only: what lives wrapped is lost "
+                    "with it (wrapping.carry)");
+    }
+    old = find_old_wrapping(keys.wrapping->key);
+    if (old != NULL) {
+        (void)snprintf(detail, sizeof detail,
+                       "keys may be under version %u of the key that wraps still: wrap them anew "
+                       "(wrapping.rewrap)",
+                       old->number);
+        put_warning(json, "rewrap", detail);
+    }
+}
+
+/* What works today and will not if nobody does anything. */
+static void put_warnings(const struct keeper *keeper, struct writer *json)
+{
+    writer_begin_array(json, "warnings");
+    if (keeper->appliance.exists &&
+        lockout_check(gate_roster(keeper->gate), gate_policy(keeper->gate), real_now_s(), NULL) ==
+            PS_E_DENIED) {
+        put_warning(json, "people", ps_detail()->text);
+    }
+    custody_put_warnings(keeper->custody, json);
+    put_wrapping_warnings(keeper, json);
+    writer_end_array(json);
+}
+
+typedef enum ps_err losses_fn(const struct keeper *keeper, size_t limit, struct writer *out,
+                              size_t *ret_count);
+
+static enum ps_err put_losses(const struct keeper *keeper, const char *name, losses_fn *fn,
+                              struct writer *json)
+{
+    size_t count;
+
+    writer_begin_object(json, name);
+    writer_begin_array(json, "keys");
+    PS_TRY(fn(keeper, LOSSES_NAMED, json, &count));
+    writer_end_array(json);
+    writer_number(json, "count", count);
+    writer_end_object(json);
+    return PS_OK;
+}
+
+/* What is gone, and what goes with one token. */
+static enum ps_err put_recovery(const struct keeper *keeper, struct writer *json)
+{
+    if (!keeper->appliance.exists) {
+        return PS_OK;
+    }
+    writer_begin_object(json, "recovery");
+    PS_TRY(put_losses(keeper, "one_token", losses_put_in_one_token, json));
+    PS_TRY(put_losses(keeper, "unrecoverable", losses_put, json));
+    writer_end_object(json);
+    return PS_OK;
+}
+
 enum ps_err read_system(struct read *read)
 {
     const struct keeper *keeper = read->keeper;
@@ -136,6 +240,7 @@ enum ps_err read_system(struct read *read)
     state_put_state(keeper, &json);
     writer_str(&json, "version", PRIVYSEAL_VERSION);
     put_appliance(keeper, &json);
+    put_warnings(keeper, &json);
     writer_begin_array(&json, "tokens");
     for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
         put_token(token, &json);
@@ -147,103 +252,15 @@ enum ps_err read_system(struct read *read)
         put_log(keeper->use, "use", &json);
         writer_end_object(&json);
     }
-    writer_number(&json, "keys", keys_count(keeper->keys));
+    mirror_put(keeper->mirror, &json);
+    PS_TRY(put_recovery(keeper, &json));
+    check_put_progress(keeper->check, &json);
+    writer_number(&json, "keys", keys_count(keeper->keys) + key_cache_away(keeper->key_cache));
     writer_number(&json, "requests", signer_count(keeper->signer));
     writer_number(&json, "operations", operations_count(keeper->operations));
     writer_number(&json, "uptime_s", (ps_clock_mono_ns() - keeper->started_ns) / PS_NS_PER_S);
     PS_TRY(put_sandbox(keeper, &json));
     writer_end_object(&json);
-    return PS_OK;
-}
-
-enum ps_err read_policy(struct read *read)
-{
-    const struct appliance *appliance = &read->keeper->appliance;
-    struct writer json = writer(&read->body);
-    struct operation_type_view view;
-
-    writer_begin_object(&json, NULL);
-    writer_number(&json, "epoch", appliance->policy_epoch);
-    writer_hex(&json, "hash", ps_bytes(appliance->policy_hash, PS_SHA256_LEN));
-    writer_bool(&json, "rehearsal", appliance->is_rehearsal);
-    writer_begin_array(&json, "operations");
-    for (size_t i = 0; operations_type_at(i, &view); i++) {
-        const char class[2] = {view.class, 0};
-
-        writer_begin_object(&json, NULL);
-        writer_str(&json, "type", view.name);
-        writer_str(&json, "class", class);
-        writer_number(&json, "approvals", 0);
-        writer_end_object(&json);
-    }
-    writer_end_array(&json);
-    writer_end_object(&json);
-    read_tag_body(read);
-    return PS_OK;
-}
-
-/* --- What ends soon --- */
-
-struct ending {
-    struct read *read;
-    struct writer json;
-    uint64_t until_s;
-};
-
-static void put_ending(struct ending *ending, const char *kind, struct ps_bytes name,
-                       uint64_t expires_s)
-{
-    writer_begin_object(&ending->json, NULL);
-    writer_str(&ending->json, "kind", kind);
-    writer_text(&ending->json, "name", name);
-    writer_time_s(&ending->json, "expires", expires_s);
-    writer_end_object(&ending->json);
-}
-
-static enum ps_err look_at_key(void *context, const struct catalog_row *row)
-{
-    struct ending *ending = context;
-    const struct key *key = keys_find(ending->read->keeper->keys, row->name);
-    struct key_version *version;
-
-    for (size_t i = 0; key != NULL && i < key->version_count; i++) {
-        version = key->versions[i];
-        if (version->state == KEY_ACTIVE && version->expires_s != 0 &&
-            version->expires_s <= ending->until_s) {
-            put_ending(ending, "key", row->name, version->expires_s);
-        }
-    }
-    return PS_OK;
-}
-
-static enum ps_err look_at_grant(void *context, const struct catalog_row *row)
-{
-    struct ending *ending = context;
-    struct grant_record grant;
-    struct json_value body;
-
-    PS_TRY(json_parse(ending->read->parser, row->body, &JSON_LIMITS_REQUEST, &body));
-    PS_TRY(grant_record_read(body, &grant));
-    if (grant.not_after_s != 0 && grant.not_after_s <= ending->until_s) {
-        put_ending(ending, "grant", row->name, grant.not_after_s);
-    }
-    return PS_OK;
-}
-
-enum ps_err read_expiring(struct read *read)
-{
-    const struct keeper *keeper = read->keeper;
-    struct ending ending = {
-        .read = read, .json = writer(&read->body), .until_s = real_now_s() + read->message->from};
-
-    writer_begin_object(&ending.json, NULL);
-    writer_begin_array(&ending.json, "items");
-    PS_TRY(catalog_list(keeper->catalog, CATALOG_KEY, ps_bytes(NULL, 0), UINT32_MAX, look_at_key,
-                        &ending));
-    PS_TRY(catalog_list(keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX, look_at_grant,
-                        &ending));
-    writer_end_array(&ending.json);
-    writer_end_object(&ending.json);
     return PS_OK;
 }
 

@@ -1,28 +1,52 @@
 #include "keystore/signing/steps.h"
 
-#include "keystore/anchor.h"
+#include "keystore/custody/records.h"
+#include "keystore/events/anchor.h"
+#include "keystore/lock.h"
 #include "keystore/metrics.h"
+#include "keystore/state.h"
+#include "keystore/tokens/use.h"
 
 #include <assert.h>
 
 static void on_token_answer(void *context, const struct token_answer *answer);
 
-/* RSA's cost grows with the cube of the modulus; the table is for 2048 bits. */
+/* What uses beside signatures cost, ES256 being 1. */
+static const unsigned action_costs[TOKEN_ACTION_COUNT] = {
+    [TOKEN_DECRYPT_OAEP] = 10, [TOKEN_DERIVE_ECDH] = 4, [TOKEN_ENCRYPT_GCM] = 1,
+    [TOKEN_DECRYPT_GCM] = 1,   [TOKEN_MAC] = 1,
+};
+
+/* Queues keep classes of mechanisms apart: signature schemes first, then actions. */
+#define FIRST_ACTION_CLASS (PS_SCHEME_EDDSA + 1u)
+
+static bool is_signature(const struct sign_request *request)
+{
+    return request->kind->take == NULL;
+}
+
+static uint8_t class_of(const struct sign_request *request)
+{
+    return is_signature(request) ? (uint8_t)ps_alg_info(request->algorithm)->scheme
+                                 : (uint8_t)(FIRST_ACTION_CLASS + request->action);
+}
+
+/* RSA's cost grows with the cube of the modulus; the tables are for 2048 bits. */
 static uint32_t cost_of(const struct sign_request *request)
 {
-    const struct ps_alg_info *algorithm = ps_alg_info(request->algorithm);
     const struct ps_key_type_info *type = ps_key_type_info(request->key->type);
+    const uint64_t cost = is_signature(request) ? ps_alg_info(request->algorithm)->cost
+                                                : action_costs[request->action];
 
-    if (algorithm->family != PS_FAMILY_RSA) {
-        return algorithm->cost;
+    if (type->family != PS_FAMILY_RSA) {
+        return (uint32_t)cost;
     }
-    return (uint32_t)((uint64_t)algorithm->cost * type->bits * type->bits * type->bits /
-                      (UINT64_C(2048) * 2048 * 2048));
+    return (uint32_t)(cost * type->bits * type->bits * type->bits / (UINT64_C(2048) * 2048 * 2048));
 }
 
 static struct token *token_of(const struct sign_request *request)
 {
-    return tokens_find(request->signer->keeper->tokens, ps_bytes_str(request->key->token));
+    return wrapping_keys_token_for(request->signer->keeper, request->key);
 }
 
 /* A token that has been away for longer than anybody waits: no queue would help. */
@@ -47,7 +71,7 @@ void dispatch_enqueue(struct sign_request *request)
         return;
     }
     request->item.cost = cost_of(request);
-    request->item.class = (uint8_t)ps_alg_info(request->algorithm)->scheme;
+    request->item.class = class_of(request);
     if (queue_push(lane->queue, &request->item) != PS_OK) {
         sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED,
                                                               .detail = "too many requests wait"});
@@ -57,7 +81,30 @@ void dispatch_enqueue(struct sign_request *request)
     dispatch_lane(signer, token);
 }
 
-static enum ps_err send(struct sign_request *request, struct token *token)
+static enum ps_err send_use(struct sign_request *request, struct token_process *process,
+                            struct ps_bytes record)
+{
+    const struct msg_token_use message = {
+        .object_id = version_object_id(request->version),
+        .action = (uint8_t)request->action,
+        .key_type = (uint8_t)request->key->type,
+        .data = ps_buf_bytes(&request->input),
+        .associated = request->action == TOKEN_ENCRYPT_GCM || request->action == TOKEN_DECRYPT_GCM
+                          ? ps_buf_bytes(&request->associated)
+                          : ps_bytes(NULL, 0),
+        .check = ps_bytes(request->version->check, request->version->check_len),
+        .nonce = ps_bytes(request->nonce,
+                          request->action == TOKEN_DECRYPT_GCM ? sizeof request->nonce : 0),
+        .is_wrapped = request->key->is_wrapped,
+        .record = record,
+    };
+
+    return tokens_use(process, &msg_token_use_info, &message, request->item.cost, on_token_answer,
+                      request);
+}
+
+static enum ps_err send_signature(struct sign_request *request, struct token_process *process,
+                                  struct ps_bytes record)
 {
     const struct msg_token_sign message = {
         .object_id = version_object_id(request->version),
@@ -65,10 +112,67 @@ static enum ps_err send(struct sign_request *request, struct token *token)
         .key_type = (uint8_t)request->key->type,
         .data = request->digest_len != 0 ? ps_bytes(request->digest, request->digest_len)
                                          : ps_buf_bytes(&request->input),
+        .is_wrapped = request->key->is_wrapped,
+        .record = record,
     };
 
-    return tokens_sign(token, &message, request->item.cost, request->avoid, on_token_answer,
-                       request);
+    return tokens_use(process, &msg_token_sign_info, &message, request->item.cost, on_token_answer,
+                      request);
+}
+
+/* What happened to an object that goes with the sessions of one process. */
+static void note_open(const struct sign_request *request, const struct token_process *process,
+                      bool is_open)
+{
+    process_set_put(&request->version->loaded, tokens_epoch(tokens_process_token(process)),
+                    tokens_process_number(process), is_open);
+}
+
+static bool needs_record(const struct sign_request *request, const struct token_process *process)
+{
+    return request->key->is_wrapped &&
+           (request->sends_record ||
+            !process_set_has(&request->version->loaded, tokens_epoch(tokens_process_token(process)),
+                             tokens_process_number(process)));
+}
+
+/* Of a wrapped key, with its record where the process does not have it open. */
+static enum ps_err send(struct sign_request *request, struct token *token)
+{
+    PS_BUF_AUTO record = {.max = TOKEN_RECORD_MAX};
+    struct token_process *process = tokens_choose(
+        token, &(struct token_choice){.cost = request->item.cost,
+                                      .avoid = request->avoid,
+                                      .loaded = request->key->is_wrapped ? &request->version->loaded
+                                                                         : NULL});
+
+    if (process == NULL) {
+        return ps_fail(PS_E_BUSY, 0, "no process of the token has room");
+    }
+    if (needs_record(request, process)) {
+        PS_TRY(record_of_version(request->signer->keeper, request->version, &record));
+    }
+    PS_TRY(is_signature(request) ? send_signature(request, process, ps_buf_bytes(&record))
+                                 : send_use(request, process, ps_buf_bytes(&record)));
+    note_open(request, process, true);
+    return PS_OK;
+}
+
+static void refuse_damaged(struct sign_request *request)
+{
+    record_alarm(request->signer->keeper, request->version);
+    sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_RECORD_DAMAGED});
+}
+
+/* What waited when the appliance was locked is not kept until it is unlocked. */
+static void refuse_lane(struct signer *signer, struct lane *lane)
+{
+    struct problem_answer refusal;
+    struct queue_item *item;
+
+    while (!state_allows_use(signer->keeper, &refusal) && (item = queue_pop(lane->queue)) != NULL) {
+        sign_request_refuse((struct sign_request *)item, &refusal);
+    }
 }
 
 void dispatch_lane(struct signer *signer, struct token *token)
@@ -76,6 +180,9 @@ void dispatch_lane(struct signer *signer, struct token *token)
     struct lane *lane = tokens_data(token);
     uint32_t cost;
 
+    if (lane != NULL && lock_is_on(signer->keeper)) {
+        refuse_lane(signer, lane);
+    }
     if (lane == NULL || !anchor_is_checked(signer->keeper->anchor)) {
         return;
     }
@@ -92,7 +199,9 @@ void dispatch_lane(struct signer *signer, struct token *token)
             request->step = STEP_QUEUED;
             return;
         }
-        if (err != PS_OK) {
+        if (err == PS_E_STATE) {
+            refuse_damaged(request);
+        } else if (err != PS_OK) {
             sign_request_refuse(request,
                                 &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED});
         }
@@ -115,6 +224,8 @@ void sign_request_retry(struct sign_request *request)
     }
     /* Nothing was released and no leaf was made, so that signing again is the same request. */
     if (request->attempts++ == 0 && !is_away_for_long(request->signer, token) &&
+        (is_signature(request) || request->action != TOKEN_ENCRYPT_GCM ||
+         encrypt_count_again(request)) &&
         queue_return(lane->queue, &request->item) == PS_OK) {
         request->step = STEP_QUEUED;
         return;
@@ -122,10 +233,36 @@ void sign_request_retry(struct sign_request *request)
     sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
 }
 
+/* It had it open before: it is asked again, with the record. False: that is not why. */
+static bool wants_record(struct sign_request *request)
+{
+    const struct lane *lane = tokens_data(token_of(request));
+
+    if (!request->key->is_wrapped || request->sends_record ||
+        queue_return(lane->queue, &request->item) != PS_OK) {
+        return false;
+    }
+    request->sends_record = true;
+    request->step = STEP_QUEUED;
+    return true;
+}
+
 static void on_refusal(struct sign_request *request, const struct token_answer *answer)
 {
     const enum ps_problem problem = (enum ps_problem)answer->problem->problem;
 
+    note_open(request, answer->process, false);
+    if (problem == PS_PROBLEM_NOT_FOUND && wants_record(request)) {
+        return;
+    }
+    if (problem == PS_PROBLEM_RECORD_DAMAGED) {
+        refuse_damaged(request);
+        return;
+    }
+    if (problem == PS_PROBLEM_REFUSED && !is_signature(request)) {
+        use_take(request, answer);
+        return;
+    }
     if (problem == PS_PROBLEM_KEY_MISMATCH) {
         sign_request_refuse(
             request, &(struct problem_answer){.problem = PS_PROBLEM_KEY_MISMATCH,
@@ -154,7 +291,11 @@ static void on_token_answer(void *context, const struct token_answer *answer)
     struct token *token = tokens_process_token(answer->process);
 
     if (answer->outcome == TOKEN_ANSWERED && request->step != STEP_ABANDONED) {
-        verification_begin(request, answer);
+        if (is_signature(request)) {
+            verification_begin(request, answer);
+        } else {
+            use_take(request, answer);
+        }
     } else if (answer->outcome == TOKEN_REFUSED && request->step != STEP_ABANDONED) {
         on_refusal(request, answer);
     } else {

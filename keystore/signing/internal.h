@@ -2,17 +2,41 @@
 #define KEYSTORE_SIGNING_INTERNAL_H
 
 #include "keystore/answer.h"
-#include "keystore/authority.h"
+#include "keystore/callers/authority.h"
 #include "keystore/signing/queue.h"
 #include "keystore/signing/signer.h"
+#include "lib/formats/x509/certificate.h"
 
 #define CALLER_TEXT_MAX 256u
 
-enum sign_kind { SIGN_JWS, SIGN_JWT, SIGN_RAW };
+struct sign_request;
+
+/*
+ * What is done by a kind of request: each is a file of this folder, and this is its row. A kind
+ * without `take` makes signatures; one with it is another use of a key (see use.c in steps.h).
+ */
+struct sign_kind {
+    enum granted_op operation; /* that has to be granted for it; NONE: the appliance does it */
+    enum ps_usage usage;       /* that the key was made for */
+    enum ps_format format;     /* of what is signed; else PS_FORMAT_NONE */
+    const char *leaf;          /* what the leaf calls it; NULL: "sign" */
+    /* Works on what was protected before: deactivated versions do it, too (SP 800-57, 5.3.5). */
+    bool is_processing;
+    /*
+     * Makes the answer in request->payload, and request->leaf_hash unless it was known before, of
+     * what the token yielded. `used` is NULL when the token, or the length of what came in, says
+     * that it cannot be opened. False: it cannot be opened, for whatever reason.
+     */
+    bool (*take)(struct sign_request *request, const struct msg_token_used *used);
+    void (*put_answer)(const struct sign_request *request);
+    /* Whether what it rests on beside key and grant is there still. NULL: nothing is. */
+    bool (*still)(const struct sign_request *request, struct problem_answer *ret_answer);
+};
 
 enum sign_step {
     STEP_FREE,
     STEP_ADMITTED,
+    STEP_UNCOUNTED, /* waits for encryptions to be reserved */
     STEP_QUEUED,
     STEP_AT_TOKEN,
     STEP_UNVERIFIED, /* signed, and waits for its verification */
@@ -43,11 +67,13 @@ struct sign_request {
     struct sign_request *previous; /* in the order of arrival */
     struct sign_request *next;
     enum sign_step step;
-    enum sign_kind kind;
+    const struct sign_kind *kind;
     struct reply_to to;
     uint64_t arrived_real_ns;
     struct kept_caller who;
     char client[PS_NAME_MAX + 1];
+    char parameter[PS_NAME_MAX + 1]; /* of what had to be granted; "": it has none */
+    uint64_t profile_event;          /* of a certificate: that of the profile it is made under */
     uint8_t request_id[IPC_REQUEST_ID_MAX];
     size_t request_id_len;
     struct key *key;
@@ -55,20 +81,29 @@ struct sign_request {
     uint32_t key_epoch;
     uint64_t access_epoch;
     enum ps_alg algorithm;
-    enum ps_format format;
     bool wants_der;
     unsigned attempts;
     const struct token_process *avoid; /* only compared: it may be gone */
+    bool sends_record;     /* of a wrapped key, which the process has not got open any more */
     struct ps_buf input;   /* signing input; its first header_len octets are the header as signed */
-    struct ps_buf payload; /* of a JWT, for the answer */
+    struct ps_buf payload; /* for the answer: of a JWT or CWT; what stands above a certificate */
+    size_t unprotected_len; /* cose: the unprotected header, before the octets of `payload` */
     size_t header_len;
-    size_t octets; /* that it counts for in signer->octets */
+    uint8_t serial[X509_SERIAL_LEN]; /* of a certificate ... */
+    size_t serial_len;               /* ... and 0 of all else */
+    size_t octets;                   /* that it counts for in signer->octets */
     uint8_t digest[PS_HASH_MAX];
     size_t digest_len; /* 0: the token signs the input itself */
     uint8_t signature[PS_SIGNATURE_MAX];
     size_t signature_len;
     struct maker maker;
     struct sign_request *next_unverified;
+    /* Of a use that is no signature. `input` goes to the token; `payload` is the answer. */
+    enum token_action action;
+    struct ps_buf associated; /* of AES-GCM; or what a kind keeps until `take` */
+    uint8_t nonce[TOKEN_GCM_NONCE];
+    bool is_spoilt; /* it can never be opened: what goes to the token stands in its place */
+    uint8_t leaf_hash[PS_SHA256_LEN];
 };
 
 /* What the signer keeps per token. */
@@ -98,6 +133,8 @@ struct signer {
     struct sign_request *unverified; /* oldest first */
     struct sign_request *last_unverified;
     size_t unverified_count;
+    struct sign_request *uncounted; /* linked as the unverified ones */
+    struct checkup *checkups;       /* under way */
 };
 
 /* request.c */

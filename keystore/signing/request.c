@@ -1,5 +1,6 @@
 #include "keystore/signing/internal.h"
 
+#include "keystore/key_cache.h"
 #include "lib/base/hash.h"
 #include "lib/base/secret.h"
 
@@ -30,14 +31,20 @@ enum ps_err sign_request_new(struct signer *signer, struct sign_request **ret_re
         request->signer = signer;
         ps_buf_init(&request->input, INPUT_MAX);
         ps_buf_init(&request->payload, INPUT_MAX);
+        ps_buf_init(&request->associated, INPUT_MAX);
     }
     request->step = STEP_ADMITTED;
+    request->key = NULL;
     request->attempts = 0;
     request->avoid = NULL;
+    request->sends_record = false;
     request->header_len = 0;
+    request->unprotected_len = 0;
     request->digest_len = 0;
     request->signature_len = 0;
+    request->serial_len = 0;
     request->wants_der = false;
+    request->is_spoilt = false;
     request->previous = signer->newest;
     request->next = NULL;
     if (signer->newest != NULL) {
@@ -83,6 +90,7 @@ static void destroy(struct sign_request *request)
 {
     ps_buf_wipe(&request->input);
     ps_buf_wipe(&request->payload);
+    ps_buf_wipe(&request->associated);
     free(request);
 }
 
@@ -91,11 +99,15 @@ void sign_request_free(struct sign_request *request)
     struct signer *signer = request->signer;
 
     assert(request->step != STEP_FREE);
+    if (request->key != NULL) {
+        key_unpin(request->key);
+    }
     unlink_request(request);
     signer->octets -= request->octets;
     request->octets = 0;
     wipe(&request->input);
     wipe(&request->payload);
+    wipe(&request->associated);
     ps_wipe(request->signature, sizeof request->signature);
     request->step = STEP_FREE;
     if (signer->free_count >= KEEP_REQUESTS) {

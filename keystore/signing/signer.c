@@ -35,6 +35,7 @@ void signer_free(struct signer *signer)
         free(signer->lanes[i]);
     }
     ps_idle_free(signer->verifying);
+    checkups_free(signer);
     sign_requests_free_spare(signer);
     json_free(signer->parser);
     ps_buf_clear(&signer->header);
@@ -42,8 +43,8 @@ void signer_free(struct signer *signer)
     free(signer);
 }
 
-static bool begin(struct signer *signer, const struct reply_to *to, enum sign_kind kind,
-                  struct sign_request **ret_request)
+bool sign_request_begin(struct signer *signer, const struct reply_to *to,
+                        const struct sign_kind *kind, struct sign_request **ret_request)
 {
     const enum ps_err err = sign_request_new(signer, ret_request);
 
@@ -55,74 +56,46 @@ static bool begin(struct signer *signer, const struct reply_to *to, enum sign_ki
     (*ret_request)->kind = kind;
     (*ret_request)->key = NULL;
     (*ret_request)->client[0] = 0;
+    (*ret_request)->parameter[0] = 0;
     (*ret_request)->request_id_len = 0;
     return true;
 }
 
-void signer_sign_jws(struct signer *signer, const struct reply_to *to,
-                     const struct msg_jws_sign *message)
+struct sign_request *sign_request_admit(struct signer *signer, const struct reply_to *to,
+                                        const struct sign_kind *kind, const struct wish *wish)
 {
-    const struct wish wish = {.caller = &message->caller,
-                              .operation = GRANTED_JWS_SIGN,
-                              .request_id = message->request_id,
-                              .key = message->key,
-                              .algorithm = message->algorithm,
-                              .format = PS_FORMAT_JWS};
     struct sign_request *request;
     struct problem_answer answer;
 
-    if (!begin(signer, to, SIGN_JWS, &request)) {
-        return;
+    if (!sign_request_begin(signer, to, kind, &request)) {
+        return NULL;
     }
-    if (admit(request, &wish, &answer) && build_jws(request, message, &answer)) {
+    if (!admit(request, wish, &answer)) {
+        sign_request_refuse(request, &answer);
+        return NULL;
+    }
+    return request;
+}
+
+void sign_request_send(struct sign_request *request, bool is_built,
+                       const struct problem_answer *answer)
+{
+    if (is_built) {
         dispatch_enqueue(request);
     } else {
-        sign_request_refuse(request, &answer);
+        sign_request_refuse(request, answer);
     }
 }
 
-void signer_sign_jwt(struct signer *signer, const struct reply_to *to,
-                     const struct msg_jwt_sign *message)
+void sign_request_serve(struct signer *signer, const struct reply_to *to,
+                        const struct sign_kind *kind, const struct wish *wish, sign_build_fn *build,
+                        const void *message)
 {
-    const struct wish wish = {.caller = &message->caller,
-                              .operation = GRANTED_JWS_SIGN,
-                              .request_id = message->request_id,
-                              .key = message->key,
-                              .algorithm = message->algorithm,
-                              .format = PS_FORMAT_JWS};
-    struct sign_request *request;
+    struct sign_request *request = sign_request_admit(signer, to, kind, wish);
     struct problem_answer answer;
 
-    if (!begin(signer, to, SIGN_JWT, &request)) {
-        return;
-    }
-    if (admit(request, &wish, &answer) && build_jwt(request, message, &answer)) {
-        dispatch_enqueue(request);
-    } else {
-        sign_request_refuse(request, &answer);
-    }
-}
-
-void signer_sign_raw(struct signer *signer, const struct reply_to *to,
-                     const struct msg_raw_sign *message)
-{
-    const struct wish wish = {.caller = &message->caller,
-                              .operation = GRANTED_RAW_SIGN,
-                              .request_id = message->request_id,
-                              .key = message->key,
-                              .algorithm = message->algorithm,
-                              .format = PS_FORMAT_RAW,
-                              .version = message->version};
-    struct sign_request *request;
-    struct problem_answer answer;
-
-    if (!begin(signer, to, SIGN_RAW, &request)) {
-        return;
-    }
-    if (admit(request, &wish, &answer) && build_raw(request, message, &answer)) {
-        dispatch_enqueue(request);
-    } else {
-        sign_request_refuse(request, &answer);
+    if (request != NULL) {
+        sign_request_send(request, build(request, message, &answer), &answer);
     }
 }
 
@@ -170,7 +143,7 @@ static void abandon_old(struct signer *signer, uint64_t before_ns)
         if (request->step == STEP_AT_TOKEN || request->step == STEP_UNVERIFIED) {
             sign_request_abandon(request,
                                  &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
-        } else if (request->step == STEP_HELD) {
+        } else if (request->step == STEP_HELD || request->step == STEP_UNCOUNTED) {
             sign_request_abandon(request,
                                  &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
         }

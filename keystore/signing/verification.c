@@ -1,6 +1,6 @@
 #include "keystore/signing/steps.h"
 
-#include "keystore/events.h"
+#include "keystore/events/events.h"
 #include "keystore/metrics.h"
 #include "lib/base/clock.h"
 #include "lib/base/secret.h"
@@ -34,30 +34,22 @@ static void on_wrong_signature(struct sign_request *request)
     dispatch_lane(signer, maker.token);
 }
 
-static uint64_t bit_of(const struct maker *maker)
-{
-    return UINT64_C(1) << (maker->number & 63);
-}
-
 /*
  * A process that has read an object while another one wrote it signs wrongly from then on: the
  * first signature of each version by each process, since it has its handles, is verified.
  */
-static bool is_proven(struct key_version *version, const struct maker *maker)
+static bool is_proven(const struct key_version *version, const struct maker *maker)
 {
-    if (version->proven_epoch != maker->epoch) {
-        version->proven_epoch = maker->epoch;
-        version->proven = 0;
-    }
-    return (version->proven & bit_of(maker)) != 0;
+    return process_set_has(&version->proven, maker->epoch, maker->number);
 }
 
-static bool is_due(struct sign_request *request)
+/* was_opened: what was signed with was stored where others may write. */
+static bool is_due(struct sign_request *request, bool was_opened)
 {
     uint8_t random;
 
     /* One faulty RSA-CRT or EdDSA signature gives the key away: each of these is verified. */
-    if (ps_alg_info(request->algorithm)->scheme != PS_SCHEME_ECDSA ||
+    if (was_opened || ps_alg_info(request->algorithm)->scheme != PS_SCHEME_ECDSA ||
         request->key->verify == KEY_VERIFY_ALWAYS ||
         !is_proven(request->version, &request->maker)) {
         return true;
@@ -91,9 +83,8 @@ static void verify_and_record(struct sign_request *request)
                 PS_STR("detail", ps_detail()->text));
         sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_INTERNAL});
     } else {
-        if (request->version->proven_epoch == request->maker.epoch) {
-            request->version->proven |= bit_of(&request->maker);
-        }
+        process_set_put(&request->version->proven, request->maker.epoch, request->maker.number,
+                        true);
         release_record(request);
     }
 }
@@ -166,7 +157,10 @@ void verification_begin(struct sign_request *request, const struct token_answer 
     request->signature_len = message->signature.len;
     keeper_metrics_note_operation(signer->keeper->metrics, token, request->algorithm,
                                   message->micros);
-    if (is_due(request)) {
+    if (message->unwrapped != 0) {
+        keeper_metrics_note_unwrapped(signer->keeper->metrics, token);
+    }
+    if (is_due(request, message->unwrapped != 0)) {
         request->step = STEP_UNVERIFIED;
         put_last(signer, request);
     } else {

@@ -1,6 +1,7 @@
 #ifndef KEYSTORE_TOKENS_INTERNAL_H
 #define KEYSTORE_TOKENS_INTERNAL_H
 
+#include "keystore/tokens/use.h"
 #include "keystore/tokens/view.h"
 #include "lib/base/name.h"
 #include "lib/base/secret.h"
@@ -9,25 +10,25 @@
  * In flight at one process, signatures and other calls. The window is much smaller; the rest is for
  * management calls, which are few.
  */
-#define SLOTS          256u
-#define WINDOW_LEAST   32u
-#define WINDOW_MOST    224u
-#define COST_A_SESSION 64u
-#define TOKENS_MAX     32u
-#define PROCESSES_MAX  64u
-#define TOKEN_TEXT_MAX 128u
+#define SLOTS           256u
+#define WINDOW_LEAST    32u
+#define WINDOW_MOST     224u
+#define COST_A_SESSION  64u
+#define TOKENS_MAX      32u
+#define PROCESSES_MAX   64u
+#define NOTICE_TEXT_MAX 128u
 
 struct slot {
     token_answer_fn *fn; /* NULL: free */
     void *context;
     uint32_t sequence; /* makes ids differ, so that a stale answer is noticed */
-    uint32_t cost;     /* of a signature; 0: another call */
+    uint32_t cost;     /* of a use of a key; 0: another call */
     uint16_t next_free;
 };
 
 /* Text of a state notice. */
 struct token_text {
-    uint8_t octets[TOKEN_TEXT_MAX];
+    uint8_t octets[NOTICE_TEXT_MAX];
     size_t len;
 };
 
@@ -50,7 +51,11 @@ struct token_process {
     uint32_t generation;
     uint32_t sessions;
     uint32_t reconnects;
+    uint32_t wrappable;
     struct token_texts texts;
+    struct ps_buf calls; /* of the module, told ahead of the answer to the request with this id: */
+    uint64_t calls_id;
+    uint32_t calls_left_out;
     struct slot slots[SLOTS];
     uint16_t first_free;
     size_t in_flight;      /* calls of both kinds */
@@ -61,6 +66,7 @@ struct token_process {
     bool was_unapproved;   /* and that was told */
     bool has_spoken;       /* a state notice came */
     bool login_in_flight;
+    bool logout_in_flight;
     bool login_sent;         /* by us, on this channel: what it says of the PIN is about ours */
     uint64_t login_again_ns; /* monotonic; not before, after a failure that was not the PIN's */
     bool was_full;           /* a signature found no room: tell when there is some */
@@ -76,11 +82,16 @@ struct token {
     struct ps_secret *pin;
     struct ps_secret *so_pin;
     bool is_approved;
+    bool is_dismissed;
+    bool is_shut;
     struct token_text approved_serial;
     struct token_text approved_hash;
     uint64_t epoch;
     bool pin_refused;
     bool pin_is_new; /* another than the one that was refused before we started */
+    size_t unquiet;  /* calls that tokens_wait_quiet waits for; then: */
+    quiet_fn *quiet_fn;
+    void *quiet_context;
 };
 
 struct tokens {
@@ -91,6 +102,7 @@ struct tokens {
     struct ps_timer *tick;
     struct token *tokens[TOKENS_MAX];
     size_t count;
+    uint64_t epochs; /* no two tokens have the same one */
 };
 
 /* process.c */
@@ -106,6 +118,8 @@ bool process_has_room(const struct token_process *process, uint32_t cost);
 bool process_is_overdue(const struct token_process *process, uint64_t now_ns);
 
 /* login.c */
+/* Serial and module are those that people approved; else its reason says what differs. */
+bool process_is_the_approved(struct token_process *process);
 void login_where_due(struct token *token);
 
 static inline struct ps_bytes token_text_bytes(const struct token_text *text)

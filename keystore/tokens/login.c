@@ -3,8 +3,9 @@
 #include "lib/base/clock.h"
 
 /*
- * Log-ins happen one at a time per token: when the PIN turns out to be wrong, it has been tried
- * once, not once per process. That matters with tokens that lock after three tries.
+ * Log-ins and log-outs. Log-ins happen one at a time per token: when the PIN turns out to be wrong,
+ * it has been tried once, not once per process. That matters with tokens that lock after three
+ * tries.
  */
 
 /* A key derivation inside a slow token may take its time, but not for ever. */
@@ -42,13 +43,15 @@ static const char *what_differs(const struct token_process *process)
     return NULL;
 }
 
-static bool is_the_approved(struct token_process *process)
+bool process_is_the_approved(struct token_process *process)
 {
     const struct token *token = process->token;
     const char *what = what_differs(process);
 
+    if (what != NULL) {
+        token_text_set(&process->texts.reason, ps_bytes_str(what)); /* each notice takes it away */
+    }
     if (what != NULL && !process->was_unapproved) {
-        token_text_set(&process->texts.reason, ps_bytes_str(what));
         token->tokens->handler->on_unapproved(token->tokens->context, process->token, what);
     }
     process->was_unapproved = what != NULL;
@@ -98,11 +101,39 @@ static bool is_due(struct token_process *process)
 {
     return process->channel != NULL && ps_clock_mono_ns() >= process->login_again_ns &&
            (process->state == TOKEN_NEEDS_LOGIN || process->state == TOKEN_WRONG_PIN) &&
-           is_the_approved(process);
+           process_is_the_approved(process);
+}
+
+static void on_logout(void *context, const struct token_answer *answer)
+{
+    struct token_process *process = context;
+
+    (void)answer; /* its state notice tells; who does not answer is ended */
+    process->logout_in_flight = false;
+}
+
+static void log_out(struct token *token)
+{
+    const struct msg_token_logout logout = {.unused = 0};
+
+    for (size_t i = 0; i < token->process_count; i++) {
+        struct token_process *process = token->processes[i];
+
+        if (process->state == TOKEN_READY && !process->logout_in_flight &&
+            process_call(process, &msg_token_logout_info, &logout, 0, token->tokens->timeout_ns,
+                         on_logout, process) == PS_OK) {
+            process->logout_in_flight = true;
+            process->state = TOKEN_NEEDS_LOGIN;
+        }
+    }
 }
 
 void login_where_due(struct token *token)
 {
+    if (token->is_shut || token->is_dismissed) {
+        log_out(token);
+        return;
+    }
     if (!token->is_approved || token->pin == NULL) {
         return;
     }

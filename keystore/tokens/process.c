@@ -35,11 +35,12 @@ enum ps_err process_new(struct token *token, uint32_t number, int fd,
     if (process == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    token->epoch++;
+    token->epoch = ++token->tokens->epochs;
     process->token = token;
     process->number = number;
     process->state = TOKEN_STARTING;
     process->sessions = 1;
+    ps_buf_init(&process->calls, TOKEN_CALLS_MAX);
     for (uint16_t i = 0; i < SLOTS; i++) {
         process->slots[i].next_free = (uint16_t)(i + 1);
     }
@@ -59,6 +60,7 @@ void process_free(struct token_process *process)
         return;
     }
     channel_free(process->channel);
+    ps_buf_clear(&process->calls);
     free(process);
 }
 
@@ -152,7 +154,7 @@ void process_end(struct token_process *process)
 
     channel_free(process->channel);
     process->channel = NULL;
-    process->token->epoch++;
+    process->token->epoch = ++process->token->tokens->epochs;
     process->state = TOKEN_ABSENT;
     token_text_set(&process->texts.reason, ps_bytes_str("process-ended"));
     for (size_t i = 0; i < SLOTS; i++) {
@@ -171,12 +173,13 @@ static void take_state(struct token_process *process, const struct msg_token_sta
     process->state = notice->state > TOKEN_FOREIGN ? TOKEN_ABSENT : (enum token_state)notice->state;
     process->has_spoken = true;
     if (process->generation != notice->generation) {
-        process->token->epoch++;
+        process->token->epoch = ++process->token->tokens->epochs;
     }
     process->generation = notice->generation;
     process->sessions = notice->sessions == 0 ? 1 : notice->sessions;
     process->sessions = process->sessions > WINDOW_MOST ? WINDOW_MOST : process->sessions;
     process->reconnects = notice->reconnects;
+    process->wrappable = notice->wrappable;
     token_text_set(&texts->reason, notice->reason);
     token_text_set(&texts->label, notice->label);
     token_text_set(&texts->serial, notice->serial);
@@ -215,12 +218,27 @@ static enum ps_err find_slot(struct token_process *process, uint64_t id, struct 
     return PS_OK;
 }
 
+/* They are kept until that answer; a process tells of one request at a time. */
+static enum ps_err on_calls(struct token_process *process, const struct msg_token_calls *notice)
+{
+    struct slot *slot = NULL;
+
+    PS_TRY(find_slot(process, notice->request, &slot));
+    ps_buf_reset(&process->calls);
+    ps_buf_put(&process->calls, notice->calls);
+    process->calls_id = notice->request;
+    process->calls_left_out = notice->left_out;
+    return ps_buf_status(&process->calls);
+}
+
 static enum ps_err on_message(void *context, struct channel *channel,
                               const struct ipc_message *info, uint64_t id, const void *message,
                               int fd)
 {
     struct token_process *process = context;
     struct token_answer answer = {.process = process, .info = info, .message = message};
+    struct token_calls calls = {.rows = ps_buf_bytes(&process->calls),
+                                .left_out = process->calls_left_out};
     struct slot *slot = NULL;
     struct slot taken;
 
@@ -230,6 +248,9 @@ static enum ps_err on_message(void *context, struct channel *channel,
         on_state(process, message);
         return PS_OK;
     }
+    if (info == &msg_token_calls_info) {
+        return on_calls(process, message);
+    }
     PS_TRY(find_slot(process, id, &slot));
     taken = take_slot(process, slot);
     process->progress_ns = ps_clock_mono_ns();
@@ -237,6 +258,7 @@ static enum ps_err on_message(void *context, struct channel *channel,
         answer.outcome = TOKEN_REFUSED;
         answer.problem = message;
     }
+    answer.calls = process->calls_id == id ? &calls : NULL;
     taken.fn(taken.context, &answer);
     tell_room(process);
     return PS_OK;

@@ -1,8 +1,9 @@
 #include "keystore/tokens/internal.h"
 
+#include "keystore/tokens/unready.h"
 #include "lib/base/clock.h"
-
-#include <stdlib.h>
+#include "lib/base/line.h"
+#include "lib/base/problem.h"
 
 /* As long as the longest call that an earlier keeper may have left behind. */
 #define QUIET_LIMIT_NS (200 * PS_NS_PER_S)
@@ -24,6 +25,7 @@ void tokens_set_data(struct token *token, void *data)
 void tokens_approve(struct token *token, struct ps_bytes serial, struct ps_bytes module_hash)
 {
     token->is_approved = true;
+    token->is_dismissed = false;
     token_text_set(&token->approved_serial, serial);
     token_text_set(&token->approved_hash, module_hash);
     login_where_due(token);
@@ -32,6 +34,32 @@ void tokens_approve(struct token *token, struct ps_bytes serial, struct ps_bytes
 void tokens_withdraw_approval(struct token *token)
 {
     token->is_approved = false;
+}
+
+void tokens_dismiss(struct token *token)
+{
+    token->is_approved = false;
+    token->is_dismissed = true;
+    login_where_due(token);
+}
+
+bool tokens_is_approved(const struct token *token)
+{
+    return token->is_approved;
+}
+
+void tokens_shut(struct token *token, bool is_shut)
+{
+    token->is_shut = is_shut;
+    if (!is_shut) {
+        return;
+    }
+    token->is_approved = false;
+    ps_secret_free(token->pin);
+    ps_secret_free(token->so_pin);
+    token->pin = NULL;
+    token->so_pin = NULL;
+    login_where_due(token);
 }
 
 void tokens_set_pin_refused(struct token *token, bool refused)
@@ -121,6 +149,33 @@ enum ps_err tokens_call_in_state(struct token *token, enum token_state state,
     return process_call(process, info, message, 0, 10 * token->tokens->timeout_ns, fn, context);
 }
 
+/* Logged in, if there is one; else one that waits for that. */
+static struct token_process *find_approved(const struct token *token)
+{
+    struct token_process *found = least_busy(token, TOKEN_READY);
+
+    for (size_t i = 0; i < token->process_count && found == NULL && token->is_approved; i++) {
+        struct token_process *process = token->processes[i];
+
+        if ((process->state == TOKEN_NEEDS_LOGIN || process->state == TOKEN_WRONG_PIN) &&
+            process->channel != NULL && process_is_the_approved(process)) {
+            found = process;
+        }
+    }
+    return found;
+}
+
+enum ps_err tokens_call_approved(struct token *token, const struct ipc_message *info,
+                                 const void *message, token_answer_fn *fn, void *context)
+{
+    struct token_process *process = find_approved(token);
+
+    if (process == NULL) {
+        return ps_fail(PS_E_TOKEN, 0, "token %.*s is away", PS_BYTES_FMT(tokens_name(token)));
+    }
+    return process_call(process, info, message, 0, 10 * token->tokens->timeout_ns, fn, context);
+}
+
 static struct token_process *at_place(const struct token_place *place)
 {
     const struct token *token = place->token;
@@ -162,26 +217,42 @@ enum ps_err tokens_call(struct token *token, const struct ipc_message *info, con
     return tokens_call_at(&anywhere, info, message, limit_ms, fn, context);
 }
 
+/* Opening a wrapped key takes as long as so many signatures of ES256. */
+#define OPENING_COST 20u
+
+static uint32_t waits_for(const struct token_process *process, const struct token_choice *choice)
+{
+    const bool must_open = choice->loaded != NULL &&
+                           !process_set_has(choice->loaded, process->token->epoch, process->number);
+
+    return process->signing_cost + (must_open ? OPENING_COST : 0);
+}
+
+static bool is_better(const struct token_process *process, const struct token_process *best,
+                      const struct token_choice *choice)
+{
+    if (best == NULL || best == choice->avoid) {
+        return true;
+    }
+    return process != choice->avoid && waits_for(process, choice) * best->sessions <
+                                           waits_for(best, choice) * process->sessions;
+}
+
 /*
- * The cheapest to wait for; one with a call that is no signature (making an RSA key takes seconds)
- * only when it has more sessions than such calls.
+ * One with a call that is no signature (making an RSA key takes seconds) only when it has more
+ * sessions than such calls.
  */
-static struct token_process *process_for(struct token *token, uint32_t cost,
-                                         const struct token_process *avoid)
+struct token_process *tokens_choose(struct token *token, const struct token_choice *choice)
 {
     struct token_process *best = NULL;
 
     for (size_t i = 0; i < token->process_count; i++) {
         struct token_process *process = token->processes[i];
 
-        if (!process_has_room(process, cost) ||
+        if (!process_has_room(process, choice->cost) ||
             process->in_flight - process->signing >= process->sessions) {
             process->was_full = process->state == TOKEN_READY;
-            continue;
-        }
-        if (best == NULL || best == avoid ||
-            (process != avoid &&
-             process->signing_cost * best->sessions < best->signing_cost * process->sessions)) {
+        } else if (is_better(process, best, choice)) {
             best = process;
         }
     }
@@ -190,22 +261,66 @@ static struct token_process *process_for(struct token *token, uint32_t cost,
 
 bool tokens_has_room(struct token *token, uint32_t cost)
 {
-    return process_for(token, cost, NULL) != NULL;
+    return tokens_choose(token, &(struct token_choice){.cost = cost}) != NULL;
 }
 
-enum ps_err tokens_sign(struct token *token, const struct msg_token_sign *message, uint32_t cost,
-                        const struct token_process *avoid, token_answer_fn *fn, void *context)
+enum ps_err tokens_use(struct token_process *process, const struct ipc_message *info,
+                       const void *message, uint32_t cost, token_answer_fn *fn, void *context)
 {
-    struct token_process *process = process_for(token, cost, avoid);
-    enum ps_err err;
+    const uint64_t limit_ns = process->token->tokens->timeout_ns;
+    const enum ps_err err = process_call(process, info, message, cost, limit_ns, fn, context);
 
-    if (process == NULL) {
-        return ps_fail(PS_E_BUSY, 0, "no process of the token has room");
-    }
-    err = process_call(process, &msg_token_sign_info, message, cost, token->tokens->timeout_ns, fn,
-                       context);
     process->was_full = err == PS_E_BUSY || process->was_full;
     return err;
+}
+
+#define NOT_TOLD "not-told"
+
+/* One that has lost its sessions meanwhile has lost what it had open. */
+static void on_told(void *context, const struct token_answer *answer)
+{
+    struct tokens_telling *telling = context;
+
+    if (answer->outcome == TOKEN_REFUSED && answer->problem->problem != PS_PROBLEM_NOT_FOUND &&
+        answer->process->state == TOKEN_READY) {
+        tokens_condemn(answer->process, NOT_TOLD);
+    }
+    if (telling != NULL && --telling->left == 0) {
+        telling->done(telling->context);
+    }
+}
+
+static void tell_all(struct token *token, const struct ipc_message *info, const void *message,
+                     struct tokens_telling *telling)
+{
+    for (size_t i = 0; i < token->process_count; i++) {
+        struct token_process *process = token->processes[i];
+
+        if (process->state != TOKEN_READY) {
+            continue;
+        }
+        if (process_call(process, info, message, 0, token->tokens->timeout_ns, on_told, telling) !=
+            PS_OK) {
+            tokens_condemn(process, NOT_TOLD);
+        } else if (telling != NULL) {
+            telling->left++;
+        }
+    }
+}
+
+void tokens_tell_all(struct token *token, const struct ipc_message *info, const void *message)
+{
+    tell_all(token, info, message, NULL);
+}
+
+void tokens_tell_all_and_wait(struct token *token, const struct ipc_message *info,
+                              const void *message, struct tokens_telling *telling)
+{
+    telling->left = 1; /* not done before all were told */
+    tell_all(token, info, message, telling);
+    if (--telling->left == 0) {
+        telling->done(telling->context);
+    }
 }
 
 void tokens_condemn(struct token_process *process, const char *why)
@@ -245,6 +360,7 @@ bool tokens_view(const struct token *token, size_t index, struct token_view *ret
         .generation = process->generation,
         .sessions = process->sessions,
         .reconnects = process->reconnects,
+        .wrappable = process->wrappable,
         .in_flight = process->in_flight,
         .reason = token_text_bytes(&process->texts.reason),
         .label = token_text_bytes(&process->texts.label),
@@ -273,49 +389,41 @@ uint64_t tokens_epoch(const struct token *token)
     return token->epoch;
 }
 
-struct quiet {
-    size_t left;
-    void (*fn)(void *context);
-    void *context;
-};
-
 static void on_quiet(void *context, const struct token_answer *answer)
 {
-    struct quiet *quiet = context;
+    struct token *token = context;
 
     (void)answer; /* done, or gone with all that it did */
-    if (--quiet->left == 0) {
-        quiet->fn(quiet->context);
-        free(quiet);
+    if (--token->unquiet == 0) {
+        token->quiet_fn(token->quiet_context, token);
     }
 }
 
 /* Calls that are no signatures are done one after the other in each process: the last one tells. */
-bool tokens_wait_quiet(struct token *token, void (*fn)(void *context), void *context)
+bool tokens_wait_quiet(struct token *token, quiet_fn *fn, void *context)
 {
     const struct msg_token_random message = {.count = 1};
-    struct quiet *quiet;
 
     for (size_t i = 0; i < token->process_count; i++) {
         if (token->processes[i]->channel != NULL && !token->processes[i]->has_spoken) {
             return false;
         }
     }
-    quiet = calloc(1, sizeof *quiet);
-    if (quiet == NULL || !tokens_is_ready(token)) {
-        free(quiet);
+    if (token->unquiet != 0 || !tokens_is_ready(token)) {
         return false;
     }
-    *quiet = (struct quiet){.left = 1, .fn = fn, .context = context};
+    token->unquiet = 1;
+    token->quiet_fn = fn;
+    token->quiet_context = context;
     for (size_t i = 0; i < token->process_count; i++) {
         struct token_process *process = token->processes[i];
 
         if (process->state == TOKEN_READY &&
             process_call(process, &msg_token_random_info, &message, 0, QUIET_LIMIT_NS, on_quiet,
-                         quiet) == PS_OK) {
-            quiet->left++;
+                         token) == PS_OK) {
+            token->unquiet++;
         }
     }
-    on_quiet(quiet, NULL);
+    on_quiet(token, NULL);
     return true;
 }

@@ -64,7 +64,7 @@ struct token *tokens_at(const struct tokens *tokens, size_t index)
     return index < tokens->count ? tokens->tokens[index] : NULL;
 }
 
-size_t tokens_signing(const struct tokens *tokens)
+size_t tokens_using(const struct tokens *tokens)
 {
     size_t count = 0;
 
@@ -170,6 +170,10 @@ enum ps_err tokens_set_pin(struct tokens *tokens, struct ps_bytes name, struct p
     if (changed && !is_so) {
         token->pin_is_new = token->pin_refused;
         token->pin_refused = false;
+        /* What a process says of a wrong PIN is not about this one. */
+        for (size_t i = 0; i < token->process_count; i++) {
+            token->processes[i]->login_sent = false;
+        }
         login_where_due(token);
     }
     return PS_OK;

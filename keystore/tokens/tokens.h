@@ -7,10 +7,9 @@
 
 /*
  * The keeper's side of the token processes: which there are, in which state, what is in flight at
- * each, who may log in. A token is a name of the configuration with one process or more.
- *
- * Every call is answered exactly once: by the process, or by TOKEN_GONE when the process ended, was
- * replaced or did not answer in time.
+ * each, who may log in. A token is a name of the configuration with one process or more. Every call
+ * is answered exactly once: by the process, or by TOKEN_GONE when that ended, was replaced or did
+ * not answer in time.
  */
 struct tokens;
 struct token;
@@ -22,12 +21,19 @@ enum token_outcome {
     TOKEN_GONE      /* no answer will come */
 };
 
+/* Rows as in msg_token_calls. Borrowed until the callback returns. */
+struct token_calls {
+    struct ps_bytes rows;
+    uint32_t left_out;
+};
+
 struct token_answer {
     enum token_outcome outcome;
     struct token_process *process;
     const struct ipc_message *info;
     const void *message;
     const struct msg_problem *problem;
+    const struct token_calls *calls; /* NULL: none were told, or it was a use of a key */
 };
 typedef void token_answer_fn(void *context, const struct token_answer *answer);
 
@@ -36,7 +42,7 @@ struct tokens_handler {
     void (*on_change)(void *context, struct token *token);
     /* A process can take another signature. */
     void (*on_room)(void *context, struct token *token);
-    /* A process did not answer in time, or answered nonsense; its channel is closed already. */
+    /* It did not answer in time, or answered nonsense; its channel is closed already. */
     void (*on_hung)(void *context, struct token *token, uint32_t number, const char *why);
     /* The token refused the PIN; it is not tried again before another one is configured. */
     void (*on_wrong_pin)(void *context, struct token *token);
@@ -60,7 +66,7 @@ PS_MUST_USE enum ps_err tokens_set_pin(struct tokens *tokens, struct ps_bytes na
 
 struct token *tokens_find(const struct tokens *tokens, struct ps_bytes name);
 struct token *tokens_at(const struct tokens *tokens, size_t index); /* NULL past the end */
-size_t tokens_signing(const struct tokens *tokens); /* signatures in flight at all processes */
+size_t tokens_using(const struct tokens *tokens); /* uses in flight at all processes */
 
 /* --- One token --- */
 
@@ -74,11 +80,18 @@ void tokens_set_data(struct token *token, void *data);
  */
 void tokens_approve(struct token *token, struct ps_bytes serial, struct ps_bytes module_hash);
 void tokens_withdraw_approval(struct token *token);
+void tokens_dismiss(struct token *token); /* the same, and logs it out until it is approved again */
+bool tokens_is_approved(const struct token *token);
+
+/*
+ * Shut: the PINs are forgotten, the approval is withdrawn, and each process is logged out wherever
+ * it is logged in, also one that comes later. Open again: it needs approval and PIN anew.
+ */
+void tokens_shut(struct token *token, bool is_shut);
 
 /*
  * What is remembered of a PIN that was refused before a restart: whether it is the configured one.
- * Said before tokens_approve. While nothing is said, a process's word that its PIN was wrong
- * counts.
+ * Said before tokens_approve. Until then a process's word that its PIN was wrong counts.
  */
 void tokens_set_pin_refused(struct token *token, bool refused);
 bool tokens_pin_refused(const struct token *token);
@@ -86,7 +99,7 @@ struct ps_bytes tokens_pin(const struct token *token);    /* empty: none */
 struct ps_bytes tokens_so_pin(const struct token *token); /* empty: none */
 
 bool tokens_is_ready(const struct token *token);
-/* The best state any of its processes is in; TOKEN_ABSENT when there is none. */
+/* The best of its processes' states; TOKEN_ABSENT when there is none. */
 enum token_state tokens_state(const struct token *token);
 size_t tokens_waiting(const struct token *token); /* calls in flight at all processes */
 
@@ -102,9 +115,8 @@ PS_MUST_USE enum ps_err tokens_call(struct token *token, const struct ipc_messag
                                     void *context);
 
 /*
- * Which process a call goes to. What one process of a soft token makes, another may see late or
- * never (SoftHSM 2.6.1 passes over a file that it came upon half written), so that what has to do
- * with a new object goes to the process that made it.
+ * What one process of a soft token makes, another may see late or never (SoftHSM 2.6.1 passes over
+ * a file that it came upon half written): what has to do with a new object goes to its maker.
  */
 struct token_place {
     struct token *token;
@@ -112,31 +124,26 @@ struct token_place {
     bool is_known;
 };
 
-/* As tokens_call, at this process. Errors: also PS_E_TOKEN when it is not ready while others are.
- */
+/* As tokens_call, at this process. Errors: also PS_E_TOKEN: it is not ready while others are. */
 PS_MUST_USE enum ps_err tokens_call_at(const struct token_place *place,
                                        const struct ipc_message *info, const void *message,
                                        uint32_t limit_ms, token_answer_fn *fn, void *context);
 
-/* The same for a process in another state than ready: to initialise a blank token. */
-PS_MUST_USE enum ps_err tokens_call_in_state(struct token *token, enum token_state state,
-                                             const struct ipc_message *info, const void *message,
-                                             token_answer_fn *fn, void *context);
-
 /*
- * Sends a signature to the least busy process that has room for it.
- *
- * avoid:  one that failed with it before, taken only when there is no other; or NULL
- * Errors: PS_E_BUSY (no process has room now; on_room follows), the channel's
+ * Says something to every ready process. One that cannot be told, or does not do it (there being
+ * nothing to do is fine), is ended: it would go on as if nothing had been said. The second calls
+ * `done` once when each has answered or is gone: perhaps before it returns.
  */
-PS_MUST_USE enum ps_err tokens_sign(struct token *token, const struct msg_token_sign *message,
-                                    uint32_t cost, const struct token_process *avoid,
-                                    token_answer_fn *fn, void *context);
+struct tokens_telling {
+    size_t left;
+    void (*done)(void *context);
+    void *context;
+};
+void tokens_tell_all(struct token *token, const struct ipc_message *info, const void *message);
+void tokens_tell_all_and_wait(struct token *token, const struct ipc_message *info,
+                              const void *message, struct tokens_telling *telling);
 
-/* Whether tokens_sign would find room now; if not, on_room follows when there is. */
-bool tokens_has_room(struct token *token, uint32_t cost);
-
-/* Ends a process that does what it must not (a wrong signature): as if it had hung. */
+/* Ends a process that does what it must not, as if it had hung. */
 void tokens_condemn(struct token_process *process, const char *why);
 void tokens_condemn_number(struct token *token, uint32_t number, const char *why);
 

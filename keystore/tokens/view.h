@@ -11,6 +11,7 @@ struct token_view {
     uint32_t generation;
     uint32_t sessions;
     uint32_t reconnects;
+    uint32_t wrappable; /* types of keys that it wraps: 1 << enum ps_key_type */
     size_t in_flight;
     struct ps_bytes reason;
     struct ps_bytes label;
@@ -31,7 +32,8 @@ uint64_t tokens_epoch(const struct token *token);
  * Waits until every process has done what it was asked before: by a keeper that is no more, for
  * all we know. Not possible while one has not said how it is: false, and `fn` is not called.
  */
-bool tokens_wait_quiet(struct token *token, void (*fn)(void *context), void *context);
+typedef void quiet_fn(void *context, struct token *token);
+bool tokens_wait_quiet(struct token *token, quiet_fn *fn, void *context);
 
 uint32_t tokens_process_number(const struct token_process *process);
 struct token *tokens_process_token(const struct token_process *process);

@@ -34,6 +34,7 @@ struct ps_key_type_info {
     size_t signature_max; /* octets of the longest raw signature; 0 for secret keys */
     const char *jwk_crv;  /* RFC 7518 section 6.2.1.1, RFC 8037, RFC 8812; NULL for RSA, secrets */
     const char *group;    /* OpenSSL's name of the curve or key; NULL for secrets */
+    int cose_crv;         /* RFC 9053 section 7.1, RFC 8812; 0 for RSA, secrets */
 };
 
 enum ps_usage {
@@ -53,6 +54,8 @@ enum ps_format {
     PS_FORMAT_COSE,
     PS_FORMAT_DATA_INTEGRITY,
     PS_FORMAT_RAW,
+    PS_FORMAT_X509, /* certificates and CRLs; of keys of usage certify, as the next one */
+    PS_FORMAT_CMS,
     PS_FORMAT_COUNT
 };
 
@@ -82,6 +85,7 @@ struct ps_alg_info {
     enum ps_hash hash;      /* of the signing input; unused by EdDSA */
     bool signs_message;     /* the token gets the message itself, not its digest (EdDSA) */
     unsigned cost;          /* about how long it takes, ES256 being 1; for fair queueing */
+    int cose;               /* its number in COSE: RFC 9053, 8230, 8812 */
 };
 
 const struct ps_key_type_info *ps_key_type_info(enum ps_key_type type); /* NULL if not a type */

@@ -44,6 +44,17 @@ static inline struct ps_bytes ps_bytes_from(struct ps_bytes a, size_t from)
     return from >= a.len ? ps_bytes(NULL, 0) : ps_bytes(a.data + from, a.len - from);
 }
 
+/* ASCII, whatever the locale is. */
+static inline bool ps_is_letter(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline bool ps_is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* Orders as memcmp does; a prefix comes before what it begins. */
 int ps_bytes_compare(struct ps_bytes a, struct ps_bytes b);
 

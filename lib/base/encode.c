@@ -189,12 +189,20 @@ void ps_buf_put_hex(struct ps_buf *buf, struct ps_bytes octets)
     ps_buf_commit(buf, octets.len * 2);
 }
 
-static int hex_value(uint8_t c)
+int ps_hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
     }
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static int lower_hex_digit(uint8_t c)
+{
+    return c >= 'A' && c <= 'F' ? -1 : ps_hex_digit(c);
 }
 
 enum ps_err ps_hex_decode(struct ps_bytes text, struct ps_buf *out)
@@ -203,8 +211,8 @@ enum ps_err ps_hex_decode(struct ps_bytes text, struct ps_buf *out)
         return ps_fail(PS_E_INPUT, 0, "an odd number of hexadecimal digits");
     }
     for (size_t i = 0; i < text.len; i += 2) {
-        const int high = hex_value(text.data[i]);
-        const int low = hex_value(text.data[i + 1]);
+        const int high = lower_hex_digit(text.data[i]);
+        const int low = lower_hex_digit(text.data[i + 1]);
 
         if (high < 0 || low < 0) {
             return ps_fail(PS_E_INPUT, 0, "not lower-case hexadecimal");
@@ -212,6 +220,28 @@ enum ps_err ps_hex_decode(struct ps_bytes text, struct ps_buf *out)
         ps_buf_put_u8(out, (uint8_t)(high << 4 | low));
     }
     return ps_buf_status(out);
+}
+
+size_t ps_utf8_encode(uint32_t code, uint8_t *out)
+{
+    uint8_t *to = out;
+
+    if (code < 0x80) {
+        *to = (uint8_t)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        *to++ = (uint8_t)(0xc0 | code >> 6);
+    } else if (code < 0x10000) {
+        *to++ = (uint8_t)(0xe0 | code >> 12);
+        *to++ = (uint8_t)(0x80 | (code >> 6 & 0x3f));
+    } else {
+        *to++ = (uint8_t)(0xf0 | code >> 18);
+        *to++ = (uint8_t)(0x80 | (code >> 12 & 0x3f));
+        *to++ = (uint8_t)(0x80 | (code >> 6 & 0x3f));
+    }
+    *to++ = (uint8_t)(0x80 | (code & 0x3f));
+    return (size_t)(to - out);
 }
 
 /* Octets of the UTF-8 character at the front, 0 when there is none (RFC 3629 section 4). */

@@ -27,6 +27,12 @@ PS_MUST_USE enum ps_err ps_base64_decode(struct ps_bytes text, struct ps_buf *ou
 void ps_buf_put_hex(struct ps_buf *buf, struct ps_bytes octets);
 PS_MUST_USE enum ps_err ps_hex_decode(struct ps_bytes text, struct ps_buf *out);
 
+/* The value of a hexadecimal digit of either case; -1 when it is none. */
+int ps_hex_digit(uint8_t c);
+
+/* Writes a character as UTF-8 (RFC 3629 section 3) and returns how many octets: 1 to 4. */
+size_t ps_utf8_encode(uint32_t code, uint8_t *out);
+
 /*
  * A JSON string with its quotes, as RFC 8785 section 3.2.2.2 writes it. The octets are UTF-8; what
  * is not is written as U+FFFD, so that text from outside can never break a line or a document.

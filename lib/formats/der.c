@@ -65,22 +65,57 @@ enum ps_err der_take_positive(struct ps_reader *reader, struct ps_bytes *ret_mag
 
 size_t der_header_len(size_t len)
 {
-    assert(len < 0x10000);
-    return len < 0x80 ? 2 : len < 0x100 ? 3 : 4;
+    assert(len < 0x1000000);
+    return len < 0x80 ? 2 : len < 0x100 ? 3 : len < 0x10000 ? 4 : 5;
 }
 
 void der_put_header(struct ps_buf *out, uint8_t tag, size_t len)
 {
-    assert(len < 0x10000);
+    assert(len < 0x1000000);
     ps_buf_put_u8(out, tag);
     if (len < 0x80) {
         ps_buf_put_u8(out, (uint8_t)len);
     } else if (len < 0x100) {
         ps_buf_put_u8(out, 0x81);
         ps_buf_put_u8(out, (uint8_t)len);
-    } else {
+    } else if (len < 0x10000) {
         ps_buf_put_u8(out, 0x82);
         ps_buf_put_u16(out, (uint16_t)len);
+    } else {
+        ps_buf_put_u8(out, 0x83);
+        ps_buf_put_u8(out, (uint8_t)(len >> 16));
+        ps_buf_put_u16(out, (uint16_t)len);
+    }
+}
+
+void der_put(struct ps_buf *out, uint8_t tag, struct ps_bytes content)
+{
+    der_put_header(out, tag, content.len);
+    ps_buf_put(out, content);
+}
+
+size_t der_begin(const struct ps_buf *out)
+{
+    return out->len;
+}
+
+void der_end(struct ps_buf *out, uint8_t tag, size_t start)
+{
+    uint8_t octets[8] = {0};
+    struct ps_buf header = {.data = octets, .cap = sizeof octets, .max = sizeof octets};
+    const size_t len = out->len - start;
+
+    if (len >= 0x1000000) {
+        out->err = out->err == PS_OK ? PS_E_LIMIT : out->err;
+    }
+    if (out->err != PS_OK) {
+        return;
+    }
+    der_put_header(&header, tag, len);
+    if (ps_buf_reserve(out, header.len) != NULL) {
+        memmove(out->data + start + header.len, out->data + start, len);
+        memcpy(out->data + start, octets, header.len);
+        ps_buf_commit(out, header.len);
     }
 }
 

@@ -14,6 +14,17 @@ static struct MHD_Response *make_response(struct ps_bytes body)
                                            MHD_RESPMEM_PERSISTENT);
 }
 
+/* What came in, and behind it what was written. */
+static struct MHD_Response *make_response_after_body(const struct http_request *request)
+{
+    const struct MHD_IoVec parts[] = {
+        {.iov_base = request->in.data, .iov_len = request->in.len},
+        {.iov_base = request->out.data, .iov_len = request->out.len},
+    };
+
+    return MHD_create_response_from_iovec(parts, 2, NULL, NULL);
+}
+
 /* What cannot be a header's value (empty, too long, line ends) makes none. */
 static void add(struct MHD_Response *response, const char *name, const char *before,
                 struct ps_bytes value)
@@ -120,7 +131,8 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
     if (answer->body == NULL) {
         request_hold(request, body.len);
     }
-    request->response = make_response(body);
+    request->response =
+        answer->is_after_body ? make_response_after_body(request) : make_response(body);
     if (request->response != NULL) {
         request->status = answer->status;
         add_headers(request, answer, request->response);

@@ -76,7 +76,7 @@ static void begin_unix(struct http_connection *connection)
     count(connection, TALLY_UID, ps_bytes(&peer.uid, sizeof peer.uid));
 }
 
-/* Until a certificate says who it is, a TLS connection counts against its address. */
+/* Until a certificate says who it is, a connection counts against its address. */
 static void count_address(struct http_connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -108,15 +108,15 @@ void caller_begin(struct http_connection *connection)
 static void verify(struct http_connection *connection)
 {
     const struct http_tls *tls = connection->server->tls;
-    uint64_t ends_s = UINT64_MAX / PS_NS_PER_S;
 
-    if (!tls_verify(tls, connection->session, &connection->caller, &ends_s)) {
+    if (!tls_verify(tls, connection->session, &connection->caller)) {
         connection->caller = (struct http_caller){.kind = HTTP_CALLER_NOBODY};
     }
     connection->verified_against = tls_serial(tls);
     connection->verify_again_ns = ps_clock_real_ns() + VERIFY_EVERY_NS;
-    if (ends_s * PS_NS_PER_S < connection->verify_again_ns) {
-        connection->verify_again_ns = ends_s * PS_NS_PER_S;
+    if (connection->caller.kind == HTTP_CALLER_TLS &&
+        connection->caller.not_after_s <= connection->verify_again_ns / PS_NS_PER_S) {
+        connection->verify_again_ns = connection->caller.not_after_s * PS_NS_PER_S;
     }
 }
 
@@ -125,7 +125,7 @@ void caller_identify(struct http_connection *connection)
     const struct http_server *server = connection->server;
     const bool first = connection->verified_against == 0;
 
-    if (server->transport == HTTP_TRANSPORT_UNIX ||
+    if (server->transport != HTTP_TRANSPORT_TLS ||
         (connection->verified_against == tls_serial(server->tls) &&
          ps_clock_real_ns() < connection->verify_again_ns)) {
         return;

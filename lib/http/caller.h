@@ -23,6 +23,7 @@ struct http_caller {
     bool has_issuer;               /* ... unless the certificate itself is the trust anchor */
     uint8_t san[HTTP_SAN_MAX];     /* HTTP_CALLER_TLS: first DNS or URI name, if any */
     size_t san_len;
+    uint64_t not_after_s; /* HTTP_CALLER_TLS: when the certificate ends, seconds since 1970 */
 };
 
 #endif

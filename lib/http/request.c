@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
+#include "lib/base/secret.h"
 #include "lib/http/internal.h"
 
 #include <assert.h>
@@ -102,10 +103,11 @@ struct http_request *request_new(struct http_connection *connection, const char 
     return request;
 }
 
+/* Bodies and answers may be about a person, and are gone when they are answered. */
 void request_free(struct http_request *request)
 {
-    ps_buf_clear(&request->in);
-    ps_buf_clear(&request->out);
+    ps_buf_wipe(&request->in);
+    ps_buf_wipe(&request->out);
     free(request);
 }
 
@@ -124,13 +126,15 @@ void request_let_go(struct http_request *request)
 {
     request->server->held -= request->held;
     request->held = 0;
-    ps_buf_clear(&request->in);
+    ps_buf_wipe(&request->in);
 }
 
 static void shed(struct ps_buf *buf)
 {
     if (buf->cap > KEEP_OCTETS) {
-        ps_buf_clear(buf);
+        ps_buf_wipe(buf);
+    } else if (buf->len != 0) {
+        ps_wipe(buf->data, buf->len);
     }
 }
 

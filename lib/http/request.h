@@ -71,6 +71,7 @@ struct ps_buf *http_request_out(struct http_request *request);
 struct http_answer {
     unsigned status;
     const char *media;           /* Content-Type */
+    bool is_after_body;          /* the request's own body comes first, and is not copied */
     const struct ps_bytes *body; /* instead of http_request_out; the octets stay valid for ever */
     struct ps_bytes etag;        /* without quotes */
     struct ps_bytes location;

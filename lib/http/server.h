@@ -19,7 +19,11 @@ struct http_limits {
     uint32_t connections_per_caller;
 };
 
-enum http_transport { HTTP_TRANSPORT_UNIX, HTTP_TRANSPORT_TLS };
+enum http_transport {
+    HTTP_TRANSPORT_UNIX,
+    HTTP_TRANSPORT_TLS,
+    HTTP_TRANSPORT_TCP /* in the clear and from nobody: for what is public and signed */
+};
 
 struct http_handler {
     /* The head is complete. Answer now, or say with http_request_allow_body what may follow. */

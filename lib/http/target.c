@@ -4,7 +4,7 @@
 
 static bool is_alnum(uint8_t c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return ps_is_letter(c) || ps_is_digit(c);
 }
 
 /* RFC 3986 section 3.3: pchar, without percent-encoding. */
@@ -66,17 +66,6 @@ static enum ps_err parse_path(struct ps_bytes path, struct http_target *target)
     return PS_OK;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Undoes percent-encoding in place (RFC 3986 section 2.1); the result is never longer. */
 static enum ps_err unescape(char *text, size_t len, struct ps_bytes *ret_value)
 {
@@ -90,8 +79,8 @@ static enum ps_err unescape(char *text, size_t len, struct ps_bytes *ret_value)
             text[to] = text[from];
             continue;
         }
-        high = len - from > 2 ? hex_value((uint8_t)text[from + 1]) : -1;
-        low = len - from > 2 ? hex_value((uint8_t)text[from + 2]) : -1;
+        high = len - from > 2 ? ps_hex_digit((uint8_t)text[from + 1]) : -1;
+        low = len - from > 2 ? ps_hex_digit((uint8_t)text[from + 2]) : -1;
         if (high < 0 || low < 0) {
             return ps_fail(PS_E_INPUT, 0, "the query has a broken percent-encoding");
         }

@@ -121,7 +121,7 @@ static void read_san(gnutls_x509_crt_t certificate, struct http_caller *caller)
 }
 
 bool tls_verify(const struct http_tls *tls, gnutls_session_t session,
-                struct http_caller *ret_caller, uint64_t *ret_ends_s)
+                struct http_caller *ret_caller)
 {
     PS_CLEANUP(chain_clear) struct chain chain = {.count = 0};
     struct http_caller caller = {.kind = HTTP_CALLER_TLS};
@@ -136,7 +136,7 @@ bool tls_verify(const struct http_tls *tls, gnutls_session_t session,
         return false;
     }
     read_san(chain.certificates[0], &caller);
+    caller.not_after_s = (uint64_t)ends;
     *ret_caller = caller;
-    *ret_ends_s = (uint64_t)ends;
     return true;
 }

@@ -12,12 +12,9 @@
 void tls_begin(const struct http_tls *tls, gnutls_session_t session);
 uint64_t tls_serial(const struct http_tls *tls);
 
-/*
- * tls_peer.c. False without a certificate that verifies now against the material's authorities.
- * *ret_ends_s: when the certificate runs out, seconds since 1970.
- */
+/* tls_peer.c. False without a certificate that verifies now against the material's authorities. */
 bool tls_verify(const struct http_tls *tls, gnutls_session_t session,
-                struct http_caller *ret_caller, uint64_t *ret_ends_s);
+                struct http_caller *ret_caller);
 gnutls_x509_trust_list_t tls_authorities(const struct http_tls *tls);
 
 #endif

@@ -41,6 +41,17 @@ struct ipc_message {
     bool has_descriptor; /* exactly one file descriptor travels with it */
 };
 
+/* The message that is a `struct msg_<name>`, with the fields in `msg_<name>_fields`. */
+#define IPC_MESSAGE(text, number, goes)                                                            \
+    const struct ipc_message msg_##text##_info = {                                                 \
+        .name = #text,                                                                             \
+        .type = (number),                                                                          \
+        .way = (goes),                                                                             \
+        .size = sizeof(struct msg_##text),                                                         \
+        .fields = msg_##text##_fields,                                                             \
+        .count = PS_COUNT_OF(msg_##text##_fields),                                                 \
+    }
+
 /* The messages that may travel on one kind of channel: what is not listed ends the channel. */
 struct ipc_set {
     const char *name;

@@ -7,11 +7,4 @@ static const struct ipc_field msg_problem_fields[] = {
     IPC_FIELD_BYTES(struct msg_problem, state, IPC_NAME_MAX),
 };
 
-const struct ipc_message msg_problem_info = {
-    .name = "problem",
-    .type = 0x0001,
-    .way = IPC_ANSWER,
-    .size = sizeof(struct msg_problem),
-    .fields = msg_problem_fields,
-    .count = PS_COUNT_OF(msg_problem_fields),
-};
+IPC_MESSAGE(problem, 0x0001, IPC_ANSWER);

@@ -18,11 +18,23 @@ static const struct ipc_field msg_keeper_config_fields[] = {
     IPC_FIELD_U32(struct msg_keeper_config, request_timeout_ms),
     IPC_FIELD_U32(struct msg_keeper_config, token_timeout_ms),
     IPC_FIELD_U32(struct msg_keeper_config, queue_max),
+    IPC_FIELD_U32(struct msg_keeper_config, keys_in_memory),
     IPC_FIELD_U32(struct msg_keeper_config, disk_reserve_mb),
+    IPC_FIELD_BYTES(struct msg_keeper_config, witnesses, 16 * 1024),
+    IPC_FIELD_U32(struct msg_keeper_config, witnesses_needed),
+    IPC_FIELD_U64(struct msg_keeper_config, shard_leaves),
+    IPC_FIELD_U32(struct msg_keeper_config, snapshot_leaves),
+    IPC_FIELD_U64(struct msg_keeper_config, witness_late_s),
     IPC_FIELD_U64(struct msg_keeper_config, clock_step_s),
+    IPC_FIELD_BYTES(struct msg_keeper_config, backup_directory, 4096),
+    IPC_FIELD_U64(struct msg_keeper_config, backup_period_s),
+    IPC_FIELD_U32(struct msg_keeper_config, backup_keep),
+    IPC_FIELD_U64(struct msg_keeper_config, drill_period_s),
+    IPC_FIELD_BYTES(struct msg_keeper_config, mirror, 4096),
     IPC_FIELD_BYTES(struct msg_keeper_config, administrators, 256),
     IPC_FIELD_BYTES(struct msg_keeper_config, refused_uids, 256),
     IPC_FIELD_BYTES(struct msg_keeper_config, hashes, 16 * 1024),
+    IPC_FIELD_BYTES(struct msg_keeper_config, configuration, 32),
     IPC_FIELD_U8(struct msg_keeper_config, log_level),
 };
 
@@ -41,6 +53,7 @@ static const struct ipc_field msg_token_config_fields[] = {
     IPC_FIELD_U8(struct msg_token_config, log_level),
     IPC_FIELD_U8(struct msg_token_config, network),
     IPC_FIELD_BYTES(struct msg_token_config, system_calls, 4096),
+    IPC_FIELD_U32(struct msg_token_config, cache_keys),
 };
 
 static const struct ipc_field msg_listener_fields[] = {
@@ -64,6 +77,18 @@ static const struct ipc_field msg_pin_fields[] = {
     IPC_FIELD_BYTES(struct msg_pin, token, IPC_NAME_MAX),
     IPC_FIELD_BYTES(struct msg_pin, pin, IPC_SECRET_MAX),
     IPC_FIELD_U8(struct msg_pin, is_so),
+    IPC_FIELD_U8(struct msg_pin, is_attended),
+    IPC_FIELD_U8(struct msg_pin, is_kept),
+};
+
+static const struct ipc_field msg_pin_keep_fields[] = {
+    IPC_FIELD_BYTES(struct msg_pin_keep, token, IPC_NAME_MAX),
+    IPC_FIELD_BYTES(struct msg_pin_keep, pin, IPC_SECRET_MAX),
+};
+
+static const struct ipc_field msg_tls_ends_fields[] = {
+    IPC_FIELD_U64(struct msg_tls_ends, clients_s),
+    IPC_FIELD_U64(struct msg_tls_ends, management_s),
 };
 
 static const struct ipc_field msg_start_fields[] = {
@@ -87,32 +112,13 @@ static const struct ipc_field msg_hung_fields[] = {
     IPC_FIELD_U32(struct msg_hung, number),
 };
 
-const struct ipc_message msg_api_config_info = {
-    .name = "api_config",
-    .type = 0x0301,
-    .way = IPC_CLIENT_NOTICE,
-    .size = sizeof(struct msg_api_config),
-    .fields = msg_api_config_fields,
-    .count = PS_COUNT_OF(msg_api_config_fields),
+static const struct ipc_field msg_pins_fields[] = {
+    IPC_FIELD_U8(struct msg_pins, are_wanted),
 };
 
-const struct ipc_message msg_keeper_config_info = {
-    .name = "keeper_config",
-    .type = 0x0302,
-    .way = IPC_CLIENT_NOTICE,
-    .size = sizeof(struct msg_keeper_config),
-    .fields = msg_keeper_config_fields,
-    .count = PS_COUNT_OF(msg_keeper_config_fields),
-};
-
-const struct ipc_message msg_token_config_info = {
-    .name = "token_config",
-    .type = 0x0303,
-    .way = IPC_CLIENT_NOTICE,
-    .size = sizeof(struct msg_token_config),
-    .fields = msg_token_config_fields,
-    .count = PS_COUNT_OF(msg_token_config_fields),
-};
+IPC_MESSAGE(api_config, 0x0301, IPC_CLIENT_NOTICE);
+IPC_MESSAGE(keeper_config, 0x0302, IPC_CLIENT_NOTICE);
+IPC_MESSAGE(token_config, 0x0303, IPC_CLIENT_NOTICE);
 
 const struct ipc_message msg_listener_info = {
     .name = "listener",
@@ -124,14 +130,7 @@ const struct ipc_message msg_listener_info = {
     .has_descriptor = true,
 };
 
-const struct ipc_message msg_tls_info = {
-    .name = "tls",
-    .type = 0x0305,
-    .way = IPC_CLIENT_NOTICE,
-    .size = sizeof(struct msg_tls),
-    .fields = msg_tls_fields,
-    .count = PS_COUNT_OF(msg_tls_fields),
-};
+IPC_MESSAGE(tls, 0x0305, IPC_CLIENT_NOTICE);
 
 const struct ipc_message msg_peer_info = {
     .name = "peer",
@@ -143,64 +142,21 @@ const struct ipc_message msg_peer_info = {
     .has_descriptor = true,
 };
 
-const struct ipc_message msg_pin_info = {
-    .name = "pin",
-    .type = 0x0307,
-    .way = IPC_CLIENT_NOTICE,
-    .size = sizeof(struct msg_pin),
-    .fields = msg_pin_fields,
-    .count = PS_COUNT_OF(msg_pin_fields),
-};
-
-const struct ipc_message msg_start_info = {
-    .name = "start",
-    .type = 0x0308,
-    .way = IPC_CLIENT_NOTICE,
-    .size = sizeof(struct msg_start),
-    .fields = msg_start_fields,
-    .count = PS_COUNT_OF(msg_start_fields),
-};
-
-const struct ipc_message msg_stop_info = {
-    .name = "stop",
-    .type = 0x0309,
-    .way = IPC_CLIENT_NOTICE,
-    .size = sizeof(struct msg_stop),
-    .fields = msg_stop_fields,
-    .count = PS_COUNT_OF(msg_stop_fields),
-};
-
-const struct ipc_message msg_ready_info = {
-    .name = "ready",
-    .type = 0x030a,
-    .way = IPC_SERVER_NOTICE,
-    .size = sizeof(struct msg_ready),
-    .fields = msg_ready_fields,
-    .count = PS_COUNT_OF(msg_ready_fields),
-};
-
-const struct ipc_message msg_hung_info = {
-    .name = "hung",
-    .type = 0x030b,
-    .way = IPC_SERVER_NOTICE,
-    .size = sizeof(struct msg_hung),
-    .fields = msg_hung_fields,
-    .count = PS_COUNT_OF(msg_hung_fields),
-};
-
-const struct ipc_message msg_log_level_info = {
-    .name = "log_level",
-    .type = 0x030c,
-    .way = IPC_CLIENT_NOTICE,
-    .size = sizeof(struct msg_log_level),
-    .fields = msg_log_level_fields,
-    .count = PS_COUNT_OF(msg_log_level_fields),
-};
+IPC_MESSAGE(pin, 0x0307, IPC_CLIENT_NOTICE);
+IPC_MESSAGE(start, 0x0308, IPC_CLIENT_NOTICE);
+IPC_MESSAGE(stop, 0x0309, IPC_CLIENT_NOTICE);
+IPC_MESSAGE(ready, 0x030a, IPC_SERVER_NOTICE);
+IPC_MESSAGE(hung, 0x030b, IPC_SERVER_NOTICE);
+IPC_MESSAGE(log_level, 0x030c, IPC_CLIENT_NOTICE);
+IPC_MESSAGE(pins, 0x030d, IPC_SERVER_NOTICE);
+IPC_MESSAGE(pin_keep, 0x030e, IPC_SERVER_NOTICE);
+IPC_MESSAGE(tls_ends, 0x030f, IPC_CLIENT_NOTICE);
 
 static const struct ipc_message *const messages[] = {
     &msg_api_config_info, &msg_keeper_config_info, &msg_token_config_info, &msg_listener_info,
     &msg_tls_info,        &msg_peer_info,          &msg_pin_info,          &msg_start_info,
     &msg_stop_info,       &msg_log_level_info,     &msg_ready_info,        &msg_hung_info,
+    &msg_pins_info,       &msg_pin_keep_info,      &msg_tls_ends_info,
 };
 
 const struct ipc_set supervisor_set = {

@@ -22,17 +22,29 @@ struct msg_api_config {
 };
 
 struct msg_keeper_config {
-    struct ps_bytes data_directory; /* absolute; catalog.sqlite, log/, all of it the keeper's */
-    struct ps_bytes origin;         /* first line of checkpoints, e.g. "privyseal.example/a" */
-    uint8_t practice;               /* 1: a rehearsal appliance; logs are marked PRACTICE */
-    uint32_t request_timeout_ms;    /* longest wait for a token before 503 */
-    uint32_t token_timeout_ms;      /* a call that takes longer means its process hangs */
-    uint32_t queue_max;             /* requests waiting per token */
-    uint32_t disk_reserve_mb;       /* below it signing stops */
-    uint64_t clock_step_s;          /* a jump beyond it is an alarm */
+    struct ps_bytes data_directory;   /* absolute; catalog.sqlite, log/, all of it the keeper's */
+    struct ps_bytes origin;           /* first line of checkpoints, e.g. "privyseal.example/a" */
+    uint8_t practice;                 /* 1: a practice appliance */
+    uint32_t request_timeout_ms;      /* longest wait for a token before 503 */
+    uint32_t token_timeout_ms;        /* a call that takes longer means its process hangs */
+    uint32_t queue_max;               /* requests waiting per token */
+    uint32_t keys_in_memory;          /* wrapped ones to which nothing happens by itself; not 0 */
+    uint32_t disk_reserve_mb;         /* below it signing stops */
+    struct ps_bytes witnesses;        /* of the logs: lines of a verifier key and perhaps a URL */
+    uint32_t witnesses_needed;        /* so many of them make a leaf witnessed */
+    uint64_t shard_leaves;            /* of the log of uses, in one shard at most */
+    uint32_t snapshot_leaves;         /* of events, after which there is a snapshot; 0: never */
+    uint64_t witness_late_s;          /* one that is not after this time is an alarm */
+    uint64_t clock_step_s;            /* a jump beyond it is an alarm */
+    struct ps_bytes backup_directory; /* absolute; empty: no backups */
+    uint64_t backup_period_s;
+    uint32_t backup_keep;           /* so many; older ones are removed */
+    uint64_t drill_period_s;        /* the newest is restored by way of trial so often */
+    struct ps_bytes mirror;         /* of `events`: absolute; empty: none */
     struct ps_bytes administrators; /* uids, u32 each: may call genesis and restore */
     struct ps_bytes refused_uids;   /* uids, u32 each: our own roles' */
     struct ps_bytes hashes;         /* JSON: SHA-256 of binaries, configuration, profiles */
+    struct ps_bytes configuration;  /* SHA-256 of the configuration's security section; 32 octets */
     uint8_t log_level;
 };
 
@@ -51,6 +63,7 @@ struct msg_token_config {
     uint8_t log_level;
     uint8_t network;              /* for the sandbox: the module may open connections */
     struct ps_bytes system_calls; /* for the sandbox: further ones, newline-separated */
+    uint32_t cache_keys;          /* wrapped keys that may be unwrapped at a time; not 0 */
 };
 
 enum listener_kind { LISTENER_UNIX, LISTENER_TLS };
@@ -79,7 +92,21 @@ struct msg_peer {
 struct msg_pin {
     struct ps_bytes token;
     struct ps_bytes pin;
-    uint8_t is_so; /* 1: the SO PIN, given only to make a blank token */
+    uint8_t is_so;       /* 1: the SO PIN, given only to make a blank token */
+    uint8_t is_attended; /* 1: officers release the PIN at each start */
+    uint8_t is_kept;     /* 1: they did so before, and the supervisor kept it */
+};
+
+/* Keeper to supervisor: officers released this PIN; keep it until it is to be forgotten. */
+struct msg_pin_keep {
+    struct ps_bytes token;
+    struct ps_bytes pin;
+};
+
+/* Supervisor to keeper, at its start and at each reload: when what the listeners show ends. */
+struct msg_tls_ends {
+    uint64_t clients_s; /* seconds since 1970; 0: no TLS there */
+    uint64_t management_s;
 };
 
 /* All that belongs to the start was sent. */
@@ -108,8 +135,14 @@ struct msg_hung {
     uint32_t number;
 };
 
+/* Keeper to supervisor: 0: forget all PINs; 1: read them anew and send them. */
+struct msg_pins {
+    uint8_t are_wanted;
+};
+
 extern const struct ipc_message msg_api_config_info, msg_keeper_config_info, msg_token_config_info,
     msg_listener_info, msg_tls_info, msg_peer_info, msg_pin_info, msg_start_info, msg_stop_info,
-    msg_log_level_info, msg_ready_info, msg_hung_info;
+    msg_log_level_info, msg_ready_info, msg_hung_info, msg_pins_info, msg_pin_keep_info,
+    msg_tls_ends_info;
 
 #endif

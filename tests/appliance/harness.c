@@ -24,6 +24,10 @@
 #define LINES_MAX (4u * 1024u * 1024u)
 #define WORDS_MAX 8
 
+#define LINE_MAX_OCTETS 5000
+/* In the place of a line's first octet, which is a bracket. */
+#define TAKEN ' '
+
 static void write_file(const struct harness *harness, const char *name, const char *text)
 {
     char path[128];
@@ -180,18 +184,18 @@ static void drain_lines(struct harness *harness)
     }
 }
 
-/* Cuts the next whole line off; NULL when there is none yet. */
-static char *next_line(struct harness *harness, char line[5000])
+/* The whole line at `*at`, which goes on to the next one; NULL when none has come yet. */
+static char *line_at(const struct harness *harness, size_t *at, char line[LINE_MAX_OCTETS])
 {
-    const uint8_t *start = harness->seen.data + harness->searched;
-    const size_t left = harness->seen.len - harness->searched;
+    const uint8_t *start = harness->seen.data + *at;
+    const size_t left = harness->seen.len - *at;
     const uint8_t *end = left == 0 ? NULL : memchr(start, '\n', left);
 
     if (end == NULL) {
         return NULL;
     }
-    (void)snprintf(line, 5000, "%.*s", (int)(end - start), (const char *)start);
-    harness->searched += (size_t)(end - start) + 1;
+    (void)snprintf(line, LINE_MAX_OCTETS, "%.*s", (int)(end - start), (const char *)start);
+    *at += (size_t)(end - start) + 1;
     return line;
 }
 
@@ -205,33 +209,42 @@ static bool holds_all(const char *line, const char *const words[WORDS_MAX])
     return true;
 }
 
+/* From `*at` on, which passes over the lines that are not it. */
+static char *take_line(struct harness *harness, const char *const words[WORDS_MAX], size_t *at,
+                       char line[LINE_MAX_OCTETS])
+{
+    size_t start = *at;
+
+    while (line_at(harness, at, line) != NULL) {
+        if (line[0] != TAKEN && holds_all(line, words)) {
+            harness->seen.data[start] = TAKEN;
+            return line;
+        }
+        start = *at;
+    }
+    return NULL;
+}
+
 const char *harness_wait_line(struct harness *harness, ...)
 {
-    static char line[5000];
+    static char line[LINE_MAX_OCTETS];
     const uint64_t deadline = ps_clock_mono_ns() + LIMIT_NS;
     const char *words[WORDS_MAX] = {NULL};
+    size_t at = 0;
     va_list args;
 
     va_start(args, harness);
     for (size_t i = 0; i < WORDS_MAX && (words[i] = va_arg(args, const char *)) != NULL; i++) {
     }
     va_end(args);
-    while (ps_clock_mono_ns() < deadline) {
-        while (next_line(harness, line) != NULL) {
-            if (holds_all(line, words)) {
-                return line;
-            }
+    while (take_line(harness, words, &at, line) == NULL) {
+        if (ps_clock_mono_ns() > deadline) {
+            show_lines(harness);
+            fail_msg("no line with '%s', '%s' came", words[0], words[1] == NULL ? "" : words[1]);
         }
         read_lines(harness, deadline);
     }
-    show_lines(harness);
-    fail_msg("no line with '%s', '%s' came", words[0], words[1] == NULL ? "" : words[1]);
-    return NULL;
-}
-
-void harness_rewind(struct harness *harness)
-{
-    harness->searched = 0;
+    return line;
 }
 
 bool harness_has_line(const struct harness *harness, const char *text)
@@ -275,25 +288,41 @@ unsigned long harness_number(const char *line, const char *name)
     return strtoul(at + strlen(member), NULL, 10);
 }
 
-pid_t harness_pid_of(struct harness *harness, const char *role)
+/* By the latest "role_started" line; 0 when there is none. */
+static pid_t find_pid(const struct harness *harness, const char *role)
 {
-    const size_t searched = harness->searched;
-    char line[5000];
+    char line[LINE_MAX_OCTETS];
     char wanted[128];
+    size_t at = 0;
     pid_t pid = 0;
 
     (void)snprintf(wanted, sizeof wanted, "\"event\":\"role_started\",\"role\":\"%s\",", role);
-    harness_rewind(harness);
-    while (next_line(harness, line) != NULL) {
+    while (line_at(harness, &at, line) != NULL) {
         if (strstr(line, wanted) != NULL) {
             pid = (pid_t)harness_number(line, "pid");
         }
     }
-    harness->searched = searched;
-    if (pid == 0) {
-        pid = (pid_t)harness_number(harness_wait_line(harness, wanted, NULL), "pid");
+    return pid;
+}
+
+pid_t harness_wait_replaced(struct harness *harness, const char *role, pid_t before)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + LIMIT_NS;
+    pid_t pid;
+
+    while ((pid = find_pid(harness, role)) == before) {
+        if (ps_clock_mono_ns() > deadline) {
+            show_lines(harness);
+            fail_msg("no other process became %s", role);
+        }
+        read_lines(harness, deadline);
     }
     return pid;
+}
+
+pid_t harness_pid_of(struct harness *harness, const char *role)
+{
+    return harness_wait_replaced(harness, role, 0);
 }
 
 void harness_wait_gone(pid_t pid)

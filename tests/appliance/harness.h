@@ -12,8 +12,7 @@ struct harness {
     pid_t pid;
     int lines_fd;
     int notify_fd;
-    struct ps_buf seen; /* all lines so far */
-    size_t searched;    /* octets of it that earlier waits have passed */
+    struct ps_buf seen; /* all lines so far, those that were waited for with a mark */
 };
 
 /* Makes the directory with all files that `harness_write_config` names. */
@@ -38,13 +37,12 @@ void harness_start(struct harness *harness, const char *const *environment, int 
 void harness_start_ready(struct harness *harness);
 
 /*
- * Waits for the next log line that holds all the texts (a NULL ends them) and returns it, valid
- * until the next call. Fails the test after 20 s, showing all lines.
+ * Takes the first log line that holds all the texts (a NULL ends them) and that no call took
+ * before, wherever it stands: lines of several processes come in no order, so that those before it
+ * stay for other calls. Who waits for the second of a kind takes the first one before what brings
+ * the second about. Valid until the next call. Fails the test after 60 s, showing all lines.
  */
 const char *harness_wait_line(struct harness *harness, ...) __attribute__((sentinel));
-
-/* Begins the next search at the first line again. */
-void harness_rewind(struct harness *harness);
 
 /* True when such a line has come so far. */
 bool harness_has_line(const struct harness *harness, const char *text);
@@ -55,10 +53,13 @@ void harness_wait_notify(struct harness *harness, const char *text);
 /* The number after "name": in a line. */
 unsigned long harness_number(const char *line, const char *name);
 
-/* The process of a role, by its latest "role_started" line. */
+/* The process of a role, by its latest "role_started" line; waits for the first one. */
 pid_t harness_pid_of(struct harness *harness, const char *role);
 
-/* Waits until the process is gone; fails the test after 20 s. */
+/* Waits until another process than this one has the role, and returns it. */
+pid_t harness_wait_replaced(struct harness *harness, const char *role, pid_t before);
+
+/* Waits until the process is gone; fails the test after 60 s. */
 void harness_wait_gone(pid_t pid);
 
 /* Waits for the end of the supervisor; its wait status. */

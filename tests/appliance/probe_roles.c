@@ -83,6 +83,11 @@ static enum ps_err on_message(void *context, struct channel *channel,
 
         ps_line(PS_INFO, "probe_listener", PS_NUM("kind", listener->kind),
                 PS_TEXT("address", listener->address), PS_NUM("fd", (uint64_t)fd));
+    } else if (info == &msg_tls_ends_info) {
+        const struct msg_tls_ends *ends = message;
+
+        ps_line(PS_INFO, "probe_ends", PS_NUM("clients", ends->clients_s),
+                PS_NUM("management", ends->management_s));
     } else if (info == &msg_tls_info) {
         const struct msg_tls *tls = message;
 

@@ -1,68 +1,14 @@
-#include "appliance/privyseald.h"
-#include "tests/appliance/harness.h"
-#include "tests/appliance/probe_roles.h"
+#include "tests/appliance/supervised.h"
 
-#include "appliance/dev_internal.h"
 #include "appliance/file.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-/*
- * This program is its own privyseald: called with a role or with --config it is the supervisor or
- * one of its roles, else it runs the tests, which start it as such.
- */
-static struct harness harness;
-
-static const char *const roles[] = {"token a/0", "token a/1", "keeper", "api clients",
-                                    "api management"};
-
-static int set_up(void **state)
-{
-    (void)state;
-    harness_set_up(&harness);
-    harness_write_config(&harness, "", "");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    harness_tear_down(&harness);
-    return 0;
-}
-
-static const char *event(const char *name)
-{
-    static char text[2][96];
-    static size_t turn;
-
-    turn = 1 - turn;
-    (void)snprintf(text[turn], sizeof text[turn], "\"event\":\"%s\"", name);
-    return text[turn];
-}
-
-static const char *process(const char *name)
-{
-    static char text[2][96];
-    static size_t turn;
-
-    turn = 1 - turn;
-    (void)snprintf(text[turn], sizeof text[turn], "\"process\":\"%s\"", name);
-    return text[turn];
-}
+/* Processes: who is started, connected, replaced and ended, and when. */
 
 static void read_proc(pid_t pid, const char *file, char *to, size_t size)
 {
@@ -116,7 +62,6 @@ static void nothing_but_its_channel_is_open_in_a_role(void **state)
     (void)state;
     harness_start_ready(&harness);
     /* 0-2 and the channel, then epoll and the signals: a received listener is the next one. */
-    harness_rewind(&harness);
     line = harness_wait_line(&harness, event("probe_listener"), process("api clients"), NULL);
     assert_in_range(harness_number(line, "fd"), 4, 8);
 }
@@ -126,22 +71,7 @@ static void assert_greeted(const char *who, const char *by)
     char from[96];
 
     (void)snprintf(from, sizeof from, "\"from\":\"%s\"", by);
-    harness_rewind(&harness);
     (void)harness_wait_line(&harness, event("probe_hello"), process(who), from, NULL);
-}
-
-static void the_keeper_is_connected_with_everybody(void **state)
-{
-    (void)state;
-    harness_start_ready(&harness);
-    for (size_t i = 0; i < PS_COUNT_OF(roles); i++) {
-        if (strcmp(roles[i], "keeper") != 0) {
-            assert_greeted("keeper", roles[i]);
-            assert_greeted(roles[i], "keeper");
-        }
-    }
-    assert_false(harness_has_line(&harness, "\"process\":\"api clients\",\"event\":\"probe_hello\","
-                                            "\"from\":\"token"));
 }
 
 static void each_role_gets_what_it_needs(void **state)
@@ -150,20 +80,16 @@ static void each_role_gets_what_it_needs(void **state)
 
     (void)state;
     harness_start_ready(&harness);
-    harness_rewind(&harness);
     line = harness_wait_line(&harness, event("probe_config"), process("keeper"), NULL);
     assert_non_null(strstr(line, "probe.example/a"));
     assert_non_null(strstr(line, "\\\"program\\\":"));
     assert_non_null(strstr(line, "\\\"sandbox\\\":"));
     assert_int_equal(harness_number(line, "refused_uids"), geteuid() == 0 ? 4 : 0);
     assert_int_equal(harness_number(line, "administrators"), 1);
-    harness_rewind(&harness);
     line = harness_wait_line(&harness, event("probe_pin"), process("keeper"), NULL);
     assert_int_equal(harness_number(line, "octets"), 6);
-    harness_rewind(&harness);
     line = harness_wait_line(&harness, event("probe_config"), process("token a/1"), NULL);
     assert_non_null(strstr(line, "/bin/true"));
-    harness_rewind(&harness);
     line = harness_wait_line(&harness, event("probe_listener"), process("api management"), NULL);
     assert_non_null(strstr(line, "/management.sock"));
     assert_false(harness_has_line(&harness, "\"process\":\"token a/0\",\"event\":\"probe_pin\""));
@@ -176,31 +102,54 @@ static void a_killed_keeper_comes_back_with_peers_and_pins(void **state)
     (void)state;
     harness_start_ready(&harness);
     before = harness_pid_of(&harness, "keeper");
-    harness.searched = harness.seen.len;
+    (void)harness_wait_line(&harness, event("probe_pin"), process("keeper"), NULL);
     assert_int_equal(kill(before, SIGKILL), 0);
     (void)harness_wait_line(&harness, event("role_ended"), "\"role\":\"keeper\"", "\"signal\":9",
                             NULL);
-    (void)harness_wait_line(&harness, event("role_started"), "\"role\":\"keeper\"", NULL);
+    (void)harness_wait_replaced(&harness, "keeper", before);
     (void)harness_wait_line(&harness, event("probe_pin"), process("keeper"), NULL);
+}
+
+/* All that there is to be greeted: with the keeper by every other role, and by it. */
+static void assert_all_greeted(void)
+{
+    for (size_t i = 0; i < PS_COUNT_OF(roles); i++) {
+        if (strcmp(roles[i], "keeper") != 0) {
+            assert_greeted("keeper", roles[i]);
+            assert_greeted(roles[i], "keeper");
+        }
+    }
+}
+
+static void the_keeper_is_connected_with_everybody(void **state)
+{
+    (void)state;
+    harness_start_ready(&harness);
+    assert_all_greeted();
+    assert_false(harness_has_line(&harness, "\"process\":\"api clients\",\"event\":\"probe_hello\","
+                                            "\"from\":\"token"));
+}
+
+static void kill_role(const char *role)
+{
+    const pid_t before = harness_pid_of(&harness, role);
+
+    assert_int_equal(kill(before, SIGKILL), 0);
+    (void)harness_wait_replaced(&harness, role, before);
 }
 
 static void survivors_get_new_channels(void **state)
 {
     (void)state;
     harness_start_ready(&harness);
+    assert_all_greeted();
+    kill_role("keeper");
+    assert_all_greeted();
     for (size_t i = 0; i < PS_COUNT_OF(roles); i++) {
-        const bool is_keeper = strcmp(roles[i], "keeper") == 0;
-        const pid_t before = harness_pid_of(&harness, roles[i]);
-        const char *other = is_keeper ? "token a/0" : "keeper";
-        char from[96];
-
-        harness.searched = harness.seen.len;
-        (void)snprintf(from, sizeof from, "\"from\":\"%s\"", roles[i]);
-        assert_int_equal(kill(before, SIGKILL), 0);
-        (void)harness_wait_line(&harness, event("probe_hello"), process(other), from, NULL);
-        harness_rewind(&harness);
-        while (harness_pid_of(&harness, roles[i]) == before) {
-            (void)harness_wait_line(&harness, event("role_started"), NULL);
+        if (strcmp(roles[i], "keeper") != 0) {
+            kill_role(roles[i]);
+            assert_greeted("keeper", roles[i]);
+            assert_greeted(roles[i], "keeper");
         }
     }
 }
@@ -212,11 +161,10 @@ static void a_hung_token_process_is_killed_and_replaced(void **state)
     (void)state;
     harness_start_ready(&harness);
     before = harness_pid_of(&harness, "token a/0");
-    harness.searched = harness.seen.len;
     assert_int_equal(kill(harness_pid_of(&harness, "keeper"), SIGUSR1), 0);
     (void)harness_wait_line(&harness, event("role_hangs"), "token a/0", NULL);
     (void)harness_wait_line(&harness, event("role_ended"), "token a/0", "\"signal\":9", NULL);
-    (void)harness_wait_line(&harness, event("role_started"), "token a/0", NULL);
+    (void)harness_wait_replaced(&harness, "token a/0", before);
     harness_wait_gone(before);
 }
 
@@ -224,7 +172,6 @@ static void a_stopped_process_that_is_hung_is_killed_too(void **state)
 {
     (void)state;
     harness_start_ready(&harness);
-    harness.searched = harness.seen.len;
     assert_int_equal(kill(harness_pid_of(&harness, "token a/0"), SIGSTOP), 0);
     assert_int_equal(kill(harness_pid_of(&harness, "keeper"), SIGUSR1), 0);
     (void)harness_wait_line(&harness, event("role_ended"), "token a/0", "\"signal\":9", NULL);
@@ -292,7 +239,6 @@ static void a_second_signal_does_not_wait_for_the_deadline(void **state)
     harness_start_ready(&harness);
     assert_int_equal(kill(harness.pid, SIGTERM), 0);
     (void)harness_wait_line(&harness, event("probe_stop"), process("token a/0"), NULL);
-    harness_rewind(&harness);
     (void)harness_wait_line(&harness, event("probe_stop"), process("token a/1"), NULL);
     assert_int_equal(kill(harness.pid, SIGTERM), 0);
     assert_int_equal(harness_wait_end(&harness), 0);
@@ -343,22 +289,19 @@ static void one_appliance_per_data_directory(void **state)
     file_close_cleanup(&second.lines_fd);
 }
 
-static void a_reload_takes_the_log_level_to_all_roles(void **state)
+/* A disk that is away, or takes nothing, is the mirror's trouble and no other's. */
+static void a_mirror_that_is_not_there_holds_no_start_up(void **state)
 {
+    char appliance[160];
+    char path[120];
+
     (void)state;
+    (void)snprintf(path, sizeof path, "%s/mirror", harness.directory);
+    (void)snprintf(appliance, sizeof appliance, "[backup]\nmirror = %s\n", path);
+    harness_write_config(&harness, appliance, "");
     harness_start_ready(&harness);
-    harness_write_config(&harness, "log_level = debug\nqueue_max = 7\n", "");
-    assert_int_equal(kill(harness.pid, SIGHUP), 0);
-    harness_wait_notify(&harness, "RELOADING=1");
-    harness_wait_notify(&harness, "READY=1");
-    (void)harness_wait_line(&harness, event("reload_needs_new_start"), "[appliance] queue_max",
-                            NULL);
-    (void)harness_wait_line(&harness, event("reload_changed"), "[appliance] log_level", NULL);
-    for (size_t i = 0; i < PS_COUNT_OF(roles); i++) {
-        harness_rewind(&harness);
-        (void)harness_wait_line(&harness, event("probe_log_level"), process(roles[i]), "\"to\":0",
-                                NULL);
-    }
+    (void)harness_wait_line(&harness, "mirror_not_there", path, NULL);
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 static void a_status_stays_one_line(void **state)
@@ -366,78 +309,6 @@ static void a_status_stays_one_line(void **state)
     (void)state;
     harness_start(&harness, NULL, -1);
     harness_wait_notify(&harness, "READY=1\nSTATUS=serving?MAINPID=1");
-}
-
-/* The first client's certificate is as good as another for a listener of probes. */
-static void make_certificates(struct dev *dev)
-{
-    *dev = (struct dev){.options = {.directory = harness.directory}};
-    assert_int_equal(dev_prepare_directory(dev), PS_OK);
-    assert_int_equal(dev_prepare_certificates(dev), PS_OK);
-}
-
-/* One that was free a moment ago. */
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
-}
-
-static void write_tls_config(const char *certificate, bool has_port)
-{
-    char text[2048];
-    char port_line[32] = "";
-
-    if (has_port) {
-        (void)snprintf(port_line, sizeof port_line, "tls_port = %u\n", free_port());
-    }
-
-    (void)snprintf(text, sizeof text,
-                   "[clients]\n%scertificate = %s/%s/cert.pem\nkey = %s/%s/key.pem\n"
-                   "client_ca = %s/ca/cert.pem\n",
-                   port_line, harness.directory, certificate, harness.directory, certificate,
-                   harness.directory);
-    harness_write_config_with(&harness, text);
-}
-
-static void a_reload_takes_new_certificates_to_their_api(void **state)
-{
-    struct dev dev;
-
-    (void)state;
-    make_certificates(&dev);
-    write_tls_config("tls", true);
-    harness_start_ready(&harness);
-    harness_rewind(&harness);
-    (void)harness_wait_line(&harness, event("probe_tls"), process("api clients"), NULL);
-    /* The port needs a new start, so the listener goes on and needs its files. */
-    write_tls_config("clients/oidc", false);
-    assert_int_equal(kill(harness.pid, SIGHUP), 0);
-    (void)harness_wait_line(&harness, event("reload_needs_new_start"), "[clients] tls_port", NULL);
-    (void)harness_wait_line(&harness, event("probe_tls"), process("api clients"), NULL);
-    assert_false(
-        harness_has_line(&harness, "\"process\":\"api management\",\"event\":\"probe_tls"));
-    assert_int_equal(unlink(harness.config), 0);
-    assert_int_equal(kill(harness.pid, SIGHUP), 0);
-    (void)harness_wait_line(&harness, event("reload_refused"), NULL);
-}
-
-static void a_bad_file_changes_nothing_and_says_so(void **state)
-{
-    (void)state;
-    harness_start_ready(&harness);
-    harness_write_config(&harness, "log_level = loud\n", "");
-    assert_int_equal(kill(harness.pid, SIGHUP), 0);
-    (void)harness_wait_line(&harness, event("reload_mistake"), "probe.conf:4: log_level", NULL);
-    (void)harness_wait_line(&harness, event("reload_refused"), NULL);
-    harness_wait_notify(&harness, "READY=1");
-    assert_false(harness_has_line(&harness, "probe_log_level"));
 }
 
 static void systemds_sockets_and_watchdog_are_used(void **state)
@@ -454,7 +325,6 @@ static void systemds_sockets_and_watchdog_are_used(void **state)
     (void)close(fd);
     harness_wait_notify(&harness, "READY=1");
     harness_wait_notify(&harness, "WATCHDOG=1");
-    harness_rewind(&harness);
     (void)harness_wait_line(&harness, event("probe_listener"), process("api clients"),
                             "systemd:clients", NULL);
 }
@@ -512,8 +382,6 @@ static void a_role_alone_refuses_to_run(void **state)
     assert_int_equal(WEXITSTATUS(status), 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 static int test_all(void)
 {
     const struct CMUnitTest tests[] = {
@@ -532,10 +400,8 @@ static int test_all(void)
         TEST(the_end_of_the_supervisor_is_the_end_of_all),
         TEST(a_socket_left_by_a_killed_supervisor_is_replaced),
         TEST(one_appliance_per_data_directory),
-        TEST(a_reload_takes_the_log_level_to_all_roles),
+        TEST(a_mirror_that_is_not_there_holds_no_start_up),
         TEST(a_status_stays_one_line),
-        TEST(a_reload_takes_new_certificates_to_their_api),
-        TEST(a_bad_file_changes_nothing_and_says_so),
         TEST(systemds_sockets_and_watchdog_are_used),
         TEST(check_config_tells_by_its_exit_code),
         TEST(a_role_alone_refuses_to_run),

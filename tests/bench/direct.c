@@ -1,5 +1,9 @@
+/* OpenSSL 3 has no other way to remove OAEP alone. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 /*
- * The limit: C_SignInit + C_Sign on a token key by a number of processes, nothing in between.
+ * The limit: C_SignInit + C_Sign on a token key by a number of processes, nothing in between. For
+ * RSA-OAEP-256: C_DecryptInit + C_Decrypt of raw RSA, and the padding removed.
  *
  *   direct MODULE TOKEN-LABEL PIN-FILE KEY-ID-HEX ALGORITHM PROCESSES THREADS SECONDS
  *
@@ -10,6 +14,10 @@
 #include "lib/base/encode.h"
 
 #include <dlfcn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
 #include <signal.h>
@@ -32,7 +40,7 @@ struct plan {
     const char *label;
     char pin[256];
     struct ps_buf key_id;
-    const struct ps_alg_info *alg;
+    const struct ps_alg_info *alg; /* NULL: RSA-OAEP-256 */
     unsigned processes;
     unsigned threads;
     double seconds;
@@ -138,11 +146,97 @@ static CK_MECHANISM mechanism_for(const struct ps_alg_info *alg, CK_RSA_PKCS_PSS
     return mechanism;
 }
 
+/* Reads an attribute of a private key that is no secret. */
+static BIGNUM *read_number(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+                           CK_ATTRIBUTE_TYPE type)
+{
+    uint8_t octets[512];
+    CK_ATTRIBUTE attribute = {type, octets, sizeof octets};
+
+    must(p11->C_GetAttributeValue(session, key, &attribute, 1) == CKR_OK, "C_GetAttributeValue");
+    return BN_bin2bn(octets, (int)attribute.ulValueLen, NULL);
+}
+
+/* A content key of 32 octets, encrypted to the token's key. */
+static size_t encrypt_to(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+                         uint8_t *out)
+{
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    EVP_PKEY *pkey = NULL;
+    EVP_PKEY_CTX *context;
+    uint8_t cek[32];
+    size_t len = 512;
+
+    ps_random(cek, sizeof cek);
+    must(OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N,
+                                read_number(p11, session, key, CKA_MODULUS)) == 1 &&
+             OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E,
+                                    read_number(p11, session, key, CKA_PUBLIC_EXPONENT)) == 1 &&
+             EVP_PKEY_fromdata_init(maker) == 1 &&
+             EVP_PKEY_fromdata(maker, &pkey, EVP_PKEY_PUBLIC_KEY,
+                               OSSL_PARAM_BLD_to_param(builder)) == 1,
+         "reading the public key");
+    context = EVP_PKEY_CTX_new(pkey, NULL);
+    must(EVP_PKEY_encrypt_init(context) == 1 &&
+             EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
+             EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha256()) == 1 &&
+             EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
+             EVP_PKEY_encrypt(context, out, &len, cek, sizeof cek) == 1,
+         "encrypting");
+    return len;
+}
+
 struct worker {
     const struct plan *plan;
     CK_FUNCTION_LIST *p11;
     CK_SLOT_ID slot;
 };
+
+/* What is done again and again. */
+struct call {
+    CK_RV (*init)(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+    CK_RV(*run)
+    (CK_SESSION_HANDLE session, uint8_t *in, CK_ULONG in_len, uint8_t *out, CK_ULONG *out_len);
+    CK_MECHANISM mechanism;
+    CK_RSA_PKCS_PSS_PARAMS pss;
+    uint8_t input[512];
+    size_t input_len;
+};
+
+static void prepare(const struct worker *worker, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+                    struct call *call)
+{
+    CK_FUNCTION_LIST *p11 = worker->p11;
+
+    if (worker->plan->alg == NULL) {
+        call->init = p11->C_DecryptInit;
+        call->run = p11->C_Decrypt;
+        call->mechanism = (CK_MECHANISM){CKM_RSA_X_509, NULL, 0};
+        call->input_len = encrypt_to(p11, session, key, call->input);
+        return;
+    }
+    call->init = p11->C_SignInit;
+    call->run = p11->C_Sign;
+    call->mechanism = mechanism_for(worker->plan->alg, &call->pss);
+    call->input_len = input_for(worker->plan->alg, call->input);
+}
+
+static void call_once(const struct worker *worker, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+                      struct call *call)
+{
+    uint8_t out[1024];
+    uint8_t cek[512];
+    CK_ULONG len = sizeof out;
+
+    must(call->init(session, &call->mechanism, key) == CKR_OK, "beginning");
+    must(call->run(session, call->input, call->input_len, out, &len) == CKR_OK, "the operation");
+    if (worker->plan->alg == NULL) {
+        must(RSA_padding_check_PKCS1_OAEP_mgf1(cek, sizeof cek, out, (int)len, (int)call->input_len,
+                                               NULL, 0, EVP_sha256(), EVP_sha256()) == 32,
+             "removing the padding");
+    }
+}
 
 static void *work(void *context)
 {
@@ -150,10 +244,7 @@ static void *work(void *context)
     CK_FUNCTION_LIST *p11 = worker->p11;
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE key;
-    CK_RSA_PKCS_PSS_PARAMS pss;
-    CK_MECHANISM mechanism = mechanism_for(worker->plan->alg, &pss);
-    uint8_t input[512];
-    const size_t input_len = input_for(worker->plan->alg, input);
+    struct call call;
     uint64_t operations = 0;
     uint64_t began;
     uint64_t end;
@@ -163,19 +254,17 @@ static void *work(void *context)
                             &session) == CKR_OK,
          "C_OpenSession");
     key = find_key(p11, session, ps_buf_bytes(&worker->plan->key_id));
+    prepare(worker, session, key, &call);
     (void)__atomic_add_fetch(&totals->started, 1, __ATOMIC_SEQ_CST);
     /* All begin together. */
     wait_for(&totals->started, (uint64_t)worker->plan->processes * worker->plan->threads);
     began = now = ps_clock_mono_ns();
     end = began + (uint64_t)(worker->plan->seconds * 1e9);
     while (now < end) {
-        uint8_t signature[1024];
-        CK_ULONG len = sizeof signature;
         const uint64_t before = now;
         uint64_t at;
 
-        must(p11->C_SignInit(session, &mechanism, key) == CKR_OK, "C_SignInit");
-        must(p11->C_Sign(session, input, input_len, signature, &len) == CKR_OK, "C_Sign");
+        call_once(worker, session, key, &call);
         operations++;
         now = ps_clock_mono_ns();
         at = __atomic_fetch_add(&totals->samples, 1, __ATOMIC_RELAXED);
@@ -270,7 +359,7 @@ static void read_plan(char **argv, struct plan *plan)
     ps_buf_init(&plan->key_id, 64);
     must(ps_hex_decode(ps_bytes_str(argv[4]), &plan->key_id) == PS_OK, "reading the key id");
     plan->alg = ps_alg_info(ps_alg_by_name(ps_bytes_str(argv[5])));
-    must(plan->alg != NULL, "finding the algorithm");
+    must(plan->alg != NULL || strcmp(argv[5], "RSA-OAEP-256") == 0, "finding the algorithm");
     plan->processes = (unsigned)strtoul(argv[6], NULL, 10);
     plan->threads = (unsigned)strtoul(argv[7], NULL, 10);
     plan->seconds = strtod(argv[8], NULL);

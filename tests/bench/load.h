@@ -38,8 +38,8 @@ struct load_result {
 void load_run(const struct load_plan *plan, struct load_result *ret_result);
 
 /*
- * Verifies every JWS in the bodies against the set, by as many processes as there are processors.
- * Yields how many there were and how many of them verified.
+ * Verifies every JWS and COSE_Sign1 in the bodies against the set, by as many processes as there
+ * are processors. Yields how many there were and how many of them verified.
  */
 void load_verify(const struct load_result *result, struct ps_bytes jwks, uint64_t *ret_count,
                  uint64_t *ret_good);

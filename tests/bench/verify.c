@@ -1,6 +1,8 @@
 #include "tests/bench/load.h"
 
-#include "lib/formats/jws.h"
+#include "lib/base/encode.h"
+#include "lib/formats/cose/cose.h"
+#include "lib/formats/jose/jws.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@ struct counts {
 struct checker {
     struct public_key *keys[KEYS_MAX];
     size_t key_count;
+    struct ps_bytes plaintext; /* base64url, beside the keys: what has to come out of a JWE */
     struct json *json;
     struct ps_buf memory;
     struct counts *counts;
@@ -35,6 +38,10 @@ static void read_keys(struct ps_bytes jwks, struct checker *checker)
         !json_member(root, "keys", &keys)) {
         (void)fprintf(stderr, "load: not a JWK set\n");
         exit(1);
+    }
+    if (json_member(root, "plaintext", &key)) {
+        /* The text outlives the reader. */
+        checker->plaintext = json_raw(key);
     }
     while (json_next(keys, &cursor, NULL, &key) && checker->key_count < KEYS_MAX) {
         if (public_key_from_jwk(json_raw(key), &checker->keys[checker->key_count]) == PS_OK) {
@@ -62,6 +69,28 @@ static void check_jws(struct checker *checker, struct ps_bytes text)
     }
 }
 
+/* It names no key: the set has one. */
+static void check_cose(struct checker *checker, struct ps_bytes text)
+{
+    struct cose_parsed cose;
+
+    (void)__atomic_add_fetch(&checker->counts->all, 1, __ATOMIC_RELAXED);
+    ps_buf_reset(&checker->memory);
+    if (ps_base64url_decode(text, &checker->memory) == PS_OK &&
+        cose_parse(ps_buf_bytes(&checker->memory), NULL, &cose) == PS_OK &&
+        cose_verify(&cose, ps_bytes(NULL, 0), cose.alg, checker->keys[0]) == PS_OK) {
+        (void)__atomic_add_fetch(&checker->counts->good, 1, __ATOMIC_RELAXED);
+    }
+}
+
+static void check_plaintext(struct checker *checker, struct json_value plaintext)
+{
+    (void)__atomic_add_fetch(&checker->counts->all, 1, __ATOMIC_RELAXED);
+    if (ps_bytes_equal(json_raw(plaintext), checker->plaintext)) {
+        (void)__atomic_add_fetch(&checker->counts->good, 1, __ATOMIC_RELAXED);
+    }
+}
+
 static void check_object(struct checker *checker, struct json_value object)
 {
     struct json_value value;
@@ -69,6 +98,10 @@ static void check_object(struct checker *checker, struct json_value object)
 
     if (json_member(object, "jws", &value) && json_string(value, &text) == PS_OK) {
         check_jws(checker, text);
+    } else if (json_member(object, "plaintext", &value)) {
+        check_plaintext(checker, value);
+    } else if (json_member(object, "cose", &value) && json_string(value, &text) == PS_OK) {
+        check_cose(checker, text);
     }
 }
 

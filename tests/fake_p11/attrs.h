@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "pkcs11/cryptoki_extra.h"
+#include "pkcs11/module/cryptoki_extra.h"
 
 /* The attributes of one object; values are copies in the form PKCS#11 gives them, except that
  * attributes which are templates are packed (see attrs_pack). */

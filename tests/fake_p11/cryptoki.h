@@ -1,7 +1,7 @@
 #ifndef FAKE_P11_CRYPTOKI_H
 #define FAKE_P11_CRYPTOKI_H
 
-#include "pkcs11/cryptoki_extra.h"
+#include "pkcs11/module/cryptoki_extra.h"
 
 /* The functions of v3.0 that the function lists name and p11-kit does not declare. */
 CK_RV C_GetInterfaceList(CK_INTERFACE_PTR list, CK_ULONG_PTR count);

@@ -2,7 +2,7 @@
 #define FAKE_P11_HARNESS_H
 
 #include "control.h"
-#include "pkcs11/cryptoki_extra.h"
+#include "pkcs11/module/cryptoki_extra.h"
 
 /*
  * What programs need that work with the module: they find it in the environment variable

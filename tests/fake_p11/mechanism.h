@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "pkcs11/cryptoki_extra.h"
+#include "pkcs11/module/cryptoki_extra.h"
 
 /* What the code for a mechanism has in common with others. */
 enum family {

@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 #include <assert.h>
 

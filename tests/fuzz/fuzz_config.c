@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "appliance/config.h"
+#include "appliance/config/config.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "pkcs11/ecdsa_form.h"
+#include "pkcs11/use/ecdsa_form.h"
 
 #include <assert.h>
 #include <openssl/err.h>

@@ -1,7 +1,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "api/internal.h"
-#include "api/log.h"
+#include "api/read/log.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/formats/public_key.h"
+#include "lib/formats/public_key/public_key.h"
 
 #include <assert.h>
 

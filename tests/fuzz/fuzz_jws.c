@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/formats/jws.h"
+#include "lib/formats/jose/jws.h"
 
 #include <assert.h>
 

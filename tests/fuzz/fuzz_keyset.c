@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "api/keyset.h"
+#include "api/verify/keyset.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/ceremony/log_leaf.h"
+#include "lib/ceremony/log/leaf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

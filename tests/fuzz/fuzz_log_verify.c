@@ -1,6 +1,6 @@
 #include "tests/fuzz/log_files.h"
 
-#include "lib/ceremony/log_verify.h"
+#include "lib/ceremony/log/verify.h"
 
 static void on_row(void *context, const struct log_row *row)
 {

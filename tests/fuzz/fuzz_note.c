@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/formats/note.h"
+#include "lib/formats/tlog/note.h"
 
 #include <assert.h>
 

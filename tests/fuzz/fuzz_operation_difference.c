@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/ceremony/operation_text.h"
+#include "lib/ceremony/operation/text.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/ceremony/policy.h"
+#include "lib/ceremony/people/policy.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "pkcs11/profile.h"
+#include "pkcs11/module/profile.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,13 +1,15 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "api/sign.h"
+#include "api/sign/sign.h"
 
 #include <assert.h>
 
 /* Bodies of the signing routes: what is read can be sent to the keeper. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct sign_verb *const verbs[] = {&sign_jws, &sign_jwt, &sign_raw};
+    static const struct sign_verb *const verbs[] = {
+        &sign_jws,  &sign_jwt, &sign_sd_jwt, &sign_raw, &sign_data_integrity,
+        &sign_cose, &sign_cwt, &sign_jwe,    &sign_cms};
     static struct json *json;
     struct json_value body;
     PS_BUF_AUTO frame = {.max = 2 * 1024 * 1024};

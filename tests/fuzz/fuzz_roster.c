@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/ceremony/lockout.h"
+#include "lib/ceremony/people/lockout.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/formats/ssh_key.h"
+#include "lib/formats/ssh/ssh_key.h"
 
 #include <assert.h>
 

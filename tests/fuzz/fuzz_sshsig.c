@@ -1,7 +1,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "lib/base/encode.h"
-#include "lib/formats/sshsig.h"
+#include "lib/formats/ssh/sshsig.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
-#include "pkcs11/slot.h"
+#include "pkcs11/module/slot.h"
 
 #include <assert.h>
 #include <string.h>

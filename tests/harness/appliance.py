@@ -12,18 +12,18 @@ import threading
 import time
 
 from .http_unix import Client
+from .people import Gate, People
+from .places import PRIVYSEAL, PRIVYSEALD
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("PRIVYSEAL_BUILD", TOP / "build"))
-PRIVYSEAL = BUILD / "appliance" / "privyseal"
-PRIVYSEALD = BUILD / "appliance" / "privyseald"
-FAKE_MODULE = BUILD / "tests" / "fake_p11" / "libfake_p11.so"
-FAKE_CTL = BUILD / "tests" / "fake_p11" / "fake_p11_ctl"
 START_LIMIT_S = 120
+# A limit is for what never comes, and tells nothing about a machine that does much else.
+PATIENCE_S = 120
 
 
 def wait_until(condition, limit_s, what, step_s=0.02):
-    """Polls until the condition is true and returns its value; a deadline, never a fixed wait."""
+    """Polls until the condition is true and returns its value; a deadline, never a fixed wait. It
+    is `limit_s`, or PATIENCE_S where that is longer."""
+    limit_s = max(limit_s, PATIENCE_S)
     deadline = time.monotonic() + limit_s
     while True:
         value = condition()
@@ -89,11 +89,25 @@ class Appliance:
     def log(self):
         return (self.directory / "dev.log").read_text(errors="replace")
 
-    def client(self, timeout=10.0) -> Client:
+    def client(self, timeout=PATIENCE_S) -> Client:
         return Client(self.environment["PRIVYSEAL_SOCKET"], timeout)
 
-    def management(self, timeout=30.0) -> Client:
+    def management(self, timeout=PATIENCE_S) -> Client:
         return Client(self.environment["PRIVYSEAL_MANAGEMENT_SOCKET"], timeout)
+
+    def gate(self, send=None):
+        """For changes: asked for over the management socket, approved by the people of DIR."""
+        if send is None:
+            client = self.management()
+
+            def send(method, target, body, headers):
+                return client.request(method, target, body=body, headers=headers)
+
+        return Gate(send, People(self.directory / "officers"))
+
+    def change(self, method, target, body=None, headers=None):
+        """One change with all approvals that it needs; the answer at its end."""
+        return self.gate().change(method, target, body, headers)
 
     def roles(self):
         """{role: [pid]} of the running processes, read from their command lines."""
@@ -130,7 +144,7 @@ class Appliance:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(30)
+                self.process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()

@@ -1,5 +1,7 @@
 """An appliance before its genesis: privyseald with a copied configuration, no data and no token."""
 
+import contextlib
+import os
 import pathlib
 import random
 import re
@@ -9,8 +11,14 @@ import socket
 import subprocess
 import tempfile
 
-from .appliance import PRIVYSEALD, wait_until
+from . import documents
+from .appliance import PATIENCE_S, wait_until
 from .http_unix import Client
+from .people import Gate
+from .places import PRIVYSEALD
+
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 
 
 def free_port():
@@ -28,10 +36,13 @@ def free_port():
 class BareAppliance:
     """Takes settings, PINs and certificates of one that `privyseal dev` has made."""
 
-    def __init__(self, model):
+    def __init__(self, model, tokens=(), attended=()):
         self.model = pathlib.Path(model)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="privyseal-bare-"))
         self.directory.chmod(0o755)
+        self.tokens = tokens  # names of more tokens, each with a store of its own
+        self.attended = attended  # those of them whose PIN officers release once it is split
+        self.console = self.directory / "console.sock"
         self.process = None
 
     def __enter__(self):
@@ -45,9 +56,39 @@ class BareAppliance:
                           flags=re.M)
             (self.directory / name).write_text(text)
             (self.directory / name).chmod(0o600 if name == "privyseald.conf" else 0o644)
+        for name in self.tokens:
+            self.add_token(name)
+        if self.attended:
+            self.add_console()
         self.launch()
         wait_until(self.is_up, 30, "a bare appliance")
         return self
+
+    def add_token(self, name):
+        """Initialises one and writes its section; its module is a copy that a test may change."""
+        module = shutil.copy(MODULE, self.directory / f"module-{name}.so")
+        store, conf = self.directory / f"tokens-{name}", self.directory / f"softhsm2-{name}.conf"
+        store.mkdir(mode=0o700)
+        conf.write_text(f"directories.tokendir = {store}\nobjectstore.backend = file\n")
+        conf.chmod(0o644)
+        pins = {role: (self.directory / "pins" / role).read_text().strip()
+                for role in ("user", "so")}
+        subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", f"privyseal-{name}",
+                        "--so-pin", pins["so"], "--pin", pins["user"]], check=True,
+                       stdout=subprocess.DEVNULL, env={**os.environ, "SOFTHSM2_CONF": str(conf)})
+        settings = self.directory / "privyseald.conf"
+        text = settings.read_text()
+        profile = re.search("^profile = .*$", text, re.M).group()
+        settings.write_text(
+            f"{text}[token {name}]\nmodule = {module}\nenvironment = SOFTHSM2_CONF={conf}\n"
+            f"{profile}\nuri = pkcs11:token=privyseal-{name}\n"
+            f"pin_file = {self.directory}/pins/user\nso_pin_file = {self.directory}/pins/so\nprocesses = 1\nstore = {store}\nreadable = {conf}\n"
+            f"attended = {'yes' if name in self.attended else 'no'}\n")
+
+    def add_console(self):
+        settings = self.directory / "privyseald.conf"
+        settings.write_text(settings.read_text().replace(
+            "[appliance]\n", f"[appliance]\nconsole = {self.console}\n", 1))
 
     def launch(self):
         with open(self.directory / "log", "ab") as log:
@@ -61,7 +102,7 @@ class BareAppliance:
 
     def ready(self):
         """The body of /health/ready as text; empty while nobody answers."""
-        client = Client(str(self.directory / "clients.sock"), 5)
+        client = Client(str(self.directory / "clients.sock"), 20)
         try:
             return client.get("/health/ready").body.decode()
         except OSError:
@@ -69,19 +110,46 @@ class BareAppliance:
         finally:
             client.close()
 
-    def management(self, timeout=60):
+    def management(self, timeout=PATIENCE_S):
         return Client(str(self.directory / "management.sock"), timeout)
+
+    def found(self, people, **members):
+        """Genesis, signed by everybody."""
+        client = self.management()
+        body = {"token": "a", "initialise": True, "client": "operator",
+                "roster": people.roster(), "policy": documents.policy(), **members}
+        answer = client.post("/v1/genesis", body)
+        assert answer.status == 202, answer
+
+        def send(method, target, body, headers):
+            return client.request(method, target, body=body, headers=headers)
+
+        answer = Gate(send, people).finish(answer.json())
+        assert answer.status == 201, answer
+        wait_until(lambda: '"operational"' in self.ready(), 30, "the appliance to work")
+
+    def children(self, *words):
+        """Process ids of a role, by the words of its command line."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        wanted, found = {word.encode() for word in words}, []
+        for pid in children.read_text().split():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                line = set(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
+                found += [int(pid)] if wanted <= line else []
+        return found
 
     def keepers(self):
         """Process ids of its keeper: one, while nobody starts it anew."""
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()
-                if b"keeper" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+        return self.children("keeper")
+
+    def kill_token(self, name):
+        for pid in self.children("token", f"{name}/0"):
+            os.kill(pid, signal.SIGKILL)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(30)
+            self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -10,7 +10,7 @@ import pathlib
 import shutil
 import subprocess
 
-from .appliance import wait_until
+from .appliance import PATIENCE_S, wait_until
 from .installed import Installed, can_layer
 
 SYSTEMD = pathlib.Path("/lib/systemd/systemd")
@@ -87,7 +87,7 @@ class Booted(Installed):
     def __exit__(self, *exception):
         if self.holder is not None:
             self.holder.kill()  # and with it process 1, which takes all others down
-            self.holder.wait(30)
+            self.holder.wait(PATIENCE_S)
         if self.group is not None:
             wait_until(self.remove_group, 20, "the machine's control groups to be empty")
         shutil.rmtree(self.scratch, ignore_errors=True)

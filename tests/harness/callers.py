@@ -7,6 +7,8 @@ import socket
 import ssl
 import threading
 
+from .appliance import PATIENCE_S
+
 STRANGER = 60999  # a user that no client is registered with
 
 _as_user = threading.Lock()
@@ -97,7 +99,7 @@ class Peer:
 def over_unix(path, uid=None):
     def connect():
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(20)
+        sock.settimeout(PATIENCE_S)
         if uid is None:
             sock.connect(str(path))
         else:
@@ -115,7 +117,7 @@ def over_tls(port, authority, certificate=None, key=None):
         context.load_cert_chain(str(certificate), str(key))
 
     def connect():
-        plain = socket.create_connection(("127.0.0.1", port), 20)
+        plain = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return context.wrap_socket(plain)
 

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 
-from .appliance import BUILD
+from .places import BUILD
 
 AUTHENTICATOR = BUILD / "tests" / "officer" / "libauthenticator.so"
 PIN = "1234"  # of the authenticator
@@ -30,7 +30,7 @@ def moment(hours=0):
 
 
 def policy(**changes):
-    """The default policy of lib/ceremony/policy.h."""
+    """The default policy of lib/ceremony/people/policy.h."""
     def rule(officers, auditors, requester):
         return {"officers": str(officers), "auditors": str(auditors), "requester": requester}
 
@@ -72,7 +72,7 @@ def enrol(entry):
 def genesis(people):
     client = {"issuer": "", "listener": "both", "name": "administrator", "pins": [], "san": "",
               "uids": ["0"]}
-    return "genesis", {"client": client, "initialise": True, "log_key_type": "ed25519",
+    return "genesis", {"client": client, "configuration": HASH, "initialise": True, "log_key_type": "ed25519",
                        "objects": [32 * "a", 32 * "b"], "origin": "keys.example.org/a",
                        "policy": policy(), "practice": False, "roster": people, "token": "main"}
 

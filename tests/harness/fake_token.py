@@ -3,7 +3,8 @@
 import pathlib
 import subprocess
 
-from .appliance import FAKE_CTL, FAKE_MODULE, TOP, Appliance
+from .appliance import PATIENCE_S, Appliance
+from .places import FAKE_CTL, FAKE_MODULE, TOP
 
 
 def fake_appliance(processes=2, sessions=1):
@@ -23,7 +24,7 @@ class FakeControl:
 
     def __call__(self, *words):
         done = subprocess.run([str(FAKE_CTL), str(self.directory), *map(str, words)], check=True,
-                              capture_output=True, text=True, timeout=30)
+                              capture_output=True, text=True, timeout=PATIENCE_S)
         return done.stdout.strip()
 
     def count(self, function):

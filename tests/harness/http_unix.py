@@ -7,7 +7,7 @@ import socket
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=10.0):
+    def __init__(self, path, timeout=120.0):
         super().__init__("localhost", timeout=timeout)
         self.path = path
 
@@ -35,7 +35,7 @@ class Answer:
 class Client:
     """One keep-alive connection; opened again when the other side has closed it."""
 
-    def __init__(self, path, timeout=10.0):
+    def __init__(self, path, timeout=120.0):
         self.path = path
         self.timeout = timeout
         self.connection = None

@@ -5,6 +5,7 @@ covered by layers that take every change, so that users, directories and configu
 their real places and nothing of it is there afterwards.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,7 +14,10 @@ import shutil
 import subprocess
 import tempfile
 
-from .appliance import BUILD, TOP, wait_until
+from . import documents
+from .appliance import PATIENCE_S, wait_until
+from .people import REQUESTER, Gate, People
+from .places import BUILD, TOP
 
 CONFIG = "/etc/privyseal/privyseald.conf"
 # What the example leaves open, for a token of SoftHSM.
@@ -50,8 +54,21 @@ def can_layer():
         ["unshare", "--mount", "sh", "-c", probe], check=False, capture_output=True).returncode == 0
 
 
+class Taken:
+    """What the command line printed of a step that was taken."""
+
+    status = 200
+
+    def __init__(self, text):
+        self.text = text
+
+    def json(self):
+        return json.loads(self.text)
+
+
 class Installed:
     def __init__(self):
+        self.people = None
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="privyseal-installed-"))
         self.destination = self.scratch / "destination"
         options = build_options()
@@ -70,7 +87,7 @@ class Installed:
         self.stop_service()
         if self.holder is not None:
             self.holder.stdin.close()
-            self.holder.wait(10)
+            self.holder.wait(PATIENCE_S)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def files(self):
@@ -99,7 +116,7 @@ class Installed:
 
     def inside(self, *command, **options):
         """Runs a command in the namespace."""
-        options = {"check": True, "capture_output": True, "text": True, "timeout": 60, **options}
+        options = {"check": True, "capture_output": True, "text": True, "timeout": PATIENCE_S, **options}
         return subprocess.run(self.command(*command), **options)
 
     def command(self, *command):
@@ -151,25 +168,63 @@ class Installed:
     def system(self, user):
         return json.loads(self.privyseal("system", "--json", user=user).stdout)
 
+    def wait_system(self, user, is_it, what):
+        """Until the appliance says this of itself; who starts may not answer yet."""
+        def look():
+            with contextlib.suppress(subprocess.CalledProcessError, LookupError):
+                return is_it(self.system(user))
+            return False
+
+        wait_until(look, 20, what)
+
     def wait_blank(self):
-        wait_until(lambda: self.system("root")["tokens"][0]["state"] == "blank", 20,
-                   "the token to be seen")
+        self.wait_system("root", lambda system: system["tokens"][0]["state"] == "blank",
+                         "the token to be seen")
 
     def wait_operational(self, operator):
-        wait_until(lambda: self.system(operator)["state"] == "operational", 20,
-                   "the appliance to be operational")
+        self.wait_system(operator, lambda system: system["state"] == "operational",
+                         "the appliance to be operational")
+
+    def put(self, name, octets):
+        """A file that everybody in the namespace can read; its place there."""
+        directory = self.seen(self.scratch)
+        directory.mkdir(exist_ok=True)
+        (directory / name).write_bytes(octets)
+        return self.scratch / name
+
+    def step(self, user, target, body):
+        """A step of an operation, by the command line, as people take it."""
+        number, verb = target.removeprefix("/v1/operations/").split("/")
+        words = ["execute", number]
+        if verb != "execute":
+            words = ["approve" if verb == "approvals" else verb, number, "--person",
+                     body["person"], "--signature",
+                     self.put("signature", body["signature"].encode())]
+        return Taken(self.privyseal("operation", *words, "--json", user=user).stdout)
+
+    def change(self, *words, user):
+        """Asks for a change, has people approve it, and has it done."""
+        def send(_method, target, body, _headers):
+            return self.step(user, target, body)
+
+        made = json.loads(self.privyseal(*words, "--json", user=user).stdout)
+        Gate(send, self.people).finish(made)
 
     def found(self, operator, key, writer):
-        """Genesis on a blank token; these users are the first client and one that may sign with the
-        first key."""
-        self.privyseal("genesis", "--initialise", "--client", "operator", "--uids",
-                       self.uid(operator), user="root")
+        """Genesis on a blank token with people; these users are the first client and one that may
+        sign with the first key."""
+        self.people = People(self.scratch / "officers").make()
+        roster = self.put("roster.json", documents.canonical(self.people.roster()))
+        policy = self.put("policy.json", documents.canonical(documents.policy()))
+        self.change("genesis", "--initialise", "--client", "operator", "--uids",
+                    self.uid(operator), "--roster", roster, "--policy", policy, user="root")
         self.wait_operational(operator)
-        self.privyseal("keys", "create", key, "--type", "ec-p256", "--usage", "sign", "--formats",
-                       "jws", "--algorithms", "ES256", user=operator)
-        self.privyseal("client", "register", "writer", "--uids", self.uid(writer), user=operator)
-        self.privyseal("grant", "add", "--client", "writer", "--keys", key, "--operations",
-                       "jws.sign,jws.verify,keys.read", user=operator)
+        by = ("--requester", REQUESTER)
+        self.change("keys", "create", key, "--type", "ec-p256", "--usage", "sign", "--formats",
+                    "jws", "--algorithms", "ES256", *by, user=operator)
+        self.change("client", "register", "writer", "--uids", self.uid(writer), *by, user=operator)
+        self.change("grant", "add", "--client", "writer", "--keys", key, "--operations",
+                    "jws.sign,jws.verify,keys.read", *by, user=operator)
 
     def unit(self, name):
         return (self.destination / str(self.path(f"lib/systemd/system/{name}"))[1:]).read_text()
@@ -200,10 +255,10 @@ class Installed:
         if self.service is None:
             return None
         self.service.terminate()
-        code = self.service.wait(30)
+        code = self.service.wait(PATIENCE_S)
         self.service = None
         return code
 
 
 def source_of_sandbox():
-    return (TOP / "appliance" / "sandbox_seccomp.c").read_text()
+    return (TOP / "appliance" / "sandbox" / "seccomp.c").read_text()

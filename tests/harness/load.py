@@ -14,7 +14,7 @@ CONNECTION_LOST = (ConnectionError, http.client.HTTPException, BrokenPipeError)
 class SigningLoad:
     """Used as a context manager; `received` and the times are complete after it."""
 
-    def __init__(self, path, key, connections=64, timeout=10.0):
+    def __init__(self, path, key, connections=64, timeout=30.0):
         self.path = path
         self.key = key
         self.timeout = timeout
@@ -25,8 +25,10 @@ class SigningLoad:
         self.ends = []  # (when it ended, when it had begun, status or name), in order
         self.longest_wait_s = 0.0  # for any answer
         self.longest_without_s = 0.0  # a client without a signature, however often it asked
+        self.longest_stall_s = 0.0  # for which the machine let nobody run; a part of any time here
         self.threads = [threading.Thread(target=self._run, args=(number,), daemon=True)
                         for number in range(connections)]
+        self.threads.append(threading.Thread(target=self._watch, daemon=True))
 
     def __enter__(self):
         for thread in self.threads:
@@ -38,6 +40,13 @@ class SigningLoad:
         for thread in self.threads:
             thread.join(30)
         assert not any(thread.is_alive() for thread in self.threads), "a client hangs"
+
+    def _watch(self):
+        while not self.stopping.is_set():
+            began = time.monotonic()
+            self.stopping.wait(0.02)
+            late_s = time.monotonic() - began - 0.02
+            self.longest_stall_s = max(self.longest_stall_s, late_s)
 
     def _note(self, what, began, last_good, jws=None):
         """Returns since when the client has been without a signature."""

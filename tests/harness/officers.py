@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from . import documents
-from .appliance import BUILD
+from .appliance import PATIENCE_S
+from .places import BUILD
 
 OFFICER = BUILD / "appliance" / "officer" / "privyseal-officer"
 DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNAVAILABLE = range(6)
@@ -18,7 +19,7 @@ A, B, C = documents.destroy_key(), documents.register_client(), documents.suspen
 
 
 def call(*words, **options):
-    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False, "timeout": 60,
+    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False, "timeout": PATIENCE_S,
                "text": True, "errors": "surrogateescape", **options}
     return subprocess.run([str(OFFICER), *map(str, words)], **options)
 

@@ -5,9 +5,12 @@ import pty
 import select
 import time
 
+from .appliance import PATIENCE_S
+
 
 def run(command, answers=(), limit_s=60, env=None, cwd=None):
-    """`answers`: (text that the program shows, what is then typed), each used once, in this order.
+    """`answers`: (text that the program shows, what is then typed), each used once, in this order;
+    what is typed may be a function of what was shown.
 
     Returns (exit code, everything shown).
     """
@@ -19,7 +22,7 @@ def run(command, answers=(), limit_s=60, env=None, cwd=None):
         finally:
             os._exit(127)
     shown, seen, left = b"", 0, list(answers)
-    deadline = time.monotonic() + limit_s
+    deadline = time.monotonic() + max(limit_s, PATIENCE_S)
     try:
         while True:
             ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
@@ -35,7 +38,9 @@ def run(command, answers=(), limit_s=60, env=None, cwd=None):
             shown += octets
             while left and left[0][0].encode() in shown[seen:]:
                 seen = shown.index(left[0][0].encode(), seen) + len(left[0][0].encode())
-                os.write(terminal, left.pop(0)[1].encode() + b"\n")
+                typed = left.pop(0)[1]
+                typed = typed(shown.decode("utf-8", "replace")) if callable(typed) else typed
+                os.write(terminal, typed.encode() + b"\n")
     finally:
         _, status = os.waitpid(pid, 0)
         os.close(terminal)

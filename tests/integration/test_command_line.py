@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.appliance import PRIVYSEAL
+from harness.places import PRIVYSEAL
 
 KEY = "oidc.id-token"
 DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNAVAILABLE = range(6)
@@ -75,10 +75,50 @@ def test_a_signature_that_is_not_good_is_no_success(call):
     assert call("jws", "verify", "--with", KEY, text="nonsense").returncode == USAGE
 
 
+def test_what_is_made_is_printed_alone_and_verified_as_it_came(call, tmp_path):
+    claims = tmp_path / "claims.json"
+    claims.write_text('{"iss": "https://a.example", "vct": "https://a.example/v"}')
+    for words in (["cose", "sign"], ["cwt", "sign", "--claims", claims, "--tag", "cwt"],
+                  ["cwt", "sign", "--claims", claims, "--tag", "none"]):
+        made = call(*words, "--with", "certify.mdoc", text="Dear all")
+        verified = call("cose", "verify", "--with", "certify.mdoc", text=made.stdout)
+        assert verified.returncode == DONE, (made, verified)
+    made = call("sd-jwt", "sign", "--with", "certify.vc-jwt", "--payload", claims, "--typ", "dc+sd-jwt")
+    verified = call("jws", "verify", "--with", "certify.vc-jwt", text=made.stdout)
+    assert verified.returncode == DONE, (made, verified)
+
+
+def test_a_jwe_goes_to_one_certificate(call, tmp_path):
+    one, two = tmp_path / "one.pem", tmp_path / "two.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout",
+                    tmp_path / "key.pem", "-subj", "/CN=partner", "-out", one],
+                   check=True, capture_output=True)
+    two.write_text(one.read_text() * 2)
+    assert call("jwe", "encrypt", "--certificate", one, text="a").stdout.count(".") == 4
+    for path in (two, tmp_path / "key.pem"):
+        done = call("jwe", "encrypt", "--certificate", path, text="a")
+        assert done.returncode == USAGE and "not one certificate in PEM" in done.stderr, done
+
+
+def test_keys_that_make_no_signatures(call):
+    sealed = call("keys", "encrypt", "test.aes", "--aad", "YQ", text="a secret").stdout
+    opened = call("keys", "decrypt", "test.aes", "--aad", "YQ", text=sealed)
+    assert (opened.returncode, opened.stdout) == (DONE, "a secret")
+    assert call("keys", "decrypt", "test.aes", text=sealed).returncode == REFUSED
+    mac = call("keys", "mac", "test.hmac", text="message").stdout.strip()
+    for message, code in (("message", DONE), ("massage", FAILED)):
+        done = call("keys", "mac-verify", "test.hmac", "--mac", mac, text=message)
+        assert done.returncode == code, done
+    assert call("keys", "mac-verify", "test.hmac", text="message").returncode == USAGE
+
+
 def commands(call):
     """Every command of the overview but those that stay or need a line of arguments of their own."""
     lines = call("help").stdout.splitlines()
-    return [line[2:23].strip() for line in lines if line.startswith("  ")]
+    rows = [line for line in lines if line.startswith("  ")]
+    start = max(len(line[2:].split("  ")[0]) for line in rows) + 4
+    assert all(line[start - 2:start] == "  " and line[start] != " " for line in rows)
+    return [line[:start].strip() for line in rows]
 
 
 def test_every_command_has_help_and_takes_json(call):
@@ -88,7 +128,7 @@ def test_every_command_has_help_and_takes_json(call):
         assert asked.returncode == DONE and asked.stdout.startswith(f"usage: privyseal {words[0]}")
         if words != ["dev"]:
             assert option.stdout == asked.stdout and "--json" in asked.stdout
-    for group in ("keys", "jws", "log", "client", "grant", "operation"):
+    for group in ("keys", "jws", "log", "client", "grant", "operation", "ceremony"):
         for words in ([group, "--help"], ["help", group]):
             done = call(*words)
             assert done.returncode == DONE and f"privyseal {group} " in done.stdout
@@ -125,3 +165,21 @@ def test_bash_completes_commands_and_options(call):
     assert completions(call, "privyseal keys ro") == ["rotate"]
     assert "--dry-run" in completions(call, "privyseal keys rotate --d")
     assert completions(call, "privyseal keys create --ty") == ["--type"]
+
+
+def test_what_a_client_may_ask_has_a_command(call, tmp_path):
+    assert json.loads(call("health", "--json").stdout)["state"] == "operational"
+    assert "privyseal_state{" in call("metrics").stdout
+    assert json.loads(call("contract").stdout)["openapi"].startswith("3.1")
+    octets = call("random", "--octets", "24").stdout.strip()
+    assert re.fullmatch(r"[\w-]{32}", octets), octets
+    asked = call("access", "check", "--operation", "jws.sign", "--of-key", KEY, "--json")
+    assert json.loads(asked.stdout)["allowed"] is True, asked
+    assert re.fullmatch("[0-9a-f]{32}", json.loads(call("client", "nonce", "--json").stdout)["nonce"])
+    assert call("inventory", "run").returncode == DONE
+    (tmp_path / "body.json").write_text('{"statement": "e30"}')
+    bad = call("client", "certificate", "--body", tmp_path / "body.json")
+    assert bad.returncode != DONE and "old_key" in bad.stderr, bad
+    (tmp_path / "claims.json").write_text('{"iss": "https://a.example"}')
+    jwt = call("jwt", "sign", "--with", KEY, "--claims", tmp_path / "claims.json", "--ttl-s", "60")
+    assert call("jws", "verify", "--with", KEY, text=jwt.stdout).returncode == DONE, jwt

@@ -6,8 +6,9 @@ import tempfile
 
 import pytest
 
-from harness.appliance import PRIVYSEAL, Appliance, wait_until
+from harness.appliance import Appliance, wait_until
 from harness.leaves import leaf_hash_of_jws, read_use
+from harness.places import PRIVYSEAL
 
 KEY = "certify.vc-jwt"
 
@@ -42,16 +43,19 @@ def test_a_full_disk_stops_signing_and_room_brings_it_back(small_disk):
 
     assert sign() == 200
     filler = small_disk.directory / "filler"
-    with open(filler, "wb") as file:
+    with open(filler, "wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"\0" * 65536)
-                file.flush()
         except OSError:
             pass
     wait_until(lambda: sign() == 503, 15, "signing to stop")
-    ready = small_disk.client().get("/health/ready")
-    assert ready.status == 503 and ready.json()["state"] == "failed"
+
+    def is_told():
+        ready = small_disk.client().get("/health/ready")
+        return ready.status == 503 and ready.json()["state"] == "failed"
+
+    wait_until(is_told, 15, "the api process to be told")
     filler.unlink()
     wait_until(lambda: sign() == 200, 15, "signing to come back")
     recorded = {leaf["hash"] for leaf in read_use(small_disk.directory / "data/log")}

@@ -10,25 +10,27 @@ import subprocess
 import pytest
 
 from harness import leaves
-from harness.appliance import BUILD, Appliance
+from harness.appliance import Appliance
+from harness.places import BUILD
 
 OFFICER = BUILD / "appliance" / "officer" / "privyseal-officer"
 KEY = "documents.one"
 DONE = 0
 # What an appliance of one developer can be asked for: all but another module of its token.
-TYPES = {"client.register", "client.remove", "client.resume", "client.suspend", "genesis", "grant.add",
-         "grant.revoke", "key.activate", "key.compromise", "key.create", "key.deactivate",
-         "key.destroy", "key.resume", "key.rotate", "key.suspend", "set.put", "set.remove"}
+TYPES = {"certificate.root", "client.register", "client.remove", "client.resume", "client.suspend",
+         "genesis", "grant.add", "grant.revoke", "key.activate", "key.compromise", "key.create",
+         "key.deactivate", "key.destroy", "key.resume", "key.rotate", "key.suspend", "profile.put",
+         "set.put", "set.remove"}
 
 
-def change(management, method, target, body=None):
-    answer = management.request(method, target, body or {})
-    assert answer.status < 300, (target, answer)
+def change(appliance, method, target, body=None):
+    answer = appliance.change(method, target, body)
+    assert answer.status in (200, 201), (target, answer)
     return answer
 
 
-def change_keys(management):
-    change(management, "POST", "/v1/keys", {
+def change_keys(appliance):
+    change(appliance, "POST", "/v1/keys", {
         "name": KEY, "type": "ec-p256", "usage": "sign", "algorithms": ["ES256"], "formats": ["jws"],
         "jwt": {"iss": "https://id.example.org", "max_ttl_s": 3600, "typ": "JWT"},
         "labels": {"owner": "Zo\u00eb \"Z\" \\ \u202e", "room": "2"}, "validity_s": 31536000,
@@ -36,22 +38,22 @@ def change_keys(management):
     for step, body in (("rotate", {}), ("activate", {"version": 2}), ("suspend", {}),
                        ("resume", {}), ("deactivate", {}), ("destroy", {"version": 1}),
                        ("compromise", {})):
-        change(management, "POST", f"/v1/keys/{KEY}/{step}", body)
+        change(appliance, "POST", f"/v1/keys/{KEY}/{step}", body)
 
 
-def change_clients(management):
-    change(management, "POST", "/v1/clients",
+def change_clients(appliance):
+    change(appliance, "POST", "/v1/clients",
            {"name": "documents", "san": "documents.example.org", "issuer": "A" * 43})
     for step in ("suspend", "resume"):
-        change(management, "POST", f"/v1/clients/documents/{step}")
-    grant = change(management, "POST", "/v1/grants", {
+        change(appliance, "POST", f"/v1/clients/documents/{step}")
+    grant = change(appliance, "POST", "/v1/grants", {
         "client": "documents", "keys": "documents.*", "operations": ["jws.sign", "keys.read"],
         "formats": ["jws"], "rate_per_s": 50, "not_after": "2100-01-01T00:00:00Z"}).json()["id"]
-    change(management, "DELETE", f"/v1/grants/{grant}")
-    change(management, "DELETE", "/v1/clients/documents")
-    change(management, "PUT", "/v1/jwks-sets/documents",
+    change(appliance, "DELETE", f"/v1/grants/{grant}")
+    change(appliance, "DELETE", "/v1/clients/documents")
+    change(appliance, "PUT", "/v1/jwks-sets/documents",
            {"keys": ["documents.*", "other"], "max_age_s": 600})
-    change(management, "DELETE", "/v1/jwks-sets/documents")
+    change(appliance, "DELETE", "/v1/jwks-sets/documents")
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +62,8 @@ def written(tmp_path_factory):
     directory = tmp_path_factory.mktemp("documents")
     files = {}
     with Appliance() as appliance:
-        management = appliance.management()
-        change_keys(management)
-        change_clients(management)
-        management.close()
+        change_keys(appliance)
+        change_clients(appliance)
         log = next(path for path in appliance.directory.rglob("events") if path.is_dir())
         for number, leaf in enumerate(leaves.read_tree(log)):
             document = (leaf.get("data") or {}).get("document")

@@ -5,8 +5,8 @@ import subprocess
 
 import jwt
 
-from harness.appliance import PRIVYSEAL
 from harness.http_unix import b64u, unb64u
+from harness.places import PRIVYSEAL
 
 ID_TOKEN_CLAIMS = {
     "iss": "https://esignet.example/v1/esignet",

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness.appliance import wait_until
+from harness.appliance import PATIENCE_S, wait_until
 from harness.callers import over_tls
 from harness.http_unix import Client, b64u
 
@@ -18,7 +18,7 @@ KEY = "certify.vc-jwt"
 BODY = json.dumps({"key": KEY, "payload": b64u(b"x")})
 
 
-def raw(appliance, octets, limit_s=10.0, end=False, silence_s=0.05):
+def raw(appliance, octets, limit_s=60.0, end=False, silence_s=0.05):
     """Sends octets as they are; yields what came back until the other side closed or was silent."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(limit_s)
@@ -88,7 +88,7 @@ SMUGGLING = {
 
 @pytest.mark.parametrize("shape", SMUGGLING)
 def test_smuggling_shapes_are_refused_and_nothing_hidden_is_served(appliance, shape):
-    got = raw(appliance, SMUGGLING[shape], limit_s=5, silence_s=0.3)
+    got = raw(appliance, SMUGGLING[shape], silence_s=0.3)
     found = statuses(got)
     assert 200 not in found, got[:500]
     # A malformed Content-Length makes libmicrohttpd write its own 400 twice before it closes.
@@ -105,7 +105,7 @@ PATHS = [b"//v1/jwks", b"/v1//jwks", b"/v1/./jwks", b"/v1/../v1/jwks", b"/v1/jwk
 
 @pytest.mark.parametrize("path", PATHS)
 def test_paths_that_are_not_canonical_are_refused(appliance, path):
-    got = raw(appliance, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n", limit_s=5)
+    got = raw(appliance, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n")
     found = statuses(got)
     assert all(400 <= status < 500 for status in found), got[:300]
     assert b"HTTP/1.1 200" not in got
@@ -257,7 +257,7 @@ def test_ten_thousand_mutations_are_4xx_or_a_good_answer(appliance):
     before = memory_kib(appliance, "api clients")
     seen = {}
     # The deadlines of head and body are 5 s and 10 s.
-    exchanges = Exchanges(appliance.environment["PRIVYSEAL_SOCKET"], 30)
+    exchanges = Exchanges(appliance.environment["PRIVYSEAL_SOCKET"], PATIENCE_S)
     for octets, got in exchanges.run(mutations(good, 10000)):
         for status in statuses(got) or ["closed"]:
             seen[status] = seen.get(status, 0) + 1

@@ -8,9 +8,10 @@ import time
 import jwt
 import pytest
 
-from harness.appliance import PRIVYSEAL, wait_until
+from harness.appliance import wait_until
 from harness.leaves import leaf_hash_of_jws, read_use
 from harness.load import SigningLoad
+from harness.places import PRIVYSEAL
 
 KEY = "certify.vc-jwt"
 ROUNDS = int(os.environ.get("PRIVYSEAL_KILL_ROUNDS", "20"))
@@ -66,11 +67,12 @@ def test_a_role_killed_under_load(appliance, role, allowed):
                               f"service after {role} died")
             slowest = max(slowest, back - killed)
     print(f"{role}: {load.statuses}, longest wait {load.longest_wait_s:.2f} s, "
-          f"longest without {load.longest_without_s:.2f} s, slowest return {slowest:.2f} s")
-    assert load.longest_wait_s < 5.0
-    assert load.longest_without_s < 5.0
+          f"longest without {load.longest_without_s:.2f} s, slowest return {slowest:.2f} s, "
+          f"longest stall {load.longest_stall_s:.2f} s")
+    assert load.longest_wait_s < 5.0 + load.longest_stall_s
+    assert load.longest_without_s < 5.0 + load.longest_stall_s
     assert set(load.statuses) <= allowed, load.statuses
-    assert slowest < 2.0
+    assert slowest < 2.0 + load.longest_stall_s
     recorded = {leaf["hash"] for leaf in read_use(appliance.directory / "data/log")}
     missing = [jws for jws in load.received if leaf_hash_of_jws(jws) not in recorded]
     assert not missing, f"{len(missing)} signatures without a leaf"
@@ -101,7 +103,7 @@ def test_sigterm_finishes_what_is_in_flight(appliance):
         os.kill(supervisor, signal.SIGTERM)
         wait_until(lambda: not os.path.exists(f"/proc/{supervisor}"), 15, "the end")
     assert "timeout" not in load.statuses
-    assert load.longest_wait_s < 5.0
+    assert load.longest_wait_s < 5.0 + load.longest_stall_s
     recorded = {leaf["hash"] for leaf in read_use(appliance.directory / "data/log")}
     assert all(leaf_hash_of_jws(jws) in recorded for jws in load.received)
     appliance.stop()

@@ -11,9 +11,13 @@ import pathlib
 import re
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from harness.fake_keys import private_keys
 from harness.fake_token import fake_appliance
+from harness.http_unix import b64u
 
 
 PIECE = 1 << 20
@@ -62,22 +66,75 @@ KNOWN = {"api clients": b"/v1/jws/sign", "api management": b"/v1/genesis",
          "keeper": b"certify.vc-jwt", "supervisor": b"privyseald.conf"}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads other processes' memory")
-def test_only_the_token_process_holds_a_private_key():
-    with fake_appliance(processes=1) as appliance:
-        secrets = private_keys(appliance)
-        assert len(secrets) >= 20
-        for key in ("certify.vc-jwt", "certify.vc-eddsa", "oidc.id-token"):
-            for _ in range(20):
-                answer = appliance.client().post("/v1/jws/sign", {"key": key, "payload": "eA"})
-                assert answer.status == 200
-        pin = (appliance.directory / "pins" / "user").read_bytes().strip()
-        assert len(pin) >= 8
-        token = memory_of(appliance.pids("token")[0])
-        assert len(held(token, secrets)) >= 3, "the search does not find what is there"
-        for role, known in KNOWN.items():
-            pieces = memory_of(appliance.pids(role)[0])
-            assert any(known in piece for piece in pieces), f"{role} could not be read"
-            assert not held(pieces, secrets), role
-            # Nor has who faces the clients anything to log in with.
-            assert not role.startswith("api") or not any(pin in piece for piece in pieces), role
+pytestmark = pytest.mark.skipif(os.geteuid() != 0,
+                                reason="only root reads other processes' memory")
+
+
+@pytest.fixture(scope="module", name="appliance")
+def appliance_with_one_token_process():
+    """Which works with several threads."""
+    with fake_appliance(processes=1, sessions=2) as running:
+        yield running
+
+
+def test_only_the_token_process_holds_a_private_key(appliance):
+    secrets = private_keys(appliance)
+    assert len(secrets) >= 20
+    for key in ("certify.vc-jwt", "certify.vc-eddsa", "oidc.id-token"):
+        for _ in range(20):
+            answer = appliance.client().post("/v1/jws/sign", {"key": key, "payload": "eA"})
+            assert answer.status == 200
+    pin = (appliance.directory / "pins" / "user").read_bytes().strip()
+    assert len(pin) >= 8
+    token = memory_of(appliance.pids("token")[0])
+    assert len(held(token, secrets)) >= 3, "the search does not find what is there"
+    for role, known in KNOWN.items():
+        pieces = memory_of(appliance.pids(role)[0])
+        assert any(known in piece for piece in pieces), f"{role} could not be read"
+        assert not held(pieces, secrets), role
+        # Nor has who faces the clients anything to log in with.
+        assert not role.startswith("api") or not any(pin in piece for piece in pieces), role
+
+
+def jwe_with(key, content_key, plaintext):
+    """To the appliance's key, with a content key that we know."""
+    head = b64u(b'{"alg":"RSA-OAEP-256","enc":"A256GCM"}')
+    sha, nonce = hashes.SHA256(), os.urandom(12)
+    wrapped = key.encrypt(content_key, padding.OAEP(padding.MGF1(sha), sha, None))
+    sealed = AESGCM(content_key).encrypt(nonce, plaintext, head.encode())
+    return ".".join((head, b64u(wrapped), b64u(nonce), b64u(sealed[:-16]), b64u(sealed[-16:])))
+
+
+def test_secrets_of_one_message_are_gone_when_it_is_answered(appliance):
+    client = appliance.client()
+    public = client.get("/v1/keys/oidc.decrypt/public",
+                        headers={"Accept": "application/x-pem-file"}).body
+    content_keys = [os.urandom(32) for _ in range(20)]
+    texts = [os.urandom(48) for _ in range(20)]
+    for content_key, text in zip(content_keys, texts):
+        jwe = jwe_with(serialization.load_pem_public_key(public), content_key, text)
+        answer = client.post("/v1/jwe/decrypt", {"key": "oidc.decrypt", "jwe": jwe})
+        assert answer.status == 200 and answer.json()["plaintext"] == b64u(text)
+    for role in ("api clients", "api management", "keeper", "supervisor"):
+        pieces = memory_of(appliance.pids(role)[0])
+        assert any(KNOWN[role] in piece for piece in pieces), f"{role} could not be read"
+        assert not held(pieces, content_keys), f"{role} holds a content key"
+    assert not held(memory_of(appliance.pids("keeper")[0]), texts), "the keeper holds a plaintext"
+
+
+def test_a_message_is_gone_when_it_is_answered(appliance):
+    """Short ones, which fit where digests are kept, and a long one."""
+    client = appliance.client()
+    messages = [os.urandom(size) for size in (24, 60, 5000)]
+    for message in messages:
+        for verb, member in (("aes/encrypt", "plaintext"), ("hmac/mac", "message")):
+            answer = client.post(f"/v1/keys/test.{verb}", {member: b64u(message)})
+            assert answer.status == 200, answer
+    client.close()
+    for role in ("token", "keeper"):
+        pieces = memory_of(appliance.pids(role)[0])
+        assert not held(pieces, [message[:24] for message in messages]), role
+    # The body of a request; what was read of the last one stays until the next.
+    pieces = memory_of(appliance.pids("api clients")[0])
+    assert not [message for message in messages
+                if any(b64u(message[:24]).encode() in piece for piece in pieces)]

@@ -46,7 +46,7 @@ def test_no_configuration_of_openssl_is_read(room, tmp_path, table):
     path = table(documents.suspend_key())
     made = signatures(room, path, "alice", "bob")
     done = call("verify", path, *made, "--roster", room / "roster.json",
-                env={"OPENSSL_CONF": str(tmp_path / "openssl.cnf")}, timeout=20)
+                env={"OPENSSL_CONF": str(tmp_path / "openssl.cnf")})
     assert done.returncode == DONE, done
 
 
@@ -125,7 +125,7 @@ def test_only_regular_files_are_read(tmp_path, table):
     os.mkfifo(pipe)
     for path in (pipe, tmp_path, "/dev/zero"):
         for command in ("show", "words", "keys"):
-            done = call(command, path, timeout=10)
+            done = call(command, path)
             assert done.returncode in (FAILED, REFUSED) and done.stdout == "", done
     assert call("show", tmp_path / "none").returncode == NOT_FOUND
 
@@ -423,7 +423,8 @@ def test_a_certificate_is_no_approval_key(room, tmp_path):
     (["nonsense"], USAGE, "`privyseal-officer help` lists"),
     (["show"], USAGE, "usage: privyseal-officer show FILE"),
     (["show", "a", "b"], USAGE, "usage: privyseal-officer show FILE"),
-    (["verify", "a"], USAGE, "usage: privyseal-officer verify FILE SIGNATURE..."),
+    (["verify"], USAGE, "usage: privyseal-officer verify FILE [SIGNATURE...]"),
+    (["verify", "a", "--roster", "b"], USAGE, "a document is verified with its signatures"),
     (["approve", "a"], USAGE, "approve FILE --key KEY"),
     (["approve", "a", "--nonsense"], USAGE, "see `privyseal-officer help approve`"),
     (["approve", "--help"], DONE, "--ssh-keygen PATH"),

@@ -2,14 +2,14 @@
 
 import subprocess
 
-from harness.appliance import BUILD
 from harness.documents import sha256
+from harness.places import BUILD
 
 OFFICER = BUILD / "appliance" / "officer" / "privyseal-officer"
 
 
-def test_every_document_of_an_appliance_is_shown(management, tmp_path):
-    made = management.post("/v1/keys/oidc.id-token/suspend", {"reason": "to be shown"})
+def test_every_document_of_an_appliance_is_shown(appliance, management, tmp_path):
+    made = appliance.change("POST", "/v1/keys/oidc.id-token/suspend", {"reason": "to be shown"})
     assert made.status == 201, made
     operations = management.get("/v1/operations?limit=1000").json()["items"]
     assert {"genesis", "key.create", "key.suspend"} <= {each["type"] for each in operations}

@@ -148,6 +148,6 @@ def test_the_recovery_people_can_replace_an_officer(room, table):
 def test_more_signatures_than_people_are_refused(room, table):
     path = table(C)
     made = signatures(room, path, "alice")
-    assert call("verify", path, *(60 * made), "--roster", room / "roster.json").returncode == USAGE
+    assert call("verify", path, *(130 * made), "--roster", room / "roster.json").returncode == USAGE
     done = call("verify", path, *(30 * made), "--roster", room / "roster.json")
     assert done.returncode == DONE and "quorum is met: 1 officers" in done.stdout

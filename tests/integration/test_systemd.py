@@ -125,7 +125,7 @@ def stop_at(machine, number):
 def test_a_supervisor_that_dies_is_started_again(service):
     before, count = main_pid(service), restarts(service)
     stop_at(service, signal.SIGKILL)
-    wait_until(lambda: restarts(service) == count + 1 and service.is_active(SERVICE), 30,
+    wait_until(lambda: restarts(service) > count and service.is_active(SERVICE), 30,
                "the service to be back")
     service.wait_operational(OPERATOR)
     assert main_pid(service) != before and signs(service)
@@ -135,15 +135,19 @@ def test_a_supervisor_that_hangs_is_missed_by_the_watchdog(service):
     assert show(service, "WatchdogUSec")["WatchdogUSec"] == "30s"
     drop_in = service.seen(f"/run/systemd/system/{SERVICE}.d")
     drop_in.mkdir()
-    # Half a minute is what the unit waits; a second shows the same.
-    (drop_in / "test.conf").write_text("[Service]\nWatchdogSec=1s\n")
+    # Half a minute is what the unit waits; two seconds show the same.
+    (drop_in / "test.conf").write_text("[Service]\nWatchdogSec=2s\n")
     service.inside("systemctl", "daemon-reload")
     service.inside("systemctl", "restart", SERVICE)
     service.wait_operational(OPERATOR)
     count = restarts(service)
     stop_at(service, signal.SIGSTOP)
-    wait_until(lambda: restarts(service) == count + 1 and service.is_active(SERVICE), 60,
+    wait_until(lambda: restarts(service) > count and service.is_active(SERVICE), 60,
                "the service to be back")
+    # No slow moment of the machine is missed in what follows.
+    (drop_in / "test.conf").unlink()
+    service.inside("systemctl", "daemon-reload")
+    service.inside("systemctl", "restart", SERVICE)
     service.wait_operational(OPERATOR)
     assert signs(service)
 

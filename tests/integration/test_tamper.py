@@ -51,7 +51,7 @@ def wait_state(appliance, state, what):
 
 
 def change(appliance, statement, *values):
-    with sqlite3.connect(catalog_path(appliance)) as connection:
+    with sqlite3.connect(catalog_path(appliance), 60) as connection:
         count = connection.execute(statement, values).rowcount
         assert count == 1, kinds(connection)
 
@@ -77,7 +77,7 @@ def test_a_row_changed_behind_our_back_is_failed(appliance, what):
 
 def test_a_grant_added_behind_our_back_gives_no_right(appliance):
     added = "f" * 32
-    with sqlite3.connect(catalog_path(appliance)) as connection:
+    with sqlite3.connect(catalog_path(appliance), 60) as connection:
         columns = [row[1] for row in connection.execute("pragma table_info(row)")]
         (name, *_), *_ = rows_of(connection, "grant")
         row = dict(zip(columns, connection.execute(
@@ -117,8 +117,8 @@ def test_an_older_disk_image_is_found_by_the_anchor(running):
     shutil.copytree(directory / "data", directory / "data.older", symlinks=True)
     running.start()
     for number in range(3):
-        answer = running.management().post("/v1/clients", {"name": f"later-{number}",
-                                                           "uids": [60000 + number]})
+        answer = running.change("POST", "/v1/clients", {"name": f"later-{number}",
+                                                        "uids": [60000 + number]})
         assert answer.status == 201, answer
     running.stop()
     # The disk is set back; the token, where the anchor lies, is not.

@@ -1,5 +1,6 @@
 """The token fails under load: no restart, no wrong signature released, back by itself."""
 
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -10,10 +11,11 @@ import time
 import jwt
 import pytest
 
-from harness.appliance import PRIVYSEAL, Appliance, wait_until
+from harness.appliance import Appliance, wait_until
 from harness.fake_token import FakeControl, fake_appliance
 from harness.leaves import leaf_hash_of_jws, read_events, read_use
 from harness.load import SigningLoad
+from harness.places import PRIVYSEAL
 
 KEY = "certify.vc-jwt"
 BACK_WITHIN_S = 2.0
@@ -31,11 +33,23 @@ def control(fake):
     made("reset")
     yield made
     made("reset")
-    wait_until(lambda: sign(fake) == 200, 15, "the token to be well again")
+    wait_until(lambda: all_ready(fake) and sign(fake) == 200, 15, "the token to be well again")
 
 
 def sign(appliance, key=KEY):
     return appliance.client().post("/v1/jws/sign", {"key": key, "payload": "eA"}).status
+
+
+def token_states(appliance):
+    """Of each token process; none while the keeper does not answer."""
+    answer = appliance.management().get("/v1/system")
+    tokens = answer.json().get("tokens", []) if answer.status == 200 else []
+    return [process["state"] for token in tokens for process in token["processes"]]
+
+
+def all_ready(appliance):
+    states = token_states(appliance)
+    return len(states) == 2 and set(states) == {"ready"}
 
 
 def check_all(appliance, load):
@@ -47,7 +61,7 @@ def check_all(appliance, load):
         header = jwt.get_unverified_header(token)
         jwt.PyJWS().decode(token, by_id[header["kid"]], [header["alg"]])
         assert leaf_hash_of_jws(token) in recorded
-    assert load.longest_wait_s < 5.0
+    assert load.longest_wait_s < 5.0 + load.longest_stall_s
     assert set(load.statuses) <= {200, 503}, load.statuses
 
 
@@ -65,7 +79,8 @@ def under_load(appliance, start, stop, replaced=False, key=KEY, connections=16):
         back = wait_until(lambda: load.back_since(ended, 10 * connections), 15,
                           "service to return and stay")
     took = back - ended
-    print(f"back after {took:.2f} s, longest wait {load.longest_wait_s:.2f} s, {load.statuses}")
+    print(f"back after {took:.2f} s, longest wait {load.longest_wait_s:.2f} s, longest stall "
+          f"{load.longest_stall_s:.2f} s, {load.statuses}")
     check_all(appliance, load)
     after = appliance.roles()
     for role in OTHERS:
@@ -74,7 +89,7 @@ def under_load(appliance, start, stop, replaced=False, key=KEY, connections=16):
         for role in roles:
             assert not role.startswith("token") or after[role] == roles[role], \
                 f"{role} was restarted"
-    assert took < BACK_WITHIN_S
+    assert took < BACK_WITHIN_S + load.longest_stall_s
 
 
 def sees_refusals(appliance):
@@ -139,7 +154,7 @@ def felt(control, function, action):
     """Takes the action and waits until the token processes have answered it with that call."""
     control("zero")
     action()
-    control("wait", function, 1, "for", 10000)
+    control("wait", function, 1, "for", 60000)
 
 
 def test_every_session_lost(fake, control):
@@ -210,9 +225,9 @@ def test_a_crash_in_the_middle_of_signing(fake, control, action):
 @pytest.fixture(scope="module")
 def verified_key(fake):
     """A P-256 key of which every signature is verified before it is released."""
-    answer = fake.management().post("/v1/keys", {"name": "test.verified", "type": "ec-p256",
-                                                 "usage": "sign", "formats": ["jws"],
-                                                 "algorithms": ["ES256"], "verify": "always"})
+    answer = fake.change("POST", "/v1/keys", {"name": "test.verified", "type": "ec-p256",
+                                              "usage": "sign", "formats": ["jws"],
+                                              "algorithms": ["ES256"], "verify": "always"})
     assert answer.status in (200, 201), answer
     return "test.verified"
 
@@ -232,8 +247,8 @@ def test_wrong_signatures_under_load(fake, control, verified_key, key, action):
         wait_until(lambda: noticed() > before, 10, "the wrong signatures to be noticed")
 
     under_load(fake, start, lambda: control("reset"), replaced=True, key=key)
-    assert any(leaf["kind"] == "alarm" and leaf["data"]["alarm"] == "wrong-signature"
-               for leaf in read_events(fake.directory / "data/log"))
+    wait_until(lambda: any(leaf["kind"] == "alarm" and leaf["data"]["alarm"] == "wrong-signature"
+                           for leaf in read_events(fake.directory / "data/log")), 60, "its alarm")
 
 
 @pytest.mark.parametrize("length", [0, 1, 63, 65, 2 ** 40])
@@ -257,13 +272,6 @@ def test_a_changed_serial_is_another_token(fake, control):
         assert control.count("C_Login") == logins, "a PIN went to another token"
 
     under_load(fake, start, lambda: control("serial", 0, serial))
-
-
-def token_states(appliance):
-    """Of each token process; none while the keeper does not answer."""
-    answer = appliance.management().get("/v1/system")
-    tokens = answer.json().get("tokens", []) if answer.status == 200 else []
-    return [process["state"] for token in tokens for process in token["processes"]]
 
 
 def all_wait_for_a_pin(appliance):
@@ -310,14 +318,93 @@ def test_a_wrong_pin_is_tried_once(fake, control):
 
 
 def test_signing_looks_nothing_up_and_logs_nobody_in(fake, control):
-    assert sign(fake) == 200
-    control("zero")
-    for _ in range(50):
-        assert sign(fake) == 200
-    assert control.count("C_Sign") >= 50
-    for function in ("C_FindObjectsInit", "C_OpenSession", "C_Login"):
-        assert control.count(function) == 0, function
+    """The appliance itself looks at its token at times, as for an inventory: not all the time."""
+    def counted():
+        control("zero")
+        for _ in range(50):
+            assert sign(fake) == 200
+        assert control.count("C_Sign") >= 50
+        return {function: control.count(function)
+                for function in ("C_FindObjectsInit", "C_OpenSession", "C_Login")}
+
+    wait_until(lambda: not any(counted().values()), 60, "signatures and nothing else")
 
 
 def test_both_logs_verify_after_all_of_it(fake):
     log_verifies(fake)
+
+
+def decrypt(appliance, key, ciphertext):
+    return appliance.client().post(f"/v1/keys/{key}/decrypt", {"ciphertext": ciphertext}).status
+
+
+def test_a_token_that_opens_nothing_any_more_is_noticed(fake, control):
+    """It answers as it does to what cannot be decrypted, and is well otherwise."""
+    def alarms():
+        return [leaf["data"]["about"] for leaf in read_events(fake.directory / "data/log")
+                if leaf["kind"] == "alarm" and leaf["data"]["alarm"] == "wrong-answer"]
+
+    sealed = fake.client().post("/v1/keys/test.aes/encrypt", {"plaintext": "eA"}).json()
+    keeper, tokens = set(fake.pids("keeper")), set(fake.pids("token"))
+    # Nonsense alone replaces nobody.
+    wrong = sealed["ciphertext"][:-8] + "AAAAAAAA"
+    assert [decrypt(fake, "test.aes", wrong) for _ in range(30)] == [422] * 30
+    assert decrypt(fake, "test.aes", sealed["ciphertext"]) == 200
+    assert set(fake.pids("token")) == tokens and not alarms()
+    control("on", "C_Decrypt", "do", "rv", "CKR_GENERAL_ERROR")
+    assert decrypt(fake, "oidc.decrypt", "A" * 342) == 422
+    wait_until(lambda: set(fake.pids("token")) - tokens, 10, "a new token process")
+    wait_until(alarms, 60, "the alarm's leaf")
+    assert alarms() == ["oidc.decrypt"]
+    control("clear")
+    wait_until(lambda: decrypt(fake, "test.aes", sealed["ciphertext"]) == 200, 15, "a plaintext")
+    assert set(fake.pids("keeper")) == keeper
+
+
+def test_a_key_that_does_not_open_what_it_encrypts_replaces_its_process(fake, control):
+    before = set(fake.pids("token"))
+    control("on", "C_Encrypt", "do", "wrong-signature", "times", 1)
+    answer = fake.client().post("/v1/keys/test.aes/encrypt", {"plaintext": "eA"})
+    wait_until(lambda: set(fake.pids("token")) - before, 10, "a new token process")
+    control("clear")
+    assert answer.status == 200 and decrypt(fake, "test.aes", answer.json()["ciphertext"]) == 200
+
+
+OTHER_USES = [("/v1/keys/oidc.decrypt/decrypt", {"ciphertext": "A" * 342}),
+              ("/v1/keys/test.aes/encrypt", {"plaintext": "eA"}),
+              ("/v1/keys/test.hmac/mac", {"message": "eA"})]
+
+
+def test_a_token_that_hangs_in_other_uses_is_answered_for_and_replaced(fake, control):
+    def ask(use):
+        return fake.client().post(*use).status
+
+    tokens = fake.pids("token")
+    for function in ("C_Decrypt", "C_Encrypt", "C_Sign"):
+        control("on", function, "do", "hang")
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert list(pool.map(ask, OTHER_USES)) == [503] * 3
+    assert time.monotonic() - began < 60  # the hang itself has no end
+    wait_until(lambda: all_replaced(fake, tokens), 20, "the hanging processes to be replaced")
+    control("reset")
+    wait_until(lambda: [ask(use) for use in OTHER_USES] == [422, 200, 200], 30, "it to go on")
+
+
+def test_a_token_that_does_not_agree_is_not_the_senders_fault(fake, control):
+    """The point in a JWE was found to be on the curve before the token got it."""
+    client = fake.client()
+    jwe = client.post("/v1/jwe/encrypt", {"key": "test.agree-p256", "plaintext": "eA"}).json()["jwe"]
+    control("on", "C_DeriveKey", "do", "rv", "CKR_GENERAL_ERROR", "times", 1)
+    answer = client.post("/v1/jwe/decrypt", {"key": "test.agree-p256", "jwe": jwe})
+    assert (answer.status, answer.json().get("plaintext")) == (200, "eA"), answer
+
+
+def test_a_message_that_a_token_does_not_take_is_no_ciphertext(fake, control):
+    client = fake.client()
+    for function, mechanism, target, member in (
+            ("C_Encrypt", "CKM_AES_GCM", "aes/encrypt", "plaintext"),
+            ("C_Sign", "CKM_SHA256_HMAC", "hmac/mac", "message")):  # not of a checkpoint
+        control("on", function, "mechanism", mechanism, "do", "rv", "CKR_DATA_LEN_RANGE", "times", 1)
+        answer = client.post(f"/v1/keys/test.{target}", {member: "eA"})
+        assert answer.json()["detail"] == "the token does not take this message", answer

@@ -1,4 +1,4 @@
-#include "lib/formats/sshsig.h"
+#include "lib/formats/ssh/sshsig.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,8 +8,9 @@ import subprocess
 import pytest
 from verify_log import verify
 
-from harness.appliance import PRIVYSEAL, Appliance
+from harness.appliance import Appliance
 from harness.http_unix import b64u
+from harness.places import PRIVYSEAL
 
 SAMPLE = pathlib.Path(__file__).resolve().parents[1] / "vectors" / "log" / "sample"
 KEY = ("vectors.privyseal.example/events+82b37117+"

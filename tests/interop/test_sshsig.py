@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from harness.appliance import BUILD
+from harness.places import BUILD
 
 TOOL = BUILD / "tests" / "interop" / "sshsig_tool"
 NAMESPACE = "approve.ceremony.privyseal.v1"

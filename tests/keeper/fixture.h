@@ -1,7 +1,7 @@
 #ifndef TESTS_KEEPER_FIXTURE_H
 #define TESTS_KEEPER_FIXTURE_H
 
-#include "tests/keeper/stack.h"
+#include "tests/keeper/draft.h"
 
 #include "lib/base/clock.h"
 
@@ -33,6 +33,16 @@ static inline PS_UNUSED unsigned change(const char *type, const char *subject,
     return stack_change(&stack, type, subject, parameters, &body);
 }
 
+/* All of it but the execution. */
+static inline PS_UNUSED void ask_and_approve(const char *type, const char *subject,
+                                             const char *parameters, struct draft *ret_draft)
+{
+    const struct msg_change message = stack_change_message(type, subject, parameters);
+
+    expect(202, draft_ask(&stack, &message, ret_draft, &body));
+    expect(200, draft_approve(&stack, ret_draft, &body));
+}
+
 /* With the key's only algorithm. */
 static inline PS_UNUSED unsigned sign(const char *key)
 {
@@ -46,32 +56,6 @@ static inline PS_UNUSED unsigned signed_or_refused(const struct wire_frame *answ
         answer->info == &msg_jws_signed_info || answer->info == &msg_raw_signed_info;
 
     return is_signed ? 200 : stack_status_of(answer, &body);
-}
-
-/* Starts processes and keeper, which has had its genesis. */
-static inline PS_UNUSED void fixture_begin(size_t processes)
-{
-    ps_buf_init(&body, IPC_DOCUMENT_MAX);
-    stack_make(&stack, processes);
-    stack_start(&stack);
-    stack_genesis(&stack);
-}
-
-/* A teardown of a group. */
-static inline PS_UNUSED int fixture_end(void **state)
-{
-    (void)state;
-    stack_remove(&stack);
-    ps_buf_clear(&body);
-    return 0;
-}
-
-/* The keeper dies and comes back, with what is on the disk. */
-static inline PS_UNUSED void restart_keeper(enum appliance_state expected)
-{
-    stack_kill_keeper(&stack);
-    stack_start_keeper(&stack);
-    stack_wait_state(&stack, expected);
 }
 
 static inline PS_UNUSED unsigned body_count(const char *text)
@@ -107,6 +91,65 @@ static inline PS_UNUSED void wait_for_text(enum read_resource resource, const ch
         }
         (void)usleep(20000);
     }
+}
+
+/* Asked again while the appliance works on the same key by itself. */
+static inline PS_UNUSED unsigned change_when_free(const char *type, const char *subject,
+                                                  const char *parameters)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    unsigned status;
+
+    do {
+        assert_true(ps_clock_mono_ns() < deadline);
+        status = change(type, subject, parameters);
+    } while (status == 409 && body_has("in-flight"));
+    return status;
+}
+
+/* The first version, which is due: the appliance may do so by itself just then. */
+static inline PS_UNUSED void activate(const char *key)
+{
+    (void)change_when_free("key.activate", key, "{}");
+    wait_for_text(READ_KEY, key, "\"version\":1,\"state\":\"active\"", 1);
+}
+
+/* Starts processes and keeper, which has had its genesis. */
+static inline PS_UNUSED void fixture_begin(size_t processes)
+{
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, processes);
+    stack_start(&stack);
+    stack_genesis(&stack);
+}
+
+/* The same with one process, and a keeper that is stopped at the leaves it writes (faults.h). */
+static inline PS_UNUSED void fixture_begin_with_faults(void)
+{
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, 1);
+    stack.faults = faults_new();
+    stack_start(&stack);
+    stack_genesis(&stack);
+    /* The first inventory has a leaf of its own: from now on those of the test are counted. */
+    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 1);
+}
+
+/* A teardown of a group. */
+static inline PS_UNUSED int fixture_end(void **state)
+{
+    (void)state;
+    stack_remove(&stack);
+    ps_buf_clear(&body);
+    return 0;
+}
+
+/* The keeper dies and comes back, with what is on the disk. */
+static inline PS_UNUSED void restart_keeper(enum appliance_state expected)
+{
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, expected);
 }
 
 #endif

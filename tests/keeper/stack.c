@@ -6,7 +6,8 @@
 #include "lib/base/line.h"
 #include "lib/base/problem.h"
 #include "lib/base/secret.h"
-#include "pkcs11/token.h"
+#include "pkcs11/token/token.h"
+#include "tests/keeper/draft.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define URI "pkcs11:token=privyseal-" STACK_TOKEN
+static bool overlooks_leaks;
 
 static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *walk)
 {
@@ -27,16 +28,65 @@ static int remove_entry(const char *path, const struct stat *info, int flag, str
     return remove(path);
 }
 
+static unsigned objects;
+
+static int count_object(const char *path, const struct stat *info, int flag, struct FTW *walk)
+{
+    const size_t len = strlen(path);
+
+    (void)info;
+    (void)flag;
+    (void)walk;
+    objects += len > 7 && strcmp(path + len - 7, ".object") == 0 ? 1 : 0;
+    return 0;
+}
+
+void stack_use_memory(void)
+{
+    if (access("/dev/shm", W_OK) == 0) {
+        assert_int_equal(setenv("TMPDIR", "/dev/shm", 1), 0);
+    }
+}
+
+void stack_overlook_leaks(void)
+{
+    overlooks_leaks = true;
+}
+
+/* A sanitizer looks for leaks at an exit, and not at this other one. */
+static PS_NORETURN void leave(int status)
+{
+    if (overlooks_leaks) {
+        _exit(status);
+    }
+    exit(status);
+}
+
+/* <directory>/store<suffix>, and SoftHSM's configuration that names it. */
+static void make_store(const struct stack *stack, const char *suffix)
+{
+    char path[200];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/store%s", stack->directory, suffix);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/softhsm2%s.conf", stack->directory, suffix);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    (void)fprintf(file, "directories.tokendir = %s/store%s\nobjectstore.backend = file\n",
+                  stack->directory, suffix);
+    assert_int_equal(fclose(file), 0);
+}
+
 void stack_make(struct stack *stack, size_t processes)
 {
     const char *top = getenv("TMPDIR");
-    char path[200];
-    FILE *file;
 
     memset(stack, 0, sizeof *stack);
     stack->processes = processes;
     stack->pin = STACK_PIN;
     stack->module = STACK_MODULE;
+    stack->request_timeout_ms = STACK_REQUEST_MS;
     stack->supervisor.fd = stack->clients.fd = stack->management.fd = -1;
     for (size_t i = 0; i < STACK_TOKENS_MAX; i++) {
         stack->tokens[i].supervisor.fd = -1;
@@ -46,15 +96,15 @@ void stack_make(struct stack *stack, size_t processes)
     assert_non_null(mkdtemp(stack->directory));
     (void)snprintf(stack->data, sizeof stack->data, "%s/data", stack->directory);
     assert_int_equal(mkdir(stack->data, 0700), 0);
-    (void)snprintf(path, sizeof path, "%s/store", stack->directory);
-    assert_int_equal(mkdir(path, 0700), 0);
-    (void)snprintf(path, sizeof path, "%s/softhsm2.conf", stack->directory);
-    file = fopen(path, "we");
-    assert_non_null(file);
-    (void)fprintf(file, "directories.tokendir = %s/store\nobjectstore.backend = file\n",
-                  stack->directory);
-    assert_int_equal(fclose(file), 0);
+    make_store(stack, "");
     (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static struct ps_bytes pin_of(const struct stack *stack, size_t number)
+{
+    const struct ps_bytes kept = ps_buf_bytes(&stack->tokens[number].kept_pin);
+
+    return kept.len != 0 ? kept : ps_bytes_str(stack->pin);
 }
 
 static void end_process(pid_t *pid)
@@ -71,6 +121,10 @@ static void end_process(pid_t *pid)
 void stack_kill_keeper(struct stack *stack)
 {
     end_process(&stack->keeper);
+    if (stack->faults != NULL) {
+        faults_end(stack->faults);
+    }
+    stack_supervise(stack); /* what it said before its end is heard */
     wire_close(&stack->supervisor);
     wire_close(&stack->clients);
     wire_close(&stack->management);
@@ -87,10 +141,15 @@ void stack_remove(struct stack *stack)
     stack_kill_keeper(stack);
     for (size_t i = 0; i < stack->processes; i++) {
         stack_kill_token(stack, i);
+        ps_buf_clear(&stack->tokens[i].kept_pin);
+        tap_free(stack->tokens[i].tap);
+        stack->tokens[i].tap = NULL;
     }
     if (getenv("PRIVYSEAL_KEEP") == NULL) {
         (void)nftw(stack->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
+    faults_free(stack->faults);
+    stack->faults = NULL;
 }
 
 static void make_pair(int ends[2])
@@ -117,13 +176,27 @@ static int run_keeper(const struct stack *stack, int fd)
         .data_directory = ps_bytes_str(stack->data),
         .origin = ps_bytes_str("privyseal.test/keeper"),
         .practice = 1,
-        .request_timeout_ms = 4000,
-        .token_timeout_ms = 2000,
+        .request_timeout_ms = stack->request_timeout_ms,
+        .token_timeout_ms = WIRE_LIMIT_MS / 4,
         .queue_max = 4096,
+        .keys_in_memory = stack->keys_in_memory == 0 ? 4096 : stack->keys_in_memory,
         .disk_reserve_mb = 1,
+        .backup_directory = ps_bytes_str(stack->backups),
+        .backup_period_s = 24 * 3600,
+        .backup_keep = 3,
+        .drill_period_s = 7 * 24 * 3600,
+        .mirror = ps_bytes_str(stack->mirror),
+        .witnesses = ps_bytes_str(stack->witnesses),
+        .witnesses_needed = 1,
+        .shard_leaves = stack->shard_leaves == 0 ? 1000000 : stack->shard_leaves,
+        .snapshot_leaves = stack->snapshot_leaves == 0 && getenv("PRIVYSEAL_SNAPSHOTS") != NULL
+                               ? 1
+                               : stack->snapshot_leaves,
+        .witness_late_s = 3600,
         .clock_step_s = 60,
         .administrators = ps_bytes("\0\0\0\0", 4),
         .hashes = ps_bytes_str("{\"z\":\"1\",\"a\":\"2\"}"),
+        .configuration = ps_bytes(stack->configuration, sizeof stack->configuration),
     };
 
     ps_line_init("keeper", level == NULL ? PS_ERROR : (enum ps_level)atoi(level));
@@ -135,29 +208,53 @@ static int run_keeper(const struct stack *stack, int fd)
     return status;
 }
 
+static const char *suffix_of(const struct stack *stack, size_t number)
+{
+    const char *name = stack->tokens[number].name;
+
+    return name == NULL ? "" : name;
+}
+
+static const char *name_of(const struct stack *stack, size_t number)
+{
+    const char *name = stack->tokens[number].name;
+
+    return name == NULL ? STACK_TOKEN : name;
+}
+
+/* Another token has processes of its own numbers. */
+static uint32_t number_of(const struct stack *stack, size_t number)
+{
+    return stack->tokens[number].name == NULL ? (uint32_t)number : 0;
+}
+
 static int run_token(const struct stack *stack, size_t number, int fd)
 {
+    char uri[100];
     char path[200];
     char environment[220];
     char directory[200];
     struct ps_loop *loop;
     PS_BUF_AUTO profile;
     struct msg_token_config config = {
-        .token = ps_bytes_str(STACK_TOKEN),
-        .number = (uint32_t)number,
+        .token = ps_bytes_str(name_of(stack, number)),
+        .number = number_of(stack, number),
         .module = ps_bytes_str(stack->module),
-        .uri = ps_bytes_str(URI),
         .sessions = 1,
-        .call_timeout_ms = 2000,
+        .call_timeout_ms = WIRE_LIMIT_MS / 4,
+        .cache_keys = stack->cache_keys == 0 ? 64 : stack->cache_keys,
     };
 
+    (void)snprintf(uri, sizeof uri, "pkcs11:token=privyseal-%s", name_of(stack, number));
+    config.uri = ps_bytes_str(uri);
     (void)snprintf(path, sizeof path, "%s/firmware-profiles/softhsm2.json", source_root());
     if (!read_file(path, &profile)) {
         return 1;
     }
-    (void)snprintf(environment, sizeof environment, "SOFTHSM2_CONF=%s/softhsm2.conf",
-                   stack->directory);
-    (void)snprintf(directory, sizeof directory, "%s/store", stack->directory);
+    (void)snprintf(environment, sizeof environment, "SOFTHSM2_CONF=%s/softhsm2%s.conf",
+                   stack->directory, suffix_of(stack, number));
+    (void)snprintf(directory, sizeof directory, "%s/store%s", stack->directory,
+                   suffix_of(stack, number));
     config.profile = ps_buf_bytes(&profile);
     config.environment = ps_bytes_str(environment);
     config.sync_directory = ps_bytes_str(directory);
@@ -169,11 +266,19 @@ static int run_token(const struct stack *stack, size_t number, int fd)
 static void connect_token(struct stack *stack, size_t number)
 {
     const struct msg_peer to_token = {.role = IPC_ROLE_KEEPER};
-    const struct msg_peer to_keeper = {
-        .role = IPC_ROLE_TOKEN, .name = ps_bytes_str(STACK_TOKEN), .number = (uint32_t)number};
+    const struct msg_peer to_keeper = {.role = IPC_ROLE_TOKEN,
+                                       .name = ps_bytes_str(name_of(stack, number)),
+                                       .number = number_of(stack, number)};
+    struct tap *tap = stack->tokens[number].tap;
     int ends[2];
+    int others[2];
 
     make_pair(ends);
+    if (tap != NULL) {
+        make_pair(others);
+        tap_join(tap, ends[1], others[0]);
+        ends[1] = others[1];
+    }
     wire_send_fd(&stack->supervisor, &msg_peer_info, &to_keeper, ends[0]);
     wire_send_fd(&stack->tokens[number].supervisor, &msg_peer_info, &to_token, ends[1]);
     (void)close(ends[0]);
@@ -207,7 +312,138 @@ void stack_start_token(struct stack *stack, size_t number)
     wire_send(&stack->tokens[number].supervisor, &msg_start_info, &(struct msg_start){0});
 }
 
-static void connect_api(struct stack *stack, struct wire *wire, uint8_t role)
+static void send_pin(struct stack *stack, size_t number)
+{
+    const struct stack_token *token = &stack->tokens[number];
+    const struct msg_pin pin = {.token = ps_bytes_str(name_of(stack, number)),
+                                .pin = pin_of(stack, number),
+                                .is_attended = token->is_attended,
+                                .is_kept = token->kept_pin.len != 0};
+
+    wire_send(&stack->supervisor, &msg_pin_info, &pin);
+}
+
+void stack_attend_token(struct stack *stack, size_t number)
+{
+    stack->tokens[number].is_attended = true;
+    send_pin(stack, number);
+}
+
+/* The process that a report names, or the first of a token; STACK_TOKENS_MAX: none. */
+static size_t find_token(const struct stack *stack, struct ps_bytes name, const uint32_t *number)
+{
+    for (size_t i = 0; i < stack->processes; i++) {
+        if (ps_bytes_equal_str(name, name_of(stack, i)) &&
+            (number == NULL || *number == number_of(stack, i))) {
+            return i;
+        }
+    }
+    return STACK_TOKENS_MAX;
+}
+
+static void on_hung(struct stack *stack, const struct msg_hung *message)
+{
+    const size_t at = find_token(stack, message->token, &message->number);
+
+    assert_true(at < STACK_TOKENS_MAX);
+    stack_kill_token(stack, at);
+    stack_start_token(stack, at);
+}
+
+static void on_pin_keep(struct stack *stack, const struct msg_pin_keep *message)
+{
+    const size_t at = find_token(stack, message->token, NULL);
+
+    assert_true(at < STACK_TOKENS_MAX);
+    ps_buf_clear(&stack->tokens[at].kept_pin);
+    ps_buf_init(&stack->tokens[at].kept_pin, IPC_SECRET_MAX);
+    ps_buf_put(&stack->tokens[at].kept_pin, message->pin);
+}
+
+static void send_pins(struct stack *stack)
+{
+    send_pin(stack, 0);
+    for (size_t i = 0; i < stack->processes; i++) {
+        if (stack->tokens[i].name != NULL) {
+            send_pin(stack, i);
+        }
+    }
+}
+
+/* A locked appliance has none in memory; afterwards they are those of the configuration. */
+static void on_pins(struct stack *stack, const struct msg_pins *message)
+{
+    for (size_t i = 0; i < stack->processes; i++) {
+        ps_buf_clear(&stack->tokens[i].kept_pin);
+    }
+    if (message->are_wanted != 0) {
+        send_pins(stack);
+    }
+}
+
+void stack_supervise(struct stack *stack)
+{
+    struct wire_frame frame;
+
+    while (stack->supervises && wire_has_come(&stack->supervisor) &&
+           wire_read(&stack->supervisor, WIRE_LIMIT_MS, &frame)) {
+        const void *message = frame.message;
+
+        if (frame.info == &msg_hung_info) {
+            on_hung(stack, message);
+        } else if (frame.info == &msg_pin_keep_info) {
+            on_pin_keep(stack, message);
+        } else if (frame.info == &msg_pins_info) {
+            on_pins(stack, message);
+        }
+    }
+}
+
+static void initialise_token(const struct stack *stack, const char *name)
+{
+    char configuration[200];
+    char label[100];
+    const pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)snprintf(configuration, sizeof configuration, "%s/softhsm2%s.conf", stack->directory,
+                       name);
+        (void)snprintf(label, sizeof label, "privyseal-%s", name);
+        (void)setenv("SOFTHSM2_CONF", configuration, 1);
+        assert_non_null(freopen("/dev/null", "w", stdout));
+        (void)execlp("softhsm2-util", "softhsm2-util", "--init-token", "--free", "--label", label,
+                     "--so-pin", STACK_SO_PIN, "--pin", STACK_PIN, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+void stack_add_token(struct stack *stack, const char *name)
+{
+    const size_t number = stack->processes++;
+
+    assert_true(number < STACK_TOKENS_MAX);
+    make_store(stack, name);
+    initialise_token(stack, name);
+    stack->tokens[number].name = name;
+    stack_start_token(stack, number);
+    send_pin(stack, number);
+}
+
+unsigned stack_count_objects(const struct stack *stack, size_t number)
+{
+    char path[200];
+
+    (void)snprintf(path, sizeof path, "%s/store%s", stack->directory, suffix_of(stack, number));
+    objects = 0;
+    (void)nftw(path, count_object, 16, FTW_PHYS);
+    return objects;
+}
+
+void stack_connect_api(struct stack *stack, struct wire *wire, uint8_t role)
 {
     const struct msg_peer message = {.role = role};
     int ends[2];
@@ -219,30 +455,45 @@ static void connect_api(struct stack *stack, struct wire *wire, uint8_t role)
     wire_open(wire, ends[0], &keeper_set);
 }
 
+void stack_forget_checkpoint(const struct stack *stack)
+{
+    char path[220];
+
+    (void)snprintf(path, sizeof path, "%s/log/events/checkpoint", stack->data);
+    (void)unlink(path);
+}
+
 void stack_start_keeper(struct stack *stack)
 {
-    const struct msg_pin pin = {.token = ps_bytes_str(STACK_TOKEN),
-                                .pin = ps_bytes_str(stack->pin)};
     const struct msg_pin so_pin = {
         .token = ps_bytes_str(STACK_TOKEN), .pin = ps_bytes_str(STACK_SO_PIN), .is_so = 1};
     int ends[2];
     pid_t pid;
 
+    if (getenv("PRIVYSEAL_UNSIGNED") != NULL) {
+        stack_forget_checkpoint(stack);
+    }
     make_pair(ends);
     (void)fflush(NULL);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        if (stack->faults != NULL) {
+            faults_enter(stack->faults);
+        }
         close_others(ends[1]);
-        exit(run_keeper(stack, ends[1])); /* a sanitizer looks for leaks then */
+        leave(run_keeper(stack, ends[1]));
     }
     (void)close(ends[1]);
     stack->keeper = pid;
+    if (stack->faults != NULL) {
+        faults_begin(stack->faults, pid);
+    }
     stack->state = APPLIANCE_STARTING;
     wire_open(&stack->supervisor, ends[0], &supervisor_set);
-    connect_api(stack, &stack->clients, IPC_ROLE_API_CLIENTS);
-    connect_api(stack, &stack->management, IPC_ROLE_API_MANAGEMENT);
-    wire_send(&stack->supervisor, &msg_pin_info, &pin);
+    stack_connect_api(stack, &stack->clients, IPC_ROLE_API_CLIENTS);
+    stack_connect_api(stack, &stack->management, IPC_ROLE_API_MANAGEMENT);
+    send_pins(stack);
     wire_send(&stack->supervisor, &msg_pin_info, &so_pin);
     for (size_t i = 0; i < stack->processes; i++) {
         if (stack->tokens[i].pid != 0) {
@@ -267,155 +518,21 @@ int stack_stop_keeper(struct stack *stack)
 {
     int status = -1;
 
-    wire_send(&stack->supervisor, &msg_stop_info, &(struct msg_stop){.within_ms = 5000});
+    wire_send(&stack->supervisor, &msg_stop_info, &(struct msg_stop){.within_ms = WIRE_LIMIT_MS});
     assert_int_equal(waitpid(stack->keeper, &status, 0), stack->keeper);
     stack->keeper = 0;
     stack_kill_keeper(stack);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-void stack_wait_state(struct stack *stack, enum appliance_state state)
+void stack_stop_token(struct stack *stack, size_t number)
 {
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-    struct wire_frame frame;
+    struct stack_token *token = &stack->tokens[number];
+    int status = -1;
 
-    while (stack->state != state) {
-        if (ps_clock_mono_ns() > deadline ||
-            !wire_read(&stack->management, WIRE_LIMIT_MS, &frame)) {
-            print_error("the keeper is %s, not %s\n",
-                        appliance_state_name((enum appliance_state)stack->state),
-                        appliance_state_name(state));
-            fail();
-        }
-        if (frame.info == &msg_appliance_state_info) {
-            stack->state = ((const struct msg_appliance_state *)(const void *)frame.message)->state;
-        }
-    }
-}
-
-struct msg_caller stack_caller(void)
-{
-    return (struct msg_caller){.kind = CALLER_UNIX, .uid = (uint32_t)getuid()};
-}
-
-unsigned stack_status_of(const struct wire_frame *frame, struct ps_buf *out)
-{
-    ps_buf_reset(out);
-    if (frame->info == &msg_document_info) {
-        const struct msg_document *document = (const void *)frame->message;
-
-        ps_buf_put(out, document->body);
-        return document->status;
-    }
-    if (frame->info == &msg_problem_info) {
-        const struct msg_problem *problem = (const void *)frame->message;
-        const struct ps_problem_info *info = ps_problem_info((enum ps_problem)problem->problem);
-
-        assert_non_null(info);
-        ps_buf_printf(out, "%s: %.*s", info->code, PS_BYTES_FMT(problem->detail));
-        return (unsigned)info->http_status;
-    }
-    return 0;
-}
-
-/* Keeps up with the states that come in between. */
-static void call(struct stack *stack, struct wire *wire, const struct ipc_message *info,
-                 const void *message, struct wire_frame *ret_answer)
-{
-    const uint64_t id = wire_send(wire, info, message);
-
-    do {
-        if (!wire_read(wire, WIRE_LIMIT_MS, ret_answer)) {
-            print_error("no answer to %s\n", info->name);
-            fail();
-        }
-        if (ret_answer->info == &msg_appliance_state_info && wire == &stack->management) {
-            stack->state =
-                ((const struct msg_appliance_state *)(const void *)ret_answer->message)->state;
-        }
-    } while (ret_answer->id != id);
-}
-
-unsigned stack_change(struct stack *stack, const char *type, const char *subject,
-                      const char *parameters, struct ps_buf *out)
-{
-    const struct msg_change message = {
-        .caller = stack_caller(),
-        .request_id = ps_bytes_str("change-1"),
-        .type = ps_bytes_str(type),
-        .subject = ps_bytes_str(subject),
-        .parameters = ps_bytes_str(parameters),
-    };
-    struct wire_frame answer;
-
-    call(stack, &stack->management, &msg_change_info, &message, &answer);
-    return stack_status_of(&answer, out);
-}
-
-unsigned stack_read(struct stack *stack, enum read_resource resource, const char *name,
-                    struct ps_buf *out)
-{
-    const struct msg_read message = {
-        .caller = stack_caller(),
-        .request_id = ps_bytes_str("read-1"),
-        .resource = (uint16_t)resource,
-        .name = ps_bytes_str(name),
-        .limit = 1000,
-    };
-    struct wire_frame answer;
-
-    call(stack, &stack->management, &msg_read_info, &message, &answer);
-    return stack_status_of(&answer, out);
-}
-
-unsigned stack_sign_jws(struct stack *stack, const char *key, const char *algorithm,
-                        const char *payload, struct ps_buf *out)
-{
-    const struct msg_jws_sign message = {
-        .caller = stack_caller(),
-        .request_id = ps_bytes_str("sign-1"),
-        .key = ps_bytes_str(key),
-        .algorithm = ps_bytes_str(algorithm),
-        .payload = ps_bytes_str(payload),
-    };
-    struct wire_frame answer;
-    const struct msg_jws_signed *made;
-
-    call(stack, &stack->clients, &msg_jws_sign_info, &message, &answer);
-    if (answer.info != &msg_jws_signed_info) {
-        return stack_status_of(&answer, out);
-    }
-    made = (const void *)answer.message;
-    ps_buf_reset(out);
-    ps_buf_put(out, made->protected_header);
-    ps_buf_put_u8(out, '.');
-    ps_buf_put_base64url(out, ps_bytes_str(payload));
-    ps_buf_put_u8(out, '.');
-    ps_buf_put_base64url(out, made->signature);
-    return 200;
-}
-
-void stack_genesis(struct stack *stack)
-{
-    PS_BUF_AUTO body;
-    unsigned status;
-
-    ps_buf_init(&body, IPC_DOCUMENT_MAX);
-    stack_wait_state(stack, APPLIANCE_UNINITIALISED);
-    do {
-        /* The token process may not have said yet that it found a blank token. */
-        status = stack_change(
-            stack, "genesis", "",
-            "{\"token\":\"" STACK_TOKEN "\",\"initialise\":true,\"client\":\"tester\"}", &body);
-    } while (status == 409);
-    if (status != 201) {
-        print_error("genesis: %u %.*s\n", status, PS_BYTES_FMT(ps_buf_bytes(&body)));
-    }
-    assert_int_equal(status, 201);
-    stack_wait_state(stack, APPLIANCE_OPERATIONAL);
-    assert_int_equal(stack_change(stack, "grant.add", "",
-                                  "{\"client\":\"tester\",\"keys\":\"*\",\"operations\":[\"jws."
-                                  "sign\",\"jws.verify\",\"raw.sign\"]}",
-                                  &body),
-                     201);
+    wire_send(&token->supervisor, &msg_stop_info, &(struct msg_stop){.within_ms = WIRE_LIMIT_MS});
+    assert_int_equal(waitpid(token->pid, &status, 0), token->pid);
+    token->pid = 0;
+    stack_kill_token(stack, number);
+    assert_int_equal(status, 0);
 }

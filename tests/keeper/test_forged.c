@@ -21,23 +21,11 @@ static int make_stack(void **state)
     return 0;
 }
 
-static void connect_again(struct wire *wire, uint8_t role)
-{
-    const struct msg_peer message = {.role = role};
-    int ends[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    wire_send_fd(&stack.supervisor, &msg_peer_info, &message, ends[1]);
-    (void)close(ends[1]);
-    wire_close(wire);
-    wire_open(wire, ends[0], &keeper_set);
-}
-
 static void the_keeper_lives(void)
 {
     assert_int_equal(waitpid(stack.keeper, NULL, WNOHANG), 0);
-    connect_again(&stack.clients, IPC_ROLE_API_CLIENTS);
-    connect_again(&stack.management, IPC_ROLE_API_MANAGEMENT);
+    stack_connect_api(&stack, &stack.clients, IPC_ROLE_API_CLIENTS);
+    stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT);
     assert_int_equal(stack_sign_jws(&stack, KEY, "", "alive", &body), 200);
 }
 
@@ -152,6 +140,7 @@ static void the_clients_channel_reaches_nothing_of_management(void **state)
         READ_SYSTEM,    READ_METRICS,  READ_EXPIRING,    READ_CLIENTS,
         READ_CLIENT,    READ_GRANTS,   READ_SETS,        READ_OPERATIONS,
         READ_OPERATION, READ_LOG_TILE, READ_LOG_PROOF,   READ_OPERATION_DOCUMENT,
+        READ_OFFICERS,  READ_OFFICER,  READ_ROSTER,      READ_POLICY_DOCUMENT,
         READ_POLICY,    READ_WHY,      READ_LOG_ENTRIES, READ_LOG_CONSISTENCY,
     };
     const struct msg_change change = {.caller = stack_caller(),
@@ -348,7 +337,7 @@ static void mutated_requests_are_answered_or_end_the_channel(void **state)
         wire_send_octets(&stack.clients, ps_bytes(mutated, frame.len));
         /* A length that grew makes it wait for more; it gets the end of the channel then. */
         if (!wire_read(&stack.clients, 50, &answer) || answer.info == &msg_appliance_state_info) {
-            connect_again(&stack.clients, IPC_ROLE_API_CLIENTS);
+            stack_connect_api(&stack, &stack.clients, IPC_ROLE_API_CLIENTS);
         }
     }
     the_keeper_lives();

@@ -1,13 +1,14 @@
 #include "tests/keeper/fixture.h"
 
 #include "lib/base/hash.h"
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 /* Changes: what they do, what they refuse, and what is remembered of them. */
 
 static int make_stack(void **state)
 {
     (void)state;
+    stack_use_memory();
     fixture_begin(1);
     return 0;
 }
@@ -148,6 +149,57 @@ static unsigned sign_as(uint32_t uid, const char *key)
     return signed_or_refused(&answer);
 }
 
+static void send_execute(const struct draft *draft)
+{
+    const struct msg_operation_step message = {.caller = stack_caller(),
+                                               .request_id = ps_bytes_str("twins-1"),
+                                               .operation = ps_bytes_str(draft->id),
+                                               .verb = ps_bytes_str("execute")};
+
+    (void)wire_send(&stack.management, &msg_operation_step_info, &message);
+}
+
+static unsigned read_status(void)
+{
+    struct wire_frame answer;
+
+    do {
+        assert_true(wire_read(&stack.management, WIRE_LIMIT_MS, &answer));
+    } while (answer.id == 0);
+    return stack_status_of(&answer, &body);
+}
+
+/* With rows of both the access rules could not be loaded, now and at any start. */
+static void clients_that_come_by_one_identity_at_once_are_one_client(void **state)
+{
+    static const char *const twins[][2] = {
+        {"{\"name\":\"twin-a\",\"uids\":[50021]}", "{\"name\":\"twin-b\",\"uids\":[50021]}"},
+        {"{\"name\":\"twin-c\",\"pins\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"]}",
+         "{\"name\":\"twin-d\",\"pins\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"]}"},
+        {"{\"name\":\"twin-e\",\"issuer\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+         "\"san\":\"dns:one.example\"}",
+         "{\"name\":\"twin-f\",\"issuer\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+         "\"san\":\"dns:one.example\"}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(twins); i++) {
+        DRAFT_AUTO first = {.id = ""};
+        DRAFT_AUTO second = {.id = ""};
+        unsigned sum;
+
+        ask_and_approve("client.register", "", twins[i][0], &first);
+        ask_and_approve("client.register", "", twins[i][1], &second);
+        send_execute(&first);
+        send_execute(&second);
+        sum = read_status();
+        sum += read_status();
+        assert_int_equal(sum, 201 + 409);
+        expect(200, stack_read(&stack, READ_CLIENTS, "", &body));
+    }
+    expect(201, change("client.register", "", "{\"name\":\"single\",\"uids\":[50022]}"));
+}
+
 static void a_client_can_do_what_it_was_granted_and_no_more(void **state)
 {
     (void)state;
@@ -185,17 +237,10 @@ static void a_client_can_do_what_it_was_granted_and_no_more(void **state)
 static unsigned change_as(uint32_t uid, const char *type, const char *subject,
                           const char *parameters)
 {
-    const struct msg_change message = {
-        .caller = {.kind = CALLER_UNIX, .uid = uid},
-        .request_id = ps_bytes_str("as-2"),
-        .type = ps_bytes_str(type),
-        .subject = ps_bytes_str(subject),
-        .parameters = ps_bytes_str(parameters),
-    };
-    struct wire_frame answer;
+    struct msg_change message = stack_change_message(type, subject, parameters);
 
-    wire_call(&stack.management, &msg_change_info, &message, &answer);
-    return stack_status_of(&answer, &body);
+    message.caller.uid = uid;
+    return stack_change_as_asked(&stack, &message, &body);
 }
 
 /* The grant is held against the name of the key that is made, not against another one beside it. */
@@ -303,26 +348,31 @@ struct headers {
     bool dry_run;
 };
 
-static unsigned change_with(const char *type, const char *subject, const char *parameters,
-                            const struct headers *headers)
+static unsigned ask_with(const char *type, const char *subject, const char *parameters,
+                         const struct headers *headers)
 {
+    struct msg_change message = stack_change_message(type, subject, parameters);
     uint8_t hash[PS_SHA256_LEN];
-    struct msg_change message = {
-        .caller = stack_caller(),
-        .request_id = ps_bytes_str("headers-1"),
-        .type = ps_bytes_str(type),
-        .subject = ps_bytes_str(subject),
-        .parameters = ps_bytes_str(parameters),
-        .idempotency_key = ps_bytes_str(headers->idempotency_key),
-        .if_match = ps_bytes_str(headers->if_match),
-        .dry_run = headers->dry_run ? 1 : 0,
-    };
     struct wire_frame answer;
 
+    message.request_id = ps_bytes_str("headers-1");
+    message.idempotency_key = ps_bytes_str(headers->idempotency_key);
+    message.if_match = ps_bytes_str(headers->if_match);
+    message.dry_run = headers->dry_run ? 1 : 0;
     ps_sha256(ps_bytes_str(headers->hashed), hash);
     message.body_hash = ps_bytes(hash, sizeof hash);
     wire_call(&stack.management, &msg_change_info, &message, &answer);
     return stack_status_of(&answer, &body);
+}
+
+/* What was asked for last goes through the gate. */
+static void approve_and_execute(void)
+{
+    DRAFT_AUTO draft;
+
+    draft_take(ps_buf_bytes(&body), &draft);
+    expect(200, draft_approve(&stack, &draft, &body));
+    expect(201, draft_execute(&stack, &draft, &body));
 }
 
 static void the_same_idempotency_key_is_answered_the_same(void **state)
@@ -334,28 +384,36 @@ static void the_same_idempotency_key_is_answered_the_same(void **state)
     (void)state;
     ps_buf_init(&first, IPC_DOCUMENT_MAX);
     expect(201, change("key.create", "", EC_KEY("i.key")));
-    expect(201, change_with("key.rotate", "i.key", "{}", &once));
+    expect(202, ask_with("key.rotate", "i.key", "{}", &once));
     ps_buf_put(&first, ps_buf_bytes(&body));
-    expect(201, change_with("key.rotate", "i.key", "{}", &once));
+    expect(202, ask_with("key.rotate", "i.key", "{}", &once));
     assert_bytes(ps_buf_bytes(&body), ps_buf_bytes(&first));
-    expect(409, change_with("key.rotate", "i.key", "{}", &other));
+    approve_and_execute();
+    expect(202, ask_with("key.rotate", "i.key", "{}", &once));
+    assert_bytes(ps_buf_bytes(&body), ps_buf_bytes(&first));
+    expect(409, ask_with("key.rotate", "i.key", "{}", &other));
     assert_true(body_has("conflict"));
     /* What failed is not remembered: the same may be tried again. */
-    expect(404, change_with("key.suspend", "i.none", "{}",
-                            &(struct headers){.idempotency_key = "k-2", .hashed = "x"}));
-    expect(404, change_with("key.suspend", "i.none", "{}",
-                            &(struct headers){.idempotency_key = "k-2", .hashed = "x"}));
+    expect(404, ask_with("key.suspend", "i.none", "{}",
+                         &(struct headers){.idempotency_key = "k-2", .hashed = "x"}));
+    expect(404, ask_with("key.suspend", "i.none", "{}",
+                         &(struct headers){.idempotency_key = "k-2", .hashed = "x"}));
 }
 
 static void an_answer_survives_a_restart(void **state)
 {
     const struct headers once = {.idempotency_key = "k-3", .hashed = "three"};
+    PS_BUF_AUTO first;
 
     (void)state;
+    ps_buf_init(&first, IPC_DOCUMENT_MAX);
     expect(201, change("key.create", "", EC_KEY("i.restart")));
-    expect(201, change_with("key.rotate", "i.restart", "{}", &once));
+    expect(202, ask_with("key.rotate", "i.restart", "{}", &once));
+    ps_buf_put(&first, ps_buf_bytes(&body));
+    approve_and_execute();
     restart_keeper(APPLIANCE_OPERATIONAL);
-    expect(201, change_with("key.rotate", "i.restart", "{}", &once));
+    expect(202, ask_with("key.rotate", "i.restart", "{}", &once));
+    assert_bytes(ps_buf_bytes(&body), ps_buf_bytes(&first));
     expect(200, sign("i.restart"));
 }
 
@@ -363,12 +421,13 @@ static void if_match_names_the_revision(void **state)
 {
     (void)state;
     expect(201, change("key.create", "", EC_KEY("m.key")));
-    expect(412, change_with("key.suspend", "m.key", "{}",
-                            &(struct headers){.if_match = "9", .hashed = ""}));
-    expect(201, change_with("key.suspend", "m.key", "{}",
-                            &(struct headers){.if_match = "1", .hashed = ""}));
-    expect(412, change_with("key.create", "", EC_KEY("m.none"),
-                            &(struct headers){.if_match = "1", .hashed = ""}));
+    expect(412, ask_with("key.suspend", "m.key", "{}",
+                         &(struct headers){.if_match = "9", .hashed = ""}));
+    expect(202, ask_with("key.suspend", "m.key", "{}",
+                         &(struct headers){.if_match = "1", .hashed = ""}));
+    approve_and_execute();
+    expect(412, ask_with("key.create", "", EC_KEY("m.none"),
+                         &(struct headers){.if_match = "1", .hashed = ""}));
 }
 
 static void a_dry_run_shows_the_document_and_changes_nothing(void **state)
@@ -378,8 +437,8 @@ static void a_dry_run_shows_the_document_and_changes_nothing(void **state)
 
     (void)state;
     assert_ok(json_new(&parser));
-    expect(200, change_with("key.create", "", EC_KEY("d.key"),
-                            &(struct headers){.dry_run = true, .hashed = ""}));
+    expect(200, ask_with("key.create", "", EC_KEY("d.key"),
+                         &(struct headers){.dry_run = true, .hashed = ""}));
     assert_ok(json_parse(parser, ps_buf_bytes(&body), &JSON_LIMITS_REQUEST, &root));
     assert_ok(json_check_canonical(root));
     assert_true(body_has("\"type\":\"key.create\""));
@@ -451,6 +510,9 @@ static void every_list_and_document_can_be_read(void **state)
         {READ_SETS, ""},
         {READ_OPERATIONS, ""},
         {READ_POLICY, ""},
+        {READ_POLICY_DOCUMENT, ""},
+        {READ_ROSTER, ""},
+        {READ_OFFICERS, ""},
         {READ_WHY, "headers-1"},
         {READ_LOG_PROOF, "events"},
         {READ_KEY_PUBLIC, "d.read"},
@@ -479,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_compromised_key_is_in_no_jwks),
         cmocka_unit_test(a_successor_is_published_before_it_signs),
         cmocka_unit_test(a_client_can_do_what_it_was_granted_and_no_more),
+        cmocka_unit_test(clients_that_come_by_one_identity_at_once_are_one_client),
         cmocka_unit_test(a_subject_opens_no_way_to_another_key),
         cmocka_unit_test(a_key_of_many_versions_can_be_compromised),
         cmocka_unit_test(nobody_locks_itself_out),

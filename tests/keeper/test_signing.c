@@ -1,6 +1,6 @@
 #include "tests/keeper/fixture.h"
 
-#include "lib/formats/jws.h"
+#include "lib/formats/jose/jws.h"
 
 /* The keeper with real token processes on SoftHSM, spoken to over its real channels. */
 

@@ -19,7 +19,7 @@ def help_of(program, *words):
 
 def commands(program):
     lines = help_of(program).splitlines()
-    rows = [line[2:23].strip() for line in lines if line.startswith("  ")]
+    rows = [line[2:].split("  ")[0] for line in lines if line.startswith("  ")]
     return ["dev" if row == "dev DIR" else row for row in rows]
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Compares docs/operations.md with lib/ceremony/operation_types.def: a line for each type.
+"""Compares docs/operations.md with lib/ceremony/operation/types.def: a line for each type.
 
 Each type also has a document among the test vectors. `--write` writes the lines anew.
 """
@@ -9,7 +9,7 @@ import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-TABLE = TOP / "lib" / "ceremony" / "operation_types.def"
+TABLE = TOP / "lib" / "ceremony" / "operation" / "types.def"
 TEXT = TOP / "docs" / "operations.md"
 VECTORS = TOP / "tests" / "vectors" / "operations"
 HEAD = ["| type | class | about | what is done | who approves it, besides |",

@@ -6,7 +6,7 @@
 
 #include "tests/fake_p11/control.h"
 
-#include "pkcs11/cryptoki_extra.h"
+#include "pkcs11/module/cryptoki_extra.h"
 
 /* A token process with the scripted module: token 0 of a directory of the test's own. */
 

@@ -17,7 +17,7 @@
  * A client that sends octets as they are, in the thread of the server's loop: it turns the loop
  * while it waits, so that nothing depends on time but the deadlines under test.
  */
-#define CLIENT_WAIT_NS (20 * PS_NS_PER_S)
+#define CLIENT_WAIT_NS (60 * PS_NS_PER_S)
 
 struct client {
     struct ps_loop *loop; /* turned while waiting; NULL: the server is another process */

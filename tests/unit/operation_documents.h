@@ -3,7 +3,7 @@
 
 #include "tests/unit/support.h"
 
-#include "lib/ceremony/operation_document.h"
+#include "lib/ceremony/operation/document.h"
 
 /* tests/vectors/operations/: a document of each type, and helpers to make others out of them. */
 

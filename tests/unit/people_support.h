@@ -3,7 +3,7 @@
 
 #include "tests/unit/ssh_support.h"
 
-#include "lib/ceremony/approval.h"
+#include "lib/ceremony/people/approval.h"
 
 /* People with keys, rosters of them, and what they sign. */
 

@@ -2,15 +2,20 @@
 #define TESTS_UNIT_RECORD_ROUND_TRIP_H
 
 #include "keystore/catalog/records.h"
-#include "lib/ceremony/roster.h"
+#include "lib/ceremony/people/roster.h"
 
 union any_record {
     struct key_record key;
     struct version_record version;
+    struct certificate_record certificate;
     struct client_record client;
     struct grant_record grant;
     struct set_record set;
+    struct profile_record profile;
+    struct revocation_record revocation;
     struct policy_record policy;
+    struct pin_record pin;
+    struct pruned_record pruned;
     struct token_record token;
     struct appliance_record appliance;
 };
@@ -41,16 +46,26 @@ static inline enum ps_err record_round_trip(enum catalog_kind kind, struct json_
         ROUND_TRIP(key);
     case CATALOG_VERSION:
         ROUND_TRIP(version);
+    case CATALOG_CERTIFICATE:
+        ROUND_TRIP(certificate);
     case CATALOG_CLIENT:
         ROUND_TRIP(client);
     case CATALOG_GRANT:
         ROUND_TRIP(grant);
     case CATALOG_SET:
         ROUND_TRIP(set);
+    case CATALOG_PROFILE:
+        ROUND_TRIP(profile);
+    case CATALOG_REVOCATION:
+        ROUND_TRIP(revocation);
     case CATALOG_POLICY:
         ROUND_TRIP(policy);
+    case CATALOG_PIN:
+        ROUND_TRIP(pin);
     case CATALOG_TOKEN:
         ROUND_TRIP(token);
+    case CATALOG_PRUNED:
+        ROUND_TRIP(pruned);
     case CATALOG_APPLIANCE:
         ROUND_TRIP(appliance);
     case CATALOG_ROSTER:

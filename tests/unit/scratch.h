@@ -12,8 +12,9 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A directory of one test alone, and files in it. */
@@ -21,7 +22,7 @@
 
 static char scratch_directory[SCRATCH_PATH_MAX / 2];
 
-/* Setup and teardown of a test; flat: files only. */
+/* Setup and teardown of a test. */
 static int scratch_make(void **state)
 {
     const char *top = getenv("TMPDIR");
@@ -33,18 +34,19 @@ static int scratch_make(void **state)
     return 0;
 }
 
+static int scratch_remove_entry(const char *path, const struct stat *status, int type,
+                                struct FTW *ftw)
+{
+    (void)status;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
 static int scratch_remove(void **state)
 {
-    DIR *directory = opendir(scratch_directory);
-    struct dirent *entry;
-
     (void)state;
-    assert_non_null(directory);
-    while ((entry = readdir(directory)) != NULL) {
-        (void)unlinkat(dirfd(directory), entry->d_name, 0);
-    }
-    (void)closedir(directory);
-    return rmdir(scratch_directory);
+    return nftw(scratch_directory, scratch_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline void scratch_path(const char *name, char out[SCRATCH_PATH_MAX])

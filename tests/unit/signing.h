@@ -3,7 +3,7 @@
 
 #include "tests/unit/support.h"
 
-#include "lib/formats/public_key.h"
+#include "lib/formats/public_key/public_key.h"
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>

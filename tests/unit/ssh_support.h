@@ -4,7 +4,7 @@
 #include "tests/unit/signing.h"
 
 #include "lib/base/encode.h"
-#include "lib/formats/sshsig.h"
+#include "lib/formats/ssh/sshsig.h"
 
 /* Keys that sign, sk- ones included, and the wire format of SSH, written here a second time. */
 

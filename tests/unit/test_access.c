@@ -44,15 +44,15 @@ static void unix_peer_is_found_by_uid(void **state)
     assert_nobody(peer(9), ACCESS_RULE_UNKNOWN_UID);
 }
 
-static void uid_zero_is_for_rehearsal_only(void **state)
+static void uid_zero_is_for_practice_only(void **state)
 {
     (void)state;
     put_client((struct client_row){.name = "root", .uids = "0"});
     load();
     assert_nobody(peer(0), ACCESS_RULE_UID_ZERO);
-    access_set_rehearsal(access_, true);
+    access_set_practice(access_, true);
     assert_is(peer(0), "root");
-    access_set_rehearsal(access_, false);
+    access_set_practice(access_, false);
     assert_nobody(peer(0), ACCESS_RULE_UID_ZERO);
 }
 
@@ -61,7 +61,7 @@ static void uids_of_our_own_are_never_clients(void **state)
     (void)state;
     put_client((struct client_row){.name = "oidc", .uids = "501,502"});
     load();
-    access_set_rehearsal(access_, true);
+    access_set_practice(access_, true);
     assert_nobody(peer(501), ACCESS_RULE_OWN_UID);
     assert_nobody(peer(502), ACCESS_RULE_OWN_UID);
 }
@@ -310,7 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ACCESS_TEST(nobody_is_known_before_the_first_load),
         ACCESS_TEST(unix_peer_is_found_by_uid),
-        ACCESS_TEST(uid_zero_is_for_rehearsal_only),
+        ACCESS_TEST(uid_zero_is_for_practice_only),
         ACCESS_TEST(uids_of_our_own_are_never_clients),
         ACCESS_TEST(certificate_is_found_by_any_of_its_pins),
         ACCESS_TEST(certificate_is_found_by_issuer_and_name),

@@ -13,6 +13,8 @@ static struct {
     char if_match[200];
     char idempotency_key[200];
     char verb[40];
+    char ceremony[300];
+    char step[80];
     uint8_t body_hash[PS_SHA256_LEN];
     uint8_t dry_run;
 } seen;
@@ -49,6 +51,8 @@ static enum ps_err change(struct channel *channel, const struct ipc_message *inf
     KEEP(parameters, ask_change->parameters);
     KEEP(requester, ask_change->requester);
     KEEP(reason, ask_change->reason);
+    KEEP(ceremony, ask_change->ceremony);
+    KEEP(step, ask_change->step);
     KEEP(if_match, ask_change->if_match);
     KEEP(idempotency_key, ask_change->idempotency_key);
     assert_int_equal(ask_change->body_hash.len, PS_SHA256_LEN);
@@ -87,6 +91,22 @@ static void a_key_is_made_by_an_operation(void **state)
                         "\"formats\":[ \"jws\" ],\"labels\":{\"a\":\"b\"}}");
     assert_int_equal(seen.dry_run, 0);
     assert_string_equal(seen.if_match, "");
+}
+
+static void a_change_names_the_script_that_it_is_a_step_of(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        POST("/v1/keys/k.1/suspend", "{\"ceremony\":\"suspend\",\"version\":2,\"step\":\"3\"}"),
+        201);
+    assert_string_equal(seen.ceremony, "suspend");
+    assert_string_equal(seen.step, "3");
+    assert_string_equal(seen.parameters, "{\"version\":2}");
+    assert_int_equal(POST("/v1/operations", "{\"type\":\"key.suspend\",\"ceremony\":\"c\","
+                                            "\"step\":\"s\"}"),
+                     201);
+    assert_string_equal(seen.ceremony, "c");
+    assert_string_equal(seen.step, "s");
 }
 
 static void headers_and_query_travel_with_it(void **state)
@@ -263,7 +283,12 @@ static void genesis_is_for_an_empty_appliance(void **state)
     assert_has(answer.body, "\"state\":\"operational\"");
     api_tell_state(APPLIANCE_UNINITIALISED);
     api_wait_for_state(APPLIANCE_UNINITIALISED);
-    assert_int_equal(POST("/v1/genesis", "{\"token\":\"a\",\"origin\":\"a.example/x\"}"), 201);
+    assert_int_equal(POST("/v1/genesis", "{\"token\":\"a\",\"roster\":{}}"), 400);
+    assert_int_equal(POST("/v1/genesis", "{\"token\":\"a\",\"policy\":{}}"), 400);
+    assert_int_equal(POST("/v1/genesis",
+                          "{\"token\":\"a\",\"origin\":\"a.example/x\",\"roster\":{},"
+                          "\"policy\":{}}"),
+                     201);
     assert_string_equal(seen.type, "genesis");
     assert_int_equal(POST("/v1/keys", "{}"), 503);
     assert_code("uninitialised");
@@ -289,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_key_is_made_by_an_operation),
+        TEST(a_change_names_the_script_that_it_is_a_step_of),
         TEST(headers_and_query_travel_with_it),
         TEST(a_body_may_be_absent_where_nothing_is_needed),
         TEST(the_same_key_for_another_route_is_another_request),

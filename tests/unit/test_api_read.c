@@ -1,6 +1,6 @@
 #include "tests/unit/api_support.h"
 
-#include "api/log.h"
+#include "api/read/log.h"
 
 /* Reading routes: what is asked of the keeper, and how its documents are answered. */
 
@@ -142,6 +142,23 @@ static void accept_chooses_the_form_of_a_public_key(void **state)
     }
 }
 
+static void accept_chooses_the_form_of_a_certificate(void **state)
+{
+    (void)state;
+    assert_int_equal(GET("/v1/keys/k/certificate"), 200);
+    assert_int_equal(seen.resource, READ_KEY_CERTIFICATE);
+    assert_int_equal(seen.accept, 0);
+    assert_int_equal(seen.from, 0);
+    assert_string_equal(seen_name, "k");
+    assert_int_equal(ask(&(const struct call){"GET", "/v1/keys/k/certificate?version=3",
+                                              "Accept: application/pkix-cert\r\n", NULL}),
+                     200);
+    assert_int_equal(seen.accept, 1);
+    assert_int_equal(seen.from, 3);
+    assert_int_equal(GET("/v1/keys/k/certificate?version=0"), 400);
+    assert_int_equal(GET("/v1/keys/k/certificate?version=4294967296"), 400);
+}
+
 static void random_octets_are_bounded(void **state)
 {
     (void)state;
@@ -191,6 +208,10 @@ static void management_reads_reach_their_resource(void **state)
         {"/v1/operations/0f1e", READ_OPERATION, "0f1e"},
         {"/v1/operations/0f1e/document", READ_OPERATION_DOCUMENT, "0f1e"},
         {"/v1/policy", READ_POLICY, ""},
+        {"/v1/policy/document", READ_POLICY_DOCUMENT, ""},
+        {"/v1/roster", READ_ROSTER, ""},
+        {"/v1/officers", READ_OFFICERS, ""},
+        {"/v1/officers/alice", READ_OFFICER, "alice"},
         {"/v1/why/R-1", READ_WHY, "R-1"},
         {"/v1/whoami", READ_WHOAMI, ""},
         {"/v1/log/use/checkpoint", READ_LOG_CHECKPOINT, "use"},
@@ -312,6 +333,7 @@ int main(void)
         CLIENTS(what_has_not_changed_is_304),
         CLIENTS(lists_take_after_and_limit),
         CLIENTS(accept_chooses_the_form_of_a_public_key),
+        CLIENTS(accept_chooses_the_form_of_a_certificate),
         CLIENTS(random_octets_are_bounded),
         CLIENTS(access_is_asked_about),
         CLIENTS(a_document_of_no_kind_is_an_internal_mistake),

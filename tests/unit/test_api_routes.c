@@ -1,7 +1,7 @@
 #include "tests/unit/api_support.h"
 
 #include "api/routes.h"
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 /* Which route is found, and what is refused before anything is asked of the keeper. */
 

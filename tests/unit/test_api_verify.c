@@ -2,9 +2,9 @@
 #include "tests/unit/signing.h"
 #include "tests/unit/tls_material.h"
 
-#include "api/keyset.h"
+#include "api/verify/keyset.h"
 #include "lib/base/encode.h"
-#include "lib/formats/jws.h"
+#include "lib/formats/jose/jws.h"
 
 /* Verifying routes: with keys of the keeper, and with keys that the caller trusts. */
 

@@ -219,6 +219,39 @@ static void what_is_no_signature_is_malformed(void **state)
     assert_int_equal(approval.kind, APPROVAL_STATEMENT);
 }
 
+static void the_key_that_a_signature_names_is_read(void **state)
+{
+    uint8_t wanted[PS_SHA256_LEN];
+    uint8_t key[PS_SHA256_LEN] = {0};
+    PS_BUF_AUTO armored = {.max = 4096};
+
+    (void)state;
+    people_sign(&people_keys[0], "any", ps_bytes_str("x"), 0, &armored);
+    assert_ok(approval_peek_key(ps_buf_bytes(&armored), key));
+    ps_sha256(ps_buf_bytes(&people_keys[0].blob), wanted);
+    assert_memory_equal(key, wanted, sizeof key);
+    assert_fails(PS_E_INPUT, approval_peek_key(ps_bytes_str("x"), key));
+    assert_memory_equal(key, wanted, sizeof key);
+}
+
+static void of_statements_those_of_each_key_say_something(void **state)
+{
+    struct approval a = people_approval("alice", APPROVAL_APPROVE, DOCUMENT);
+    struct approval b = a;
+
+    (void)state;
+    b.key[0] ^= 1;
+    assert_true(approval_repeats(&a, &b));
+    a.kind = APPROVAL_STATEMENT;
+    assert_false(approval_repeats(&a, &b));
+    b.kind = APPROVAL_STATEMENT;
+    assert_false(approval_repeats(&a, &b));
+    b.key[0] ^= 1;
+    assert_true(approval_repeats(&a, &b));
+    b.person[0]++;
+    assert_false(approval_repeats(&a, &b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +267,8 @@ int main(void)
         cmocka_unit_test(a_statement_may_come_before_ones_time),
         cmocka_unit_test(a_hardware_key_does_what_the_policy_says),
         cmocka_unit_test(what_is_no_signature_is_malformed),
+        cmocka_unit_test(the_key_that_a_signature_names_is_read),
+        cmocka_unit_test(of_statements_those_of_each_key_say_something),
     };
 
     return cmocka_run_group_tests_name("approval", tests, make_all, end_all);

@@ -1,4 +1,4 @@
-#include "appliance/backoff.h"
+#include "appliance/supervisor/backoff.h"
 
 #include "lib/base/clock.h"
 

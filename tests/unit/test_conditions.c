@@ -1,7 +1,7 @@
 #include "tests/unit/support.h"
 
-#include "lib/ceremony/conditions.h"
-#include "lib/ceremony/operation_document.h"
+#include "lib/ceremony/operation/document.h"
+#include "lib/ceremony/people/conditions.h"
 
 #define NOW_S UINT64_C(1780000000)
 
@@ -206,21 +206,14 @@ static void all_but_the_tokens_come_from_the_document(void **state)
 
 static void cooling_off_is_waited_for_to_the_second(void **state)
 {
-    struct policy policy;
-
     (void)state;
-    policy_set_defaults(&policy);
-    assert_int_equal(conditions_check_cooling_off(&policy, NOW_S, NOW_S + 86399),
+    assert_int_equal(conditions_check_cooling_off(86400, NOW_S, NOW_S + 86399),
                      CONDITION_COOLING_OFF);
-    assert_int_equal(conditions_check_cooling_off(&policy, NOW_S, NOW_S + 86400), CONDITION_NONE);
-    assert_int_equal(conditions_check_cooling_off(&policy, NOW_S, NOW_S - 1),
-                     CONDITION_COOLING_OFF);
-    assert_int_equal(conditions_check_cooling_off(&policy, UINT64_MAX, NOW_S),
-                     CONDITION_COOLING_OFF);
-    policy.cooling_off_s = 0;
-    assert_int_equal(conditions_check_cooling_off(&policy, NOW_S, NOW_S), CONDITION_NONE);
-    assert_int_equal(conditions_check_cooling_off(&policy, NOW_S, NOW_S - 1),
-                     CONDITION_COOLING_OFF);
+    assert_int_equal(conditions_check_cooling_off(86400, NOW_S, NOW_S + 86400), CONDITION_NONE);
+    assert_int_equal(conditions_check_cooling_off(86400, NOW_S, NOW_S - 1), CONDITION_COOLING_OFF);
+    assert_int_equal(conditions_check_cooling_off(86400, UINT64_MAX, NOW_S), CONDITION_COOLING_OFF);
+    assert_int_equal(conditions_check_cooling_off(0, NOW_S, NOW_S), CONDITION_NONE);
+    assert_int_equal(conditions_check_cooling_off(0, NOW_S, NOW_S - 1), CONDITION_COOLING_OFF);
 }
 
 static void every_refusal_has_a_code_of_its_own_and_a_sentence(void **state)

@@ -1,5 +1,5 @@
-#include "appliance/config.h"
-#include "appliance/config_table.h"
+#include "appliance/config/config.h"
+#include "appliance/config/table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

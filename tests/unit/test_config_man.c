@@ -1,4 +1,4 @@
-#include "appliance/config_table.h"
+#include "appliance/config/table.h"
 #include "appliance/file.h"
 
 #include <setjmp.h>
@@ -12,14 +12,14 @@
 static char *page;
 
 static const char *const words[] = {
-    [CONFIG_TEXT] = "text",       [CONFIG_ORIGIN] = "name",
-    [CONFIG_PATH] = "path",       [CONFIG_NAME] = "name",
-    [CONFIG_CREDENTIAL] = "name", [CONFIG_URI] = "uri",
-    [CONFIG_ADDRESS] = "address", [CONFIG_PATHS] = "path",
-    [CONFIG_BOOL] = "yes|no",     [CONFIG_ENVIRONMENT] = "NAME=value",
-    [CONFIG_NUMBER] = "number",   [CONFIG_SYSTEM_CALLS] = "name",
-    [CONFIG_MODE] = "octal",      [CONFIG_LEVEL] = "level",
-    [CONFIG_UIDS] = "numbers",
+    [CONFIG_TEXT] = "text",         [CONFIG_ORIGIN] = "name",
+    [CONFIG_PATH] = "path",         [CONFIG_NAME] = "name",
+    [CONFIG_CREDENTIAL] = "name",   [CONFIG_URI] = "uri",
+    [CONFIG_ADDRESS] = "address",   [CONFIG_PATHS] = "path",
+    [CONFIG_BOOL] = "yes|no",       [CONFIG_ENVIRONMENT] = "NAME=value",
+    [CONFIG_NUMBER] = "number",     [CONFIG_SYSTEM_CALLS] = "name",
+    [CONFIG_WITNESSES] = "witness", [CONFIG_MODE] = "octal",
+    [CONFIG_LEVEL] = "level",       [CONFIG_UIDS] = "numbers",
 };
 
 static const char *const titles[] = {
@@ -27,6 +27,7 @@ static const char *const titles[] = {
     [CONFIG_SECTION_listener] = "\n.Ss [clients] and [management]\n",
     [CONFIG_SECTION_token] = "\n.Ss [token NAME]\n",
     [CONFIG_SECTION_log] = "\n.Ss [log]\n",
+    [CONFIG_SECTION_backup] = "\n.Ss [backup]\n",
     [CONFIG_SECTION_administrators] = "\n.Ss [administrators]\n",
 };
 
@@ -64,6 +65,9 @@ static void put_item(const struct config_key *key, struct ps_buf *out)
         ps_buf_put_str(out, "Required.\n");
     } else if (key->fallback[0] != '\0') {
         ps_buf_printf(out, "Default: %s.\n", key->fallback);
+    }
+    if ((key->flags & CONFIG_SECURITY) != 0) {
+        ps_buf_put_str(out, "Approved by people.\n");
     }
     if ((key->flags & CONFIG_RELOADABLE) != 0) {
         ps_buf_put_str(out, "Taken over by a reload.\n");

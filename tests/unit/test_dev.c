@@ -1,25 +1,22 @@
-#include "appliance/dev_internal.h"
+#include "appliance/dev/internal.h"
 
 #include "appliance/file.h"
+#include "lib/ceremony/people/lockout.h"
+#include "tests/unit/tls_material.h"
 
 #include <ftw.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #define DAY_S 86400
 
 static char directory[64];
 static char profile[100];
 static struct dev dev;
+static struct identity authority; /* as if the appliance had issued certificates */
 
 static int set_up(void **state)
 {
@@ -48,6 +45,7 @@ static int tear_down(void **state)
 {
     (void)state;
     config_free(dev.config);
+    free_identity(&authority);
     return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -127,104 +125,199 @@ static void pins_are_random_private_and_kept(void **state)
     assert_true(ps_bytes_equal(ps_buf_bytes(&first), ps_buf_bytes(&again)));
 }
 
-static X509 *load_certificate(const char *name)
+static void people_have_keys_that_sign_and_are_kept(void **state)
 {
-    char path[DEV_PATH_MAX];
-    FILE *file;
-    X509 *certificate;
+    struct dev_people people;
+    PS_BUF_AUTO armored = {0};
+    PS_BUF_AUTO public = {0};
 
-    dev_path(&dev, name, path);
-    file = fopen(path, "r");
-    assert_non_null(file);
-    certificate = PEM_read_X509(file, NULL, NULL, NULL);
-    (void)fclose(file);
-    assert_non_null(certificate);
-    return certificate;
+    (void)state;
+    assert_int_equal(dev_prepare_people(&dev), PS_OK);
+    assert_int_equal(dev_list_people(&dev, &people), PS_OK);
+    assert_int_equal(people.count, 6);
+    assert_string_equal(people.names[0], "officer-2");
+    assert_string_equal(people.names[1], "officer-3");
+    assert_string_equal(people.names[2], "auditor-1");
+    read_in("officers/officer-2.pub", &public);
+    public.len -= sizeof " officer-2"; /* and the newline */
+    assert_true(dev_is_key(&dev, "officer-2", ps_buf_bytes(&public)));
+    assert_false(dev_is_key(&dev, "officer-3", ps_buf_bytes(&public)));
+    assert_int_equal(dev_sign(&dev, "officer-2", APPROVAL_APPROVE, ps_bytes_str("{}"), &armored),
+                     PS_OK);
+    assert_true(ps_bytes_starts_with(ps_buf_bytes(&armored),
+                                     ps_bytes_str("-----BEGIN SSH SIGNATURE-----\n")));
+    ps_buf_clear(&armored);
+    assert_int_equal(dev_sign(&dev, "nobody", APPROVAL_APPROVE, ps_bytes_str("{}"), &armored),
+                     PS_E_NOT_FOUND);
+    assert_int_equal(dev_prepare_people(&dev), PS_OK);
+    assert_true(dev_is_key(&dev, "officer-2", ps_buf_bytes(&public)));
 }
 
-static EVP_PKEY *load_key(const char *name)
+/* A public key alone is that of one who was killed between the two. */
+static void a_key_without_its_other_half_is_nobodys(void **state)
 {
     char path[DEV_PATH_MAX];
-    FILE *file;
-    EVP_PKEY *key;
+    struct dev_people people;
 
-    dev_path(&dev, name, path);
-    file = fopen(path, "r");
-    assert_non_null(file);
-    key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
-    (void)fclose(file);
-    assert_non_null(key);
-    return key;
+    (void)state;
+    assert_int_equal(dev_prepare_people(&dev), PS_OK);
+    dev_path(&dev, "officers/officer-4", path);
+    assert_int_equal(unlink(path), 0);
+    dev_path(&dev, "officers/officer-1.pub", path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(dev_list_people(&dev, &people), PS_OK);
+    assert_int_equal(people.count, 4);
+    assert_int_equal(dev_prepare_people(&dev), PS_OK);
+    assert_int_equal(dev_list_people(&dev, &people), PS_OK);
+    assert_int_equal(people.count, 6);
 }
 
-/* Signs the certificate anew with another end of its validity. */
-static void end_in(const char *name, long seconds)
+/* Whose key was taken away after genesis gets no other, which nobody's signature would be. */
+static void once_there_is_data_no_keys_are_made(void **state)
 {
-    X509 *certificate = load_certificate(name);
-    EVP_PKEY *authority = load_key("ca/key.pem");
     char path[DEV_PATH_MAX];
-    FILE *file;
+    struct dev_people people;
 
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), seconds));
-    assert_true(X509_sign(certificate, authority, EVP_sha256()) > 0);
-    dev_path(&dev, name, path);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_X509(file, certificate), 1);
-    (void)fclose(file);
-    X509_free(certificate);
-    EVP_PKEY_free(authority);
+    (void)state;
+    dev_path(&dev, "data", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(dev_prepare_people(&dev), PS_OK);
+    assert_int_equal(dev_list_people(&dev, &people), PS_OK);
+    assert_int_equal(people.count, 0);
 }
 
-static void certificates_are_kept_until_a_week_before_their_end(void **state)
+static void the_people_of_genesis_can_be_read(void **state)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    PS_CLEANUP(roster_free_cleanup) struct roster *roster = NULL;
+    struct json_value root;
+    struct json_value value;
+    struct policy policy;
+    PS_BUF_AUTO text = {.max = 65536};
+
+    (void)state;
+    assert_int_equal(dev_prepare_people(&dev), PS_OK);
+    ps_buf_put_u8(&text, '{');
+    assert_int_equal(dev_put_people(&dev, &text), PS_OK);
+    ps_buf_put_u8(&text, '}');
+    assert_int_equal(json_new(&json), PS_OK);
+    assert_int_equal(json_parse(json, ps_buf_bytes(&text), &JSON_LIMITS_REQUEST, &root), PS_OK);
+    assert_true(json_member(root, "policy", &value));
+    assert_int_equal(policy_read(value, &policy), PS_OK);
+    assert_int_equal(policy.cooling_off_s, 0);
+    assert_true(json_member(root, "roster", &value));
+    assert_int_equal(roster_read(value, &roster), PS_OK);
+    assert_int_equal(roster_count(roster), 6);
+    assert_int_equal(lockout_check(roster, &policy, (uint64_t)time(NULL), NULL), PS_OK);
+}
+
+static void put_pem_file(const char *name, const char *pem, unsigned mode)
+{
+    char path[DEV_PATH_MAX];
+
+    dev_path(&dev, name, path);
+    assert_int_equal(file_write(path, ps_bytes_str(pem), mode), PS_OK);
+}
+
+static void put_certificate(const char *holder, const char *purpose, long ends_s)
+{
+    struct identity identity;
+    char name[DEV_TEXT_MAX];
+
+    make_identity(&(struct identity_wish){.name = holder,
+                                          .issuer = &authority,
+                                          .purpose = purpose,
+                                          .begins_s = -60,
+                                          .ends_s = ends_s},
+                  &identity);
+    (void)snprintf(name, sizeof name, "%s/key.pem", holder);
+    put_pem_file(name, identity.key_pem, 0600);
+    (void)snprintf(name, sizeof name, "%s/cert.pem", holder);
+    put_pem_file(name, identity.certificate_pem, 0644);
+    free_identity(&identity);
+}
+
+static void put_authority(const char *name)
+{
+    free_identity(&authority);
+    make_identity(
+        &(struct identity_wish){
+            .name = name, .is_authority = true, .begins_s = -60, .ends_s = 900 * DAY_S},
+        &authority);
+    put_pem_file("ca/cert.pem", authority.certificate_pem, 0644);
+}
+
+static enum ps_err check_certificate(const char *holder)
+{
+    return dev_check_certificate(&dev, holder, ps_bytes_str(authority.certificate_pem));
+}
+
+static void a_client_keeps_its_key_and_its_pin(void **state)
 {
     char pin[DEV_PIN_LEN + 1];
-    X509 *first;
-    X509 *second;
 
     (void)state;
-    assert_int_equal(dev_prepare_certificates(&dev), PS_OK);
+    assert_int_equal(dev_prepare_keys(&dev), PS_OK);
     (void)snprintf(pin, sizeof pin, "%s", dev.pins[DEV_OPERATOR]);
     assert_int_equal(strlen(pin), DEV_PIN_LEN);
-    end_in("clients/operator/cert.pem", 7 * DAY_S + 100);
-    first = load_certificate("clients/operator/cert.pem");
-    assert_int_equal(dev_prepare_certificates(&dev), PS_OK);
-    second = load_certificate("clients/operator/cert.pem");
-    assert_int_equal(X509_cmp(first, second), 0);
-    X509_free(second);
-    end_in("clients/operator/cert.pem", 7 * DAY_S - 100);
-    assert_int_equal(dev_prepare_certificates(&dev), PS_OK);
-    second = load_certificate("clients/operator/cert.pem");
-    assert_int_not_equal(X509_cmp(first, second), 0);
-    /* The client is registered by its key, which stays. */
+    assert_string_not_equal(pin, dev.pins[DEV_OIDC]);
+    memset(dev.pins, 0, sizeof dev.pins);
+    assert_int_equal(dev_prepare_keys(&dev), PS_OK);
     assert_string_equal(dev.pins[DEV_OPERATOR], pin);
-    X509_free(first);
-    X509_free(second);
 }
 
-static void certificates_of_another_authority_are_replaced(void **state)
+static void certificates_are_renewed_a_month_before_their_end(void **state)
 {
-    char path[DEV_PATH_MAX];
-    X509 *certificate;
-    EVP_PKEY *authority;
-
     (void)state;
-    assert_int_equal(dev_prepare_certificates(&dev), PS_OK);
-    dev_path(&dev, "ca/key.pem", path);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(dev_prepare_certificates(&dev), PS_OK);
-    certificate = load_certificate("tls/cert.pem");
-    authority = load_key("ca/key.pem");
-    assert_int_equal(X509_verify(certificate, authority), 1);
-    X509_free(certificate);
-    EVP_PKEY_free(authority);
+    assert_int_equal(dev_prepare_keys(&dev), PS_OK);
+    put_authority("root");
+    put_certificate("clients/oidc", "clientAuth", (long)DEV_RENEW_S + 100);
+    assert_int_equal(check_certificate("clients/oidc"), PS_OK);
+    put_certificate("clients/oidc", "clientAuth", (long)DEV_RENEW_S - 100);
+    assert_int_not_equal(check_certificate("clients/oidc"), PS_OK);
+}
+
+static void certificates_of_another_key_root_or_purpose_are_renewed(void **state)
+{
+    (void)state;
+    assert_int_equal(dev_prepare_keys(&dev), PS_OK);
+    put_authority("root");
+    assert_int_not_equal(check_certificate("clients/oidc"), PS_OK);
+    put_certificate("clients/oidc", "serverAuth", 90 * DAY_S);
+    assert_int_not_equal(check_certificate("clients/oidc"), PS_OK);
+    put_certificate("clients/oidc", "clientAuth", 90 * DAY_S);
+    assert_int_equal(check_certificate("clients/oidc"), PS_OK);
+    put_authority("another root");
+    assert_int_not_equal(check_certificate("clients/oidc"), PS_OK);
+    put_certificate("clients/oidc", "clientAuth", 90 * DAY_S);
+    put_pem_file("clients/oidc/key.pem", authority.key_pem, 0600);
+    assert_int_not_equal(check_certificate("clients/oidc"), PS_OK);
+}
+
+/* Without a port the appliance can be made, which then issues them. */
+static void there_is_no_tls_port_before_the_first_certificates(void **state)
+{
+    (void)state;
+    assert_int_equal(dev_prepare_keys(&dev), PS_OK);
+    assert_false(dev_has_certificates(&dev));
+    assert_int_equal(dev_write_config(&dev), PS_OK);
+    assert_int_equal(dev.config->clients.tls_port, 0);
+    put_authority("root");
+    put_certificate("tls", "serverAuth", 90 * DAY_S);
+    assert_true(dev_has_certificates(&dev));
+    assert_int_equal(dev_write_config(&dev), PS_OK);
+    assert_int_not_equal(dev.config->clients.tls_port, 0);
+    put_pem_file("tls/key.pem", authority.key_pem, 0600);
+    assert_false(dev_has_certificates(&dev));
 }
 
 static void write_config(void)
 {
-    config_free(dev.config);
-    dev.config = NULL;
-    assert_int_equal(dev_prepare_certificates(&dev), PS_OK);
+    assert_int_equal(dev_prepare_keys(&dev), PS_OK);
+    if (authority.key == NULL) {
+        put_authority("root");
+        put_certificate("tls", "serverAuth", 90 * DAY_S);
+    }
     assert_int_equal(dev_write_config(&dev), PS_OK);
 }
 
@@ -274,7 +367,7 @@ static void a_line_that_the_configuration_refuses_is_an_error(void **state)
     (void)state;
     dev.options.sets[0] = "log.nonsense=9";
     dev.options.set_count = 1;
-    assert_int_equal(dev_prepare_certificates(&dev), PS_OK);
+    assert_int_equal(dev_prepare_keys(&dev), PS_OK);
     assert_int_equal(dev_write_config(&dev), PS_E_INPUT);
 }
 
@@ -311,8 +404,14 @@ int main(void)
         cmocka_unit_test(options_are_read),
         cmocka_unit_test(what_is_no_option_is_refused),
         TEST(pins_are_random_private_and_kept),
-        TEST(certificates_are_kept_until_a_week_before_their_end),
-        TEST(certificates_of_another_authority_are_replaced),
+        TEST(people_have_keys_that_sign_and_are_kept),
+        TEST(a_key_without_its_other_half_is_nobodys),
+        TEST(once_there_is_data_no_keys_are_made),
+        TEST(the_people_of_genesis_can_be_read),
+        TEST(a_client_keeps_its_key_and_its_pin),
+        TEST(certificates_are_renewed_a_month_before_their_end),
+        TEST(certificates_of_another_key_root_or_purpose_are_renewed),
+        TEST(there_is_no_tls_port_before_the_first_certificates),
         TEST(the_configuration_can_be_used_and_keeps_its_ports),
         TEST(an_earlier_starts_module_and_counts_are_taken_up),
         TEST(lines_can_be_replaced_and_added),

@@ -124,6 +124,45 @@ static void json_strings_are_escaped_as_rfc_8785_says(void **state)
     assert_text(ps_buf_bytes(&out), "\"\"");
 }
 
+static void characters_are_encoded_with_the_fewest_octets(void **state)
+{
+    static const struct {
+        uint32_t code;
+        const char *text;
+    } rows[] = {
+        {0x01, "\x01"},
+        {0x7f, "\x7f"},
+        {0x80, "\xc2\x80"},
+        {0x7ff, "\xdf\xbf"},
+        {0x800, "\xe0\xa0\x80"},
+        {0xffff, "\xef\xbf\xbf"},
+        {0x10000, "\xf0\x90\x80\x80"},
+        {0x10ffff, "\xf4\x8f\xbf\xbf"},
+    };
+    uint8_t out[4];
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        assert_text(ps_bytes(out, ps_utf8_encode(rows[i].code, out)), rows[i].text);
+    }
+}
+
+static void hexadecimal_digits_have_either_case(void **state)
+{
+    const char *digits = "0123456789abcdef0123456789ABCDEF";
+
+    (void)state;
+    for (int i = 0; i < 32; i++) {
+        assert_int_equal(ps_hex_digit((uint8_t)digits[i]), i % 16);
+    }
+    assert_int_equal(ps_hex_digit('g'), -1);
+    assert_int_equal(ps_hex_digit('/'), -1);
+    assert_int_equal(ps_hex_digit(':'), -1);
+    assert_int_equal(ps_hex_digit('@'), -1);
+    assert_int_equal(ps_hex_digit('`'), -1);
+    assert_int_equal(ps_hex_digit('G'), -1);
+}
+
 static void octets_that_are_not_utf8_become_the_replacement_character(void **state)
 {
     PS_BUF_AUTO out = {.max = 256};
@@ -188,6 +227,8 @@ int main(void)
         cmocka_unit_test(a_full_buffer_is_a_limit_error),
         cmocka_unit_test(hexadecimal_is_lower_case),
         cmocka_unit_test(json_strings_are_escaped_as_rfc_8785_says),
+        cmocka_unit_test(characters_are_encoded_with_the_fewest_octets),
+        cmocka_unit_test(hexadecimal_digits_have_either_case),
         cmocka_unit_test(octets_that_are_not_utf8_become_the_replacement_character),
         cmocka_unit_test(utf8_is_what_rfc_3629_says),
     };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -141,6 +142,38 @@ static void a_file_is_created_only_where_there_is_none(void **state)
     assert_int_equal(file_create(inside, ps_bytes_str("new"), 0644), PS_E_STORAGE);
 }
 
+/* Of a file that may not be there. */
+static void assert_all_or_nothing(size_t len)
+{
+    PS_BUF_AUTO content;
+    const enum ps_err err = file_read(path, len, &content);
+
+    assert_true(err == PS_OK ? content.len == len : err == PS_E_NOT_FOUND);
+}
+
+/* Somebody waits for it to appear and reads it then. */
+static void a_file_that_is_being_created_is_seen_whole_or_not(void **state)
+{
+    static char text[256 * 1024];
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    for (unsigned round = 0; round < 20; round++) {
+        const pid_t child = fork();
+        int status;
+
+        assert_true(child >= 0);
+        if (child == 0) {
+            _exit(file_create(path, ps_bytes_str(text), 0644) == PS_OK ? 0 : 1);
+        }
+        while (waitpid(child, &status, WNOHANG) == 0) {
+            assert_all_or_nothing(sizeof text - 1);
+        }
+        assert_int_equal(status, 0);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 static void a_file_is_not_created_through_a_link(void **state)
 {
     (void)state;
@@ -182,6 +215,8 @@ int main(void)
                                         remove_directory),
         cmocka_unit_test_setup_teardown(a_file_is_created_only_where_there_is_none, make_directory,
                                         remove_directory),
+        cmocka_unit_test_setup_teardown(a_file_that_is_being_created_is_seen_whole_or_not,
+                                        make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(a_file_is_not_created_through_a_link, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(reach_is_that_of_each_directory_above, make_directory,

@@ -1,7 +1,9 @@
 #include "tests/unit/support.h"
 
 #include "keystore/gate/recall.h"
+
 #include "keystore/log/tree.h"
+#include <stdio.h>
 
 #define FIRST  "00000000000000000000000000000001"
 #define SECOND "00000000000000000000000000000002"
@@ -115,6 +117,24 @@ static void so_many_leaves_are_taken_and_no_more(void **state)
     assert_ok(take(recall, "signature", FIRST, "{}"));
 }
 
+static void the_last_ends_are_kept_and_no_more(void **state)
+{
+    PS_CLEANUP(recall_free_cleanup) struct recall *recall = NULL;
+    char id[16];
+
+    (void)state;
+    assert_ok(recall_new(&recall));
+    assert_null(recall_end_at(recall, 0));
+    for (size_t i = 0; i < RECALL_ENDS + 1; i++) {
+        (void)snprintf(id, sizeof id, "%zu", i);
+        recall_note_end(recall, ps_bytes_str(id), ps_bytes_str("cancelled"));
+    }
+    assert_string_equal(recall_end_at(recall, 0)->operation, "128");
+    assert_string_equal(recall_end_at(recall, 1)->operation, "1");
+    assert_string_equal(recall_end_at(recall, RECALL_ENDS - 1)->outcome, "cancelled");
+    assert_null(recall_end_at(recall, RECALL_ENDS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_text_that_is_too_long_is_an_input_error),
         cmocka_unit_test(data_of_more_than_a_leaf_is_refused),
         cmocka_unit_test(so_many_leaves_are_taken_and_no_more),
+        cmocka_unit_test(the_last_ends_are_kept_and_no_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

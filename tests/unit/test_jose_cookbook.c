@@ -1,11 +1,12 @@
 #include "tests/unit/signing.h"
 
 #include "lib/base/encode.h"
-#include "lib/formats/json.h"
-#include "lib/formats/jws.h"
+#include "lib/formats/jose/jwe.h"
+#include "lib/formats/jose/jws.h"
+#include "lib/formats/json/json.h"
 
 /*
- * RFC 7520 section 4 and RFC 8037 from the IETF's cookbook files, which are not part of this
+ * RFC 7520 sections 4 to 6 and RFC 8037 from the IETF's cookbook files, which are not part of this
  * repository: $PRIVYSEAL_SHARED/vectors/jose, by default ../shared beside the source tree.
  */
 
@@ -192,6 +193,121 @@ static void detached_content_of_rfc_7520_4_5_is_assembled_as_printed(void **stat
     assert_bytes(ps_buf_bytes(&out), text_at(root, "output.compact"));
 }
 
+/* Decodes the parts of a compact JWE whose key management is none of ours. */
+static struct jwe_sealed take_apart(struct ps_bytes text, struct ps_buf *memory)
+{
+    struct ps_bytes parts[5] = {{0}};
+    struct jwe_sealed jwe = {.alg = JWE_RSA_OAEP_256};
+
+    assert_non_null(ps_buf_reserve(memory, text.len));
+    for (size_t i = 0; i < PS_COUNT_OF(parts); i++) {
+        const uint8_t *dot = memchr(text.data, '.', text.len);
+        const size_t len = dot == NULL ? text.len : (size_t)(dot - text.data);
+        const size_t start = memory->len;
+
+        parts[i] = ps_bytes(text.data, len);
+        text = ps_bytes_from(text, len + 1);
+        if (i != 0) {
+            assert_ok(ps_base64url_decode(parts[i], memory));
+            parts[i] = ps_bytes_from(ps_buf_bytes(memory), start);
+        }
+    }
+    jwe.header_b64 = parts[0];
+    jwe.iv = parts[2];
+    jwe.ciphertext = parts[3];
+    jwe.tag = parts[4];
+    return jwe;
+}
+
+/* RFC 7520 sections 5.2, 5.4, 5.6 and 5.8: the content, with the key that is shown there. */
+static void contents_of_rfc_7520_are_opened_with_their_keys(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *key;
+    } rows[] = {
+        {"jwe/5_2.key_encryption_using_rsa-oaep_with_aes-gcm.json", "generated.cek"},
+        {"jwe/5_4.key_agreement_with_key_wrapping_using_ecdh-es_and_aes-keywrap_with_aes-gcm.json",
+         "generated.cek"},
+        {"jwe/5_6.direct_encryption_using_aes-gcm.json", "input.key.k"},
+        {"jwe/5_8.key_wrap_using_aes-keywrap_with_aes-gcm.json", "generated.cek"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        PS_BUF_AUTO text = {0};
+        PS_BUF_AUTO memory = {.max = 65536};
+        PS_BUF_AUTO cek = {.max = 64};
+        PS_BUF_AUTO out = {.max = 65536};
+        const struct json_value root = open_example(rows[i].name, &text);
+        struct jwe_sealed jwe = take_apart(text_at(root, "output.compact"), &memory);
+
+        jwe.enc = jwe_enc_by_name(text_at(root, "input.enc"));
+        assert_ok(ps_base64url_decode(text_at(root, rows[i].key), &cek));
+        assert_ok(jwe_open(&jwe, ps_buf_bytes(&cek), &out));
+        assert_bytes(ps_buf_bytes(&out), text_at(root, "input.plaintext"));
+    }
+}
+
+/* Section 6: RSA-OAEP with SHA-1 carries the key, which is refused; with the key the nested JWT is
+ * found, and verifies. */
+static void nested_jwt_of_rfc_7520_6_is_opened_and_verifies(void **state)
+{
+    PS_BUF_AUTO text = {0};
+    PS_BUF_AUTO memory = {.max = 65536};
+    PS_BUF_AUTO other = {.max = 65536};
+    PS_BUF_AUTO cek = {.max = 64};
+    PS_BUF_AUTO out = {.max = 65536};
+    const struct json_value root = open_example("6.nesting_signatures_and_encryption.json", &text);
+    struct jwe_sealed jwe = take_apart(text_at(root, "encrypt.output.compact"), &memory);
+    PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
+    struct jwe_parsed parsed;
+    struct json_value value;
+
+    (void)state;
+    assert_fails(PS_E_INPUT, jwe_parse(text_at(root, "encrypt.output.compact"), &other, &parsed));
+    assert_non_null(strstr(ps_detail()->text, "RSA-OAEP"));
+    jwe.enc = jwe_enc_by_name(text_at(root, "encrypt.input.enc"));
+    assert_ok(ps_base64url_decode(text_at(root, "encrypt.generated.cek"), &cek));
+    assert_ok(jwe_open(&jwe, ps_buf_bytes(&cek), &out));
+    assert_true(find(root, "sign.input.key", &value));
+    key = public_part(value);
+    verify(ps_buf_bytes(&out), NULL, text_at(root, "sign.input.payload"), key);
+}
+
+/* Section 5 has none of our key managements with one of our ciphers: each is refused by name. */
+static void other_ways_to_encrypt_are_refused_by_name(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *says;
+    } rows[] = {
+        {"jwe/5_1.key_encryption_using_rsa_v15_and_aes-hmac-sha2.json", "RSA1_5"},
+        {"jwe/5_2.key_encryption_using_rsa-oaep_with_aes-gcm.json", "RSA-OAEP"},
+        {"jwe/5_3.key_wrap_using_pbes2-aes-keywrap_with-aes-cbc-hmac-sha2.json", "p2c"},
+        {"jwe/5_4.key_agreement_with_key_wrapping_using_ecdh-es_and_aes-keywrap_with_aes-gcm.json",
+         "ECDH-ES+A128KW"},
+        {"jwe/5_5.key_agreement_using_ecdh-es_with_aes-cbc-hmac-sha2.json", "A128CBC-HS256"},
+        {"jwe/5_6.direct_encryption_using_aes-gcm.json", "dir"},
+        {"jwe/5_7.key_wrap_using_aes-gcm_keywrap_with_aes-cbc-hmac-sha2.json", "\"iv\""},
+        {"jwe/5_8.key_wrap_using_aes-keywrap_with_aes-gcm.json", "A128KW"},
+        {"jwe/5_9.compressed_content.json", "\"zip\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        PS_BUF_AUTO text = {0};
+        PS_BUF_AUTO memory = {.max = 65536};
+        const struct json_value root = open_example(rows[i].name, &text);
+        struct jwe_parsed jwe;
+
+        assert_fails(PS_E_INPUT, jwe_parse(text_at(root, "output.compact"), &memory, &jwe));
+        if (strstr(ps_detail()->text, rows[i].says) == NULL) {
+            fail_msg("\"%s\" does not say %s", ps_detail()->text, rows[i].says);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +317,9 @@ int main(void)
         cmocka_unit_test(rfc_8037_ed25519_verifies_in_each_form),
         cmocka_unit_test(other_examples_are_refused),
         cmocka_unit_test(detached_content_of_rfc_7520_4_5_is_assembled_as_printed),
+        cmocka_unit_test(contents_of_rfc_7520_are_opened_with_their_keys),
+        cmocka_unit_test(nested_jwt_of_rfc_7520_6_is_opened_and_verifies),
+        cmocka_unit_test(other_ways_to_encrypt_are_refused_by_name),
     };
 
     return cmocka_run_group_tests_name("jose_cookbook", tests, make_reader, free_reader);

@@ -1,5 +1,7 @@
 #include "tests/unit/vectors.h"
 
+#include "lib/formats/json/internal.h"
+
 static enum ps_err parse(const char *text, struct json_value *ret_root)
 {
     return json_parse(json, ps_bytes_str(text), &JSON_LIMITS_REQUEST, ret_root);
@@ -140,6 +142,8 @@ static void numbers_that_readers_disagree_about_are_refused(void **state)
     assert_fails(PS_E_INPUT, parse("-0", &root));
     assert_fails(PS_E_INPUT, parse("-0.0", &root));
     assert_fails(PS_E_INPUT, parse("-0e5", &root));
+    assert_ok(json_parse(json, LITERAL("[-0,-0.0,-0e5]"),
+                         &(struct json_limits){64, 4, 4, .negative_zero = true}, &root));
     memset(digits, '1', sizeof digits);
     assert_ok(json_parse(json, ps_bytes(digits, 128), &JSON_LIMITS_REQUEST, &root));
     assert_fails(PS_E_INPUT, json_parse(json, ps_bytes(digits, 129), &JSON_LIMITS_REQUEST, &root));
@@ -417,6 +421,36 @@ static void a_reader_forgets_the_document_before(void **state)
     assert_true(json_member(root, "c", &value));
 }
 
+/* An escape is undone in memory of the reader, which is where a secret would stay. */
+static void what_was_decoded_is_wiped_when_it_is_forgotten(void **state)
+{
+    static const char text[] = "\"a \\u0073ecret\"";
+    PS_CLEANUP(json_free_cleanup) struct json *fresh = NULL;
+    PS_BUF_AUTO large = {.max = 65536};
+    struct json_value root;
+    struct ps_bytes decoded;
+
+    (void)state;
+    assert_ok(json_new(&fresh));
+    assert_ok(json_parse(fresh, ps_bytes_str(text), &JSON_LIMITS_REQUEST, &root));
+    assert_ok(json_string(root, &decoded));
+    assert_true(ps_bytes_equal_str(decoded, "a secret"));
+    json_forget(fresh);
+    for (size_t i = 0; i < decoded.len; i++) { /* the block is kept */
+        assert_int_equal(decoded.data[i], 0);
+    }
+    ps_buf_put_str(&large, "\"\\n");
+    for (size_t i = 0; i < 40000; i++) {
+        ps_buf_put_u8(&large, 'x');
+    }
+    ps_buf_put_u8(&large, '"');
+    assert_ok(json_parse(fresh, ps_buf_bytes(&large), &JSON_LIMITS_REQUEST, &root));
+    assert_ok(json_string(root, &decoded));
+    assert_non_null(fresh->blocks);
+    json_forget(fresh);
+    assert_null(fresh->blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +471,7 @@ int main(void)
         cmocka_unit_test(earlier_strings_stay_while_later_ones_are_undone),
         cmocka_unit_test(integers_are_within_ten_to_the_fifteenth),
         cmocka_unit_test(a_reader_forgets_the_document_before),
+        cmocka_unit_test(what_was_decoded_is_wiped_when_it_is_forgotten),
     };
 
     return cmocka_run_group_tests_name("json", tests, make_reader, free_reader);

@@ -2,7 +2,7 @@
 #include "tests/unit/vectors.h"
 
 #include "lib/base/encode.h"
-#include "lib/formats/jws.h"
+#include "lib/formats/jose/jws.h"
 
 #include <openssl/hmac.h>
 
@@ -432,9 +432,29 @@ static void the_key_decides_which_algorithm_is_taken(void **state)
     EVP_PKEY_free(pkey);
 }
 
+/* Whose payload was not checked for what the type says; in whatever way it is written. */
+static void the_type_of_an_sd_jwt_is_not_the_callers(void **state)
+{
+    static const char *const members[] = {"{\"typ\":\"dc+sd-jwt\"}",
+                                          "{\"a\":1,\"typ\":\"application/VC+SD-JWT\"}",
+                                          "{\"\\u0074yp\":\"vc\\u002bsd-jwt\"}"};
+    PS_BUF_AUTO out = {.max = 4096};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(members); i++) {
+        const struct jws_header header = {.alg = PS_ALG_ES256, .members = ps_bytes_str(members[i])};
+
+        assert_fails(PS_E_DENIED, jws_put_header(&header, &out));
+        assert_int_equal(out.len, 0);
+    }
+    assert_ok(
+        jws_put_header(&(const struct jws_header){.alg = PS_ALG_ES256, .type = "vc+sd-jwt"}, &out));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_type_of_an_sd_jwt_is_not_the_callers),
         cmocka_unit_test(published_examples_of_every_algorithm_verify),
         cmocka_unit_test(signing_input_is_that_of_rfc_7797),
         cmocka_unit_test(header_has_our_members_first_and_keeps_the_callers_octets),

@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "lib/formats/jws.h"
+#include "lib/formats/jose/jws.h"
 
 #define NOW UINT64_C(1700000000)
 

@@ -1,8 +1,18 @@
 #include "tests/unit/support.h"
 
 #include "keystore/keys.h"
+#include "lib/base/encode.h"
 
 /* The table of keys, made from catalog rows. */
+
+#define ROW_OF_CLASS_A                                                                             \
+    "{\"algorithms\":[\"ES256\"],\"class\":\"A\",\"formats\":[],\"jwt\":{\"iss\":\"\",\"max_ttl_"  \
+    "s\":0,"                                                                                       \
+    "\"typ\":\"\"},\"labels\":{},\"latest\":0,\"name\":\"ca.root\",\"recovery\":\"none\","         \
+    "\"residence\":"                                                                               \
+    "\"token\",\"rotation\":{\"period_s\":0,\"publish_ahead_s\":0,\"retain_s\":100},\"state\":"    \
+    "\"active\",\"token\":\"t\",\"type\":\"ec-p256\",\"usage\":\"certify\",\"validity_s\":0,"      \
+    "\"verify\":\"always\"}"
 
 #define ROW(state)                                                                                 \
     "{\"algorithms\":[\"ES256\"],\"formats\":[\"jws\"],\"jwt\":{\"iss\":\"\",\"max_ttl_s\":0,"     \
@@ -82,6 +92,114 @@ static void a_version_needs_its_key(void **state)
                                             "\"state\":\"active\",\"token\":\"t\"}")));
 }
 
+#define CERTIFICATE(chain, kind, number)                                                           \
+    "{\"chain\":[" chain "],\"key\":\"a\",\"kind\":\"" kind "\",\"not_after_s\":20,"               \
+    "\"not_before_s\":10,\"number\":" number ",\"root\":\"BQ\"}"
+
+static void a_version_has_the_chain_of_its_row(void **state)
+{
+    const struct key_certificate *certificate;
+    uint8_t hash[PS_SHA256_LEN];
+
+    (void)state;
+    put_version(1, "active", (struct times){0});
+    put_version(2, "pre-activation", (struct times){0});
+    assert_null(version_certificate(key_version(key(), 2)));
+    assert_ok(
+        keys_put_certificate(keys, ps_bytes_str(CERTIFICATE("\"AQID\",\"BA\"", "external", "2"))));
+    assert_null(version_certificate(key_version(key(), 1)));
+    certificate = version_certificate(key_version(key(), 2));
+    assert_int_equal(certificate->count, 2);
+    assert_true(ps_bytes_equal(certificate->chain[0], ps_bytes("\1\2\3", 3)));
+    assert_true(ps_bytes_equal(certificate->chain[1], ps_bytes("\4", 1)));
+    assert_true(ps_bytes_equal(certificate->root, ps_bytes("\5", 1)));
+    assert_int_equal(certificate->kind, CERTIFICATE_EXTERNAL);
+    assert_int_equal(certificate->not_before_s, 10);
+    assert_int_equal(certificate->not_after_s, 20);
+    ps_sha256(ps_bytes("\1\2\3", 3), hash);
+    assert_memory_equal(certificate->leaf_hash, hash, sizeof hash);
+}
+
+static void a_version_is_named_by_its_thumbprint_or_its_certificate(void **state)
+{
+    uint8_t hash[PS_SHA256_LEN];
+    char text[PUBLIC_KEY_KID_LEN];
+
+    (void)state;
+    put_version(1, "deactivated", (struct times){0});
+    put_version(2, "active", (struct times){0});
+    ps_sha256(ps_bytes("\1\2\3", 3), hash);
+    ps_base64url_encode(ps_bytes(hash, sizeof hash), text);
+    assert_ptr_equal(key_version_by_kid(key(), ps_bytes_str("k1")), key_version(key(), 1));
+    assert_ptr_equal(key_version_by_kid(key(), ps_bytes_str("k2")), key_version(key(), 2));
+    assert_null(key_version_by_kid(key(), ps_bytes(text, sizeof text)));
+    assert_ok(keys_put_certificate(keys, ps_bytes_str(CERTIFICATE("\"AQID\"", "external", "1"))));
+    assert_ptr_equal(key_version_by_kid(key(), ps_bytes(text, sizeof text)), key_version(key(), 1));
+    assert_null(key_version_by_kid(key(), ps_bytes(text, sizeof text - 1)));
+    assert_null(key_version_by_kid(key(), ps_bytes_str("k")));
+    assert_null(key_version_by_kid(key(), ps_bytes(NULL, 0)));
+}
+
+static void a_later_chain_takes_the_place_of_the_one_before(void **state)
+{
+    (void)state;
+    put_version(1, "active", (struct times){0});
+    assert_ok(
+        keys_put_certificate(keys, ps_bytes_str(CERTIFICATE("\"AQ\",\"Ag\"", "external", "1"))));
+    assert_ok(keys_put_certificate(keys, ps_bytes_str(CERTIFICATE("\"Aw\"", "internal", "1"))));
+    assert_int_equal(version_certificate(key_version(key(), 1))->count, 1);
+    assert_int_equal(version_certificate(key_version(key(), 1))->kind, CERTIFICATE_INTERNAL);
+    put_version(1, "deactivated", (struct times){0});
+    assert_int_equal(version_certificate(key_version(key(), 1))->count, 1);
+}
+
+#define ROW_WITH_CERTIFICATES(more)                                                                \
+    "{\"algorithms\":[\"ES256\"],\"formats\":[\"jws\"],\"jwt\":{\"iss\":\"\",\"max_ttl_s\":0,"     \
+    "\"typ\":\"\"},\"labels\":{},\"latest\":2,\"name\":\"a\",\"recovery\":\"none\",\"residence\":" \
+    "\"token\",\"rotation\":{\"certificate\":\"external\"," more "\"period_s\":0,"                 \
+    "\"publish_ahead_s\":0,\"retain_s\":100},\"state\":\"active\",\"token\":\"t\",\"type\":"       \
+    "\"ec-p256\",\"usage\":\"sign\",\"validity_s\":0,\"verify\":\"always\"}"
+
+static void a_key_that_stops_signs_until_its_certificate_ends(void **state)
+{
+    (void)state;
+    put_version(1, "active", (struct times){0});
+    assert_ok(keys_put_certificate(keys, ps_bytes_str(CERTIFICATE("\"AQ\"", "external", "1"))));
+    assert_ok(keys_put(keys, ps_bytes_str(ROW_WITH_CERTIFICATES("")), 2));
+    assert_int_equal(active_at(20), 1);
+    assert_ok(keys_put(keys, ps_bytes_str(ROW_WITH_CERTIFICATES("\"on_expiry\":\"stop\",")), 3));
+    assert_int_equal(active_at(19), 1);
+    assert_int_equal(active_at(20), 0);
+    /* Nor does it for who names the version. */
+    assert_true(version_protects(key_version(key(), 1), 19));
+    assert_false(version_protects(key_version(key(), 1), 20));
+}
+
+static void a_version_lacks_a_certificate_that_its_key_needs(void **state)
+{
+    (void)state;
+    put_version(1, "active", (struct times){0});
+    assert_false(version_lacks_certificate(key_version(key(), 1), 1));
+    assert_ok(keys_put(keys, ps_bytes_str(ROW_WITH_CERTIFICATES("")), 2));
+    assert_true(version_lacks_certificate(key_version(key(), 1), 1));
+    assert_ok(keys_put_certificate(keys, ps_bytes_str(CERTIFICATE("\"AQ\"", "external", "1"))));
+    assert_false(version_lacks_certificate(key_version(key(), 1), 19));
+    assert_true(version_lacks_certificate(key_version(key(), 1), 20));
+}
+
+static void a_certificate_needs_its_version(void **state)
+{
+    (void)state;
+    put_version(1, "active", (struct times){0});
+    assert_int_equal(
+        keys_put_certificate(keys, ps_bytes_str(CERTIFICATE("\"AQ\"", "external", "2"))),
+        PS_E_NOT_FOUND);
+    assert_int_equal(
+        keys_put_certificate(keys, ps_bytes_str(CERTIFICATE("\"A\"", "external", "1"))),
+        PS_E_INPUT);
+    assert_null(version_certificate(key_version(key(), 1)));
+}
+
 static void a_row_of_another_form_is_refused(void **state)
 {
     (void)state;
@@ -152,6 +270,32 @@ static void a_jwks_has_successors_and_kept_predecessors(void **state)
     assert_false(is_published(2, 60));
 }
 
+static void a_withdrawn_successor_is_none_and_published_no_more(void **state)
+{
+    (void)state;
+    put_version(1, "active", (struct times){.activates = 1});
+    assert_null(key_successor(key()));
+    put_version(2, "pre-activation", (struct times){.activates = 500});
+    assert_ptr_equal(key_successor(key()), key_version(key(), 2));
+    put_version(2, "withdrawn", (struct times){.activates = 500});
+    assert_null(key_successor(key()));
+    assert_false(is_published(2, 10));
+    assert_int_equal(active_at(1000), 1);
+}
+
+static void a_pattern_is_of_the_highest_class_that_it_covers(void **state)
+{
+    (void)state;
+    assert_int_equal(key_class_of(key()), KEY_CLASS_B);
+    assert_int_equal(keys_class_of(keys, ps_bytes_str("*")), KEY_CLASS_B);
+    assert_ok(keys_put(keys, ps_bytes_str(ROW_OF_CLASS_A), 2));
+    assert_int_equal(key_class_of(keys_find(keys, ps_bytes_str("ca.root"))), KEY_CLASS_A);
+    assert_int_equal(keys_class_of(keys, ps_bytes_str("*")), KEY_CLASS_A);
+    assert_int_equal(keys_class_of(keys, ps_bytes_str("ca.root")), KEY_CLASS_A);
+    assert_int_equal(keys_class_of(keys, ps_bytes_str("ca.r*")), KEY_CLASS_A);
+    assert_int_equal(keys_class_of(keys, ps_bytes_str("ca.roo")), KEY_CLASS_B);
+}
+
 static void nothing_of_a_compromised_key_is_published(void **state)
 {
     (void)state;
@@ -166,11 +310,25 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_row_is_found_by_its_name, make, clear),
         cmocka_unit_test_setup_teardown(a_version_needs_its_key, make, clear),
+        cmocka_unit_test_setup_teardown(a_version_has_the_chain_of_its_row, make, clear),
+        cmocka_unit_test_setup_teardown(a_version_is_named_by_its_thumbprint_or_its_certificate,
+                                        make, clear),
+        cmocka_unit_test_setup_teardown(a_later_chain_takes_the_place_of_the_one_before, make,
+                                        clear),
+        cmocka_unit_test_setup_teardown(a_certificate_needs_its_version, make, clear),
+        cmocka_unit_test_setup_teardown(a_key_that_stops_signs_until_its_certificate_ends, make,
+                                        clear),
+        cmocka_unit_test_setup_teardown(a_version_lacks_a_certificate_that_its_key_needs, make,
+                                        clear),
         cmocka_unit_test_setup_teardown(a_row_of_another_form_is_refused, make, clear),
         cmocka_unit_test_setup_teardown(the_newest_version_whose_time_has_come_signs, make, clear),
         cmocka_unit_test_setup_teardown(only_active_versions_sign, make, clear),
         cmocka_unit_test_setup_teardown(each_change_has_a_new_epoch, make, clear),
         cmocka_unit_test_setup_teardown(a_jwks_has_successors_and_kept_predecessors, make, clear),
+        cmocka_unit_test_setup_teardown(a_withdrawn_successor_is_none_and_published_no_more, make,
+                                        clear),
+        cmocka_unit_test_setup_teardown(a_pattern_is_of_the_highest_class_that_it_covers, make,
+                                        clear),
         cmocka_unit_test_setup_teardown(nothing_of_a_compromised_key_is_published, make, clear),
     };
 

@@ -1,4 +1,4 @@
-#include "appliance/listeners.h"
+#include "appliance/supervisor/listeners.h"
 
 #include "lib/base/secret.h"
 
@@ -34,6 +34,7 @@ static int set_up(void **state)
                              .management = {.socket = management, .socket_mode = 0600}};
     config.clients.socket_group = nothing;
     config.management.socket_group = config.clients.socket_group;
+    config.appliance.console = nothing;
     return 0;
 }
 

@@ -1,6 +1,6 @@
 #include "tests/unit/people_support.h"
 
-#include "lib/ceremony/lockout.h"
+#include "lib/ceremony/people/lockout.h"
 
 #include "lib/base/clock.h"
 
@@ -206,6 +206,64 @@ static void the_result_may_be_left_out(void **state)
     assert_fails(PS_E_DENIED, lockout_check(roster, &policy, PEOPLE_NOW_S, NULL));
 }
 
+/* --- Changes --- */
+
+static enum ps_err check_change(struct roster *present, struct roster *next)
+{
+    const enum ps_err err = lockout_check_change(present, next, &policy, PEOPLE_NOW_S);
+
+    roster_free(present);
+    roster_free(next);
+    return err;
+}
+
+#define SOON "2026-06-10T00:00:00Z" /* within 30 days */
+#define SHORT                                                                                      \
+    {"alice", .until = SOON}, {"amira"}, {"aron"}, {"bob", .until = SOON},                         \
+    {                                                                                              \
+        "carol", .until = SOON                                                                     \
+    }
+
+static void what_is_short_already_is_mended_person_by_person(void **state)
+{
+    (void)state;
+    assert_fails(PS_E_DENIED, check(PEOPLE_ROSTER(SHORT)));
+    assert_fails(PS_E_DENIED, check(PEOPLE_ROSTER(SHORT, {"zack"})));
+    assert_ok(check_change(PEOPLE_ROSTER(SHORT), PEOPLE_ROSTER(SHORT, {"zack"})));
+    assert_ok(check_change(PEOPLE_ROSTER(SHORT),
+                           PEOPLE_ROSTER({"alice", .until = SOON}, {"amira"}, {"aron"}, {"bob"},
+                                         {"carol", .until = SOON})));
+    assert_ok(check_change(PEOPLE_ROSTER(SHORT, {"dave", .suspended = ",\"suspended\":true"}),
+                           PEOPLE_ROSTER(SHORT)));
+    assert_ok(check_change(PEOPLE_ROSTER(PEOPLE_USUAL), PEOPLE_ROSTER(PEOPLE_USUAL, {"rita"})));
+}
+
+static void what_takes_somebody_away_is_held_to_all_of_it(void **state)
+{
+    (void)state;
+    assert_fails(PS_E_DENIED, check_change(PEOPLE_ROSTER(SHORT, {"dave"}), PEOPLE_ROSTER(SHORT)));
+    assert_fails(PS_E_DENIED,
+                 check_change(PEOPLE_ROSTER(SHORT, {"dave"}),
+                              PEOPLE_ROSTER(SHORT, {"dave", .until = "2026-06-11T00:00:00Z"})));
+    assert_fails(PS_E_DENIED,
+                 check_change(PEOPLE_ROSTER(SHORT, {"dave"}),
+                              PEOPLE_ROSTER(SHORT, {"zack", .from = "2026-06-01T00:00:00Z"})));
+    assert_ok(check_change(PEOPLE_ROSTER(PEOPLE_USUAL, {"eve"}), PEOPLE_ROSTER(PEOPLE_USUAL)));
+}
+
+static void who_comes_soon_is_counted_on_and_in_no_other_role(void **state)
+{
+    (void)state;
+    /* Within 30 days. */
+    assert_fails(PS_E_DENIED,
+                 check_change(PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol"},
+                                            {"dave", .from = SOON}),
+                              PEOPLE_ROSTER({"alice"}, {"amira"}, {"aron"}, {"bob"}, {"carol"})));
+    /* Somebody of another role is no substitute. */
+    assert_fails(PS_E_DENIED,
+                 check_change(PEOPLE_ROSTER(SHORT, {"dave"}), PEOPLE_ROSTER(SHORT, {"zoe"})));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +280,9 @@ int main(void)
         cmocka_unit_test(recovery_people_are_none_or_enough),
         cmocka_unit_test(keys_that_the_policy_refuses_are_not_relied_on),
         cmocka_unit_test(the_result_may_be_left_out),
+        cmocka_unit_test(what_is_short_already_is_mended_person_by_person),
+        cmocka_unit_test(what_takes_somebody_away_is_held_to_all_of_it),
+        cmocka_unit_test(who_comes_soon_is_counted_on_and_in_no_other_role),
     };
 
     return cmocka_run_group_tests_name("lockout", tests, make_all, people_end);

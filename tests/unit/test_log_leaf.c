@@ -3,7 +3,7 @@
 #include "keystore/log/leaf.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
-#include "lib/ceremony/log_leaf.h"
+#include "lib/ceremony/log/leaf.h"
 
 /* Vectors: tests/vectors/log/leaves.json, made from docs/log-format.md alone. */
 
@@ -17,6 +17,7 @@ static uint64_t time_of(struct json_value members)
 
 static void put_use(struct json_value members, struct ps_buf *out)
 {
+    PS_BUF_AUTO serial;
     PS_BUF_AUTO hash;
     char operation[33] = "";
     struct json_value version;
@@ -32,6 +33,9 @@ static void put_use(struct json_value members, struct ps_buf *out)
     };
 
     ps_buf_init(&hash, 64);
+    ps_buf_init(&serial, 20);
+    assert_ok(ps_hex_decode(text_of(members, "serial"), &serial));
+    leaf.serial = ps_buf_bytes(&serial);
     assert_ok(ps_base64url_decode(text_of(members, "hash"), &hash));
     memcpy(operation, text_of(members, "op").data, text_of(members, "op").len);
     assert_true(json_member(members, "version", &version));
@@ -89,7 +93,7 @@ static void leaves_are_written_as_the_vectors_have_them(void **state)
         assert_bytes(ps_buf_bytes(&hash), text_of(row, "hash"));
         count++;
     }
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 8);
     vectors_close(&vectors);
 }
 
@@ -116,6 +120,7 @@ static void leaves_of_the_vectors_are_read(void **state)
             assert_bytes(use.operation, text_of(members, "op"));
             assert_bytes(use.key, text_of(members, "key"));
             assert_bytes(use.request_id, text_of(members, "request"));
+            assert_bytes(use.serial, text_of(members, "serial"));
             assert_int_equal(use.hash.len, 32);
             assert_fails(PS_E_INPUT, log_event_read(json, octets, &event));
         } else {

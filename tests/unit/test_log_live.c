@@ -1,8 +1,8 @@
 #include "tests/unit/log_support.h"
 
 #include "keystore/log/leaf.h"
-#include "lib/ceremony/log_verify.h"
-#include "lib/formats/note.h"
+#include "lib/ceremony/log/verify.h"
+#include "lib/formats/tlog/note.h"
 
 #include <openssl/evp.h>
 

@@ -113,7 +113,7 @@ static void room_is_made_in_steps_that_double(void **state)
         assert_ok(log_sync(f->log));
         octets += 2 + LOG_ENTRY_MAX;
         assert_true(entries_length(f) > octets);
-        while (step < octets && step < 1024 * 1024) {
+        while (step < octets && step < 128 * 1024) {
             step *= 2;
         }
         assert_int_equal(entries_length(f) % step, 0);

@@ -1,5 +1,6 @@
 #include "tests/unit/log_support.h"
 
+#include "keystore/log/prune.h"
 #include "keystore/log/shards.h"
 
 /* A log in shards: positions go on, indexes begin anew, complete shards stay readable. */
@@ -371,6 +372,136 @@ static void a_shard_is_opened_from_what_its_checkpoint_covers(void **state)
     free_fixture(f);
 }
 
+/* A log of 1000 leaves in shards of 300, whose complete shards have their last checkpoints. */
+static struct fixture *make_signed_shards(void)
+{
+    struct fixture *f = make_sharded(300);
+    struct tree_info info;
+
+    append_numbers(f, 0, 1000);
+    assert_ok(log_sync(f->log));
+    for (size_t i = 0; i < log_shard_count(f->log); i++) {
+        char origin[64];
+
+        assert_ok(log_shard_info(f->log, i, &info));
+        (void)snprintf(origin, sizeof origin, "t/use/%s", info.name);
+        assert_ok(set_note(f, origin, info.size, info.root));
+    }
+    assert_ok(log_sync(f->log));
+    return f;
+}
+
+/* Its size and root are known, and nothing else of it can be read. */
+static void assert_pruned(struct fixture *f, size_t at, const struct tree_info *before)
+{
+    struct merkle_proof proof;
+    struct merkle_hash root;
+    struct tree_info info;
+    const struct tree *tree;
+    uint64_t covered;
+    PS_BUF_AUTO out = {.max = 65536};
+
+    assert_ok(log_shard_info(f->log, at, &info));
+    assert_true(info.pruned);
+    assert_string_equal(info.name, before->name);
+    assert_int_equal(info.first, before->first);
+    assert_int_equal(info.size, before->size);
+    assert_memory_equal(info.root.octets, before->root.octets, PS_SHA256_LEN);
+    assert_ok(log_find_tree(f->log, ps_bytes_str(info.name), &tree));
+    assert_true(tree_is_pruned(tree));
+    assert_int_equal(tree_size(tree), before->size);
+    assert_ok(tree_root(tree, before->size, &root));
+    assert_memory_equal(root.octets, before->root.octets, PS_SHA256_LEN);
+    assert_ok(tree_read_checkpoint(tree, &out));
+    assert_ok(log_shard_covered(f->log, ps_bytes_str(info.name), &covered));
+    assert_int_equal(covered, before->size);
+    assert_fails(PS_E_NOT_FOUND, tree_root(tree, before->size - 1, &root));
+    assert_fails(PS_E_NOT_FOUND, tree_read_entry(tree, 7, &out));
+    assert_fails(PS_E_NOT_FOUND, tree_read_tile(tree, 0, 0, 256, &out));
+    assert_fails(PS_E_NOT_FOUND, tree_read_bundle(tree, 0, 256, &out));
+    assert_fails(PS_E_NOT_FOUND, tree_prove_inclusion(tree, 7, before->size, &proof));
+}
+
+static void a_pruned_shard_keeps_its_size_and_root(void **state)
+{
+    struct fixture *f = make_signed_shards();
+    struct tree_info before;
+
+    (void)state;
+    assert_ok(log_shard_info(f->log, 1, &before));
+    assert_fails(PS_E_NOT_FOUND, log_prune_shard(f->log, ps_bytes_str(log_shard(f->log))));
+    assert_fails(PS_E_NOT_FOUND, log_prune_shard(f->log, ps_bytes_str("2001-01-0001")));
+    assert_ok(log_prune_shard(f->log, ps_bytes_str(before.name)));
+    assert_pruned(f, 1, &before);
+    assert_ok(log_prune_shard(f->log, ps_bytes_str(before.name)));
+    stop_writer(f);
+    open_log(f);
+    assert_int_equal(log_size(f->log), 1000);
+    assert_int_equal(log_first(f->log), 900);
+    assert_shard(f, 0, 0, 300);
+    assert_pruned(f, 1, &before);
+    assert_shard(f, 2, 600, 300);
+    append_numbers(f, 1000, 1201);
+    assert_ok(log_sync(f->log));
+    assert_shard(f, 3, 900, 300);
+    free_fixture(f);
+}
+
+static void remove_file(const struct fixture *f, const char *shard, const char *name)
+{
+    char path[PATH_LEN];
+
+    (void)snprintf(path, sizeof path, "%s/%s/%s", f->directory, shard, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* The record goes first: whatever else is left, it is a pruned one, and can be pruned to its end.
+ */
+static void a_crash_while_a_shard_is_pruned_is_survived(void **state)
+{
+    static const char *const files[] = {"entries",  "offsets",  "hashes.0", "hashes.1",
+                                        "hashes.2", "hashes.3", "hashes.4"};
+
+    (void)state;
+    for (size_t removed = 1; removed < PS_COUNT_OF(files); removed++) {
+        struct fixture *f = make_signed_shards();
+        struct tree_info before;
+        char path[PATH_LEN];
+        char name[64];
+
+        assert_ok(log_shard_info(f->log, 0, &before));
+        stop_writer(f);
+        for (size_t i = 0; i < removed; i++) {
+            remove_file(f, before.name, files[i]);
+        }
+        open_log(f);
+        assert_pruned(f, 0, &before);
+        assert_ok(log_prune_shard(f->log, ps_bytes_str(before.name)));
+        (void)snprintf(name, sizeof name, "%s/hashes.4", before.name);
+        path_in(f, name, path);
+        assert_int_not_equal(access(path, F_OK), 0);
+        free_fixture(f);
+    }
+}
+
+/* Without a checkpoint nothing says what the leaves were. */
+static void a_shard_that_lost_its_record_and_was_not_pruned_is_found(void **state)
+{
+    struct fixture *f = make_sharded(300);
+    struct tree_info info;
+
+    (void)state;
+    append_numbers(f, 0, 301);
+    assert_ok(log_sync(f->log));
+    assert_ok(log_shard_info(f->log, 0, &info));
+    assert_fails(PS_E_STATE, log_prune_shard(f->log, ps_bytes_str(info.name)));
+    stop_writer(f);
+    remove_file(f, info.name, "entries");
+    start_writer(f, NULL);
+    assert_fails(PS_E_STORAGE, log_open(f->writer, &f->config, &f->log));
+    free_fixture(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +518,9 @@ int main(void)
         cmocka_unit_test(a_crash_while_a_shard_is_begun_is_survived),
         cmocka_unit_test(a_complete_shard_that_is_damaged_is_found),
         cmocka_unit_test(a_shard_is_opened_from_what_its_checkpoint_covers),
+        cmocka_unit_test(a_pruned_shard_keeps_its_size_and_root),
+        cmocka_unit_test(a_crash_while_a_shard_is_pruned_is_survived),
+        cmocka_unit_test(a_shard_that_lost_its_record_and_was_not_pruned_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

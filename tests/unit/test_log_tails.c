@@ -2,7 +2,7 @@
 #include "tests/unit/vectors.h"
 
 #include "lib/base/encode.h"
-#include "lib/ceremony/log_verify.h"
+#include "lib/ceremony/log/verify.h"
 
 /* What stands behind a tree's leaves, by tests/vectors/log/tails.json: the verifier and the log. */
 

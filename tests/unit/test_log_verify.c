@@ -1,8 +1,8 @@
 #include "tests/unit/log_support.h"
 
-#include "lib/ceremony/log_leaf.h"
-#include "lib/ceremony/log_verify.h"
-#include "lib/formats/tiles.h"
+#include "lib/ceremony/log/leaf.h"
+#include "lib/ceremony/log/verify.h"
+#include "lib/formats/tlog/tiles.h"
 
 /* Verifying the log of tests/vectors/log/sample, which is damaged in every way; and exporting it.
  */
@@ -382,11 +382,15 @@ static void rename_tree(const struct sample *s, const char *from, const char *to
 static void shards_are_those_of_events(void **state)
 {
     struct sample *s = make_sample();
+    struct log_summary summary;
     struct rows rows;
 
     (void)state;
+    assert_ok(verify(s->log, sample_key, &rows, &summary));
+    assert_int_equal(summary.missing_shards, 0);
     rename_tree(s, "use/2026-11-0001", "away");
-    assert_verifies(s->log, sample_key, &rows);
+    assert_ok(verify(s->log, sample_key, &rows, &summary));
+    assert_int_equal(summary.missing_shards, 1);
     assert_noted(&rows, "use/2026-11-0001: not here: moved to an archive?");
     /* A shard under another's name: its checkpoint and its root are not of that name. */
     rename_tree(s, "away", "use/2026-10-0001");
@@ -506,6 +510,40 @@ static void an_export_says_what_keeps_it_from_being_made(void **state)
     free_sample(s);
 }
 
+/* A shard that lost its leaves and its checkpoint looks like one that was just begun. */
+static void a_checkpoint_kept_elsewhere_shows_a_log_that_was_put_back(void **state)
+{
+    static const char *const files[] = {"entries", "offsets", "hashes.0"};
+    struct sample *s = make_sample();
+    struct log_verify_request request = {.directory = s->log, .key = ps_bytes_str(sample_key)};
+    struct log_summary summary;
+    struct rows rows = {.offset = 0};
+    char path[PATH_LEN];
+    uint8_t note[4096];
+    FILE *file;
+
+    (void)state;
+    join(s->log, "use/2026-11-0002", "checkpoint", path);
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    request.checkpoint = ps_bytes(note, fread(note, 1, sizeof note, file));
+    assert_int_equal(fclose(file), 0);
+    assert_ok(log_verify(&request, on_row, &rows, &summary));
+    note[request.checkpoint.len - 10] ^= 1;
+    assert_fails(PS_E_DENIED, log_verify(&request, on_row, &rows, &summary));
+    note[request.checkpoint.len - 10] ^= 1;
+    assert_int_equal(unlink(path), 0);
+    for (size_t i = 0; i < PS_COUNT_OF(files); i++) {
+        join(s->log, "use/2026-11-0002", files[i], path);
+        assert_int_equal(truncate(path, 0), 0);
+    }
+    assert_fails(PS_E_DENIED, log_verify(&request, on_row, &rows, &summary));
+    request.checkpoint = ps_bytes(NULL, 0);
+    rows = (struct rows){.offset = 0};
+    assert_ok(log_verify(&request, on_row, &rows, &summary));
+    free_sample(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +552,7 @@ int main(void)
         cmocka_unit_test(another_key_does_not_verify_it),
         cmocka_unit_test(a_place_without_a_log_is_said_to_be_one),
         cmocka_unit_test(a_flipped_bit_anywhere_is_a_failure_that_names_the_place),
+        cmocka_unit_test(a_checkpoint_kept_elsewhere_shows_a_log_that_was_put_back),
         cmocka_unit_test(a_changed_leaf_is_named_by_index_and_octet),
         cmocka_unit_test(what_a_crash_leaves_is_no_failure),
         cmocka_unit_test(what_was_signed_for_cannot_be_cut),

@@ -1,8 +1,8 @@
 #include "tests/unit/support.h"
 
 #include "lib/base/encode.h"
-#include "lib/formats/json.h"
-#include "lib/formats/merkle.h"
+#include "lib/formats/json/json.h"
+#include "lib/formats/tlog/merkle.h"
 
 #define LEAVES 70u
 

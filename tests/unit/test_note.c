@@ -1,7 +1,7 @@
 #include "tests/unit/signing.h"
 #include "tests/unit/vectors.h"
 
-#include "lib/formats/note.h"
+#include "lib/formats/tlog/note.h"
 
 static void published_notes_open_and_keys_are_written_as_they_were(void **state)
 {

@@ -1,7 +1,7 @@
 #include "tests/unit/operation_documents.h"
 
 #include "lib/base/encode.h"
-#include "lib/ceremony/operation_schema.h"
+#include "lib/ceremony/operation/schema.h"
 
 /* Documents of operations: what is read, and everything that is refused. */
 
@@ -40,6 +40,39 @@ static void check_refused(const char *type, const char *from, const char *to, co
     if (strstr(ps_detail()->text, sentence) == NULL) {
         fail_msg("%s: \"%s\" says nothing of: %s", type, ps_detail()->text, sentence);
     }
+}
+
+static char class_of(const char *type, const char *from, const char *to)
+{
+    struct operation_document document;
+    PS_BUF_AUTO text;
+
+    read_document(type, &text);
+    if (from != NULL) {
+        replace(&text, from, to);
+    }
+    assert_ok(parse(&text, &document));
+    return document.class;
+}
+
+/* Every key that certifies is of class A; whose issuer a client's certificate has is no key. */
+static void what_names_an_issuer_is_of_class_a(void **state)
+{
+    (void)state;
+    assert_int_equal(class_of("certificate.issue", NULL, NULL), 'A');
+    assert_int_equal(class_of("certificate.issue", "\"class\":\"A\",", ""), 'A');
+    assert_int_equal(class_of("profile.put", NULL, NULL), 'A');
+    assert_int_equal(class_of("profile.remove", NULL, NULL), 'B');
+    assert_int_equal(class_of("certificate.csr", "\"class\":\"A\",", ""), 'B');
+    assert_int_equal(class_of("client.register", NULL, NULL), 'B');
+    assert_int_equal(class_of("grant.add", NULL, NULL), 'B');
+    assert_int_equal(class_of("grant.add", "\"jws.sign\",", "\"x509.issue:any\","), 'A');
+    assert_int_equal(class_of("grant.add", "\"keys.read\"]", "\"x509.issue:any\"]"), 'A');
+    assert_int_equal(class_of("key.create", NULL, NULL), 'B');
+    assert_int_equal(class_of("key.create", "\"rotation\":{",
+                              "\"rotation\":{\"certificate\":\"internal\",\"issuer\":\"ca\","
+                              "\"on_expiry\":\"warn\","),
+                     'A');
 }
 
 static void each_type_has_a_document_that_is_read(void **state)
@@ -180,14 +213,22 @@ static void copy_value(struct copy *copy, struct json_value value)
 /* Free names and optional members: what may be changed without breaking the schema. */
 static bool is_free(const char *type, const struct copy *copy)
 {
-    static const char *const optional[] = {"unproven", "suspended"};
+    static const char *const optional[] = {"unproven",      "suspended",    "class",
+                                           "path_len",      "common_name",  "country",
+                                           "locality",      "organization", "organizational_unit",
+                                           "serial_number", "state"};
+    const bool is_attribute =
+        strcmp(copy->name, "common_name") == 0 || strcmp(copy->name, "organization") == 0;
 
-    if (strcmp(type, "key.create") == 0 &&
-        (strcmp(copy->name, "owner") == 0 || strcmp(copy->name, "room") == 0)) {
+    if ((strncmp(type, "key.create", strlen("key.create")) == 0 &&
+         (strcmp(copy->name, "owner") == 0 || strcmp(copy->name, "room") == 0)) ||
+        (strcmp(type, "profile.put") == 0 && is_attribute)) {
         return copy->mutation != TWICE && copy->mutation != NUMBER && copy->mutation != NOTHING;
     }
     for (size_t i = 0; i < PS_COUNT_OF(optional); i++) {
-        if (strcmp(copy->name, optional[i]) == 0) {
+        /* A version's state is needed, a province is not. */
+        if (strcmp(copy->name, optional[i]) == 0 &&
+            (strcmp(optional[i], "state") != 0 || strncmp(type, "certificate.", 12) == 0)) {
             return copy->mutation == LEAVE_OUT;
         }
     }
@@ -432,22 +473,11 @@ static void what_could_never_be_executed_is_refused(void **state)
                   "not_after");
 }
 
-static void people_come_with_a_policy_or_not_at_all(void **state)
+static void genesis_has_people_and_a_policy(void **state)
 {
     (void)state;
     check_refused("genesis", "\"roster\":{\"people\"", "\"roxter\":{\"people\"", "roxter");
     check_refused("genesis", "\"policy\":{\"classes\"", "\"polity\":{\"classes\"", "polity");
-}
-
-static void genesis_without_people_is_that_of_a_rehearsal(void **state)
-{
-    struct operation_document document;
-    PS_BUF_AUTO text;
-
-    (void)state;
-    read_vectors("operations/genesis-practice.json", &text);
-    assert_ok(parse(&text, &document));
-    assert_string_equal(document.type->name, "genesis");
 }
 
 static void suspended_is_true_or_left_out(void **state)
@@ -478,6 +508,7 @@ static void a_result_is_untouched_by_what_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_names_an_issuer_is_of_class_a),
         cmocka_unit_test(each_type_has_a_document_that_is_read),
         cmocka_unit_test(members_are_those_of_the_document),
         cmocka_unit_test(each_member_is_needed_once_under_its_name_and_never_a_number_or_null),
@@ -495,8 +526,7 @@ int main(void)
         cmocka_unit_test(a_key_of_a_person_is_one_that_signatures_are_verified_with),
         cmocka_unit_test(a_key_has_no_comment),
         cmocka_unit_test(what_could_never_be_executed_is_refused),
-        cmocka_unit_test(people_come_with_a_policy_or_not_at_all),
-        cmocka_unit_test(genesis_without_people_is_that_of_a_rehearsal),
+        cmocka_unit_test(genesis_has_people_and_a_policy),
         cmocka_unit_test(suspended_is_true_or_left_out),
         cmocka_unit_test(a_result_is_untouched_by_what_is_refused),
     };

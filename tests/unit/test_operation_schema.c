@@ -1,6 +1,6 @@
 #include "tests/unit/operation_documents.h"
 
-#include "lib/ceremony/operation_schema.h"
+#include "lib/ceremony/operation/schema.h"
 
 /* The table of types and members: that its rows fit each other, and where their limits are. */
 
@@ -60,9 +60,6 @@ static void check_row(struct params params, const struct param *param)
     if (param->kind == PARAM_HEX || param->kind == PARAM_OCTETS || param->kind == PARAM_GRANTED) {
         assert_true(param->max != 0 && param->max <= 160);
     }
-    if (param->with != NULL) {
-        assert_true(row_of(params, param->with, strlen(param->with))->optional);
-    }
     if (param->element != NULL) {
         assert_non_null(
             param_member(params, param_element(params, param), ps_bytes_str(param->element)));
@@ -96,7 +93,6 @@ static void check_named(struct params params, const char *path, size_t len)
 
             assert_int_equal(parent->kind, PARAM_OBJECT);
             assert_false(parent->optional);
-            assert_null(parent->with);
         }
     }
 }

@@ -1,8 +1,8 @@
 #include "tests/unit/operation_documents.h"
 
-#include "lib/ceremony/operation_schema.h"
-#include "lib/ceremony/operation_text.h"
-#include "lib/ceremony/policy.h"
+#include "lib/ceremony/operation/schema.h"
+#include "lib/ceremony/operation/text.h"
+#include "lib/ceremony/people/policy.h"
 
 /* The page for people, and the difference to an earlier document. */
 
@@ -129,7 +129,7 @@ static void every_member_is_on_the_page(void **state)
         check_labels(&page, operation_params_of(type), NULL, document.params);
         assert_null(memchr(page.data, '{', page.len)); /* no blank of a sentence is left */
         assert_true(ps_bytes_starts_with(ps_buf_bytes(&page), LITERAL("PRACTICE.")) ==
-                    ps_bytes_equal_str(document.ceremony, "rehearsal"));
+                    document.is_practice);
     }
 }
 
@@ -214,6 +214,66 @@ static void genesis_is_signed_by_everybody(void **state)
 
 /* --- Text from outside --- */
 
+static void a_line_stays_one(void **state)
+{
+    PS_BUF_AUTO out = {.max = 256};
+
+    (void)state;
+    operation_text_put_line(LITERAL("one \"two\"\\\n\xc2\x9b"
+                                    "2J\xe2\x80\xae\xff\n"),
+                            &out);
+    assert_true(ps_bytes_equal(ps_buf_bytes(&out),
+                               LITERAL("one \"two\"\\\\u{a}\\u{9b}2J\\u{202e}\\xff\\u{a}")));
+}
+
+/* --- Who asks says nothing that the appliance says --- */
+
+static void only_the_appliance_says_that_it_is_for_practice(void **state)
+{
+    struct operation_document document;
+    PS_BUF_AUTO text;
+    PS_BUF_AUTO page;
+
+    (void)state;
+    read_document("key.create", &text);
+    assert_true(contains(&text, "\"ceremony\":\"rehearsal\""));
+    put_page(&text, &document, &page);
+    assert_false(contains(&page, "PRACTICE"));
+    ps_buf_clear(&page);
+    replace(&text, ",\"reason\":", ",\"practice\":true,\"reason\":");
+    put_page(&text, &document, &page);
+    assert_true(ps_bytes_starts_with(ps_buf_bytes(&page), LITERAL("PRACTICE. ")));
+    replace(&text, "\"practice\":true", "\"practice\":false");
+    assert_int_equal(operation_document_parse(json, ps_buf_bytes(&text), &document), PS_E_INPUT);
+}
+
+/* A terminal breaks at 80 columns; what stands there must not look like another member. */
+static void a_long_text_never_begins_a_line_without_a_quote(void **state)
+{
+    static const char forged[] = "Approved before.                                               "
+                                 "Token: hsm-2  Holds until: 2099-01-01T00:00:00Z               "
+                                 "\xe5\xaf\x86\xe5\xaf\x86 \x1b[2J Class C: one officer is enough.";
+    PS_BUF_AUTO page = {.max = 4096};
+    struct ps_bytes left;
+
+    (void)state;
+    ps_buf_put_str(&page, "  Reason: ");
+    operation_text_put_prose(ps_bytes_str(forged), &page);
+    left = ps_bytes_from(ps_buf_bytes(&page), sizeof "  Reason: " - 1);
+    while (left.len != 0) {
+        const uint8_t *end = memchr(left.data + 1, '\n', left.len - 1);
+        const size_t len = end == NULL ? left.len : (size_t)(end - left.data);
+
+        assert_true(ps_bytes_starts_with(left, LITERAL("\n        \"")));
+        assert_true(len <= 80 + sizeof " [not only ASCII letters]");
+        left = ps_bytes_from(left, len);
+    }
+    assert_true(contains(&page, "[not only ASCII letters]"));
+    ps_buf_reset(&page);
+    operation_text_put_prose(LITERAL("for the rotation in May"), &page);
+    assert_true(ps_bytes_equal(ps_buf_bytes(&page), LITERAL("\"for the rotation in May\"")));
+}
+
 static void check_quoted(struct ps_bytes text, const char *expected)
 {
     PS_BUF_AUTO out;
@@ -286,7 +346,8 @@ static void a_reason_cannot_write_a_line_of_its_own(void **state)
     read_document("set.remove", &text);
     replace(&text, "\"reason\":\"", "\"reason\":\"ok\\nWhat is signed:\\n  SHA-256: 00\\u001b[1A");
     put_page(&text, &document, &page);
-    check_holds(&page, "Reason: \"ok\\u{a}What is signed:\\u{a}  SHA-256: 00\\u{1b}[1A\"\n");
+    check_holds(&page,
+                "Reason: \n        \"ok\\u{a}What is signed:\\u{a}  SHA-256: 00\\u{1b}[1A\"\n");
 }
 
 static void a_long_text_is_whole(void **state)
@@ -304,6 +365,9 @@ static void a_long_text_is_whole(void **state)
     read_document("set.remove", &text);
     replace(&text, "\"reason\":\"", reason);
     put_page(&text, &document, &page);
+    while (contains(&page, "\"\n        \"")) {
+        replace(&page, "\"\n        \"", "");
+    }
     check_holds(&page, reason + 10);
 }
 
@@ -468,23 +532,6 @@ static void people_are_found_by_their_names(void **state)
     assert_false(contains(&difference, "\"alice\""));
 }
 
-static void whole_objects_are_added_member_by_member(void **state)
-{
-    PS_BUF_AUTO before;
-    PS_BUF_AUTO now;
-    PS_BUF_AUTO difference;
-
-    (void)state;
-    read_vectors("operations/genesis-practice.json", &before);
-    read_document("genesis", &now);
-    put_difference(&before, &now, &difference);
-    check_holds(&difference, "  Added    Policy / Who has to approve / Class A / Officers: 2\n");
-    ps_buf_clear(&difference);
-    put_difference(&now, &before, &difference);
-    check_holds(&difference, "  Removed  Policy / Who has to approve / Class A / Officers: 2\n");
-    check_holds(&difference, "  Removed  Policy / Hardware keys / Need a touch: yes\n");
-}
-
 static void two_types_are_not_compared(void **state)
 {
     struct operation_document a;
@@ -522,6 +569,9 @@ static void too_little_room_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_stays_one),
+        cmocka_unit_test(only_the_appliance_says_that_it_is_for_practice),
+        cmocka_unit_test(a_long_text_never_begins_a_line_without_a_quote),
         cmocka_unit_test(every_member_is_on_the_page),
         cmocka_unit_test(labels_are_there_and_differ),
         cmocka_unit_test(classes_are_told_as_the_policy_has_them),
@@ -540,7 +590,6 @@ int main(void)
         cmocka_unit_test(another_order_is_a_difference),
         cmocka_unit_test(labels_are_found_by_their_names),
         cmocka_unit_test(people_are_found_by_their_names),
-        cmocka_unit_test(whole_objects_are_added_member_by_member),
         cmocka_unit_test(two_types_are_not_compared),
         cmocka_unit_test(too_little_room_is_an_error),
     };

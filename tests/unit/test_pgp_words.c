@@ -1,7 +1,7 @@
 #include "tests/unit/support.h"
 
 #include "lib/base/encode.h"
-#include "lib/ceremony/pgp_words.h"
+#include "lib/ceremony/words/pgp_words.h"
 
 #include <strings.h>
 

@@ -1,4 +1,4 @@
-#include "appliance/pins.h"
+#include "appliance/supervisor/pins.h"
 
 #include "appliance/file.h"
 

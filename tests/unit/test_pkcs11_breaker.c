@@ -1,7 +1,7 @@
 #include "tests/unit/support.h"
 
 #include "lib/base/clock.h"
-#include "pkcs11/breaker.h"
+#include "pkcs11/token/breaker.h"
 
 /* Which failures start the module anew, and which set a key aside. */
 

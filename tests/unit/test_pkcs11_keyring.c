@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "pkcs11/keyring.h"
+#include "pkcs11/objects/keyring.h"
 
 /* What is remembered of ids and handles. */
 

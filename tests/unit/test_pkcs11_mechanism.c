@@ -1,9 +1,9 @@
 #include "tests/unit/support.h"
 
-#include "pkcs11/attribute.h"
-#include "pkcs11/ecdsa_form.h"
-#include "pkcs11/mechanism.h"
-#include "pkcs11/template.h"
+#include "pkcs11/objects/attribute.h"
+#include "pkcs11/objects/template.h"
+#include "pkcs11/use/ecdsa_form.h"
+#include "pkcs11/use/mechanism.h"
 
 /* What goes to the module: mechanisms, templates, forms of signatures. */
 

@@ -189,6 +189,96 @@ static void list_has_a_row_for_each_object(void **state)
     assert_int_equal(objects->objects.len, 0);
 }
 
+/* As make_key makes one. */
+static void expect_key(const struct test_key *key, const char *label, enum ps_usage usage,
+                       struct ps_buf *rows)
+{
+    ps_buf_put_u16(rows, sizeof key->id);
+    ps_buf_put(rows, key_id(key));
+    ps_buf_put_u16(rows, (uint16_t)strlen(label));
+    ps_buf_put_str(rows, label);
+    ps_buf_put_u8(rows, (uint8_t)key->type);
+    ps_buf_put_u8(rows, (uint8_t)usage);
+    ps_buf_put_u8(rows, 0);
+    ps_buf_put_u16(rows, 1);
+    ps_buf_put_u8(rows, PS_ALG_ES256);
+}
+
+static void expect_found(struct ps_reader *found, uint8_t has, const struct test_key *key,
+                         const char *differs)
+{
+    uint8_t hash[PS_SHA256_LEN] = {0};
+
+    if (key != NULL) {
+        ps_sha256(ps_bytes(key->spki, key->spki_len), hash);
+    }
+    assert_int_equal(ps_reader_u8(found), has);
+    assert_true(ps_bytes_equal(ps_reader_take(found, sizeof hash), ps_bytes(hash, sizeof hash)));
+    assert_true(ps_bytes_equal_str(ps_reader_take(found, ps_reader_u16(found)), differs));
+}
+
+static void check_says_of_each_key_what_is_not_as_it_was_made(void **state)
+{
+    struct test_key key;
+    static const struct test_key absent = {.type = PS_KEY_EC_P256, .id = {1}};
+    struct msg_token_check message;
+    struct process_answer answer;
+    const struct msg_token_checked *checked = (const void *)answer.message;
+    struct ps_reader found;
+    PS_BUF_AUTO rows = {.max = 4096};
+
+    (void)state;
+    make_key(&shared, PS_ALG_ES256, PS_KEY_EC_P256, &key);
+    expect_key(&key, "a.key", PS_USAGE_SIGN, &rows);
+    expect_key(&absent, "a.key", PS_USAGE_SIGN, &rows);
+    message.expected = ps_buf_bytes(&rows);
+    process_call(&shared, &msg_token_check_info, &message, &answer);
+    assert_answered(&answer);
+    found = ps_reader(checked->found);
+    expect_found(&found, TOKEN_HAS_PRIVATE | TOKEN_HAS_PUBLIC, &key, "");
+    expect_found(&found, 0, NULL, "");
+    assert_int_equal(ps_reader_finish(&found), PS_OK);
+    rows.len = 0;
+    expect_key(&key, "another", PS_USAGE_SIGN, &rows);
+    message.expected = ps_buf_bytes(&rows);
+    process_call(&shared, &msg_token_check_info, &message, &answer);
+    assert_answered(&answer);
+    found = ps_reader(checked->found);
+    expect_found(&found, TOKEN_HAS_PRIVATE | TOKEN_HAS_PUBLIC, NULL, "CKA_LABEL");
+}
+
+static void check_refuses_rows_that_describe_no_keys(void **state)
+{
+    enum { KEY_ROW = 2 + 16 + 2 + 5 + 3 + 2 + 1 };
+    static const struct test_key absent = {.type = PS_KEY_EC_P256, .id = {1}};
+    struct msg_token_check message;
+    struct process_answer answer;
+    PS_BUF_AUTO rows = {.max = 65536};
+
+    (void)state;
+    for (size_t i = 0; i < TOKEN_CHECK_KEYS_MAX; i++) {
+        expect_key(&absent, "a.key", PS_USAGE_SIGN, &rows);
+        rows.data[rows.len - KEY_ROW + 2] = (uint8_t)i;
+    }
+    message.expected = ps_buf_bytes(&rows);
+    process_call(&shared, &msg_token_check_info, &message, &answer);
+    assert_answered(&answer);
+    expect_key(&absent, "a.key", PS_USAGE_SIGN, &rows);
+    message.expected = ps_buf_bytes(&rows);
+    process_call(&shared, &msg_token_check_info, &message, &answer);
+    assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
+    rows.len = 0;
+    expect_key(&absent, "a.key", PS_USAGE_DECRYPT, &rows); /* with an algorithm that signs */
+    message.expected = ps_buf_bytes(&rows);
+    process_call(&shared, &msg_token_check_info, &message, &answer);
+    assert_problem(PS_PROBLEM_REFUSED, &answer);
+    rows.len = 0;
+    expect_key(&absent, "a.key", PS_USAGE_SIGN, &rows);
+    message.expected = ps_bytes(rows.data, rows.len - 1);
+    process_call(&shared, &msg_token_check_info, &message, &answer);
+    assert_problem(PS_PROBLEM_REFUSED, &answer);
+}
+
 static void random_octets_come_in_the_asked_number(void **state)
 {
     static const uint32_t counts[] = {1, 32, 4096};
@@ -345,6 +435,8 @@ int main(void)
         cmocka_unit_test(usage_that_contradicts_the_type_is_refused),
         cmocka_unit_test(find_describes_a_key),
         cmocka_unit_test(list_has_a_row_for_each_object),
+        cmocka_unit_test(check_says_of_each_key_what_is_not_as_it_was_made),
+        cmocka_unit_test(check_refuses_rows_that_describe_no_keys),
         cmocka_unit_test(random_octets_come_in_the_asked_number),
         cmocka_unit_test(data_is_kept_and_replaced),
         cmocka_unit_test(certificate_is_kept_and_replaced),

@@ -1,7 +1,7 @@
 #include "tests/unit/support.h"
 
-#include "pkcs11/mechanism.h"
-#include "pkcs11/profile.h"
+#include "pkcs11/module/profile.h"
+#include "pkcs11/use/mechanism.h"
 
 #include <dirent.h>
 

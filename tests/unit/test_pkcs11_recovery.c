@@ -1,6 +1,6 @@
 #include "tests/unit/fake_token.h"
 
-#include "pkcs11/recovery.h"
+#include "pkcs11/token/recovery.h"
 
 /* What the process makes of each answer of a module that fails on command. */
 
@@ -16,7 +16,7 @@ static void every_failure_has_a_class_for_every_call(void **state)
         const char *name;
     } rows[] = {
 #define RV(id, ...) {id, #id},
-#include "pkcs11/recovery.def"
+#include "pkcs11/token/recovery.def"
 #undef RV
     };
 

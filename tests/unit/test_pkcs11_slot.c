@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "pkcs11/slot.h"
+#include "pkcs11/module/slot.h"
 
 /* URIs, and the choice among the tokens of a module that is only a function list. */
 

@@ -255,11 +255,35 @@ static int threads_of(pid_t pid)
 /* There where the thread sanitizer is, which brings a thread of its own. */
 extern void __tsan_init(void) __attribute__((weak));
 
-/* A second one would make every allocation of the module dearer: see pkcs11/watchdog.h. */
+/* A second one would make every allocation of the module dearer: see pkcs11/token/watchdog.h. */
 static void process_with_one_session_has_one_thread(void **state)
 {
     (void)state;
     assert_int_equal(threads_of(shared.pid), __tsan_init == NULL ? 1 : 2);
+}
+
+static void logged_out_it_signs_nothing_until_it_is_logged_in_again(void **state)
+{
+    const struct msg_token_logout logout = {.unused = 0};
+    uint8_t digest[32] = {1};
+    struct test_key key;
+    struct process_answer answer;
+
+    (void)state;
+    make_key(&shared, PS_ALG_ES256, PS_KEY_EC_P256, &key);
+    process_call(&shared, &msg_token_logout_info, &logout, &answer);
+    assert_answered(&answer);
+    ask_to_sign(&shared, &key, PS_ALG_ES256, ps_bytes(digest, 32), &answer);
+    assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
+    process_wait_state(&shared, TOKEN_NEEDS_LOGIN);
+    ask_to_sign(&shared, &key, PS_ALG_ES256, ps_bytes(digest, 32), &answer);
+    assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
+    /* Once more changes nothing. */
+    process_call(&shared, &msg_token_logout_info, &logout, &answer);
+    assert_answered(&answer);
+    assert_int_equal(shared.state, TOKEN_NEEDS_LOGIN);
+    process_make_ready(&shared);
+    must_sign(&shared, &key, PS_ALG_ES256);
 }
 
 static void token_is_initialised_once(void **state)
@@ -290,6 +314,7 @@ int main(void)
         cmocka_unit_test(id_in_use_is_a_conflict),
         cmocka_unit_test(new_keeper_replaces_the_former),
         cmocka_unit_test(probe_repeats_the_state),
+        cmocka_unit_test(logged_out_it_signs_nothing_until_it_is_logged_in_again),
         cmocka_unit_test(process_with_one_session_has_one_thread),
         cmocka_unit_test(token_is_initialised_once),
     };

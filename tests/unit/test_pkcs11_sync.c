@@ -2,9 +2,9 @@
 #include "tests/unit/support.h"
 
 #include "lib/base/clock.h"
-#include "pkcs11/store_copy.h"
-#include "pkcs11/store_lock.h"
-#include "pkcs11/sync.h"
+#include "pkcs11/module/store_copy.h"
+#include "pkcs11/module/store_lock.h"
+#include "pkcs11/module/sync.h"
 
 #include <sys/stat.h>
 

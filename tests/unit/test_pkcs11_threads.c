@@ -46,7 +46,7 @@ static struct outcome take_answers(const struct test_key *key, uint64_t first)
         struct process_answer answer;
 
         assert_true(process_receive(&process, ps_clock_mono_ns() + WAIT_NS, &answer));
-        if (answer.id == 0) {
+        if (answer.id == 0 || answer.info == &msg_token_done_info) {
             continue;
         }
         assert_true(answer.id >= first && answer.id < first + REQUESTS);
@@ -98,6 +98,26 @@ static void token_with_few_sessions_gets_few_threads(void **state)
     must_be_lost_and_come_back(&key);
     assert_int_equal(process.sessions, 8);
     assert_int_equal(take_answers(&key, send_many(&key)).good, REQUESTS);
+}
+
+static void each_request_is_answered_once_when_it_is_logged_out(void **state)
+{
+    const struct msg_token_logout logout = {.unused = 0};
+    struct test_key key;
+    struct outcome outcome;
+    uint64_t first;
+
+    (void)state;
+    make_key(&process, PS_ALG_ES256, PS_KEY_EC_P256, &key);
+    act(FAKE_LATENCY, "", 1000, 0);
+    start_threads(8);
+    first = send_many(&key);
+    (void)process_send(&process, &msg_token_logout_info, &logout);
+    outcome = take_answers(&key, first);
+    assert_true(outcome.unavailable > 0);
+    process_wait_state(&process, TOKEN_NEEDS_LOGIN);
+    process_make_ready(&process);
+    must_sign(&process, &key, PS_ALG_ES256);
 }
 
 static void each_request_is_answered_once_when_sessions_are_lost(void **state)
@@ -242,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FAKE_TEST(all_are_signed_by_threads),
         FAKE_TEST(token_with_few_sessions_gets_few_threads),
+        FAKE_TEST(each_request_is_answered_once_when_it_is_logged_out),
         FAKE_TEST(each_request_is_answered_once_when_sessions_are_lost),
         FAKE_TEST(answers_do_not_go_to_another_keeper),
         FAKE_TEST(signatures_do_not_wait_for_a_new_key),

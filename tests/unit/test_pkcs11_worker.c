@@ -47,7 +47,7 @@ static void square_done(void *context, struct worker_item *item)
 
 static void turn_until_done(struct ps_loop *loop, const struct squares *squares, unsigned count)
 {
-    const uint64_t deadline = ps_clock_mono_ns() + 10 * PS_NS_PER_S;
+    const uint64_t deadline = ps_clock_mono_ns() + 60 * PS_NS_PER_S;
 
     while (squares->done < count) {
         assert_true(ps_clock_mono_ns() < deadline);

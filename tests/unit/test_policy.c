@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "lib/ceremony/policy.h"
+#include "lib/ceremony/people/policy.h"
 
 /* The table of ceremonies.md. */
 #define DEFAULTS                                                                                   \
@@ -184,7 +184,7 @@ static void a_higher_class_never_needs_less(void **state)
     CHANGED(rules[POLICY_A].requester_counts, true);
 }
 
-static void delays_may_be_short_in_rehearsal_only(void **state)
+static void delays_may_be_short_in_practice_only(void **state)
 {
     struct policy policy;
 
@@ -254,7 +254,7 @@ int main(void)
         cmocka_unit_test(nobody_acts_alone),
         cmocka_unit_test(a_class_of_auditors_alone_is_refused),
         cmocka_unit_test(a_higher_class_never_needs_less),
-        cmocka_unit_test(delays_may_be_short_in_rehearsal_only),
+        cmocka_unit_test(delays_may_be_short_in_practice_only),
         cmocka_unit_test(epochs_follow_one_another),
         cmocka_unit_test(the_highest_class_counts),
         cmocka_unit_test(classes_have_letters),

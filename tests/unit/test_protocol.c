@@ -128,9 +128,21 @@ static void the_frame_is_described_as_it_is(void **state)
     assert_non_null(strstr((const char *)document.data, row));
 }
 
+static void no_two_messages_of_a_set_have_one_type(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < PS_COUNT_OF(all_sets); s++) {
+        for (size_t i = 0; i < all_sets[s]->count; i++) {
+            assert_ptr_equal(ipc_set_find(all_sets[s], all_sets[s]->messages[i]->type),
+                             all_sets[s]->messages[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_two_messages_of_a_set_have_one_type),
         cmocka_unit_test(every_message_and_field_is_described),
         cmocka_unit_test(nothing_else_is_described),
         cmocka_unit_test(the_frame_is_described_as_it_is),

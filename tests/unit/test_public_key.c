@@ -365,9 +365,110 @@ static void certificates_with_other_keys_or_octets_after_them_are_refused(void *
     EVP_PKEY_free(good);
 }
 
+static struct public_key *key_of(enum ps_key_type type)
+{
+    EVP_PKEY *pkey = signing_make_key(type);
+    struct public_key *key = NULL;
+    uint8_t *der = NULL;
+    const int len = i2d_PUBKEY(pkey, &der);
+
+    assert_true(len > 0);
+    assert_ok(public_key_from_spki(ps_bytes(der, (size_t)len), &key));
+    OPENSSL_free(der);
+    EVP_PKEY_free(pkey);
+    return key;
+}
+
+static void ciphertext_is_as_long_as_the_modulus_and_below_it(void **state)
+{
+    struct public_key *rsa = key_of(PS_KEY_RSA_2048);
+    struct public_key *ec = key_of(PS_KEY_EC_P256);
+    const struct ps_bytes spki = public_key_spki(rsa);
+    uint8_t octets[257];
+
+    (void)state;
+    /* The modulus stands before the exponent 65537, which takes five octets. */
+    memcpy(octets, spki.data + spki.len - 261, 256);
+    assert_false(public_key_may_open(rsa, ps_bytes(octets, 256)));
+    octets[255]--;
+    assert_true(public_key_may_open(rsa, ps_bytes(octets, 256)));
+    memset(octets, 0, sizeof octets);
+    assert_true(public_key_may_open(rsa, ps_bytes(octets, 256)));
+    assert_false(public_key_may_open(rsa, ps_bytes(octets, 255)));
+    assert_false(public_key_may_open(rsa, ps_bytes(octets, 257)));
+    assert_false(public_key_may_open(rsa, ps_bytes(NULL, 0)));
+    assert_false(public_key_may_open(ec, ps_bytes(octets, 256)));
+    assert_false(public_key_may_open(ec, ps_bytes(NULL, 0)));
+    public_key_free(rsa);
+    public_key_free(ec);
+}
+
+static void point_is_one_of_the_keys_own_curve(void **state)
+{
+    struct public_key *own = key_of(PS_KEY_EC_P256);
+    struct public_key *peer = key_of(PS_KEY_EC_P256);
+    struct public_key *other = key_of(PS_KEY_EC_SECP256K1);
+    struct public_key *rsa = key_of(PS_KEY_RSA_2048);
+    uint8_t octets[65] = {0};
+
+    (void)state;
+    assert_true(public_key_has_point(own, public_key_point(own)));
+    assert_true(public_key_has_point(own, public_key_point(peer)));
+    assert_false(public_key_has_point(own, public_key_point(other)));
+    assert_false(public_key_has_point(own, ps_bytes(octets, 64)));
+    memcpy(octets, public_key_point(peer).data, 64);
+    assert_false(public_key_has_point(own, ps_bytes(octets, 63)));
+    assert_false(public_key_has_point(own, ps_bytes(octets, 65)));
+    assert_false(public_key_has_point(own, ps_bytes(NULL, 0)));
+    octets[63] ^= 1;
+    assert_false(public_key_has_point(own, ps_bytes(octets, 64)));
+    assert_int_equal(public_key_point(rsa).len, 0);
+    assert_false(public_key_has_point(rsa, ps_bytes(octets, 64)));
+    assert_int_equal(ERR_peek_error(), 0);
+    public_key_free(own);
+    public_key_free(peer);
+    public_key_free(other);
+    public_key_free(rsa);
+}
+
+static enum ps_err check_form(const char *text)
+{
+    struct json_value jwk;
+
+    assert_ok(json_parse(json, ps_bytes_str(text), &JSON_LIMITS_REQUEST, &jwk));
+    return public_key_check_jwk_form(jwk);
+}
+
+/* What nothing is verified with is checked for all but its point. */
+static void the_form_of_a_jwk_is_all_but_its_point(void **state)
+{
+    static const char x[] = "TCAER19Zvu3OHF4j4W4vfSVoHIP1ILilDls7vCeGemc";
+    char text[512];
+
+    (void)state;
+    (void)snprintf(text, sizeof text,
+                   "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", x, x);
+    assert_ok(check_form(text));
+    (void)snprintf(text, sizeof text,
+                   "{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"%s\",\"y\":\"%s\"}", x, x);
+    assert_fails(PS_E_INPUT, check_form(text));
+    (void)snprintf(text, sizeof text,
+                   "{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"}", x,
+                   x, x);
+    assert_fails(PS_E_INPUT, check_form(text));
+    (void)snprintf(text, sizeof text, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"}", x);
+    assert_ok(check_form(text));
+    assert_fails(PS_E_INPUT, check_form("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}"));
+    assert_fails(PS_E_INPUT, check_form("{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}"));
+    assert_fails(PS_E_INPUT, check_form("{\"kty\":\"oct\",\"k\":\"AAAA\"}"));
+    assert_fails(PS_E_INPUT, check_form("[]"));
+    assert_fails(PS_E_INPUT, check_form("{}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_form_of_a_jwk_is_all_but_its_point),
         cmocka_unit_test(published_keys_have_their_thumbprints_and_encodings),
         cmocka_unit_test(a_jwk_is_written_in_lexical_order),
         cmocka_unit_test(malformed_jwks_are_input_errors),
@@ -379,7 +480,9 @@ int main(void)
         cmocka_unit_test(pem_that_is_not_one_public_key_is_refused),
         cmocka_unit_test(a_certificate_yields_its_key),
         cmocka_unit_test(certificates_with_other_keys_or_octets_after_them_are_refused),
+        cmocka_unit_test(ciphertext_is_as_long_as_the_modulus_and_below_it),
+        cmocka_unit_test(point_is_one_of_the_keys_own_curve),
     };
 
-    return cmocka_run_group_tests_name("public_key", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("public_key", tests, make_reader, free_reader);
 }

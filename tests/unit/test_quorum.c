@@ -1,6 +1,6 @@
 #include "tests/unit/people_support.h"
 
-#include "lib/ceremony/quorum.h"
+#include "lib/ceremony/people/quorum.h"
 
 #define DOCUMENT "the document"
 

@@ -1,5 +1,6 @@
 #include "keystore/catalog/records.h"
 
+#include "lib/base/encode.h"
 #include "tests/unit/record_round_trip.h"
 #include "tests/unit/vectors.h"
 
@@ -21,6 +22,10 @@
     "\"kid\":\"abc\",\"number\":2,\"object_id\":\"AQ\",\"public_key\":\"\",\"retired_s\":0,"       \
     "\"state\":\"pre-activation\",\"token\":\"a\"}"
 
+#define CERTIFICATE_ROW                                                                            \
+    "{\"chain\":[\"AQID\",\"BA\"],\"key\":\"oidc.id-token\",\"kind\":\"external\","                \
+    "\"not_after_s\":2,\"not_before_s\":1,\"number\":2,\"root\":\"AQ\"}"
+
 #define CLIENT_ROW                                                                                 \
     "{\"issuer\":\"" HASH_TEXT "\",\"listener\":\"both\",\"name\":\"oidc\","                       \
     "\"pins\":[\"" PIN_TEXT "\",\"" HASH_TEXT "\"],\"san\":\"oidc.example\","                      \
@@ -30,19 +35,45 @@
     "{\"client\":\"oidc\",\"formats\":[\"jws\"],\"id\":\"g-1\",\"keys\":\"oidc.*\","               \
     "\"not_after_s\":5,\"operations\":[\"jws.sign\",\"x509.issue:wallet\"],\"rate_per_s\":100}"
 
-#define SET_ROW     "{\"keys\":[\"oidc.*\",\"a\",\"*\"],\"max_age_s\":300,\"name\":\"default\"}"
-#define POLICY_ROW_ "{\"document\":{},\"epoch\":1,\"rehearsal\":true}"
+#define SET_ROW "{\"keys\":[\"oidc.*\",\"a\",\"*\"],\"max_age_s\":300,\"name\":\"default\"}"
+#define PROFILE_ROW                                                                                \
+    "{\"crl_url\":\"\",\"key\":\"ca\",\"kind\":\"tls-client\",\"longest_s\":86400,"                \
+    "\"name\":\"clients\",\"proof\":true,\"purposes\":[\"client-auth\"],"                          \
+    "\"sans\":[\"dns:*.example.org\",\"email:*\"],"                                                \
+    "\"subject\":{\"common_name\":\"c-*\",\"country\":\"MA\"}}"
+#define REVOCATION_ROW                                                                             \
+    "{\"key\":\"ca\",\"reason\":\"key-compromise\",\"revoked_s\":5,\"serial\":\"AQI\"}"
+#define POLICY_ROW_                                                                                \
+    "{\"document\":{\"classes\":{\"A\":{\"auditors\":\"1\",\"officers\":\"2"                       \
+    "\",\"requester\":\"excluded\"},\"B\":{\"auditors\":\"0\",\"officers\":"                       \
+    "\"2\",\"requester\":\"excluded\"},\"C\":{\"auditors\":\"0\",\"officers"                       \
+    "\":\"1\",\"requester\":\"counted\"},\"U\":{\"auditors\":\"0\",\"office"                       \
+    "rs\":\"2\",\"requester\":\"counted\"}},\"cooling_off_s\":\"86400\",\"e"                       \
+    "poch\":\"1\",\"recovery\":{\"delay_s\":\"259200\",\"threshold\":\"2\"}"                       \
+    ",\"sk\":{\"application\":\"ssh:\",\"presence\":true,\"verification\":t"                       \
+    "rue},\"v\":\"1\"},\"epoch\":1}"
 #define PERSON_ROW                                                                                 \
     "{\"keys\":[\"ssh-ed25519 "                                                                    \
     "AAAAC3NzaC1lZDI1NTE5AAAAIIHAGpqk66GFEM/Qr2Q/jbG11bYrcDRZWs+8jv9q84LC\"],"                     \
     "\"person\":\"alice\",\"role\":\"officer\",\"valid_from\":\"2026-01-01T00:00:00Z\","           \
     "\"valid_until\":\"2028-01-01T00:00:00Z\"}"
+#define PIN_HOLDER(name)                                                                           \
+    "{\"certificate\":\"" HASH_TEXT "\",\"commitment\":\"" HASH_TEXT "\",\"entry\":\"" HASH_TEXT   \
+    "\",\"officer\":\"" name "\",\"sealed\":\"MAA\"}"
+#define PIN_ROW                                                                                    \
+    "{\"check\":\"" HASH_TEXT "\",\"holders\":[" PIN_HOLDER("alice") "," PIN_HOLDER(               \
+        "bob") "],\"next\":false,\"pin\":\"user\",\"salt\":\"AAECAwQFBgcICQoLDA0ODw\","            \
+               "\"set\":\"AAECAwQFBgcICQoLDA0ODw\",\"threshold\":2,\"token\":\"a\"}"
 #define TOKEN_ROW                                                                                  \
     "{\"firmware\":\"2.6\",\"label\":\"main\",\"manufacturer\":\"SoftHSM project\","               \
     "\"model\":\"SoftHSM v2\",\"module_hash\":\"" HASH_TEXT "\",\"name\":\"a\","                   \
     "\"profile\":\"softhsm2\",\"serial\":\"0123\"}"
+#define PRUNED_ROW                                                                                 \
+    "{\"archive\":\"" HASH_TEXT "\",\"name\":\"2026-11-0001\",\"place\":\"shelf 7\","              \
+    "\"root\":\"" HASH_TEXT "\",\"size\":9}"
 #define APPLIANCE_ROW_                                                                             \
-    "{\"created_s\":1,\"log_object_id\":\"AQ\",\"log_token\":\"a\","                               \
+    "{\"configuration\":\"" HASH_TEXT "\",\"created_s\":1,\"locked\":true,"                        \
+    "\"log_object_id\":\"AQ\",\"log_token\":\"a\","                                                \
     "\"log_verifier\":\"x+1+abc\",\"origin\":\"privyseal.example/a\",\"practice\":false}"
 
 struct good {
@@ -52,11 +83,20 @@ struct good {
 };
 
 static const struct good goods[] = {
-    {CATALOG_KEY, "oidc.id-token", KEY_ROW}, {CATALOG_VERSION, "oidc.id-token/2", VERSION_ROW},
-    {CATALOG_CLIENT, "oidc", CLIENT_ROW},    {CATALOG_GRANT, "g-1", GRANT_ROW},
-    {CATALOG_SET, "default", SET_ROW},       {CATALOG_POLICY, "policy", POLICY_ROW_},
-    {CATALOG_TOKEN, "a", TOKEN_ROW},         {CATALOG_APPLIANCE, "appliance", APPLIANCE_ROW_},
+    {CATALOG_KEY, "oidc.id-token", KEY_ROW},
+    {CATALOG_VERSION, "oidc.id-token/2", VERSION_ROW},
+    {CATALOG_CLIENT, "oidc", CLIENT_ROW},
+    {CATALOG_GRANT, "g-1", GRANT_ROW},
+    {CATALOG_SET, "default", SET_ROW},
+    {CATALOG_PROFILE, "clients", PROFILE_ROW},
+    {CATALOG_REVOCATION, "ca/AQI", REVOCATION_ROW},
+    {CATALOG_POLICY, "policy", POLICY_ROW_},
+    {CATALOG_PIN, "a/user", PIN_ROW},
+    {CATALOG_TOKEN, "a", TOKEN_ROW},
+    {CATALOG_PRUNED, "2026-11-0001", PRUNED_ROW},
+    {CATALOG_APPLIANCE, "appliance", APPLIANCE_ROW_},
     {CATALOG_ROSTER, "alice", PERSON_ROW},
+    {CATALOG_CERTIFICATE, "oidc.id-token/2", CERTIFICATE_ROW},
 };
 
 static struct json_value parse(const char *text)
@@ -95,6 +135,27 @@ static void what_is_read_is_written_back_octet_by_octet(void **state)
         assert_same_octets(goods[i].kind, goods[i].row);
         assert_int_equal(check_text(goods[i].kind, goods[i].name, goods[i].row), PS_OK);
     }
+}
+
+static void what_a_key_may_say_of_certificates_is_written_back(void **state)
+{
+    (void)state;
+    assert_same_octets(
+        CATALOG_KEY, "{\"algorithms\":[],\"formats\":[],\"jwt\":{\"iss\":\"\",\"max_ttl_s\":0,"
+                     "\"typ\":\"\"},\"labels\":{},\"latest\":0,\"name\":\"a\",\"recovery\":"
+                     "\"none\",\"residence\":\"token\",\"rotation\":{\"certificate\":\"internal\","
+                     "\"issuer\":\"ca\",\"on_expiry\":\"stop\",\"period_s\":0,"
+                     "\"publish_ahead_s\":0,\"retain_s\":0},\"state\":\"active\",\"token\":"
+                     "\"a\",\"type\":\"ec-p256\",\"usage\":\"decrypt\",\"validity_s\":0,"
+                     "\"verify\":\"always\"}");
+    assert_same_octets(CATALOG_CERTIFICATE,
+                       "{\"chain\":[\"AQ\"],\"key\":\"a\",\"kind\":\"internal\",\"not_after_s\":2,"
+                       "\"not_before_s\":1,\"number\":1,\"root\":\"AQ\",\"terms\":{\"a\":\"b\"}}");
+    assert_int_equal(check_text(CATALOG_CERTIFICATE, "a/1",
+                                "{\"chain\":[\"AQ\"],\"key\":\"a\",\"kind\":\"external\","
+                                "\"not_after_s\":2,\"not_before_s\":1,\"number\":1,\"root\":\"AQ\","
+                                "\"terms\":{}}"),
+                     PS_E_INPUT);
 }
 
 static void empty_lists_are_written_back_too(void **state)
@@ -258,6 +319,12 @@ static const struct replaced replacements[] = {
     {CATALOG_KEY, "residence", "\"wrapped\"", PS_OK},
     {CATALOG_KEY, "residence", "\"disk\"", PS_E_INPUT},
     {CATALOG_KEY, "rotation", "{\"period_s\":1,\"publish_ahead_s\":1}", PS_E_INPUT},
+    {CATALOG_KEY, "rotation",
+     "{\"certificate\":\"external\",\"period_s\":1,\"publish_ahead_s\":1,\"retain_s\":1}", PS_OK},
+    {CATALOG_KEY, "rotation",
+     "{\"certificate\":\"none\",\"period_s\":1,\"publish_ahead_s\":1,\"retain_s\":1}", PS_E_INPUT},
+    {CATALOG_KEY, "rotation",
+     "{\"on_expiry\":\"warn\",\"period_s\":1,\"publish_ahead_s\":1,\"retain_s\":1}", PS_E_INPUT},
     {CATALOG_KEY, "rotation", "{\"period_s\":-1,\"publish_ahead_s\":1,\"retain_s\":1}", PS_E_INPUT},
     {CATALOG_KEY, "state", "\"Active\"", PS_E_INPUT},
     {CATALOG_KEY, "token", "\"\"", PS_E_INPUT},
@@ -274,6 +341,21 @@ static const struct replaced replacements[] = {
     {CATALOG_VERSION, "object_id", "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g\"", PS_E_INPUT},
     {CATALOG_VERSION, "public_key", "\"AQ==\"", PS_E_INPUT},
     {CATALOG_VERSION, "state", "\"gone\"", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "chain", "[]", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "chain", "[\"AQ\"]", PS_OK},
+    {CATALOG_CERTIFICATE, "chain", "[\"\"]", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "chain", "[\"AQ==\"]", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "chain", "[1]", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "chain", "[\"AQ\",\"AQ\"]", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "chain", "[\"AQ\",\"Ag\",\"Aw\",\"BA\",\"BQ\",\"Bg\"]", PS_OK},
+    {CATALOG_CERTIFICATE, "chain", "[\"AQ\",\"Ag\",\"Aw\",\"BA\",\"BQ\",\"Bg\",\"Bw\"]",
+     PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "kind", "\"own\"", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "kind", "\"internal\"", PS_OK},
+    {CATALOG_CERTIFICATE, "not_before_s", "2", PS_OK},
+    {CATALOG_CERTIFICATE, "not_before_s", "3", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "number", "0", PS_E_INPUT},
+    {CATALOG_CERTIFICATE, "root", "\"\"", PS_E_INPUT},
     {CATALOG_CLIENT, "issuer", "\"\"", PS_E_INPUT},
     {CATALOG_CLIENT, "issuer", "\"AQ\"", PS_E_INPUT},
     {CATALOG_CLIENT, "san", "\"\"", PS_E_INPUT},
@@ -304,12 +386,43 @@ static const struct replaced replacements[] = {
     {CATALOG_GRANT, "operations", "[\"\"]", PS_E_INPUT},
     {CATALOG_GRANT, "rate_per_s", "1000000", PS_OK},
     {CATALOG_GRANT, "rate_per_s", "1000001", PS_E_INPUT},
+    {CATALOG_PROFILE, "kind", "\"wallet\"", PS_E_INPUT},
+    {CATALOG_PROFILE, "kind", "\"root\"", PS_OK},
+    {CATALOG_PROFILE, "sans", "[\"dns:a*\"]", PS_E_INPUT},
+    {CATALOG_PROFILE, "sans", "[\"dns:*\",\"dns:*\"]", PS_E_INPUT},
+    {CATALOG_PROFILE, "sans", "[]", PS_OK},
+    {CATALOG_PROFILE, "purposes", "[\"code-signing\"]", PS_E_INPUT},
+    {CATALOG_PROFILE, "purposes", "[]", PS_OK},
+    {CATALOG_PROFILE, "subject", "{}", PS_OK},
+    {CATALOG_PROFILE, "subject", "{\"common_name\":\"**\"}", PS_E_INPUT},
+    {CATALOG_PROFILE, "subject", "{\"common_name\":\"\"}", PS_E_INPUT},
+    {CATALOG_PROFILE, "subject", "{\"common_name\":1}", PS_E_INPUT},
+    {CATALOG_PROFILE, "subject", "{\"country\":\"Morocco\"}", PS_E_INPUT},
+    {CATALOG_PROFILE, "subject", "{\"title\":\"x\"}", PS_E_INPUT},
+    {CATALOG_PROFILE, "crl_url", "\"http://a.b/c\"", PS_OK},
+    {CATALOG_PROFILE, "crl_url", "\"a.b/c\"", PS_E_INPUT},
+    {CATALOG_REVOCATION, "reason", "\"hold\"", PS_E_INPUT},
+    {CATALOG_REVOCATION, "serial", "\"\"", PS_E_INPUT},
+    {CATALOG_REVOCATION, "serial", "\"AAE\"", PS_E_INPUT},
     {CATALOG_SET, "keys", "[]", PS_OK},
     {CATALOG_SET, "keys", "[\"A\"]", PS_E_INPUT},
     {CATALOG_SET, "max_age_s", "3155760000", PS_OK},
     {CATALOG_SET, "max_age_s", "3155760001", PS_E_INPUT},
     {CATALOG_POLICY, "epoch", "1000000000000001", PS_E_INPUT},
-    {CATALOG_POLICY, "rehearsal", "1", PS_E_INPUT},
+    {CATALOG_POLICY, "document", "{}", PS_E_INPUT},
+    {CATALOG_PRUNED, "archive", "\"AA\"", PS_E_INPUT},
+    {CATALOG_PRUNED, "root", "\"AA\"", PS_E_INPUT},
+    {CATALOG_PRUNED, "name", "\"2026-13-0001\"", PS_E_INPUT},
+    {CATALOG_PRUNED, "size", "0", PS_E_INPUT},
+    {CATALOG_PIN, "check", "\"AA\"", PS_E_INPUT},
+    {CATALOG_PIN, "salt", "\"AA\"", PS_E_INPUT},
+    {CATALOG_PIN, "set", "\"AA\"", PS_E_INPUT},
+    {CATALOG_PIN, "threshold", "1", PS_E_INPUT},
+    {CATALOG_PIN, "threshold", "3", PS_E_INPUT},
+    {CATALOG_PIN, "pin", "\"root\"", PS_E_INPUT},
+    {CATALOG_PIN, "holders", "[" PIN_HOLDER("alice") "," PIN_HOLDER("alice") "]", PS_E_INPUT},
+    {CATALOG_PIN, "holders", "[" PIN_HOLDER("alice") ",{}]", PS_E_INPUT},
+    {CATALOG_PIN, "holders", "[" PIN_HOLDER("alice") ",1]", PS_E_INPUT},
     {CATALOG_TOKEN, "module_hash", "\"\"", PS_E_INPUT},
     {CATALOG_TOKEN, "module_hash", "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g\"", PS_E_INPUT},
     {CATALOG_TOKEN, "label", "\"\xc3\xa4\"", PS_OK},
@@ -399,6 +512,38 @@ static void failed_read_leaves_the_record_as_it_was(void **state)
     assert_true(client.suspended);
 }
 
+/* A chain of `count` certificates with `octets` of DER in each. */
+static enum ps_err check_chain_of(size_t count, size_t octets)
+{
+    PS_BUF_AUTO row = {.max = 65536};
+    PS_BUF_AUTO der = {.max = 65536};
+
+    ps_buf_put_str(&row, "{\"chain\":[");
+    for (size_t i = 0; i < count; i++) {
+        ps_buf_reset(&der);
+        for (size_t k = 0; k < octets; k++) {
+            ps_buf_put_u8(&der, (uint8_t)i);
+        }
+        ps_buf_put_str(&row, i == 0 ? "\"" : ",\"");
+        ps_buf_put_base64url(&row, ps_buf_bytes(&der));
+        ps_buf_put_u8(&row, '"');
+    }
+    ps_buf_put_str(&row, "],\"key\":\"a\",\"kind\":\"internal\",\"not_after_s\":2,"
+                         "\"not_before_s\":1,\"number\":1,\"root\":\"AQ\"}");
+    ps_buf_put_u8(&row, 0);
+    assert_int_equal(ps_buf_status(&row), PS_OK);
+    return check_text(CATALOG_CERTIFICATE, "a/1", (const char *)row.data);
+}
+
+static void a_chain_has_at_most_so_many_octets(void **state)
+{
+    (void)state;
+    assert_int_equal(check_chain_of(1, CERTIFICATE_OCTETS_MAX - 1), PS_OK);
+    assert_int_equal(check_chain_of(1, CERTIFICATE_OCTETS_MAX), PS_E_INPUT);
+    assert_int_equal(check_chain_of(4, CERTIFICATE_OCTETS_MAX / 4 - 1), PS_OK);
+    assert_int_equal(check_chain_of(4, CERTIFICATE_OCTETS_MAX / 4), PS_E_INPUT);
+}
+
 static void kinds_have_their_names(void **state)
 {
     (void)state;
@@ -414,12 +559,11 @@ static void kinds_have_their_names(void **state)
     assert_false(catalog_kind_by_name(ps_bytes_str(""), &kind));
 }
 
-/* A row per state, a column per state, in the order of the enum. */
-static void states_change_as_nist_has_it(void **state)
+/* A row and a column per state: pre, active, suspended, deactivated, compromised, ... */
+static void states_change_as_the_table_says(void **state)
 {
     static const char *const table[KEY_STATE_COUNT] = {
-        /* pre, active, suspended, deactivated, compromised, destroyed */
-        ".x..xx", "..xxx.", ".x.xx.", "....xx", ".....x", "......",
+        ".x..xxx", "..xxx..", ".x.xx..", "....xx.", ".....x.", ".......", "....xx.",
     };
 
     (void)state;
@@ -437,6 +581,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read_is_written_back_octet_by_octet),
+        cmocka_unit_test(what_a_key_may_say_of_certificates_is_written_back),
         cmocka_unit_test(empty_lists_are_written_back_too),
         cmocka_unit_test(row_under_another_name_is_refused),
         cmocka_unit_test(row_of_another_kind_is_refused),
@@ -446,8 +591,9 @@ int main(void)
         cmocka_unit_test(limits_of_each_member_hold),
         cmocka_unit_test(values_of_a_key_are_read),
         cmocka_unit_test(failed_read_leaves_the_record_as_it_was),
+        cmocka_unit_test(a_chain_has_at_most_so_many_octets),
         cmocka_unit_test(kinds_have_their_names),
-        cmocka_unit_test(states_change_as_nist_has_it),
+        cmocka_unit_test(states_change_as_the_table_says),
     };
 
     return cmocka_run_group_tests(tests, make_reader, free_reader);

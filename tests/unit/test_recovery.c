@@ -1,6 +1,6 @@
 #include "tests/unit/people_support.h"
 
-#include "lib/ceremony/recovery.h"
+#include "lib/ceremony/people/recovery.h"
 
 #define DOCUMENT "replace the officers"
 #define DELAY_S  (72u * 3600u)

@@ -1,4 +1,4 @@
-#include "appliance/sandbox.h"
+#include "appliance/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -307,7 +307,8 @@ static void an_api_process_opens_nothing(void **state)
 
 static void the_keeper_has_its_data_directory_and_nothing_else(void **state)
 {
-    struct role_case test = {.role = {.role = IPC_ROLE_KEEPER, .data_directory = data}};
+    struct role_case test = {
+        .role = {.role = IPC_ROLE_KEEPER, .data_directory = data, .backups = "", .mirror = ""}};
     struct tries tries;
 
     (void)state;

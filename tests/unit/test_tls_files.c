@@ -1,4 +1,4 @@
-#include "appliance/tls_files.h"
+#include "appliance/supervisor/tls_files.h"
 
 #include "appliance/file.h"
 

@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "keystore/truth.h"
+#include "keystore/events/truth.h"
 
 /* What the rows of keys are, as far as the log says. */
 
@@ -72,8 +72,8 @@ static void what_was_removed_is_not_there(void **state)
     assert_false(truth_has(truth, CATALOG_KEY, one.name));
     assert_ok(truth_set(truth, &one));
     assert_true(truth_has(truth, CATALOG_KEY, one.name));
-    truth_remove(truth, CATALOG_KEY, one.name);
-    truth_remove(truth, CATALOG_KEY, one.name);
+    assert_ok(truth_remove(truth, CATALOG_KEY, one.name, 10));
+    assert_ok(truth_remove(truth, CATALOG_KEY, one.name, 10));
     assert_false(truth_has(truth, CATALOG_KEY, one.name));
     assert_fails(PS_E_DENIED, truth_check(truth, &one));
     assert_int_equal(truth_count(truth), 0);
@@ -104,7 +104,7 @@ static void it_grows_with_many_rows(void **state)
                                                          .revision = i,
                                                          .body = ps_bytes_str(name)}));
         if (i % 3 == 0) {
-            truth_remove(truth, CATALOG_KEY, ps_bytes_str(name));
+            assert_ok(truth_remove(truth, CATALOG_KEY, ps_bytes_str(name), 1));
         }
     }
     for (unsigned i = 0; i < 5000; i++) {

@@ -1,4 +1,4 @@
-#include "appliance/users.h"
+#include "appliance/supervisor/users.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -182,6 +182,15 @@ static void all_in_it_is_made_over(void **state)
     assert_int_equal(users_give_directory(inside, true, &somebody), PS_OK);
 }
 
+static void what_has_to_be_there_is_not_made(void **state)
+{
+    (void)state;
+    assert_int_equal(users_give_existing(inside, false, &somebody), PS_E_STORAGE);
+    assert_int_equal(access(inside, F_OK), -1);
+    assert_int_equal(mkdir(inside, 0700), 0);
+    assert_int_equal(users_give_existing(inside, false, &somebody), PS_OK);
+}
+
 static void a_directory_open_to_others_is_taken_only_when_empty(void **state)
 {
     (void)state;
@@ -245,6 +254,7 @@ int main(void)
         cmocka_unit_test(named_users_must_be_there_and_be_permitted),
         TEST(a_directory_is_made_closed_to_others),
         TEST(all_in_it_is_made_over),
+        TEST(what_has_to_be_there_is_not_made),
         TEST(a_directory_open_to_others_is_taken_only_when_empty),
         TEST(links_do_not_lead_out_of_it),
         TEST(a_directory_that_is_a_link_is_refused),

@@ -57,6 +57,14 @@ static inline PS_UNUSED void add_extension(X509 *certificate, const struct ident
     X509_EXTENSION_free(extension);
 }
 
+static inline PS_UNUSED void write_certificate(struct identity *identity)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+
+    assert_int_equal(PEM_write_bio_X509(bio, identity->certificate), 1);
+    put_pem(bio, identity->certificate_pem, sizeof identity->certificate_pem);
+}
+
 static inline PS_UNUSED void write_out(struct identity *identity)
 {
     BIO *bio = BIO_new(BIO_s_mem());
@@ -65,9 +73,7 @@ static inline PS_UNUSED void write_out(struct identity *identity)
 
     assert_int_equal(PEM_write_bio_PrivateKey(bio, identity->key, NULL, NULL, 0, NULL, NULL), 1);
     put_pem(bio, identity->key_pem, sizeof identity->key_pem);
-    bio = BIO_new(BIO_s_mem());
-    assert_int_equal(PEM_write_bio_X509(bio, identity->certificate), 1);
-    put_pem(bio, identity->certificate_pem, sizeof identity->certificate_pem);
+    write_certificate(identity);
     len = i2d_PUBKEY(identity->key, &der);
     assert_true(len > 0);
     ps_sha256(ps_bytes(der, (size_t)len), identity->spki);

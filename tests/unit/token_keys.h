@@ -5,7 +5,7 @@
 
 #include "lib/base/algorithm.h"
 #include "lib/base/reader.h"
-#include "pkcs11/ecdsa_form.h"
+#include "pkcs11/use/ecdsa_form.h"
 
 #include <openssl/evp.h>
 #include <openssl/rsa.h>

@@ -9,7 +9,7 @@
 #include "lib/ipc/frame.h"
 #include "lib/ipc/messages_supervisor.h"
 #include "lib/ipc/messages_token.h"
-#include "pkcs11/token.h"
+#include "pkcs11/token/token.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
  * the real messages over the real sockets. Calls wait for what they want, ten seconds at most.
  */
 
-#define WAIT_NS  (30 * PS_NS_PER_S)
+#define WAIT_NS  (60 * PS_NS_PER_S)
 #define TEST_PIN "123456"
 
 struct process_setup {
@@ -35,6 +35,7 @@ struct process_setup {
     const char *environment;
     const char *sync_directory;
     uint32_t sessions;
+    uint32_t cache_keys; /* 0: 64 */
     uint32_t call_timeout_ms;
 };
 
@@ -92,6 +93,7 @@ static inline void process_child(const struct process_setup *setup, int fd)
         .uri = ps_bytes_str(setup->uri),
         .sessions = setup->sessions == 0 ? 1 : setup->sessions,
         .call_timeout_ms = setup->call_timeout_ms == 0 ? 20000 : setup->call_timeout_ms,
+        .cache_keys = setup->cache_keys == 0 ? 64 : setup->cache_keys,
         .sync_directory = ps_bytes_str(setup->sync_directory),
         .environment = ps_bytes_str(setup->environment),
     };

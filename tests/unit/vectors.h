@@ -3,7 +3,7 @@
 
 #include "tests/unit/support.h"
 
-#include "lib/formats/json.h"
+#include "lib/formats/json/json.h"
 
 /* A reader that the tests of a file have in common, and JSON files of vectors. */
 

@@ -126,7 +126,8 @@ def write_tree(directory, leaves, origin, covered):
 def write_leaves():
     use = [use_leaf(0), use_leaf(1, alg="EdDSA", caller="certify", format="data-integrity",
                                  key="vc.issuer", version=4294967295),
-           use_leaf(2, alg=None, format=None, op="decrypt")]
+           use_leaf(2, alg=None, format=None, op="decrypt"),
+           use_leaf(3, format="x509", key="ca", serial="4f" + "0a" * 15)]
     events = [event_leaf("genesis", 0, data={"log_key": verifier(APPLIANCE + "/events")}),
               event_leaf("state", 1, data={"state": "operational"}), event_leaf("stop", 2),
               event_leaf("result", 3, caller="operator", request="req-9", data={

@@ -1,0 +1,117 @@
+#include "appliance/terminal.h"
+
+#include "lib/ceremony/operation/text.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* Text that a document becomes, or two, and names of files. */
+#define VISIBLE_MAX ((size_t)4 * OPERATION_TEXT_MAX)
+
+enum ps_err terminal_print(struct ps_bytes text)
+{
+    PS_BUF_AUTO visible = {.max = VISIBLE_MAX};
+
+    operation_text_put_visible(text, &visible);
+    PS_TRY(ps_buf_status(&visible));
+    if (fwrite(visible.data, 1, visible.len, stdout) != visible.len || fflush(stdout) != 0) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot write to standard output");
+    }
+    return PS_OK;
+}
+
+void terminal_put_line(const char *text, struct ps_buf *out)
+{
+    operation_text_put_line(ps_bytes_str(text), out);
+}
+
+bool terminal_is_there(void)
+{
+    return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
+}
+
+/* What is typed is not shown. Nothing ends the program meanwhile: the terminal would stay so. */
+static void hide(sigset_t *ret_before)
+{
+    static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+    struct termios settings;
+    sigset_t held;
+
+    (void)sigemptyset(&held);
+    for (size_t i = 0; i < PS_COUNT_OF(signals); i++) {
+        (void)sigaddset(&held, signals[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &held, ret_before);
+    if (tcgetattr(STDIN_FILENO, &settings) == 0) {
+        settings.c_lflag &= ~(tcflag_t)ECHO;
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+    }
+}
+
+static void unhide(const sigset_t *before)
+{
+    struct termios settings;
+
+    if (tcgetattr(STDIN_FILENO, &settings) == 0) {
+        settings.c_lflag |= ECHO;
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+    }
+    (void)putchar('\n');
+    (void)sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+static enum ps_err take_line(struct ps_buf *ret_line)
+{
+    int c = getchar();
+
+    while (c != EOF && c != '\n') {
+        ps_buf_put_u8(ret_line, (uint8_t)c);
+        c = getchar();
+    }
+    if (c == EOF) {
+        clearerr(stdin);
+        return ps_fail(PS_E_DENIED, 0, "nobody answered");
+    }
+    return ps_buf_status(ret_line);
+}
+
+enum ps_err terminal_read_line(const char *question, bool shows, struct ps_buf *ret_line)
+{
+    sigset_t before;
+    enum ps_err err;
+
+    if (!terminal_is_there()) {
+        return ps_fail(PS_E_STATE, 0,
+                       "standard input or output is no terminal, so nobody can be asked");
+    }
+    /* An answer that was typed before the question is none. */
+    (void)tcflush(STDIN_FILENO, TCIFLUSH);
+    if (shows) {
+        PS_TRY(terminal_print(ps_bytes_str(question)));
+        return take_line(ret_line);
+    }
+    /* Hidden before it is asked: who answers fast is not shown either. */
+    hide(&before);
+    err = terminal_print(ps_bytes_str(question));
+    err = err == PS_OK ? take_line(ret_line) : err;
+    unhide(&before);
+    return err;
+}
+
+enum ps_err terminal_ask(const char *question, const char *expected)
+{
+    PS_BUF_AUTO line = {.max = 64};
+
+    if (!terminal_is_there()) {
+        return ps_fail(PS_E_STATE, 0,
+                       "standard input or output is no terminal, so nobody can be asked; scripts "
+                       "give the first four words with --yes");
+    }
+    if (terminal_read_line(question, true, &line) != PS_OK ||
+        !ps_bytes_equal_str(ps_buf_bytes(&line), expected)) {
+        return ps_fail(PS_E_DENIED, 0, "you did not type %s, so nothing was signed", expected);
+    }
+    return PS_OK;
+}

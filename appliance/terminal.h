@@ -1,0 +1,34 @@
+#ifndef APPLIANCE_TERMINAL_H
+#define APPLIANCE_TERMINAL_H
+
+#include "lib/base/buf.h"
+
+/*
+ * Writes text to standard output. What came from a file can neither move the cursor nor hide,
+ * overwrite or reorder what is shown: everything but newlines that does is written as \u{...}, and
+ * octets that are not UTF-8 as \x... Errors: PS_E_NO_MEMORY, PS_E_STORAGE (not all was written)
+ */
+PS_MUST_USE enum ps_err terminal_print(struct ps_bytes text);
+
+/* Appends text in which a newline is not ours (a file's name) so that it stays one line. */
+void terminal_put_line(const char *text, struct ps_buf *out);
+
+/* Whether somebody can be asked: standard input and output are a terminal. */
+bool terminal_is_there(void);
+
+/*
+ * Asks on the terminal for a line, without its newline. `shows`: what is typed is seen.
+ * Errors: PS_E_STATE (no terminal), PS_E_DENIED (it ended), PS_E_LIMIT (longer than the buffer's
+ * maximum), PS_E_NO_MEMORY
+ */
+PS_MUST_USE enum ps_err terminal_read_line(const char *question, bool shows,
+                                           struct ps_buf *ret_line);
+
+/*
+ * Asks on the terminal; what is typed from then on has to be exactly `expected`.
+ * Errors: PS_E_STATE (standard input or output is no terminal), PS_E_DENIED (something else was
+ * typed)
+ */
+PS_MUST_USE enum ps_err terminal_ask(const char *question, const char *expected);
+
+#endif

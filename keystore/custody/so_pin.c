@@ -1,0 +1,129 @@
+#include "keystore/custody/internal.h"
+
+#include "keystore/operations/operations.h"
+#include "keystore/refused_pins.h"
+#include "lib/base/clock.h"
+
+/*
+ * The security officer's PIN. Where it is split it comes from its holders, for the operations that
+ * wait for it, and is forgotten with the last of them: the supervisor never hears of it.
+ */
+
+/* An operation may wait for people for a day: its holders are asked once more then. */
+#define RELEASE_NS (15 * 60 * PS_NS_PER_S)
+
+static bool is_split(const struct keeper *keeper, const struct token *token)
+{
+    PIN_ROW_AUTO row = {.parser = NULL};
+
+    return pin_row_read_some(keeper, tokens_name(token), SHARE_PIN_SO, &row) == PS_OK;
+}
+
+bool custody_takes_so_pin(const struct custody *custody, struct ps_bytes name)
+{
+    const struct token *token = tokens_find(custody->keeper->tokens, name);
+    PIN_ROW_AUTO row = {.parser = NULL};
+
+    return token == NULL || !custody_is_attended(custody, token) ||
+           pin_row_read(custody->keeper, name, SHARE_PIN_SO, false, &row) != PS_OK;
+}
+
+void custody_forget_so_pin(struct custody *custody, struct token *token)
+{
+    struct custody_token *known = custody_token_find(custody, tokens_name(token));
+
+    if (known != NULL) {
+        known->so_until_ns = 0;
+    }
+    if (tokens_set_pin(custody->keeper->tokens, tokens_name(token), ps_bytes(NULL, 0), true) !=
+        PS_OK) {
+        ps_line(PS_ERROR, "so_pin_not_forgotten", PS_TEXT("token", tokens_name(token)));
+    }
+}
+
+void custody_forget_released_so_pin(struct custody *custody, struct token *token)
+{
+    const struct custody_token *known = custody_token_of(custody, token);
+
+    if (known != NULL && known->so_until_ns != 0) {
+        custody_forget_so_pin(custody, token);
+    }
+}
+
+void custody_judge_so_pin(struct custody *custody, struct token *token)
+{
+    if (!custody_takes_so_pin(custody, tokens_name(token))) {
+        custody_forget_so_pin(custody, token);
+    }
+}
+
+enum ps_err custody_use_so_pin(struct custody *custody, struct token *token, struct ps_bytes pin)
+{
+    struct custody_token *known = custody_token_find(custody, tokens_name(token));
+
+    if (known == NULL || custody->keeper->lock.is_shut) {
+        return ps_fail(PS_E_STATE, 0, "it is locked: no PIN is used or kept");
+    }
+    PS_TRY(tokens_set_pin(custody->keeper->tokens, tokens_name(token), pin, true));
+    known->so_until_ns = ps_clock_mono_ns() + RELEASE_NS;
+    return PS_OK;
+}
+
+bool custody_can_gather_so_pin(const struct keeper *keeper, const struct token *token)
+{
+    return tokens_so_pin(token).len == 0 && is_split(keeper, token);
+}
+
+bool custody_wants_so_shares(const struct custody *custody, const struct token *token)
+{
+    return custody_can_gather_so_pin(custody->keeper, token) &&
+           operations_want_so_pin(custody->keeper->operations, token);
+}
+
+void custody_look_so(struct custody *custody)
+{
+    struct token *token;
+
+    for (size_t i = 0; (token = tokens_at(custody->keeper->tokens, i)) != NULL; i++) {
+        const struct custody_token *known = custody_token_of(custody, token);
+
+        if (known != NULL && known->so_until_ns != 0 &&
+            (ps_clock_mono_ns() > known->so_until_ns ||
+             !operations_want_so_pin(custody->keeper->operations, token))) {
+            custody_forget_so_pin(custody, token);
+        }
+    }
+}
+
+bool custody_has_next_so_pin(const struct keeper *keeper, const struct token *token)
+{
+    PIN_ROW_AUTO row = {.parser = NULL};
+
+    return tokens_so_pin(token).len != 0 &&
+           pin_row_read(keeper, tokens_name(token), SHARE_PIN_SO, true, &row) == PS_OK &&
+           pin_row_is_of(&row, tokens_so_pin(token));
+}
+
+const char *custody_why_no_so_pin(const struct keeper *keeper, const struct token *token)
+{
+    PIN_ROW_AUTO row = {.parser = NULL};
+
+    if (custody_can_gather_so_pin(keeper, token)) {
+        return "its security officer is needed: the holders of its SO PIN give their shares first "
+               "(privyseal shares show), and then it is executed again";
+    }
+    if (tokens_so_pin(token).len == 0) {
+        return "the token has to be told by its security officer: give its PIN (so_pin_file or "
+               "so_pin_credential of that token)";
+    }
+    if (pin_row_read(keeper, tokens_name(token), SHARE_PIN_SO, false, &row) == PS_OK &&
+        !pin_row_is_of(&row, tokens_so_pin(token)) && !custody_has_next_so_pin(keeper, token)) {
+        return "the SO PIN that is configured is not the one that was split: it is not tried; "
+               "configure that one, or split anew (pin.split)";
+    }
+    if (keeper_so_pin_was_refused(keeper, token)) {
+        return "the token has refused this SO PIN before: it is not tried again; configure the "
+               "right one";
+    }
+    return NULL;
+}

@@ -1,0 +1,503 @@
+#include "keystore/custody/internal.h"
+
+#include "keystore/answer.h"
+#include "keystore/callers/authority.h"
+#include "keystore/events/events.h"
+#include "keystore/lock.h"
+#include "keystore/state.h"
+#include "lib/base/encode.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/*
+ * Attended unlock. A share is opened with the key of this unlock, held against the row of its
+ * splitting, and named if it is not the one that its officer was given; with enough of them the PIN
+ * is put together, held against its check value, and only then used. A bad share costs no try at
+ * the token.
+ */
+
+#define SECRET_AUTO PS_CLEANUP(ps_buf_wipe) struct ps_buf
+
+/* Whom a share is from, and of what. */
+struct given {
+    struct ps_buf octets; /* to be wiped */
+    struct share share;
+    struct token *token;
+    struct custody_token *known;
+    struct gathering *gathering; /* of known: NULL as long as it has no place */
+};
+
+static void refuse(const struct reply_to *to, enum ps_problem problem, const char *detail)
+{
+    answer_problem(to, &(struct problem_answer){.problem = problem, .detail = detail});
+}
+
+static void refuse_wrong(const struct reply_to *to, const struct share *share, const char *what)
+{
+    char text[240];
+
+    (void)snprintf(text, sizeof text, "the share of %.*s %s; it was not used",
+                   PS_BYTES_FMT(share->officer), what);
+    ps_line(PS_WARNING, "share_refused", PS_TEXT("officer", share->officer), PS_STR("why", what));
+    refuse(to, PS_PROBLEM_REFUSED, text);
+}
+
+/* --- The share --- */
+
+static bool is_permitted(struct custody *custody, const struct reply_to *to,
+                         const struct msg_unlock_share *message)
+{
+    const struct question question = {
+        .role = to->peer->role, .caller = &message->caller, .operation = GRANTED_OPERATIONS_STEP};
+    struct authority authority;
+
+    if (to->peer->role != IPC_ROLE_API_MANAGEMENT) {
+        refuse(to, PS_PROBLEM_FORBIDDEN, "on the management listener only");
+        return false;
+    }
+    authority = authority_decide_request(custody->keeper, &question, message->request_id);
+    if (authority.problem != PS_PROBLEM_NONE) {
+        answer_problem(to, &(struct problem_answer){.problem = authority.problem,
+                                                    .retry_after_s = authority.retry_after_s,
+                                                    .detail = authority.text});
+        return false;
+    }
+    return true;
+}
+
+static enum ps_err open_share(const struct custody *custody, const struct msg_unlock_share *message,
+                              struct given *given)
+{
+    const struct jwe_sealed sealed = {.alg = JWE_ECDH_ES,
+                                      .enc = JWE_A256GCM,
+                                      .header_b64 = message->header,
+                                      .iv = message->iv,
+                                      .ciphertext = message->ciphertext,
+                                      .tag = message->tag};
+
+    PS_TRY(one_time_open(custody->key, message->point, &sealed, &given->octets));
+    return share_read(ps_buf_bytes(&given->octets), &given->share);
+}
+
+/* Its place, if that waits for shares of this PIN. */
+static bool find_place(struct custody *custody, const struct reply_to *to, struct given *given)
+{
+    const bool is_so = given->share.pin == SHARE_PIN_SO;
+
+    given->token = tokens_find(custody->keeper->tokens, given->share.token);
+    if (given->token == NULL) {
+        refuse_wrong(to, &given->share, "is of a PIN that nothing here waits for");
+        return false;
+    }
+    given->known = custody_token_find(custody, given->share.token);
+    if (given->known == NULL || !(is_so ? custody_wants_so_shares(custody, given->token)
+                                        : custody_wants_shares(custody, given->token))) {
+        refuse_wrong(to, &given->share,
+                     is_so ? "is of a SO PIN that no operation waits for"
+                           : "is of a token that waits for no PIN");
+        return false;
+    }
+    given->gathering = is_so ? &given->known->so : &given->known->user;
+    return true;
+}
+
+/* While a PIN is being changed both splittings are good: what a crash left is not known. */
+static enum ps_err find_row(const struct custody *custody, const struct given *given,
+                            struct pin_row *row)
+{
+    const struct share *share = &given->share;
+
+    if (pin_row_read(custody->keeper, share->token, share->pin, true, row) == PS_OK &&
+        ps_bytes_equal(row->record.set, ps_bytes(share->set, SHARE_SET_LEN))) {
+        return PS_OK;
+    }
+    pin_row_clear(row);
+    return pin_row_read(custody->keeper, share->token, share->pin, false, row);
+}
+
+static bool is_of_the_row(const struct given *given, const struct pin_record *record,
+                          const struct reply_to *to)
+{
+    const struct share *share = &given->share;
+    uint8_t commitment[PS_SHA256_LEN];
+    struct pin_holder holder;
+
+    if (!ps_bytes_equal(record->set, ps_bytes(share->set, SHARE_SET_LEN))) {
+        refuse_wrong(to, share, "is of another splitting than the present one");
+        return false;
+    }
+    share_commit(ps_buf_bytes(&given->octets), commitment);
+    if (!pin_record_holder(record, share->number - 1u, &holder) ||
+        !ps_bytes_equal(holder.officer, share->officer) ||
+        !ps_bytes_equal(holder.commitment, ps_bytes(commitment, sizeof commitment))) {
+        refuse_wrong(to, share, "is not the one that was given to them, or was damaged");
+        return false;
+    }
+    return true;
+}
+
+static enum ps_err keep_share(struct given *given)
+{
+    struct gathering *gathering = given->gathering;
+    struct arrived *arrived = &gathering->shares[given->share.number - 1u];
+
+    if (memcmp(gathering->set, given->share.set, SHARE_SET_LEN) != 0) {
+        custody_forget_shares(gathering);
+        memcpy(gathering->set, given->share.set, SHARE_SET_LEN);
+    }
+    if (arrived->value != NULL) {
+        return PS_OK;
+    }
+    PS_TRY(ps_secret_new(given->share.value, &arrived->value));
+    memcpy(arrived->officer, given->share.officer.data, given->share.officer.len);
+    arrived->officer[given->share.officer.len] = 0;
+    ps_line(PS_INFO, "share_came", PS_STR("officer", arrived->officer),
+            PS_STR("token", given->known->name), PS_STR("pin", share_pin_name(given->share.pin)));
+    return PS_OK;
+}
+
+/* --- Enough of them --- */
+
+static size_t list_arrived(const struct gathering *gathering, struct share_value *out)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < SHARE_COUNT_MAX; i++) {
+        if (gathering->shares[i].value != NULL) {
+            out[count++] = (struct share_value){
+                .number = (uint8_t)(i + 1), .value = ps_secret_bytes(gathering->shares[i].value)};
+        }
+    }
+    return count;
+}
+
+static void put_arrived(const struct gathering *gathering, const char *name, struct writer *json)
+{
+    writer_begin_array(json, name);
+    for (size_t i = 0; i < SHARE_COUNT_MAX; i++) {
+        if (gathering->shares[i].value != NULL) {
+            writer_str(json, NULL, gathering->shares[i].officer);
+        }
+    }
+    writer_end_array(json);
+}
+
+static enum ps_err put_together(const struct given *given, const struct pin_row *row,
+                                struct ps_secret **ret_pin)
+{
+    struct share_value shares[SHARE_COUNT_MAX];
+    const size_t count = list_arrived(given->gathering, shares);
+    PS_CLEANUP(ps_secret_free_cleanup) struct ps_secret *pin = NULL;
+
+    if (count < row->record.threshold) {
+        return PS_OK;
+    }
+    PS_TRY(share_combine(shares, row->record.threshold, &pin));
+    if (!pin_row_is_of(row, ps_secret_bytes(pin))) {
+        return ps_fail(PS_E_DENIED, 0, "the shares make another PIN than the one that was split");
+    }
+    *ret_pin = pin;
+    pin = NULL;
+    return PS_OK;
+}
+
+static void answer_unlock(const struct custody *custody, const struct reply_to *to)
+{
+    PS_BUF_AUTO body = {.max = IPC_DOCUMENT_MAX};
+    struct writer json = writer(&body);
+
+    writer_begin_object(&json, NULL);
+    custody_put_unlock(custody, &json);
+    writer_end_object(&json);
+    answer_document(to, &(struct msg_document){
+                            .status = 200, .media = MEDIA_JSON, .body = ps_buf_bytes(&body)});
+}
+
+/* --- The release --- */
+
+/* A PIN that is known, while its leaf is on the way: nothing is unlocked of which there is none. */
+struct release {
+    struct custody *custody;
+    struct token *token;
+    struct custody_token *known;
+    struct gathering *gathering; /* of known */
+    struct reply_to to;
+    struct ps_secret *pin;
+};
+
+void release_free(struct release *release)
+{
+    if (release != NULL) {
+        ps_secret_free(release->pin);
+        free(release);
+    }
+}
+PS_DEFINE_CLEANUP(struct release, release_free)
+
+static bool is_of_so(const struct release *release)
+{
+    return release->gathering == &release->known->so;
+}
+
+/* It may have been locked meanwhile, or the token may have got a PIN in another way. */
+static enum ps_err use_released(const struct release *release)
+{
+    if (is_of_so(release)) {
+        return custody_use_so_pin(release->custody, release->token, ps_secret_bytes(release->pin));
+    }
+    return custody_wants_shares(release->custody, release->token)
+               ? custody_use_pin(release->custody, release->token, ps_secret_bytes(release->pin))
+               : PS_OK;
+}
+
+static void on_recorded(void *context, bool is_durable)
+{
+    PS_CLEANUP(release_free_cleanup) struct release *release = context;
+    enum ps_err err = PS_OK;
+
+    release->gathering->release = NULL;
+    custody_forget_shares(release->gathering);
+    if (!is_durable) {
+        refuse(&release->to, PS_PROBLEM_LOG_UNAVAILABLE,
+               "the release could not be recorded, and nothing was unlocked: give the shares again "
+               "when the log can be written");
+        return;
+    }
+    err = use_released(release);
+    if (err != PS_OK) {
+        answer_error(&release->to, err);
+        return;
+    }
+    answer_unlock(release->custody, &release->to);
+    custody_look(release->custody);
+}
+
+static enum ps_err record_unlock(struct release *release, struct ps_bytes request_id)
+{
+    PS_BUF_AUTO data = {.max = 4096};
+    struct writer json = writer(&data);
+
+    writer_begin_object(&json, NULL);
+    put_arrived(release->gathering, "officers", &json);
+    if (is_of_so(release)) {
+        writer_str(&json, "pin", share_pin_name(SHARE_PIN_SO));
+    }
+    writer_hex(&json, "set", ps_bytes(release->gathering->set, SHARE_SET_LEN));
+    writer_str(&json, "token", release->known->name);
+    writer_end_object(&json);
+    PS_TRY(ps_buf_status(&data));
+    return events_record(release->custody->keeper,
+                         &(struct event_leaf){.time_ns = ps_clock_real_ns(),
+                                              .kind = "unlock",
+                                              .request_id = request_id,
+                                              .data = ps_buf_bytes(&data)},
+                         on_recorded, release);
+}
+
+/* Takes over the PIN. */
+static enum ps_err begin_release(struct custody *custody, const struct given *given,
+                                 struct ps_secret **pin, const struct reply_to *to,
+                                 struct ps_bytes request_id)
+{
+    PS_CLEANUP(release_free_cleanup) struct release *release = calloc(1, sizeof *release);
+
+    if (release == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    *release = (struct release){.custody = custody,
+                                .token = given->token,
+                                .known = given->known,
+                                .gathering = given->gathering,
+                                .to = *to,
+                                .pin = *pin};
+    *pin = NULL;
+    PS_TRY(record_unlock(release, request_id));
+    given->gathering->release = release;
+    release = NULL;
+    return PS_OK;
+}
+
+/* Answers when it is the last one that was missing, once that is recorded; else at once. */
+static enum ps_err finish(struct custody *custody, struct given *given, const struct pin_row *row,
+                          const struct reply_to *to, struct ps_bytes request_id)
+{
+    PS_CLEANUP(ps_secret_free_cleanup) struct ps_secret *pin = NULL;
+
+    PS_TRY(keep_share(given));
+    if (given->gathering->release == NULL) {
+        PS_TRY(put_together(given, row, &pin));
+    }
+    if (pin != NULL) {
+        return begin_release(custody, given, &pin, to, request_id);
+    }
+    answer_unlock(custody, to);
+    custody_look(custody);
+    return PS_OK;
+}
+
+static void take(struct custody *custody, const struct reply_to *to,
+                 const struct msg_unlock_share *message, struct given *given)
+{
+    PIN_ROW_AUTO row = {.parser = NULL};
+    enum ps_err err = open_share(custody, message, given);
+
+    if (err == PS_E_DENIED || err == PS_E_INPUT) {
+        refuse(to, PS_PROBLEM_REFUSED, ps_detail()->text);
+        return;
+    }
+    if (err == PS_OK && !find_place(custody, to, given)) {
+        return;
+    }
+    if (err == PS_OK) {
+        err = find_row(custody, given, &row);
+    }
+    if (err == PS_OK && !is_of_the_row(given, &row.record, to)) {
+        return;
+    }
+    if (err == PS_OK) {
+        err = finish(custody, given, &row, to, message->request_id);
+    }
+    if (err != PS_OK) {
+        if (given->gathering != NULL) {
+            custody_forget_shares(given->gathering);
+        }
+        answer_error(to, err);
+    }
+}
+
+static void given_clear(struct given *given)
+{
+    ps_buf_wipe(&given->octets);
+}
+
+void custody_take_share(struct custody *custody, const struct reply_to *to,
+                        const struct msg_unlock_share *message)
+{
+    PS_CLEANUP(given_clear) struct given given = {.octets = {.max = SHARE_OCTETS_MAX}};
+
+    if (!is_permitted(custody, to, message)) {
+        return;
+    }
+    if (custody->key == NULL) {
+        answer_problem(
+            to, &(struct problem_answer){.problem = PS_PROBLEM_WRONG_STATE,
+                                         .state = appliance_state_name(state_now(custody->keeper)),
+                                         .detail = "no token waits for shares of its PIN"});
+        return;
+    }
+    take(custody, to, message, &given);
+}
+
+/* --- What is shown --- */
+
+struct asked {
+    const struct token *token;
+    enum share_pin pin;
+    const struct gathering *gathering;
+    struct pin_row *row;
+};
+typedef void asked_fn(const struct asked *asked, void *context);
+
+static void tell_asked(const struct custody *custody, const struct token *token, enum share_pin pin,
+                       asked_fn *fn, void *context)
+{
+    const struct custody_token *known = custody_token_of(custody, token);
+    PIN_ROW_AUTO row = {.parser = NULL};
+
+    if (known != NULL &&
+        pin_row_read_some(custody->keeper, tokens_name(token), pin, &row) == PS_OK) {
+        fn(&(struct asked){.token = token,
+                           .pin = pin,
+                           .gathering = pin == SHARE_PIN_SO ? &known->so : &known->user,
+                           .row = &row},
+           context);
+    }
+}
+
+/* Each PIN whose shares are asked for. */
+static void each_asked(const struct custody *custody, asked_fn *fn, void *context)
+{
+    const struct token *token;
+
+    for (size_t i = 0; (token = tokens_at(custody->keeper->tokens, i)) != NULL; i++) {
+        if (custody_wants_shares(custody, token)) {
+            tell_asked(custody, token, SHARE_PIN_USER, fn, context);
+        }
+        if (custody_wants_so_shares(custody, token)) {
+            tell_asked(custody, token, SHARE_PIN_SO, fn, context);
+        }
+    }
+}
+
+static void put_asked(const struct asked *asked, void *context)
+{
+    const struct pin_record *record = &asked->row->record;
+    struct writer *json = context;
+    struct pin_holder holder;
+
+    writer_begin_object(json, NULL);
+    writer_text(json, "token", tokens_name(asked->token));
+    writer_str(json, "pin", share_pin_name(asked->pin));
+    writer_hex(json, "set", record->set);
+    writer_number(json, "threshold", record->threshold);
+    writer_begin_array(json, "holders");
+    for (size_t i = 0; pin_record_holder(record, i, &holder); i++) {
+        writer_text(json, NULL, holder.officer);
+    }
+    writer_end_array(json);
+    put_arrived(asked->gathering, "arrived", json);
+    writer_end_object(json);
+}
+
+void custody_put_unlock(const struct custody *custody, struct writer *json)
+{
+    PS_BUF_AUTO jwk = {.max = 1024};
+
+    if (custody->key != NULL) {
+        public_key_put_jwk(one_time_public(custody->key), PS_ALG_NONE, "enc", &jwk);
+        writer_raw(json, "key", ps_buf_bytes(&jwk));
+    }
+    writer_str(json, "mode", custody_mode(custody));
+    writer_begin_array(json, "tokens");
+    if (custody->key != NULL) {
+        each_asked(custody, put_asked, json);
+    }
+    writer_end_array(json);
+}
+
+static void put_line(const struct asked *asked, void *context)
+{
+    const struct gathering *gathering = asked->gathering;
+    struct ps_buf *out = context;
+    struct share_value shares[SHARE_COUNT_MAX];
+
+    ps_buf_printf(out, "Token %.*s%s: %zu of %u shares have come",
+                  PS_BYTES_FMT(tokens_name(asked->token)),
+                  asked->pin == SHARE_PIN_SO ? ", PIN of the security officer" : "",
+                  list_arrived(gathering, shares), asked->row->record.threshold);
+    for (size_t i = 0; i < SHARE_COUNT_MAX; i++) {
+        if (gathering->shares[i].value != NULL) {
+            ps_buf_printf(out, ", %s", gathering->shares[i].officer);
+        }
+    }
+    ps_buf_put_str(out, ".\n");
+}
+
+void unlock_put_page(const struct custody *custody, struct ps_buf *out)
+{
+    const struct keeper *keeper = custody->keeper;
+
+    ps_buf_printf(out, "Privyseal, %s: %s.\n",
+                  keeper->appliance.exists ? keeper->appliance.origin : "before genesis",
+                  appliance_state_name(state_now(keeper)));
+    if (custody->key == NULL) {
+        ps_buf_put_str(out, "No token waits for shares of its PIN.\n\n");
+        return;
+    }
+    ps_buf_put_str(out, "Words of the key for shares:\n  ");
+    one_time_put_words(one_time_public(custody->key), out);
+    ps_buf_put_u8(out, '\n');
+    each_asked(custody, put_line, out);
+    ps_buf_put_u8(out, '\n');
+}

@@ -1,0 +1,87 @@
+#include "keystore/custody/wrapping_keys.h"
+
+static const struct key_version *newest_active(const struct keeper *keeper, const char *name)
+{
+    struct key *key = keys_find(keeper->keys, ps_bytes_str(name));
+
+    return key == NULL || key->state != KEY_ACTIVE ? NULL : key_active(key, real_now_s());
+}
+
+bool wrapping_keys_now(const struct keeper *keeper, struct wrapping_keys *ret_keys)
+{
+    const struct wrapping_keys keys = {.wrapping = newest_active(keeper, WRAPPING_KEY_NAME),
+                                       .mac = newest_active(keeper, RECORD_MAC_KEY_NAME)};
+
+    *ret_keys = keys;
+    return keys.wrapping != NULL && keys.mac != NULL;
+}
+
+bool wrapping_keys_at(const struct keeper *keeper, uint32_t number, struct wrapping_keys *ret_keys)
+{
+    const struct key *wrapping = keys_find(keeper->keys, ps_bytes_str(WRAPPING_KEY_NAME));
+    const struct key *mac = keys_find(keeper->keys, ps_bytes_str(RECORD_MAC_KEY_NAME));
+
+    ret_keys->wrapping = wrapping == NULL ? NULL : key_version(wrapping, number);
+    ret_keys->mac = mac == NULL ? NULL : key_version(mac, number);
+    return ret_keys->wrapping != NULL && ret_keys->mac != NULL;
+}
+
+bool wrapping_keys_have(const struct key *key)
+{
+    return strcmp(key->name, WRAPPING_KEY_NAME) == 0 || strcmp(key->name, RECORD_MAC_KEY_NAME) == 0;
+}
+
+bool version_is_on(const struct key_version *version, struct ps_bytes token)
+{
+    const char *line = version->replicas;
+
+    if (ps_bytes_equal_str(token, version->key->token)) {
+        return true;
+    }
+    while (line != NULL && *line != 0) {
+        const size_t len = strcspn(line, "\n");
+
+        if (ps_bytes_equal(token, ps_bytes(line, len))) {
+            return true;
+        }
+        line += len + 1;
+    }
+    return false;
+}
+
+/* By the newest: who has that has what keys were wrapped with before, or is asked in vain once. */
+static struct token *find_ready_holder(const struct keeper *keeper)
+{
+    struct wrapping_keys keys;
+    struct token *token;
+
+    if (!wrapping_keys_now(keeper, &keys)) {
+        return NULL;
+    }
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        if (tokens_is_ready(token) && version_is_on(keys.wrapping, tokens_name(token))) {
+            return token;
+        }
+    }
+    return NULL;
+}
+
+struct token *wrapping_keys_token_for(const struct keeper *keeper, const struct key *key)
+{
+    struct token *own = tokens_find(keeper->tokens, ps_bytes_str(key->token));
+    struct token *other = NULL;
+
+    if (key->is_wrapped && (own == NULL || !tokens_is_ready(own))) {
+        other = find_ready_holder(keeper);
+    }
+    return other == NULL ? own : other;
+}
+
+bool wrapping_keys_allow(const struct keeper *keeper, const struct token_view *view,
+                         struct ps_bytes token, enum ps_key_type type)
+{
+    struct wrapping_keys keys;
+
+    return wrapping_keys_now(keeper, &keys) && version_is_on(keys.wrapping, token) &&
+           (view->wrappable >> type & 1u) != 0;
+}

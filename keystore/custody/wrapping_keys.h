@@ -1,0 +1,41 @@
+#ifndef KEYSTORE_CUSTODY_WRAPPING_KEYS_H
+#define KEYSTORE_CUSTODY_WRAPPING_KEYS_H
+
+#include "keystore/internal.h"
+
+/*
+ * The appliance's own keys by which others live outside the tokens: one wraps them, one makes the
+ * MACs that bind what was wrapped to its key and version. Both are in every token that has to open
+ * such keys.
+ */
+#define WRAPPING_KEY_NAME   "privyseal.wrapping"
+#define RECORD_MAC_KEY_NAME "privyseal.record-mac"
+
+struct wrapping_keys {
+    const struct key_version *wrapping;
+    const struct key_version *mac;
+};
+
+/* Those for new keys. False: there are none yet. */
+bool wrapping_keys_now(const struct keeper *keeper, struct wrapping_keys *ret_keys);
+
+/* Those of one number: both keys have the same. False: there are no such versions. */
+bool wrapping_keys_at(const struct keeper *keeper, uint32_t number, struct wrapping_keys *ret_keys);
+
+/* Whether it is one of the two: they may be carried to another token, wrapped. */
+bool wrapping_keys_have(const struct key *key);
+
+/* Whether a token, by its name, holds this version. */
+bool version_is_on(const struct key_version *version, struct ps_bytes token);
+
+/*
+ * Where a key is used: in its token, or, if it lives outside and that is away, in any other that
+ * opens it. NULL: in none that is configured.
+ */
+struct token *wrapping_keys_token_for(const struct keeper *keeper, const struct key *key);
+
+/* Whether keys of this type can be made in that token. */
+bool wrapping_keys_allow(const struct keeper *keeper, const struct token_view *view,
+                         struct ps_bytes token, enum ps_key_type type);
+
+#endif

@@ -1,0 +1,31 @@
+#ifndef KEYSTORE_OPERATIONS_CUSTODY_TRIAL_KEY_H
+#define KEYSTORE_OPERATIONS_CUSTODY_TRIAL_KEY_H
+
+#include "keystore/custody/records.h"
+
+/*
+ * A key of no meaning, to show that two tokens hold the same keys that wrap: one makes and wraps
+ * it, the other opens it and signs, and the signature has to verify. Nothing of it stays.
+ */
+struct trial_key;
+
+struct trial_key_spec {
+    struct token *from;
+    struct token *to;
+    struct wrapping_keys keys;
+};
+
+/*
+ * Called once, unless there is an error; never during trial_key_begin. answered: as in make_calls.
+ */
+struct trial_key_calls {
+    void (*answered)(void *context, const struct token_answer *answer);
+    void (*tried)(void *context, bool is_good, const char *detail);
+};
+
+PS_MUST_USE enum ps_err trial_key_begin(const struct trial_key_spec *spec,
+                                        const struct trial_key_calls *calls, void *context,
+                                        struct trial_key **ret_trial);
+void trial_key_free(struct trial_key *trial);
+
+#endif

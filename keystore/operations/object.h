@@ -1,0 +1,25 @@
+#ifndef KEYSTORE_OPERATIONS_OBJECT_H
+#define KEYSTORE_OPERATIONS_OBJECT_H
+
+#include "keystore/tokens/tokens.h"
+#include "lib/base/buf.h"
+
+/* What an operation makes in a token, under an id (CKA_ID) that is reserved for it before. */
+#define OBJECT_ID_LEN 16u
+
+enum object_use {
+    OBJECT_NEW,     /* a failure takes it away */
+    OBJECT_IN_PART, /* of a key whose rows are being recorded */
+    OBJECT_KEPT     /* of one that is recorded: nothing of this operation touches it any more */
+};
+
+struct object {
+    uint8_t id[OBJECT_ID_LEN];
+    uint64_t revision;        /* of its CATALOG_RESERVED row */
+    struct token_place place; /* where it was made */
+    enum object_use use;
+    struct ps_buf wrapped; /* its CATALOG_WRAPPED row, until that is stored; empty: it has none */
+    uint64_t wrapped_revision; /* of that row in the catalog; 0: there is none */
+};
+
+#endif

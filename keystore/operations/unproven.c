@@ -1,0 +1,239 @@
+#include "keystore/operations/internal.h"
+
+#include "keystore/custody/records.h"
+#include "keystore/events/events.h"
+#include "keystore/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ASKED_MAX 4u /* at the same time: a token has other things to do */
+
+/*
+ * Versions of keys of which only a leaf that nobody signed for says which public key they have. Who
+ * wrote it could have put in one of their own, and relying parties would verify with that: it is
+ * given to nobody before the token, asked for the object, has answered with the same.
+ */
+struct unproven {
+    struct unproven *next;
+    struct operations *operations;
+    struct key_version *version;
+    bool is_asked;
+    bool was_answered;
+};
+
+enum ps_err unproven_add(struct operations *operations, struct key_version *version)
+{
+    struct unproven *unproven;
+
+    if (version == NULL || version->spki == NULL || version->is_unproven) {
+        return PS_OK;
+    }
+    unproven = calloc(1, sizeof *unproven);
+    if (unproven == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    *unproven = (struct unproven){
+        .next = operations->unproven, .operations = operations, .version = version};
+    operations->unproven = unproven;
+    version->is_unproven = true;
+    return PS_OK;
+}
+
+static void forget(struct unproven *unproven)
+{
+    struct unproven **at = &unproven->operations->unproven;
+
+    while (*at != unproven) {
+        at = &(*at)->next;
+    }
+    *at = unproven->next;
+    free(unproven);
+}
+
+void operations_forget_unproven(struct operations *operations)
+{
+    while (operations->unproven != NULL) {
+        forget(operations->unproven);
+    }
+}
+
+static bool is_same_key(const struct key_version *version, struct ps_bytes octets)
+{
+    PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
+
+    return public_key_from_spki(octets, &key) == PS_OK &&
+           ps_bytes_equal(public_key_spki(key), version_spki(version));
+}
+
+/* One that is not there is looked for again: a soft token may not see yet what it was told. */
+static void say_missing(struct keeper *keeper, const struct key_version *version)
+{
+    char text[96];
+
+    (void)snprintf(text, sizeof text,
+                   "the token does not have version %u, which a leaf that nobody signed for names",
+                   version->number);
+    events_alarm(keeper, "unproven-key", ps_bytes_str(version->key->name), text);
+}
+
+static void say_another(struct keeper *keeper, const struct key_version *version)
+{
+    char text[288];
+
+    (void)snprintf(text, sizeof text,
+                   "the token has another key than a leaf of events, which no checkpoint covers, "
+                   "names: version %u of %s",
+                   version->number, version->key->name);
+    state_raise(keeper, REASON_LOG_DAMAGED, text);
+}
+
+static void is_proven(struct unproven *unproven)
+{
+    struct key_version *version = unproven->version;
+
+    version->is_unproven = false;
+    ps_line(PS_INFO, "key_proven", PS_STR("key", version->key->name),
+            PS_NUM("version", version->number));
+    forget(unproven);
+}
+
+/* The MAC that the token made covers the public key: what opens shows it. */
+static void take_opened(struct unproven *unproven, const struct token_answer *answer)
+{
+    struct keeper *keeper = unproven->operations->keeper;
+
+    if (answer->outcome == TOKEN_ANSWERED && answer->info == &msg_token_done_info) {
+        is_proven(unproven);
+    } else if (answer->outcome == TOKEN_REFUSED &&
+               answer->problem->problem == PS_PROBLEM_RECORD_DAMAGED) {
+        record_alarm(keeper, unproven->version);
+    } else {
+        say_missing(keeper, unproven->version);
+    }
+}
+
+static void take_answer(struct unproven *unproven, const struct token_answer *answer)
+{
+    static const uint8_t pair = TOKEN_HAS_PRIVATE | TOKEN_HAS_PUBLIC;
+    struct key_version *version = unproven->version;
+    struct keeper *keeper = unproven->operations->keeper;
+    const struct msg_token_found *message = answer->message;
+
+    if (version->key->is_wrapped) {
+        take_opened(unproven, answer);
+    } else if (answer->outcome != TOKEN_ANSWERED || answer->info != &msg_token_found_info ||
+               (message->has & pair) != pair) {
+        say_missing(keeper, version);
+    } else if (!is_same_key(version, message->public_key)) {
+        say_another(keeper, version);
+    } else {
+        is_proven(unproven);
+    }
+}
+
+static void ask_some(struct operations *operations, bool again);
+
+static void on_found(void *context, const struct token_answer *answer)
+{
+    struct unproven *unproven = context;
+    struct operations *operations = unproven->operations;
+
+    unproven->is_asked = false;
+    if (answer->outcome != TOKEN_GONE) {
+        unproven->was_answered = true;
+        take_answer(unproven, answer);
+        ask_some(operations, false);
+        state_look(operations->keeper);
+    }
+}
+
+static bool is_gone(const struct key_version *version)
+{
+    return version->state == KEY_DESTROYED || version->key->state == KEY_DESTROYED;
+}
+
+static enum ps_err send_open(struct unproven *unproven, struct token *token)
+{
+    const struct key_version *version = unproven->version;
+    struct msg_token_open message = {.object_id = version_object_id(version),
+                                     .key_type = (uint8_t)version->key->type};
+    PS_BUF_AUTO record = {.max = TOKEN_RECORD_MAX};
+
+    PS_TRY(record_of_version(unproven->operations->keeper, version, &record));
+    message.record = ps_buf_bytes(&record);
+    return tokens_call(token, &msg_token_open_info, &message, 0, on_found, unproven);
+}
+
+static enum ps_err send_find(struct unproven *unproven, struct token *token)
+{
+    const struct key_version *version = unproven->version;
+    const struct msg_token_find message = {.object_id = version_object_id(version),
+                                           .key_type = (uint8_t)version->key->type};
+
+    return tokens_call(token, &msg_token_find_info, &message, 0, on_found, unproven);
+}
+
+static void ask(struct unproven *unproven)
+{
+    const struct key_version *version = unproven->version;
+    struct keeper *keeper = unproven->operations->keeper;
+    struct token *token = wrapping_keys_token_for(keeper, version->key);
+    enum ps_err err;
+
+    if (token == NULL || !tokens_is_ready(token)) {
+        return;
+    }
+    err = version->key->is_wrapped ? send_open(unproven, token) : send_find(unproven, token);
+    unproven->is_asked = err == PS_OK;
+    if (err == PS_E_STATE) {
+        unproven->was_answered = true;
+        record_alarm(keeper, version);
+    }
+}
+
+bool operations_is_proving(const struct operations *operations)
+{
+    for (const struct unproven *at = operations->unproven; at != NULL; at = at->next) {
+        if (!at->was_answered) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned count_asked(const struct operations *operations)
+{
+    unsigned count = 0;
+
+    for (const struct unproven *at = operations->unproven; at != NULL; at = at->next) {
+        count += at->is_asked ? 1 : 0;
+    }
+    return count;
+}
+
+/* Those first of which nothing was heard yet. */
+static void ask_some(struct operations *operations, bool again)
+{
+    unsigned asked = count_asked(operations);
+    struct unproven *next;
+
+    for (struct unproven *at = operations->unproven; at != NULL && asked < ASKED_MAX; at = next) {
+        next = at->next;
+        if (at->is_asked || at->was_answered != again) {
+            continue;
+        }
+        if (is_gone(at->version)) {
+            forget(at); /* there is nothing left to show, nor anybody to be shown it */
+            continue;
+        }
+        ask(at);
+        asked += at->is_asked ? 1 : 0;
+    }
+}
+
+void operations_prove(struct operations *operations)
+{
+    ask_some(operations, false);
+    ask_some(operations, true);
+}

@@ -1,0 +1,38 @@
+#ifndef PKCS11_WRAPPED_LOADED_H
+#define PKCS11_WRAPPED_LOADED_H
+
+#include "pkcs11/objects/object.h"
+
+/*
+ * Wrapped keys that are unwrapped in this process now: a bounded number of objects that go with its
+ * sessions, the one not used for longest going first. Belongs to the thread of the event loop; what
+ * has to go is given to whoever opens the next one, to be destroyed in a session.
+ */
+struct loaded;
+
+/* max: at least 1. */
+PS_MUST_USE enum ps_err loaded_new(size_t max, struct loaded **ret_loaded);
+void loaded_free(struct loaded *loaded);
+PS_DEFINE_CLEANUP(struct loaded, loaded_free)
+
+/* CK_INVALID_HANDLE when it is not there; else it counts as used now. */
+CK_OBJECT_HANDLE loaded_get(struct loaded *loaded, struct ps_bytes id);
+
+/* Takes over a handle; another one of this id has to go. Without memory this one has to. */
+void loaded_put(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HANDLE handle);
+
+/* Forgets a key; its object has to go. False: it was not there. */
+bool loaded_remove(struct loaded *loaded, struct ps_bytes id);
+
+/*
+ * The object that has to go before another is made, or CK_INVALID_HANDLE; it is forgotten here. Of
+ * those that had to go already, and when there are too many, of the one not used for longest.
+ */
+CK_OBJECT_HANDLE loaded_take_superfluous(struct loaded *loaded);
+
+/* Forgets everything: the sessions are gone, and their objects with them. */
+void loaded_clear(struct loaded *loaded);
+
+size_t loaded_count(const struct loaded *loaded);
+
+#endif

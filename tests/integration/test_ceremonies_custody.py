@@ -1,0 +1,196 @@
+"""The scripts of PINs and of the key that wraps, run unchanged; what officers do between is done with stock tools."""
+
+import re
+
+from jwcrypto import jwe, jwk
+import pytest
+
+from harness import documents
+from harness.appliance import wait_until
+from harness.bare import BareAppliance
+from harness.holders import Holders
+from harness.http_unix import Client, unb64u
+from harness.leaves import read_events
+from harness.officers import call
+from harness.people import Gate
+from harness.rooms import A, Room, complete, entry, genesis_hash, typed
+
+TOKEN = "b"  # attended
+HOLDERS = ["officer-2", "officer-3", "officer-4"]
+
+
+@pytest.fixture(scope="module")
+def room(appliance, tmp_path_factory):
+    with BareAppliance(appliance.directory, tokens=[TOKEN], attended=[TOKEN]) as bare:
+        made = Room(bare, tmp_path_factory.mktemp("custody"))
+        bare.found(made.people, policy=documents.policy(cooling_off_s="0"))
+        serial = wait_until(lambda: system(made)["tokens"][1].get("serial"), 60, "the token to be seen")
+        typed(made, "accept-token", A, token=TOKEN, serial=serial, bag="B 1")
+        wait_until(lambda: is_ready(made), 60, "the token to log in")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def holders(room):
+    return Holders(room.directory / "holders", room.environment, TOKEN)
+
+
+def system(room):
+    return room.bare.management().get("/v1/system").json()
+
+
+def codes(room):
+    return [item["code"] for item in system(room)["warnings"]]
+
+
+def is_ready(room):
+    return system(room)["tokens"][1]["state"] == "ready"
+
+
+def waits(room):
+    try:
+        return "key" in room.bare.management().get("/v1/unlock").json()
+    except (OSError, ValueError):
+        return False
+
+
+def warnings(room):
+    return [item["detail"] for item in system(room)["warnings"] if item["code"] == "shares"]
+
+
+def test_a_pin_is_split_and_then_changed_to_one_that_nobody_has_seen(room, holders):
+    complete(room, "split-pin", A, token=TOKEN, splitting=holders.splitting(*HOLDERS))
+    first = holders.share("officer-2")
+    pin = (room.bare.directory / "pins" / "user").read_bytes().strip()
+    assert len(first) > len(pin) and pin not in first
+    complete(room, "change-pin", A, token=TOKEN, splitting=holders.splitting(*HOLDERS))
+    wait_until(lambda: is_ready(room), 60, "the token with its new PIN")
+    assert holders.share("officer-2") != first and warnings(room) == []
+
+
+def test_who_leaves_has_a_worthless_share_and_the_others_release_the_pin(room, holders):
+    gone = [holders.share(name) for name in HOLDERS]
+    complete(room, "replace-holder", ["officer-4.new statement", *A], person="officer-4", token=TOKEN,
+             entry=entry(room, "officer-4", "officer-4.new"),
+             splitting=holders.splitting("officer-2", "officer-3"))
+    wait_until(lambda: is_ready(room), 60, "the token with its new PIN")
+    assert warnings(room) == []
+    room.bare.stop()
+    room.bare.launch()
+    wait_until(lambda: waits(room), 60, "the appliance to wait for shares")
+    for share in gone:
+        refused = holders.send(share)
+        assert refused.returncode == 3 and "another splitting" in refused.stderr, refused
+    for name in ("officer-2", "officer-3"):
+        sent = holders.send(holders.share(name))
+        assert sent.returncode == 0, sent
+    wait_until(lambda: is_ready(room), 60, "the token to log in")
+    done = room.run("release-pin", token=TOKEN, state="operational", officers="officer-2,officer-3")
+    assert done.returncode == 0 and "The state is operational." in done.stdout, done
+
+
+def complete_with_so(room, holders, script, name, **settings):
+    """The holders of the SO PIN give their shares as soon as it is asked for; then the others sign."""
+    running = room.start(script, name=name, requester="officer-1", reason="a test", token=TOKEN, **settings)
+
+    def written():
+        return [path for path in room.directory.glob(f"{name}.*.json") if path.stat().st_size]
+
+    wait_until(written, 60, "its document")
+    document, = written()
+    room.sign(document, "officer-1", "request")
+    holders.release_so("officer-2", "officer-3")
+    for person in A:
+        room.sign(document, person)
+    assert running.wait(60) == 0, room.transcript(name)[-1]
+
+
+def test_the_so_pin_is_made_by_the_token_too(room, holders):
+    splitting = holders.splitting("officer-2", "officer-3", so=True)
+    complete(room, "change-so-pin", A, token=TOKEN, splitting=splitting)
+    wait_until(lambda: is_ready(room), 60, "the token again")
+    complete_with_so(room, holders, "change-so-pin", "change-so-pin-again", splitting=splitting)
+    wait_until(lambda: is_ready(room), 60, "the token again")
+
+
+def test_a_lost_pin_is_given_anew_by_the_security_officer(room, holders):
+    room.bare.stop()
+    room.bare.launch()
+    wait_until(lambda: waits(room), 60, "the appliance to wait for shares")
+    complete_with_so(room, holders, "reset-pin", "reset-pin", splitting=holders.splitting("officer-3", "officer-4"))
+    wait_until(lambda: is_ready(room), 60, "the token with its new PIN")
+    wait_until(lambda: holders.asked_for() == [], 60, "nothing to be asked for")
+    assert warnings(room) == []
+    assert [call["call"] for call in calls_of(room, "pin.reset")][-3:] == ["C_Login as SO", "C_InitPIN", "C_Logout"]
+
+
+def seal(room, name, kind, algorithm):
+    """A key that decrypts and lives outside the token, and what a library of somebody else encrypts to it."""
+    gate = Gate(room.bare.management().request, room.people)
+    for path, body in (("/v1/keys", {"name": name, "type": kind, "usage": "decrypt", "residence": "wrapped"}),
+                       ("/v1/grants", {"client": "operator", "keys": name, "operations": ["jwe.decrypt"]})):
+        made = gate.change("POST", path, body)
+        assert made.status == 201, made
+    token = jwe.JWE(b"sealed before", protected={"alg": algorithm, "enc": "A256GCM"})
+    token.add_recipient(jwk.JWK(**room.bare.management().get(f"/v1/keys/{name}/public").json()))
+    return token.serialize(compact=True)
+
+
+def opened(room, sealed):
+    client = Client(str(room.bare.directory / "clients.sock"), 60)
+    answers = [client.post("/v1/jwe/decrypt", {"key": key, "jwe": token}) for key, token in sealed.items()]
+    return [unb64u(answer.json()["plaintext"]) if answer.status == 200 else answer for answer in answers]
+
+
+def test_the_key_that_wraps_is_made_and_rotated_with_the_keys_under_it(room):
+    complete(room, "make-wrapping-key", A, token="a")
+    assert "unrecoverable" in codes(room)
+    sealed = {f"wrapped.{kind}": seal(room, f"wrapped.{kind}", kind, algorithm)
+              for kind, algorithm in (("ec-p256", "ECDH-ES"), ("rsa-2048", "RSA-OAEP-256"))}
+    assert opened(room, sealed) == [b"sealed before", b"sealed before"]
+    typed(room, "rotate-wrapping-key", A, token="a", old="1")
+    assert "rewrap" not in codes(room)
+    assert opened(room, sealed) == [b"sealed before", b"sealed before"]
+    calls = [item["call"] for item in calls_of(room, "wrapping.rewrap")]
+    assert "C_Login as SO" in calls and "C_WrapKey" in calls
+
+
+def test_the_key_that_wraps_is_carried_to_a_second_token(room):
+    def on_paper(shown):
+        return re.findall("fingerprint +([0-9a-f]{16})", shown)[-1]
+
+    typed(room, "carry-wrapping-key", A, token=TOKEN, fingerprint=on_paper)
+    assert "unrecoverable" not in codes(room)
+
+
+def calls_of(room, kind):
+    """What the last operation of this type called, as its result has it: (function, answer, token)."""
+    leaves = [leaf["data"] for leaf in read_events(room.bare.directory / "data" / "log")
+              if leaf["kind"] in ("intent", "result")]
+    operation = [data["operation"] for data in leaves if data.get("document", {}).get("type") == kind][-1]
+    result = next(data for data in leaves if data["operation"] == operation and "outcome" in data)
+    return result["calls"]
+
+
+def test_a_transcript_says_what_was_called_in_the_tokens(room):
+    calls = calls_of(room, "wrapping.carry")
+    told = [(call["call"], call["rv"], call["token"]) for call in calls]
+    assert ("C_Login as SO", "CKR_OK", "a") in told and ("C_CreateObject as SO", "CKR_OK", "a") in told
+    wrapped = {call["id"] for call in calls if call["call"] == "C_WrapKey" and call["token"] == "a"}
+    unwrapped = {call["id"] for call in calls if call["call"] == "C_UnwrapKey" and call["token"] == TOKEN}
+    assert len(unwrapped) == 2 and unwrapped < wrapped  # and the key with which they were tried
+    made, = (call for call in calls_of(room, "wrapping.prepare") if call["call"] == "C_GenerateKeyPair")
+    assert made["class"] == "private" and made["token"] == TOKEN and len(made["id"]) == 32
+    assert "C_SetPIN as SO" in [call["call"] for call in calls_of(room, "pin.change")]
+    page = room.directory / "carry.html"
+    done = call("page", room.directory / "carry-wrapping-key.bundle", "--genesis", genesis_hash(room),
+                "--out", page)
+    assert done.returncode == 0 and "C_UnwrapKey" in page.read_text(), done
+
+
+def test_each_transcript_verifies(room):
+    bundles = sorted(room.directory.glob("*.bundle"))
+    assert len(bundles) == 10, bundles
+    for bundle in bundles:
+        done = call("verify", bundle, "--genesis", genesis_hash(room))
+        assert done.returncode == 0 and "FAIL" not in done.stdout, done

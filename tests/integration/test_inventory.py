@@ -1,0 +1,176 @@
+"""Every object of a token is held against the catalog: what somebody else put there, took away or
+put in its place is found, told and written down. And what there is, is backed up."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from harness.appliance import Appliance, wait_until
+from harness.dev_room import DevRoom
+from harness.leaves import read_events
+from harness.places import PRIVYSEAL
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+KEY = {"type": "ec-p256", "usage": "sign", "formats": ["jws"], "algorithms": ["ES256"]}
+MADE_ANEW = ("--keypairgen", "--key-type", "EC:prime256v1")
+
+
+@pytest.fixture(scope="module", name="room")
+def appliance_with_people():
+    with Appliance(arguments=["--set", "backup.keep=2"]) as appliance:
+        yield DevRoom(appliance)
+
+
+def pkcs11_tool(room, *arguments):
+    """As whoever has the module, the PIN and the rights of the token process."""
+    directory = room.appliance.directory
+    owner = next((directory / "tokens").iterdir()).stat()
+    pin = (directory / "pins/user").read_text().strip()
+    done = subprocess.run(
+        ["pkcs11-tool", "--module", MODULE, "--token-label", "privyseal-a", "--login", "--pin",
+         "env:TOKEN_PIN", *arguments], check=True, capture_output=True, text=True,
+        user=owner.st_uid, group=owner.st_gid,
+        env={**os.environ, "SOFTHSM2_CONF": str(directory / "softhsm2.conf"), "TOKEN_PIN": pin})
+    return done.stdout
+
+
+def object_id(room, name):
+    text = pkcs11_tool(room, "--list-objects", "--type", "privkey")
+    after = text[text.index(f"label:      {name}\n"):]
+    return after.split("ID:")[1].split()[0]
+
+
+def destroy(room, key):
+    for kind in ("privkey", "pubkey"):
+        pkcs11_tool(room, "--delete-object", "--type", kind, "--id", key)
+
+
+def inventory(room):
+    """A new one, of the only token."""
+    begun = room.send("POST", "/v1/inventory")
+    assert begun.status == 202 and begun.headers["location"] == "/v1/inventory"
+
+    def ended():
+        item, = room.send("GET", "/v1/inventory").json()["items"]
+        return item if item["state"] == "done" else None
+
+    return wait_until(ended, 60, "an inventory")
+
+
+def findings(item):
+    return sorted((finding["kind"], finding.get("key") or finding["label"])
+                  for finding in item["findings"])
+
+
+def test_a_token_as_the_appliance_left_it_has_nothing_to_find(room):
+    room.post("/v1/keys", {**KEY, "name": "inventory.kept"})
+    item = inventory(room)
+    assert (item["found"], item["findings"]) == (0, [])
+    # Each key is a pair or a secret key; two data objects are the anchor.
+    assert item["keys"] < item["objects"] <= 2 * item["keys"] + 2
+
+
+def test_what_others_did_in_the_token_is_found_and_told(room):
+    names = ("missing", "half", "drifted", "undead")
+    ids = {}
+    for name in names:
+        room.post("/v1/keys", {**KEY, "name": f"inventory.{name}"})
+        ids[name] = object_id(room, f"inventory.{name}")
+    room.post("/v1/keys/inventory.undead/deactivate")
+    room.post("/v1/keys/inventory.undead/destroy")
+    for name in ("missing", "drifted"):
+        destroy(room, ids[name])
+    pkcs11_tool(room, "--delete-object", "--type", "privkey", "--id", ids["half"])
+    for name in ("drifted", "undead"):
+        pkcs11_tool(room, *MADE_ANEW, "--id", ids[name], "--label", f"inventory.{name}")
+    pkcs11_tool(room, *MADE_ANEW, "--id", "77", "--label", "of somebody else")
+    item = inventory(room)
+    assert findings(item) == [
+        ("drifted", "inventory.drifted"), ("missing", "inventory.half"),
+        ("missing", "inventory.missing"), ("undead", "inventory.undead"),
+        ("undead", "inventory.undead"), ("unknown", "of somebody else"),
+        ("unknown", "of somebody else")]
+    assert item["found"] == 7
+    events = list(read_events(room.appliance.directory / "data/log"))
+    leaf = [leaf["data"] for leaf in events if leaf["kind"] == "inventory"][-1]
+    assert leaf["findings"] == item["findings"] and leaf["token"] == "a"
+    alarms = [leaf["data"] for leaf in events if leaf["kind"] == "alarm"]
+    assert [alarm["about"] for alarm in alarms if alarm["alarm"] == "inventory"] == ["a"]
+
+
+def test_only_who_manages_tokens_asks_for_one(room):
+    assert room.appliance.client().get("/v1/inventory").status == 404  # of the other listener
+    assert room.send("PUT", "/v1/inventory").status == 405
+
+
+# --- Backups ---
+
+
+def command(*words):
+    return subprocess.run([str(PRIVYSEAL), *[str(word) for word in words]], capture_output=True,
+                          text=True, check=False)
+
+
+def backups(room):
+    return [item["file"] for item in room.send("GET", "/v1/backups").json()["items"]]
+
+
+def back_up(room):
+    """One more; the path of its file."""
+    before = backups(room)
+
+    def made():
+        answer = room.send("GET", "/v1/backups").json()
+        assert "failure" not in answer, answer
+        if answer["state"] != "idle":
+            return None
+        newest = answer["items"][-1]["file"]
+        if newest not in before:
+            return newest
+        assert room.send("POST", "/v1/backups").status == 202  # it had the name of the last one
+        return None
+
+    name = wait_until(made, 60, "a backup")
+    return room.appliance.directory / "backups" / name
+
+
+def test_a_backup_has_the_log_and_the_wrapped_keys_and_verifies_offline(room):
+    room.post("/v1/operations", {"type": "wrapping.create", "params": {}})
+    room.post("/v1/keys", {**KEY, "name": "inventory.wrapped", "residence": "wrapped",
+                           "recovery": "wrapped"})
+    path = back_up(room)
+    said = json.loads(command("backup", "verify", path, "--json").stdout)
+    assert said["good"] and said["rows"] == 1
+    assert said["octets"] == path.stat().st_size
+
+    def kept_leaves():
+        return [leaf["data"] for leaf in read_events(room.appliance.directory / "data/log")
+                if leaf["kind"] == "backup-kept" and leaf["data"]["file"] == path.name]
+
+    kept, = wait_until(kept_leaves, 60, "its leaf")
+    assert kept == {"file": path.name, "leaves": said["leaves"], "octets": said["octets"],
+                    "rows": 1}
+    assert command("backup", "verify", path, "--genesis", said["genesis"]).returncode == 0
+    assert command("backup", "verify", path, "--genesis", "00" * 32).returncode == 1
+    octets = bytearray(path.read_bytes())
+    octets[octets.index(b'"kind":"wrapped"') - 20] ^= 1  # in its MAC or its blob
+    changed = room.appliance.directory / "changed"
+    changed.write_bytes(octets)
+    refused = command("backup", "verify", changed)
+    assert refused.returncode == 1 and "at octet" in refused.stderr, refused
+
+
+def test_the_oldest_goes_only_after_a_newer_one_is_good(room):
+    while len(backups(room)) < 2:
+        back_up(room)
+    oldest = backups(room)[0]
+    back_up(room)
+    assert len(backups(room)) == 2 and oldest not in backups(room)
+
+    def removed():
+        return [leaf["data"]["file"] for leaf in read_events(room.appliance.directory / "data/log")
+                if leaf["kind"] == "backup-removed"]
+
+    wait_until(lambda: removed()[-1:] == [oldest], 30, "its leaf")

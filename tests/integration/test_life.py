@@ -1,0 +1,394 @@
+"""A whole life: genesis, two tokens, backups, loss, restore on another box, and the end."""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import documents
+from harness.appliance import Appliance, wait_until
+from harness.bare import BareAppliance
+from harness.holders import Holders
+from harness.http_unix import Client
+from harness.people import Gate, People
+from harness.places import BUILD, PRIVYSEAL
+
+OFFICER = BUILD / "appliance" / "officer" / "privyseal-officer"
+# When the keeper is killed after a restore was approved, in milliseconds from the request.
+DELAY_MS = int(os.environ.get("PRIVYSEAL_RESTORE_DELAY", "40"))
+PAYLOAD = base64.urlsafe_b64encode(b"paid").decode().rstrip("=")
+
+
+@pytest.fixture(scope="module")
+def model():
+    with Appliance() as appliance:
+        appliance.stop()
+        yield appliance.directory
+
+
+def command(*words):
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                          check=False, timeout=120)
+
+
+class Box:
+    """An appliance and its people."""
+
+    def __init__(self, bare, people):
+        self.bare = bare
+        self.people = people
+
+    def send(self, method, path, body=None, headers=None):
+        client = self.bare.management(120)
+        try:
+            return client.request(method, path, body, headers)
+        finally:
+            client.close()
+
+    def change(self, method, path, body=None):
+        """Approved by people and executed; the operation's id."""
+        gate = Gate(self.send, self.people)
+        asked = self.send(method, path, {"requester": "officer-1", **(body or {})})
+        assert asked.status == 202, (method, path, asked)
+        answer = gate.finish(asked.json())
+        assert answer.status in (200, 201), (method, path, answer)
+        return asked.json()["id"]
+
+    def do(self, kind, subject="", params=None):
+        return self.change("POST", "/v1/operations",
+                           {"type": kind, "subject": subject, "params": params or {}})
+
+    def make(self, name, **members):
+        usual = {"type": "ec-p256", "usage": "sign", "formats": ["jws"], "algorithms": ["ES256"]}
+        self.change("POST", "/v1/keys", {"name": name, **(members if "usage" in members else
+                                                          {**usual, **members})})
+
+    def bring(self, path, entry, key):
+        """A change of people by which somebody comes, who shows to have the key; the operation's id."""
+        gate = Gate(self.send, self.people)
+        asked = self.send("POST", path, {"requester": "officer-1", **entry}).json()
+        octets = documents.canonical(asked["document"])
+        asked["state"] = gate.step(asked, "request", "officer-1", octets)
+        said = {"person": entry["person"], "signature": self.people.sign(key, octets, "statement")}
+        assert self.send("POST", f"/v1/operations/{asked['id']}/statements", said).status == 200
+        answer = gate.finish(asked)
+        assert answer.status in (200, 201), answer
+        return asked["id"]
+
+    def sign(self, key):
+        client = Client(str(self.bare.directory / "clients.sock"), 60)
+        try:
+            return client.request("POST", "/v1/jws/sign", {"key": key, "payload": PAYLOAD})
+        finally:
+            client.close()
+
+    def system(self):
+        return self.send("GET", "/v1/system").json()
+
+    def reasons(self):
+        try:
+            return {item["code"]: item["detail"] for item in self.system().get("reasons", [])}
+        except (OSError, ValueError):
+            return {}
+
+    def is_well(self):
+        return '"operational"' in self.bare.ready()
+
+    def backups(self):
+        """Their names; None while one is being made."""
+        answer = self.send("GET", "/v1/backups").json()
+        return {item["file"] for item in answer["items"]} if answer["state"] == "idle" else None
+
+    def backup(self):
+        """One more; the path of its file."""
+        wait_until(lambda: self.backups() is not None, 60, "no backup under way")
+        before = self.backups() or set()
+
+        def made():
+            found = self.backups()
+            if found is None:
+                return None
+            if found - before:
+                return max(found - before)
+            assert self.send("POST", "/v1/backups").status == 202  # or it had the last one's name
+            return None
+
+        return self.bare.directory / "backups" / wait_until(made, 60, "a backup")
+
+    def log(self):
+        """Its directory, once all that there is now is signed for."""
+        size = self.system()["logs"]["events"]["size"]
+
+        def is_signed():
+            note = self.send("GET", "/v1/log/events/checkpoint")
+            return note.status == 200 and int(note.body.split(b"\n")[1]) >= size
+
+        wait_until(is_signed, 60, "a checkpoint")
+        return self.bare.directory / "data" / "log"
+
+
+class NextBox(BareAppliance):
+    """A new machine, to which the second token of another one was brought."""
+
+    def __init__(self, model, first, backup, genesis, more=()):
+        super().__init__(model)
+        self.first = first
+        self.words = [backup, "--genesis", genesis, "--json", *more]
+
+    def launch(self):
+        """Takes over the section of token b, and with it the token's store."""
+        settings = self.directory / "privyseald.conf"
+        if "[token b]" not in settings.read_text():
+            section = re.search(r"^\[token b\]\n(?:[^\[].*\n)*",
+                                (self.first.directory / "privyseald.conf").read_text(), re.M)
+            text = re.sub(r"^\[token a\]\n(?:[^\[].*\n)*", "", settings.read_text(), flags=re.M)
+            settings.write_text(text + section.group())
+            self.add_console()
+            words = [PRIVYSEAL, "backup", "restore", *self.words, "--config", settings]
+            self.dry = command(*words, "--dry-run")
+            assert not (self.directory / "data" / "restore").exists()
+            self.said = command(*words)
+            assert self.said.returncode == 0, self.said
+        super().launch()
+
+    def is_up(self):
+        return '"locked"' in self.ready()
+
+
+def kill_keeper(bare, delay_ms=0):
+    before = bare.keepers()
+    time.sleep(delay_ms / 1000)  # any moment will do: it is killed wherever it is
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: bare.keepers() and not set(before) & set(bare.keepers()), 60,
+               "another keeper")
+
+
+def has_keys(box):
+    return "not made yet" not in box.reasons().get("restored", "not made yet")
+
+
+def go_on(box):
+    """People approve that the restored appliance goes on; it is killed meanwhile, and asked anew."""
+    wait_until(lambda: "restored" in box.reasons(), 60, "the restored appliance")
+    box.change("POST", "/v1/configuration/approve")
+    wait_until(lambda: has_keys(box), 60, "its new keys")
+    kill_keeper(box.bare)
+    wait_until(lambda: has_keys(box), 60, "the keys that it has made before")
+    gate = Gate(box.send, box.people)
+    answer = box.send("POST", "/v1/restore", {"requester": "officer-1"})
+    assert answer.status == 202, answer
+    document = answer.json()["document"]["params"]
+    gate.approve(answer.json())
+
+    def execute():
+        with contextlib.suppress(OSError, http.client.HTTPException):  # it is killed meanwhile
+            box.send("POST", f"/v1/operations/{answer.json()['id']}/execute", {})
+
+    executing = threading.Thread(target=execute)
+    executing.start()
+    kill_keeper(box.bare, DELAY_MS)
+    executing.join()
+    wait_until(lambda: box.is_well() or has_keys(box), 60, "it to be back")
+
+    def goes_on():
+        """What was not begun before the death is executed, what was not done is asked for anew."""
+        shown = box.send("GET", f"/v1/operations/{answer.json()['id']}").json()
+        if shown.get("state") == "approved":
+            execute()
+        elif shown.get("state") == "failed":
+            gate.change("POST", "/v1/restore")
+        return box.is_well()
+
+    wait_until(goes_on, 60, "the restored appliance to work")
+    return document
+
+
+def transcript(box, operations, path, genesis):
+    """Of the operations; verified by the officers' program from the genesis alone."""
+    made = command(PRIVYSEAL, "ceremony", "transcript", "--log", box.log(), "--out", path,
+                   *(word for one in operations for word in ("--operation", one)))
+    assert made.returncode == 0, made
+    found = command(OFFICER, "verify", path, "--genesis", genesis)
+    assert found.returncode == 0, found
+    return found.stdout
+
+
+def newcomer(people, person, key):
+    """The entry of an officer whose key is made here."""
+    documents.make_key(people.directory / key)
+    return {"person": person, "role": "officer", "valid_until": documents.moment(24 * 365),
+            "keys": [documents.public_line(people.directory / key)]}
+
+
+WRAPPED = {"ec-p256": "ES256", "ec-p384": "ES384", "ec-p521": "ES512", "ec-secp256k1": "ES256K",
+           "rsa-2048": "PS256"}
+
+
+def equip(box):
+    """Two tokens, a root CA, the wrapping key in both, keys of all kinds, and who may sign."""
+    box.do("token.accept", "b")
+    box.make("ca", type="ec-p256", usage="certify", formats=["x509"], algorithms=["ES256"],
+             **{"class": "A"})
+    box.do("certificate.root", "ca", {"subject": {"common_name": "Root"}, "validity_s": 86400})
+    box.do("wrapping.create")
+    box.do("wrapping.prepare", "b")
+    carried = box.do("wrapping.carry")
+    for kind, algorithm in WRAPPED.items():
+        box.make(f"kept.{kind}", type=kind, algorithms=[algorithm], residence="wrapped",
+                 recovery="wrapped")
+    box.make("lost.ed25519", type="ed25519", algorithms=["EdDSA"])
+    box.make("lost.rsa", type="rsa-3072", algorithms=["RS256"])
+    box.make("lost.aes", type="aes-256", usage="encrypt")
+    box.make("lost.mac", type="hmac-sha256", usage="mac")
+    box.change("POST", "/v1/grants", {"client": "operator", "keys": "*",
+                                      "operations": ["jws.sign"], "formats": ["jws"]})
+    box.change("POST", "/v1/clients", {"name": "front", "uids": [7001], "listener": "clients"})
+    return carried
+
+
+@pytest.fixture(scope="module")
+def lives(model, tmp_path_factory):
+    """A first life up to its loss: its people, backup, genesis, and what came after the backup."""
+    people = People(tmp_path_factory.mktemp("life") / "people").make()
+    with BareAppliance(model, tokens=["b"], attended=["b"]) as bare:
+        bare.found(people, policy=documents.policy(cooling_off_s="0"))
+        box = Box(bare, people)
+        box.bring("/v1/officers", newcomer(people, "officer-5", "officer-5"), "officer-5")
+        carried = equip(box)
+        for kind in WRAPPED:
+            assert box.sign(f"kept.{kind}").status == 200, kind
+        backup = box.backup()
+        said = json.loads(command(PRIVYSEAL, "backup", "verify", backup, "--json").stdout)
+        removed = [box.do("officer.remove", "officer-5"), box.do("client.remove", "front"),
+                   box.do("key.suspend", "kept.ec-p521")]
+        box.make("late", residence="wrapped", recovery="wrapped")
+        mirror = shutil.copytree(box.log(), bare.directory / "mirror")
+        shown = transcript(box, [carried, *removed], bare.directory / "before.json", said["genesis"])
+        assert "officer.remove" in shown
+        bare.stop()
+        shutil.rmtree(bare.directory / "tokens")  # the first token is no more
+        yield {"bare": bare, "people": people, "backup": backup, "genesis": said["genesis"],
+               "mirror": mirror}
+
+
+def replace_holder(box, directory):
+    """An officer who holds a share is replaced, with a new PIN. What was restored is judged anew at each start."""
+    bare, people = box.bare, box.people
+    holders = Holders(directory, {**os.environ, "PRIVYSEAL_MANAGEMENT_SOCKET": str(
+        bare.directory / "management.sock")}, "b")
+
+    def splitting(*names):
+        return json.loads(holders.splitting(*names).read_text())
+
+    box.do("pin.split", "b", splitting("officer-2", "officer-3", "officer-4"))
+    old = [holders.share(f"officer-{number}") for number in (2, 3, 4)]
+    done = [box.bring("/v1/officers/officer-4/replace", newcomer(people, "officer-4", "officer-4.new"),
+                      "officer-4.new"),
+            box.do("pin.change", "b", splitting("officer-2", "officer-3"))]
+    wait_until(box.is_well, 60, "the token with its new PIN")
+    bare.stop()
+    bare.add_token("c")
+    bare.launch()
+    wait_until(lambda: "configuration" in box.reasons(), 60, "the appliance with a third token")
+    box.change("POST", "/v1/configuration/approve")
+    wait_until(lambda: ("b", "user") in holders.asked_for(), 60, "the appliance to wait for shares")
+    for share in old:
+        refused = holders.send(share)
+        assert refused.returncode == 3 and "another splitting" in refused.stderr, refused
+    for name in ("officer-2", "officer-3"):
+        sent = holders.send(holders.share(name))
+        assert sent.returncode == 0, sent
+    wait_until(box.is_well, 60, "the restored appliance again")
+    return done
+
+
+def let_go(box, token):
+    """A token that holds nothing, once an inventory has said so; the operation's id."""
+    def is_empty():
+        return next(item for item in box.send("GET", "/v1/inventory").json()["items"]
+                    if item["token"] == token)["state"] == "done"
+
+    wait_until(is_empty, 60, "an inventory of it")
+    gone = box.do("token.decommission", token)
+    refused = box.send("POST", f"/v1/tokens/{token}/decommission", {"requester": "officer-1"})
+    assert refused.status == 404, refused  # it is none of ours any more
+    return [gone]
+
+
+def test_a_life_goes_on_with_the_second_token(lives, model, tmp_path):
+    with NextBox(model, lives["bare"], lives["backup"], lives["genesis"],
+                 ["--events", lives["mirror"]]) as bare:
+        dry, said = json.loads(bare.dry.stdout), json.loads(bare.said.stdout)
+        gone = ["ca", "late", "lost.aes", "lost.ed25519", "lost.mac", "lost.rsa"]
+        assert dry["dry_run"] and dry["lost"] == said["lost"] == gone
+        assert said["mirrored"] and said["replayed"] > 0
+        box = Box(bare, lives["people"])
+        document = go_on(box)
+        assert document["lost"] == gone and document["gone"] == ["a"] and document["mirrored"]
+        for kind in WRAPPED:
+            expected = 409 if kind == "ec-p521" else 200  # it was suspended after the backup
+            assert box.sign(f"kept.{kind}").status == expected, kind
+        assert box.sign("lost.ed25519").status == 503
+        people = [item["person"] for item in box.send("GET", "/v1/officers").json()["items"]]
+        assert "officer-5" not in people
+        assert box.send("GET", "/v1/clients/front").status == 404
+        ends = replace_holder(box, tmp_path / "holders")
+        ends += [box.do("token.accept", "c"), *let_go(box, "c"), box.do("key.compromise", "kept.rsa-2048"), box.do("key.deactivate", "kept.ec-p384"),
+                box.do("key.destroy", "kept.ec-p384")]
+        assert box.sign("kept.ec-p384").status != 200
+        shown = transcript(box, ends, tmp_path / "after.json", lives["genesis"])
+        for kind in ("appliance.restore", "officer.replace", "pin.change", "key.compromise", "key.destroy",
+                     "token.decommission"):
+            assert kind in shown, shown
+        backup = box.backup()
+        verified = command(PRIVYSEAL, "backup", "verify", backup, "--genesis", lives["genesis"])
+        assert verified.returncode == 0, verified
+        verified = command(PRIVYSEAL, "log", "verify", box.log())
+        assert verified.returncode == 0 and "restored from a backup" in verified.stdout, verified
+
+
+def test_without_a_mirror_it_is_said_loudly(lives, model):
+    with NextBox(model, lives["bare"], lives["backup"], lives["genesis"]) as bare:
+        said = json.loads(bare.said.stdout)
+        assert not said["mirrored"] and "late" not in said["lost"]
+        box = Box(bare, lives["people"])
+        wait_until(lambda: "WITHOUT a mirror" in box.reasons().get("restored", ""), 60, "a warning")
+        assert box.sign("kept.ec-p256").status != 200
+        people = [item["person"] for item in box.send("GET", "/v1/officers").json()["items"]]
+        assert "officer-5" in people  # which is why it is said
+        words = command(PRIVYSEAL, "backup", "restore", lives["backup"], "--genesis",
+                        lives["genesis"], "--config", bare.directory / "privyseald.conf")
+        assert words.returncode != 0 and "has an appliance in it" in words.stderr, words
+
+
+def test_what_is_not_the_backup_of_this_genesis_is_not_restored(lives, model, tmp_path):
+    config = lives["bare"].directory / "privyseald.conf"
+    words = [PRIVYSEAL, "backup", "restore", lives["backup"], "--config", config, "--dry-run"]
+    assert command(*words, "--genesis", "00" * 32).returncode == 1
+    assert "--genesis" in command(*words).stderr
+    broken = tmp_path / "mirror"
+    shutil.copytree(lives["mirror"], broken)
+    entries = broken / "events" / "entries"
+    octets = bytearray(entries.read_bytes())
+    at = octets.rindex(b"officer-5")
+    octets[at] ^= 1
+    entries.write_bytes(octets)
+    refused = command(*words, "--genesis", lives["genesis"], "--events", broken)
+    assert refused.returncode == 1 and "nothing was restored" in refused.stderr, refused
+    # One that ends before the backup knows nothing of what came after it.
+    behind = tmp_path / "behind" / "events"
+    behind.mkdir(parents=True)
+    lines = (lives["mirror"] / "events" / "checkpoint").read_text().split("\n")
+    (behind / "checkpoint").write_text("\n".join([lines[0], "1", *lines[2:]]))
+    refused = command(*words, "--genesis", lives["genesis"], "--events", behind.parent)
+    assert refused.returncode == 1 and "ends before the backup" in refused.stderr, refused

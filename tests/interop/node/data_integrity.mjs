@@ -1,0 +1,65 @@
+// Verifies W3C Data Integrity proofs with the libraries of Digital Bazaar. One JSON object per line on
+// standard input, one result per line on standard output.
+//
+//   {"do": "contexts", "iris": [...]}   answers with the text of each
+//   {"do": "verify", "document": <signed>, "suite": <name>, "multikey": <publicKeyMultibase>}
+import readline from 'node:readline'
+import jsigs from 'jsonld-signatures'
+import { DataIntegrityProof } from '@digitalbazaar/data-integrity'
+import { Ed25519Signature2020, suiteContext } from '@digitalbazaar/ed25519-signature-2020'
+import { contexts as credentials } from '@digitalbazaar/credentials-context'
+import { createVerifyCryptosuite } from '@digitalbazaar/eddsa-jcs-2022-cryptosuite'
+import { cryptosuite as eddsaRdfc } from '@digitalbazaar/eddsa-rdfc-2022-cryptosuite'
+import { cryptosuite as ecdsaRdfc } from '@digitalbazaar/ecdsa-rdfc-2019-cryptosuite'
+
+const contexts = new Map([...credentials, ...suiteContext.contexts])
+
+const suites = {
+  'eddsa-rdfc-2022': () => new DataIntegrityProof({ cryptosuite: eddsaRdfc }),
+  'eddsa-jcs-2022': () => new DataIntegrityProof({ cryptosuite: createVerifyCryptosuite() }),
+  'ecdsa-rdfc-2019': () => new DataIntegrityProof({ cryptosuite: ecdsaRdfc }),
+  Ed25519Signature2020: () => new Ed25519Signature2020(),
+}
+
+function documents(row) {
+  const id = row.document.proof.verificationMethod
+  const controller = id.split('#')[0]
+  const method = row.suite === 'Ed25519Signature2020'
+    ? { '@context': suiteContext.constants.CONTEXT_URL, id, type: 'Ed25519VerificationKey2020', controller }
+    : { '@context': 'https://w3id.org/security/multikey/v1', id, type: 'Multikey', controller }
+  method.publicKeyMultibase = row.multikey
+  return new Map([
+    [id, method],
+    [controller, { '@context': 'https://www.w3.org/ns/did/v1', id: controller, assertionMethod: [id] }],
+  ])
+}
+
+async function verify(row) {
+  const known = documents(row)
+  const documentLoader = async (url) => {
+    const document = known.get(url) ?? contexts.get(url)
+    if (document === undefined) {
+      throw new Error(`${url} is not there`)
+    }
+    return { contextUrl: null, documentUrl: url, document }
+  }
+  const result = await jsigs.verify(row.document, {
+    suite: suites[row.suite](),
+    purpose: new jsigs.purposes.AssertionProofPurpose(),
+    documentLoader,
+  })
+  const cause = result.error?.errors?.map((error) => `${error.message} ${error.cause ?? ''}`).join('; ')
+  return { verified: result.verified, why: cause }
+}
+
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  try {
+    const row = JSON.parse(line)
+    const answer = row.do === 'contexts'
+      ? { texts: row.iris.map((iri) => JSON.stringify(contexts.get(iri))) }
+      : await verify(row)
+    console.log(JSON.stringify({ good: true, ...answer }))
+  } catch (error) {
+    console.log(JSON.stringify({ good: false, error: `${error.message}` }))
+  }
+}

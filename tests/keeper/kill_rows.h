@@ -1,0 +1,329 @@
+#ifndef TESTS_KEEPER_KILL_ROWS_H
+#define TESTS_KEEPER_KILL_ROWS_H
+
+#include "tests/keeper/kill_certificates.h"
+#include "tests/keeper/kill_people.h"
+#include "tests/keeper/kill_shards.h"
+
+/*
+ * One operation of every type, for test_gate_kill.c: how it is asked for, and how one sees it done.
+ * In texts '@' stands for a name of its own in each round, '#' for a number of its own, '%' for the
+ * id that the last of `before`, or `prepare`, gave.
+ */
+struct prior {
+    const char *type;
+    const char *subject;
+    const char *parameters;
+};
+
+struct row {
+    struct prior it;
+    struct prior before[3]; /* what has to be there */
+    enum read_resource resource;
+    const char *name;
+    /* What this reads once it is done, and only then; after '!' not then. NULL: only its result. */
+    const char *effect;
+    void (*prepare)(void); /* what no operation makes */
+    unsigned more_keys;    /* than "@", named "@.1" and so on */
+    bool wraps;   /* two keys of the appliance's own are made, and "@" is nowhere in the token */
+    bool attends; /* the token is attended: officers unlock it where a death left its PIN open */
+};
+
+#define KEY_PARAMETERS                                                                             \
+    "{\"name\":\"@\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"]}"
+#define MAKE_KEY                                                                                   \
+    {                                                                                              \
+        "key.create", "", KEY_PARAMETERS                                                           \
+    }
+#define MAKE_BATCH                                                                                 \
+    {                                                                                              \
+        "key.create_batch", "",                                                                    \
+            "{\"keys\":[{\"name\":\"@\"}],\"type\":\"ec-p256\",\"usage\":\"sign\","                \
+            "\"formats\":[\"jws\"]}"                                                               \
+    }
+/* Enough for a part and a result. */
+#define MANY_KEYS 17
+#define MAKE_MANY                                                                                  \
+    {                                                                                              \
+        "key.create_batch", "",                                                                    \
+            "{\"keys\":[{\"name\":\"@\"},{\"name\":\"@.1\"},{\"name\":\"@.2\"},{\"name\":\"@.3\"}" \
+            ","                                                                                    \
+            "{\"name\":\"@.4\"},{\"name\":\"@.5\"},{\"name\":\"@.6\"},{\"name\":\"@.7\"},"         \
+            "{\"name\":\"@.8\"},{\"name\":\"@.9\"},{\"name\":\"@.10\"},{\"name\":\"@.11\"},"       \
+            "{\"name\":\"@.12\"},{\"name\":\"@.13\"},{\"name\":\"@.14\"},{\"name\":\"@.15\"},"     \
+            "{\"name\":\"@.16\"}],\"type\":\"ed25519\",\"usage\":\"sign\",\"formats\":[\"jws\"]}"  \
+    }
+#define MAKE_WRAPPING                                                                              \
+    {                                                                                              \
+        "wrapping.create", "", "{}"                                                                \
+    }
+#define MAKE_WRAPPED                                                                               \
+    {                                                                                              \
+        "key.create", "",                                                                          \
+            "{\"name\":\"@\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"       \
+            "\"residence\":\"wrapped\"}"                                                           \
+    }
+#define MAKE_CLIENT                                                                                \
+    {                                                                                              \
+        "client.register", "", "{\"name\":\"@\",\"uids\":[#]}"                                     \
+    }
+#define ADD_GRANT                                                                                  \
+    {                                                                                              \
+        "grant.add", "", "{\"client\":\"@\",\"keys\":\"@.*\",\"operations\":[\"jws.sign\"]}"       \
+    }
+
+#define MAKE_CA                                                                                    \
+    {                                                                                              \
+        "key.create", "",                                                                          \
+            "{\"name\":\"@.1\",\"type\":\"ec-p256\",\"usage\":\"certify\","                        \
+            "\"formats\":[\"x509\"],\"algorithms\":[\"ES256\"]}"                                   \
+    }
+#define MAKE_ROOT                                                                                  \
+    {                                                                                              \
+        "certificate.root", "@.1", "{\"subject\":{\"common_name\":\"@\"},\"validity_s\":864000}"   \
+    }
+#define PUT_PROFILE                                                                                \
+    {                                                                                              \
+        "profile.put", "@",                                                                        \
+            "{\"kind\":\"tls-client\",\"issuer\":\"@.1\",\"longest_s\":3600,"                      \
+            "\"subject\":{\"common_name\":\"*\"}}"                                                 \
+    }
+
+/* A certificate of P-256 for key agreement; its private half was not kept. */
+#define OFFICER_CERTIFICATE                                                                        \
+    "MIIBdjCCARugAwIBAgIUMb9pUgJIvyb-elJhdEEPZtx5vbIwCgYIKoZIzj0EAwIwEDEOMA"                       \
+    "wGA1UEAwwFY2Fyb2wwHhcNMjYxMTIxMDIxMTE3WhcNMzYxMTE4MDIxMTE3WjAQMQ4wDAYD"                       \
+    "VQQDDAVjYXJvbDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDM4cJ4Pgk0z-"                                \
+    "XBtmF2d0C9M_sag1eHr46upPx-QSWVLoLfj-HQG9jNUdiAhwMd3PUqRAh6EpBaeu-"                            \
+    "BoJIt1KB6jUzBRMB0GA1UdDgQWBBQ-FuQVtKXF-Tc9bIA9I2-cxyUl-"                                      \
+    "DAfBgNVHSMEGDAWgBQ-FuQVtKXF-Tc9bIA9I2-cxyUl-DAPBgNVHRMBAf8EBTADAQH_MAo"                       \
+    "GCCqGSM49BAMCA0kAMEYCIQCPd37YlFo7I4OtTlzsVVW_ckniz4cmJbCBxMtRR47yLAIhA"                       \
+    "KClIacUJoHJnUcuQvfzZ3u85pjX9nGMJ_ulTE_D55Dt"
+
+static char kill_holders[4096];
+
+static void attend_token(void);
+static void get_certificate(void);
+static void add_token(void);
+static void accept_token(void);
+static void exchange_module(void);
+static void exchange_configuration(void);
+static void ask_for_another(void);
+static void complete_shard(void);
+
+/* Genesis has a test of its own. */
+static const struct row rows[] = {
+    {.it = {"certificate.csr", "@", "{\"subject\":{\"common_name\":\"@\"}}"}, .before = {MAKE_KEY}},
+    {.it = {"certificate.install", "@", kill_chain},
+     .before = {MAKE_KEY},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = kill_fingerprint,
+     .prepare = get_certificate},
+    {.it = {"certificate.issue", "@",
+            "{\"issuer\":\"@.1\",\"subject\":{\"common_name\":\"@\"},\"validity_s\":86400}"},
+     .before = {MAKE_CA, MAKE_ROOT, MAKE_KEY},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"kind\":\"internal\"",
+     .more_keys = 1},
+    {.it = {"certificate.revoke", "@.1", "{\"serial\":\"4f01\"}"},
+     .before = {MAKE_CA},
+     .more_keys = 1},
+    {.it = MAKE_ROOT,
+     .before = {MAKE_CA},
+     .resource = READ_KEY,
+     .name = "@.1",
+     .effect = "\"kind\":\"internal\"",
+     .more_keys = 1},
+    {.it = MAKE_CLIENT, .resource = READ_CLIENT, .name = "@", .effect = "\"name\":\"@\""},
+    {.it = {"client.remove", "@", "{}"},
+     .before = {MAKE_CLIENT},
+     .resource = READ_CLIENT,
+     .name = "@",
+     .effect = "!\"name\":\"@\""},
+    {.it = {"client.resume", "@", "{}"},
+     .before = {MAKE_CLIENT, {"client.suspend", "@", "{}"}},
+     .resource = READ_CLIENT,
+     .name = "@",
+     .effect = "!\"suspended\":true"},
+    {.it = {"client.suspend", "@", "{}"},
+     .before = {MAKE_CLIENT},
+     .resource = READ_CLIENT,
+     .name = "@",
+     .effect = "\"suspended\":true"},
+    {.it = ADD_GRANT,
+     .before = {MAKE_CLIENT},
+     .resource = READ_GRANTS,
+     .name = "",
+     .effect = "\"keys\":\"@.*\""},
+    {.it = {"grant.revoke", "%", "{}"},
+     .before = {MAKE_CLIENT, ADD_GRANT},
+     .resource = READ_GRANTS,
+     .name = "",
+     .effect = "!\"keys\":\"@.*\""},
+    {.it = {"key.activate", "@", "{}"},
+     .before = {MAKE_KEY, {"key.rotate", "@", "{}"}},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"version\":2,\"state\":\"active\""},
+    {.it = {"key.compromise", "@", "{}"},
+     .before = {MAKE_KEY},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"state\":\"compromised\""},
+    {.it = MAKE_KEY, .resource = READ_KEY, .name = "@", .effect = "\"name\":\"@\""},
+    {.it = MAKE_BATCH, .resource = READ_KEY, .name = "@", .effect = "\"name\":\"@\""},
+    {.it = MAKE_MANY,
+     .resource = READ_KEY,
+     .name = "@.16",
+     .effect = "\"name\":\"@.16\"",
+     .more_keys = MANY_KEYS - 1},
+    {.it = {"key.deactivate", "@", "{}"},
+     .before = {MAKE_KEY},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"state\":\"deactivated\""},
+    {.it = {"key.destroy", "@", "{}"},
+     .before = {MAKE_KEY, {"key.deactivate", "@", "{}"}},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"state\":\"destroyed\""},
+    {.it = {"key.resume", "@", "{}"},
+     .before = {MAKE_KEY, {"key.suspend", "@", "{}"}},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "!\"state\":\"suspended\""},
+    {.it = {"key.rotate", "@", "{}"},
+     .before = {MAKE_KEY},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"version\":2"},
+    {.it = {"key.suspend", "@", "{}"},
+     .before = {MAKE_KEY},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"state\":\"suspended\""},
+    {.it = {"key.withdraw", "@", "{}"},
+     .before = {MAKE_KEY, {"key.rotate", "@", "{}"}},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "!\"state\":\"pre-activation\""},
+    {.it = {"log.prune", "", kill_shard}, .before = {MAKE_KEY}, .prepare = complete_shard},
+    {.it = {"officer.enrol", "", kill_newcomer},
+     .resource = READ_OFFICER,
+     .name = PEOPLE_NEWCOMER,
+     .effect = "\"person\":\"" PEOPLE_NEWCOMER,
+     .prepare = kill_newcomer_is_gone},
+    {.it = {"officer.remove", PEOPLE_NEWCOMER, "{}"},
+     .resource = READ_OFFICER,
+     .name = PEOPLE_NEWCOMER,
+     .effect = "!\"person\":\"" PEOPLE_NEWCOMER,
+     .prepare = kill_newcomer_is_there},
+    {.it = {"officer.replace", PEOPLE_NEWCOMER, kill_replacement},
+     .resource = READ_OFFICER,
+     .name = PEOPLE_NEWCOMER,
+     .effect = "\"valid_until\":\"2041",
+     .prepare = kill_newcomer_is_there},
+    {.it = {"officer.resume", "dave", "{}"},
+     .resource = READ_OFFICER,
+     .name = "dave",
+     .effect = "!\"suspended\":true",
+     .prepare = kill_dave_is_suspended},
+    {.it = {"officer.suspend", "dave", "{}"},
+     .resource = READ_OFFICER,
+     .name = "dave",
+     .effect = "\"suspended\":true",
+     .prepare = kill_dave_is_active},
+    {.it = {"policy.change", "", kill_policy},
+     .resource = READ_POLICY,
+     .name = "",
+     .effect = kill_epoch,
+     .prepare = kill_policy_is_next},
+    {.it = PUT_PROFILE,
+     .before = {MAKE_CA},
+     .resource = READ_PROFILES,
+     .name = "",
+     .effect = "\"name\":\"@\"",
+     .more_keys = 1},
+    {.it = {"profile.remove", "@", "{}"},
+     .before = {MAKE_CA, PUT_PROFILE},
+     .resource = READ_PROFILES,
+     .name = "",
+     .effect = "!\"name\":\"@\"",
+     .more_keys = 1},
+    {.it = {"set.put", "@", "{\"keys\":[\"@.*\"]}"},
+     .resource = READ_SETS,
+     .name = "",
+     .effect = "\"name\":\"@\""},
+    {.it = {"set.remove", "@", "{}"},
+     .before = {{"set.put", "@", "{\"keys\":[\"@.*\"]}"}},
+     .resource = READ_SETS,
+     .name = "",
+     .effect = "!\"name\":\"@\""},
+    {.it = {"operation.cancel", "%", "{}"},
+     .resource = READ_OPERATION,
+     .name = "%",
+     .effect = "\"state\":\"cancelled\"",
+     .prepare = ask_for_another},
+    {.it = {"token.accept", "@", "{}"},
+     .resource = READ_SYSTEM,
+     .name = "",
+     .effect = "\"token\":\"@\",\"state\":\"ready\"",
+     .prepare = add_token},
+    {.it = {"token.decommission", "@", "{}"},
+     .resource = READ_SYSTEM,
+     .name = "",
+     .effect = "!\"token\":\"@\",\"state\":\"ready\"",
+     .prepare = accept_token},
+    {.it = {"token.approve", STACK_TOKEN, "{}"},
+     .resource = READ_SYSTEM,
+     .name = "",
+     .effect = "!unapproved",
+     .prepare = exchange_module},
+    {.it = {"exception", "",
+            "{\"expected\":\"@\",\"happened\":\"#\",\"decision\":\"none\",\"deciders\":[\"alice\"]"
+            "}"}},
+    {.it = MAKE_WRAPPING, .wraps = true},
+    {.it = MAKE_WRAPPED,
+     .before = {MAKE_WRAPPING},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"residence\":\"wrapped\"",
+     .wraps = true},
+    {.it = {"key.rotate", "@", "{}"},
+     .before = {MAKE_WRAPPING, MAKE_WRAPPED},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"version\":2",
+     .wraps = true},
+    {.it = {"key.destroy", "@", "{}"},
+     .before = {MAKE_WRAPPING, MAKE_WRAPPED, {"key.deactivate", "@", "{}"}},
+     .resource = READ_KEY,
+     .name = "@",
+     .effect = "\"state\":\"destroyed\"",
+     .wraps = true},
+    {.it = {"configuration.approve", "", "{}"},
+     .resource = READ_SYSTEM,
+     .name = "",
+     .effect = "!\"code\":\"configuration\"",
+     .prepare = exchange_configuration},
+    {.it = {"pin.split", STACK_TOKEN,
+            "{\"threshold\":2,\"holders\":[{\"officer\":\"alice\",\"certificate\":"
+            "\"" OFFICER_CERTIFICATE
+            "\"},{\"officer\":\"bob\",\"certificate\":\"" OFFICER_CERTIFICATE "\"}]}"}},
+    {.it = {"pin.change", STACK_TOKEN, kill_holders}, .prepare = attend_token, .attends = true},
+    /* From here on the token has no PIN any more: nobody sends it one. */
+    {.it = {"appliance.lock", "", "{}"},
+     .before = {{"appliance.unlock", "", "{}"}},
+     .resource = READ_SYSTEM,
+     .name = "",
+     .effect = "\"code\":\"officers\""},
+    {.it = {"appliance.unlock", "", "{}"},
+     .before = {{"appliance.lock", "", "{}"}},
+     .resource = READ_SYSTEM,
+     .name = "",
+     .effect = "!\"code\":\"officers\""},
+};
+
+#endif

@@ -1,0 +1,273 @@
+#include "tests/keeper/tap.h"
+
+#include "lib/base/problem.h"
+#include "tests/unit/support.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MESSAGES_MAX 64u
+
+/* One channel that it stands in. */
+struct line {
+    struct line *next;
+    struct tap *tap;
+    pthread_t thread;
+    int keeper;
+    int token;
+    struct ps_buf from_keeper;
+    struct ps_buf from_token;
+    uint64_t lost_id; /* of the request whose answer is lost; 0: none */
+    struct ps_buf held;
+    unsigned held_at; /* tap.let_go then */
+};
+
+struct row {
+    const struct ipc_message *info;
+    unsigned count;
+    unsigned passed;          /* so many more */
+    enum tap_refusal refusal; /* of those that come then */
+};
+
+struct tap {
+    struct line *lines; /* of the test's thread */
+    pthread_mutex_t lock;
+    unsigned let_go; /* so often */
+    struct row rows[MESSAGES_MAX];
+};
+
+struct tap *tap_new(void)
+{
+    struct tap *tap = calloc(1, sizeof *tap);
+
+    assert_non_null(tap);
+    assert_int_equal(pthread_mutex_init(&tap->lock, NULL), 0);
+    return tap;
+}
+
+/* With the lock. */
+static struct row *row_of(struct tap *tap, const struct ipc_message *info)
+{
+    size_t at = 0;
+
+    while (tap->rows[at].info != NULL && tap->rows[at].info != info) {
+        at++;
+        assert_true(at < MESSAGES_MAX);
+    }
+    tap->rows[at].info = info;
+    return &tap->rows[at];
+}
+
+unsigned tap_count(struct tap *tap, const struct ipc_message *info)
+{
+    unsigned count;
+
+    (void)pthread_mutex_lock(&tap->lock);
+    count = row_of(tap, info)->count;
+    (void)pthread_mutex_unlock(&tap->lock);
+    return count;
+}
+
+void tap_set(struct tap *tap, const struct ipc_message *info, unsigned passed,
+             enum tap_refusal refusal)
+{
+    (void)pthread_mutex_lock(&tap->lock);
+    row_of(tap, info)->passed = passed;
+    row_of(tap, info)->refusal = refusal;
+    (void)pthread_mutex_unlock(&tap->lock);
+}
+
+static unsigned times_let_go(struct tap *tap)
+{
+    unsigned times;
+
+    (void)pthread_mutex_lock(&tap->lock);
+    times = tap->let_go;
+    (void)pthread_mutex_unlock(&tap->lock);
+    return times;
+}
+
+void tap_let_go(struct tap *tap)
+{
+    (void)pthread_mutex_lock(&tap->lock);
+    tap->let_go++;
+    (void)pthread_mutex_unlock(&tap->lock);
+}
+
+/* --- Passing on --- */
+
+/* To one that is gone nothing is said; the other side hears of its end. */
+static void send_all(int to, struct ps_bytes octets)
+{
+    while (octets.len != 0) {
+        const ssize_t sent = send(to, octets.data, octets.len, MSG_NOSIGNAL);
+
+        if (sent <= 0) {
+            return;
+        }
+        octets = ps_bytes_from(octets, (size_t)sent);
+    }
+}
+
+static void refuse(const struct line *line, uint64_t id)
+{
+    const struct msg_problem problem = {.problem = PS_PROBLEM_TOKEN_UNAVAILABLE,
+                                        .detail = ps_bytes_str("no answer of the token's")};
+    PS_BUF_AUTO frame = {.max = IPC_FRAME_MAX};
+
+    assert_ok(ipc_frame_put(&msg_problem_info, id, &problem, &frame));
+    send_all(line->keeper, ps_buf_bytes(&frame));
+}
+
+static enum tap_refusal note_request(struct tap *tap, const struct ipc_message *info,
+                                     unsigned *ret_let_go)
+{
+    enum tap_refusal refusal = TAP_PASS;
+    struct row *row;
+
+    (void)pthread_mutex_lock(&tap->lock);
+    row = row_of(tap, info);
+    row->count++;
+    *ret_let_go = tap->let_go;
+    if (row->passed != 0) {
+        row->passed--;
+    } else {
+        refusal = row->refusal;
+        if (refusal == TAP_REFUSE_ONCE || refusal == TAP_REFUSE_AFTER_ONCE) {
+            row->refusal = TAP_PASS;
+        }
+    }
+    (void)pthread_mutex_unlock(&tap->lock);
+    return refusal;
+}
+
+static void pass_request(struct line *line, const struct ipc_frame *frame, struct ps_bytes octets)
+{
+    unsigned let_go;
+    const enum tap_refusal refusal = note_request(line->tap, frame->info, &let_go);
+
+    if (refusal == TAP_HOLD) {
+        assert_int_equal(line->held.len, 0);
+        ps_buf_put(&line->held, octets);
+        line->held_at = let_go;
+        return;
+    }
+    if (refusal == TAP_REFUSE || refusal == TAP_REFUSE_ONCE) {
+        refuse(line, frame->id);
+        return;
+    }
+    if (refusal == TAP_REFUSE_AFTER || refusal == TAP_REFUSE_AFTER_ONCE) {
+        line->lost_id = frame->id;
+    }
+    send_all(line->token, octets);
+}
+
+static void pass_answer(struct line *line, const struct ipc_frame *frame, struct ps_bytes octets)
+{
+    if (line->lost_id != 0 && frame->id == line->lost_id) {
+        line->lost_id = 0;
+        refuse(line, frame->id);
+        return;
+    }
+    send_all(line->keeper, octets);
+}
+
+static void pass_frames(struct line *line, bool is_from_keeper)
+{
+    struct ps_buf *in = is_from_keeper ? &line->from_keeper : &line->from_token;
+    struct ipc_frame frame;
+    size_t len = 0;
+
+    do {
+        const enum ipc_side receiver = is_from_keeper ? IPC_SERVER : IPC_CLIENT;
+
+        ps_buf_consume(in, len);
+        assert_ok(ipc_frame_parse(&token_set, receiver, ps_buf_bytes(in), &frame, &len));
+        if (len != 0 && is_from_keeper) {
+            pass_request(line, &frame, ps_bytes(in->data, len));
+        } else if (len != 0) {
+            pass_answer(line, &frame, ps_bytes(in->data, len));
+        }
+    } while (len != 0);
+}
+
+/* False at the end of the channel. */
+static bool take(struct line *line, bool is_from_keeper)
+{
+    struct ps_buf *in = is_from_keeper ? &line->from_keeper : &line->from_token;
+    uint8_t *to = ps_buf_reserve(in, 65536);
+    ssize_t got;
+
+    assert_non_null(to);
+    got = recv(is_from_keeper ? line->keeper : line->token, to, 65536, 0);
+    if (got <= 0) {
+        return false;
+    }
+    ps_buf_commit(in, (size_t)got);
+    pass_frames(line, is_from_keeper);
+    return true;
+}
+
+static void pass_held(struct line *line)
+{
+    if (line->held.len != 0 && times_let_go(line->tap) != line->held_at) {
+        send_all(line->token, ps_buf_bytes(&line->held));
+        ps_buf_reset(&line->held);
+    }
+}
+
+static void *serve(void *context)
+{
+    struct line *line = context;
+    struct pollfd ends[] = {{.fd = line->keeper, .events = POLLIN},
+                            {.fd = line->token, .events = POLLIN}};
+    bool is_open = true;
+
+    while (is_open) {
+        pass_held(line);
+        if (poll(ends, 2, line->held.len != 0 ? 1 : -1) > 0) {
+            is_open = (ends[0].revents == 0 || take(line, true)) &&
+                      (ends[1].revents == 0 || take(line, false));
+        }
+    }
+    (void)shutdown(line->keeper, SHUT_RDWR);
+    (void)shutdown(line->token, SHUT_RDWR);
+    return NULL;
+}
+
+void tap_join(struct tap *tap, int keeper, int token)
+{
+    struct line *line = calloc(1, sizeof *line);
+
+    assert_non_null(line);
+    *line = (struct line){.next = tap->lines, .tap = tap, .keeper = keeper, .token = token};
+    ps_buf_init(&line->from_keeper, 2 * IPC_FRAME_MAX);
+    ps_buf_init(&line->from_token, 2 * IPC_FRAME_MAX);
+    ps_buf_init(&line->held, IPC_FRAME_MAX);
+    tap->lines = line;
+    assert_int_equal(pthread_create(&line->thread, NULL, serve, line), 0);
+}
+
+void tap_free(struct tap *tap)
+{
+    while (tap != NULL && tap->lines != NULL) {
+        struct line *line = tap->lines;
+
+        tap->lines = line->next;
+        (void)shutdown(line->keeper, SHUT_RDWR);
+        (void)pthread_join(line->thread, NULL);
+        (void)close(line->keeper);
+        (void)close(line->token);
+        ps_buf_wipe(&line->from_keeper);
+        ps_buf_wipe(&line->from_token);
+        ps_buf_wipe(&line->held);
+        free(line);
+    }
+    if (tap != NULL) {
+        (void)pthread_mutex_destroy(&tap->lock);
+        free(tap);
+    }
+}

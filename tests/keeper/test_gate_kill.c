@@ -1,0 +1,582 @@
+#include "tests/keeper/gate_fixture.h"
+#include "tests/keeper/kill_rows.h"
+#include "tests/keeper/shares.h"
+
+#include "keystore/operations/operations.h"
+
+/*
+ * The keeper is killed at every system call that makes a leaf of an operation durable: draft, each
+ * signature, intent and result, of every type that there is. Afterwards it was executed once or not
+ * at all, the log says which, and what is open is settled.
+ */
+
+/* --- A round --- */
+
+struct round {
+    const struct row *row;
+    unsigned number;
+    char id[64]; /* '%' */
+    struct draft draft;
+    bool is_done; /* asked for anew after the kill, and done */
+};
+
+/* So far, of the row that is tried: */
+static unsigned rounds;
+static unsigned versions; /* of keys that are in the token */
+
+static void put_text(const struct round *round, const char *text, struct ps_buf *out)
+{
+    for (; *text != 0; text++) {
+        switch (*text) {
+        case '@':
+            ps_buf_printf(out, "kill.%u", round->number);
+            break;
+        case '#':
+            ps_buf_printf(out, "%u", 100000 + round->number);
+            break;
+        case '%':
+            ps_buf_put_str(out, round->id);
+            break;
+        default:
+            ps_buf_put_u8(out, (uint8_t)*text);
+        }
+    }
+    ps_buf_put_u8(out, 0);
+    assert_ok(ps_buf_status(out));
+}
+
+struct texts {
+    struct ps_buf subject;
+    struct ps_buf parameters;
+};
+
+static void texts_clear(struct texts *texts)
+{
+    ps_buf_clear(&texts->subject);
+    ps_buf_clear(&texts->parameters);
+}
+
+static struct msg_change message_of(const struct round *round, const struct prior *prior,
+                                    struct texts *texts)
+{
+    *texts = (struct texts){.subject = {.max = 256}, .parameters = {.max = 8192}};
+    put_text(round, prior->subject, &texts->subject);
+    put_text(round, prior->parameters, &texts->parameters);
+    return stack_change_message(prior->type, (const char *)texts->subject.data,
+                                (const char *)texts->parameters.data);
+}
+
+/* What was removed is 200. */
+static bool is_done(unsigned status)
+{
+    if (status != 200 && status != 201) {
+        print_error("%u %.*s\n", status, PS_BYTES_FMT(ps_buf_bytes(&body)));
+    }
+    return status == 200 || status == 201;
+}
+
+/* What is being settled, or a token that is not back yet, is asked again. */
+static bool is_to_be_asked_again(unsigned status)
+{
+    return status == 503 || (status == 409 && body_has("in-flight"));
+}
+
+/* People whose appliance does not go on by itself. */
+static void help(const struct round *round)
+{
+    if (round->row->attends) {
+        shares_unlock(&stack, STACK_TOKEN);
+    }
+}
+
+/* A token was not back yet when it was asked for, and is when it is executed. */
+static bool is_to_be_made_anew(unsigned status)
+{
+    return status == 409 && body_has("make a new operation");
+}
+
+static void do_change(const struct round *round, const struct prior *prior)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    PS_CLEANUP(texts_clear) struct texts texts;
+    const struct msg_change message = message_of(round, prior, &texts);
+    unsigned status;
+
+    do {
+        help(round);
+        status = stack_change_as_asked(&stack, &message, &body);
+        if (ps_clock_mono_ns() > deadline) {
+            fail_msg("%s: %u %.*s", prior->type, status, PS_BYTES_FMT(ps_buf_bytes(&body)));
+        }
+    } while (is_to_be_asked_again(status) || is_to_be_made_anew(status));
+    assert_true(is_done(status));
+}
+
+static void take_id(struct round *round)
+{
+    const char *found = memmem(body.data, body.len, "\"id\":\"", 6);
+    size_t len = 0;
+
+    if (found == NULL) {
+        return;
+    }
+    for (found += 6; found[len] != '"' && len < sizeof round->id - 1; len++) {
+        round->id[len] = found[len];
+    }
+    round->id[len] = 0;
+}
+
+static void prepare(struct round *round)
+{
+    const struct row *row = round->row;
+
+    for (size_t i = 0; i < PS_COUNT_OF(row->before) && row->before[i].type != NULL; i++) {
+        do_change(round, &row->before[i]);
+        take_id(round);
+    }
+    if (row->prepare != NULL) {
+        row->prepare();
+        take_id(round);
+    }
+}
+
+/* --- What it did --- */
+
+static void tell(const struct round *round, struct ps_buf *story)
+{
+    ps_buf_reset(story);
+    leaves_put_story(&stack, round->draft.id, story);
+}
+
+static bool is_told_to_be_done(const struct round *round)
+{
+    PS_BUF_AUTO story = {.max = 4096};
+
+    if (round->draft.id[0] == 0) {
+        return round->is_done; /* nobody was told of its draft */
+    }
+    tell(round, &story);
+    return story_has(&story, " result:done") || round->is_done;
+}
+
+static bool has_effect(const struct round *round)
+{
+    const char *effect = round->row->effect;
+    const bool is_absence = effect != NULL && *effect == '!';
+    unsigned status;
+    PS_BUF_AUTO name = {.max = 256};
+    PS_BUF_AUTO text = {.max = 256};
+
+    if (effect == NULL) {
+        return is_told_to_be_done(round);
+    }
+    put_text(round, round->row->name, &name);
+    put_text(round, is_absence ? effect + 1 : effect, &text);
+    status = stack_read(&stack, round->row->resource, (const char *)name.data, &body);
+    assert_true(status == 200 || status == 404);
+    return body_has((const char *)text.data) != is_absence;
+}
+
+/* --- From the end of the keeper to the end of the operation --- */
+
+/* An open intent is settled, by itself or since somebody asks for it. */
+static void wait_for_result(const struct round *round, struct ps_buf *story)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    while (!story_has(story, " result:")) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        help(round);
+        (void)draft_step(&stack, &round->draft, "resume", ps_bytes(NULL, 0), &body);
+        (void)usleep(2000);
+        tell(round, story);
+    }
+}
+
+static void execute_what_waits(const struct round *round)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    unsigned status;
+
+    do {
+        help(round);
+        status = draft_execute(&stack, &round->draft, &body);
+        assert_true(ps_clock_mono_ns() < deadline);
+    } while (is_to_be_asked_again(status));
+    assert_true(is_done(status));
+}
+
+static void assert_told_once(const struct round *round)
+{
+    const char *rest;
+    PS_BUF_AUTO story = {.max = 4096};
+
+    tell(round, &story);
+    ps_buf_put_u8(&story, 0);
+    rest = strstr((const char *)story.data, " intent ");
+    assert_non_null(rest);
+    rest += strlen(" intent");
+    while (strncmp(rest, " part ", 6) == 0) {
+        rest += strlen(" part");
+    }
+    if (strcmp(rest, " result:done") != 0 && strcmp(rest, " result:not-done") != 0) {
+        fail_msg("%s: %s", round->row->it.type, (const char *)story.data);
+    }
+    /* Readers see it as soon as its rows are there. */
+    wait_for_text(READ_OPERATION, round->draft.id,
+                  strstr(rest, ":done") != NULL ? "\"state\":\"done\"" : "\"state\":\"failed\"", 1);
+}
+
+/* Whatever was there of it: afterwards it was done, once. */
+static void bring_to_its_end(struct round *round)
+{
+    PS_BUF_AUTO story = {.max = 4096};
+
+    if (round->draft.id[0] == 0) {
+        do_change(round, &round->row->it); /* nobody was told of a draft */
+        round->is_done = true;
+        return;
+    }
+    tell(round, &story);
+    if (story_has(&story, " intent")) {
+        wait_for_result(round, &story);
+        assert_told_once(round);
+        if (story_has(&story, "result:not-done")) {
+            assert_false(has_effect(round));
+            do_change(round, &round->row->it);
+            round->is_done = true;
+        }
+        return;
+    }
+    sign_what_is_missing(&round->draft, &story);
+    execute_what_waits(round);
+    assert_told_once(round);
+}
+
+/* Versions of the round's keys that are not destroyed; of two secret keys of ours as of a pair. */
+static unsigned count_versions(const struct round *round)
+{
+    unsigned count = round->row->wraps ? 1 : 0;
+
+    for (unsigned i = 0; i <= round->row->more_keys && !round->row->wraps; i++) {
+        char text[16];
+        PS_BUF_AUTO name = {.max = 256};
+
+        (void)snprintf(text, sizeof text, i == 0 ? "@" : "@.%u", i);
+        put_text(round, text, &name);
+        if (stack_read(&stack, READ_KEY, (const char *)name.data, &body) == 200) {
+            count += body_count("\"version\":");
+            count -= body_count("\"state\":\"destroyed\",\"kid\"");
+        }
+    }
+    return count;
+}
+
+/*
+ * Nothing is in the token but two objects for each version of a key, those of the appliance's own
+ * two keys, two anchors and the token itself. What a dead execution left there is swept; a token
+ * that was approved logs in after that.
+ */
+static void wait_for_what_it_leaves(const struct round *round)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    versions += count_versions(round);
+    while (!has_effect(round) || stack_count_objects(&stack, 0) != 2 * versions + 3) {
+        if (ps_clock_mono_ns() > deadline) {
+            fail_msg("%s: %u objects of %u versions", round->row->it.type,
+                     stack_count_objects(&stack, 0), versions);
+        }
+        (void)usleep(2000);
+    }
+}
+
+/* All of it, as far as the keeper lives. */
+static unsigned walk(struct round *round)
+{
+    PS_CLEANUP(texts_clear) struct texts texts;
+    const struct msg_change message = message_of(round, &round->row->it, &texts);
+    unsigned status = draft_ask(&stack, &message, &round->draft, &body);
+
+    if (status == 202) {
+        status = draft_approve(&stack, &round->draft, &body);
+    }
+    return status == 200 ? draft_execute(&stack, &round->draft, &body) : status;
+}
+
+static void begin_round(struct round *round, const struct row *row)
+{
+    *round = (struct round){.row = row, .number = rounds++};
+    prepare(round);
+    assert_false(has_effect(round));
+}
+
+/* Undisturbed: how many leaves it has. */
+static unsigned count_leaves(const struct row *row)
+{
+    struct round round;
+    unsigned leaves = 1;
+    PS_BUF_AUTO story = {.max = 4096};
+
+    begin_round(&round, row);
+    assert_true(is_done(walk(&round)));
+    wait_for_what_it_leaves(&round);
+    assert_told_once(&round);
+    tell(&round, &story);
+    for (size_t i = 0; i < story.len; i++) {
+        leaves += story.data[i] == ' ' ? 1 : 0;
+    }
+    draft_clear(&round.draft);
+    return leaves;
+}
+
+/* False: it was over before the call at which it would have been killed. */
+static bool kill_at(const struct row *row, unsigned at)
+{
+    struct round round;
+    bool was_killed;
+
+    begin_round(&round, row);
+    faults_set(stack.faults, FAULT_KILL, at);
+    (void)walk(&round);
+    was_killed = faults_clear(stack.faults);
+    if (was_killed) {
+        stack_kill_keeper(&stack);
+        stack_start_keeper(&stack);
+        stack_wait_started(&stack);
+    }
+    bring_to_its_end(&round);
+    wait_for_what_it_leaves(&round);
+    draft_clear(&round.draft);
+    return was_killed;
+}
+
+/* Calls from one death to the next: more than one where the programs are slow. */
+static unsigned stride(void)
+{
+    const char *text = getenv("PRIVYSEAL_KILL_STRIDE");
+
+    return text == NULL ? 1 : (unsigned)strtoul(text, NULL, 10);
+}
+
+/* Each leaf is written and synced. */
+static void kill_at_each_call(const struct row *row)
+{
+    const unsigned leaves = count_leaves(row);
+    unsigned at = (unsigned)(row - rows) % stride();
+
+    while (kill_at(row, at)) {
+        at += stride();
+    }
+    if (at < 2 * leaves || leaves < 5) {
+        fail_msg("%s: %u calls, %u leaves", row->it.type, at, leaves);
+    }
+}
+
+/*
+ * Attended, with the test in the place of a supervisor that keeps the PIN. It has one PIN, and that
+ * of one splitting, whatever became of the round before.
+ */
+static void attend_token(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    bool is_settled = false;
+
+    (void)snprintf(kill_holders, sizeof kill_holders, "%s", shares_parameters());
+    stack.supervises = true;
+    stack_attend_token(&stack, 0);
+    wait_for_text(READ_UNLOCK, "", "\"mode\":\"attended\"", 1);
+    while (!is_settled) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        shares_unlock(&stack, STACK_TOKEN);
+        expect(200, stack_read(&stack, READ_PINS, "", &body));
+        is_settled = !body_has("\"next\":true");
+        expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+        is_settled &= body_has("\"token\":\"" STACK_TOKEN "\",\"state\":\"ready\"");
+    }
+}
+
+static void get_certificate(void)
+{
+    char key[32];
+
+    (void)snprintf(key, sizeof key, "kill.%u", rounds - 1);
+    kill_make_certificate(key);
+}
+
+static void complete_shard(void)
+{
+    char key[32];
+
+    (void)snprintf(key, sizeof key, "kill.%u", rounds - 1);
+    kill_complete_shard(key);
+}
+
+static void wait_for_token(enum read_resource resource, const char *state)
+{
+    char text[80];
+
+    (void)snprintf(text, sizeof text, "\"token\":\"%s\",\"state\":\"%s\"",
+                   stack.tokens[stack.processes - 1].name, state);
+    wait_for_text(resource, "", text, 1);
+}
+
+/* A token of the round's that is none of ours. */
+static void add_token(void)
+{
+    static char names[STACK_TOKENS_MAX][16];
+    char *name = names[stack.processes];
+
+    (void)snprintf(name, sizeof names[0], "kill.%u", rounds - 1);
+    stack_add_token(&stack, name);
+    wait_for_token(READ_SYSTEM, "needs-login");
+}
+
+/* One that is, and has had its inventory. */
+static void accept_token(void)
+{
+    add_token();
+    expect(201, change("token.accept", stack.tokens[stack.processes - 1].name, "{}"));
+    wait_for_token(READ_INVENTORY, "done");
+}
+
+/* The same program with one octet more behind its last section: another module. */
+static void exchange_module(void)
+{
+    static char path[220];
+    FILE *file;
+    PS_BUF_AUTO module;
+
+    (void)snprintf(path, sizeof path, "%s/module.so", stack.directory);
+    assert_true(read_file(stack.module, &module));
+    ps_buf_put_u8(&module, 0);
+    stack_stop_token(&stack, 0);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(module.data, 1, module.len, file), module.len);
+    assert_int_equal(fclose(file), 0);
+    stack.module = path;
+    stack_start_token(&stack, 0);
+    wait_for_text(READ_SYSTEM, "", "unapproved", 1);
+}
+
+/* What the supervisor tells the next keeper of its configuration. */
+static void exchange_configuration(void)
+{
+    stack.configuration[0]++;
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_started(&stack);
+    wait_for_text(READ_SYSTEM, "", "\"code\":\"configuration\"", 1);
+}
+
+/* One that waits, for a cancellation. */
+static void ask_for_another(void)
+{
+    static unsigned number;
+    DRAFT_AUTO draft;
+    char parameters[128];
+
+    (void)snprintf(parameters, sizeof parameters, "{\"name\":\"another.%u\",\"uids\":[%u]}", number,
+                   200000 + number);
+    number++;
+    ask("client.register", "", parameters, &draft);
+}
+
+/* --- Tests --- */
+
+static const struct row *row_of(const char *type)
+{
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        if (strcmp(rows[i].it.type, type) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+/*
+ * What a client does to itself waits for nobody: test_gate_certificate.c. An RSA key of 4096 bits
+ * for each death takes too long: test_gate_kill_wrapping.c, test_rewrap.c. An appliance is restored
+ * once: test_restore_kill.c. A PIN has to be lost before it is reset: test_so_pin.c.
+ */
+static bool is_tried_elsewhere(const char *type)
+{
+    static const char *const types[] = {"appliance.restore", "genesis",        "client.certificate",
+                                        "pin.reset",         "wrapping.carry", "wrapping.destroy",
+                                        "wrapping.prepare",  "wrapping.rewrap"};
+
+    for (size_t i = 0; i < PS_COUNT_OF(types); i++) {
+        if (strcmp(type, types[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void every_type_that_can_be_executed_has_its_row(void **state)
+{
+    struct operation_type_view view;
+
+    (void)state;
+    for (size_t i = 0; operations_type_at(i, &view); i++) {
+        if (!is_tried_elsewhere(view.name) && row_of(view.name) == NULL) {
+            fail_msg("%s has no row", view.name);
+        }
+    }
+}
+
+static bool is_under_way; /* stays so when a check of a row fails */
+
+/* Each row has a stack of its own: a start has the log of one row to read, not of all. */
+static int make_stack(void **state)
+{
+    (void)state;
+    if (is_under_way) {
+        stack_overlook_leaks();
+    }
+    is_under_way = true;
+    rounds = 0;
+    versions = 2;
+    fixture_begin_with_faults();
+    return 0;
+}
+
+static void killed_at_any_leaf_it_is_executed_once(void **state)
+{
+    const struct row *const *row = *state;
+
+    kill_at_each_call(*row);
+    kill_wait_for_pruned();
+    /* A death is none: nobody is called out of bed for what the appliance clears by itself. */
+    assert_int_equal(leaves_count_alarms(&stack, "reserved-id"), 0);
+    assert_int_equal(stack_stop_keeper(&stack), 0);
+    is_under_way = false;
+}
+
+/* Of the arguments PART and PARTS: rows PART, PART + PARTS and so on. Without them, all. */
+int main(int count, char **arguments)
+{
+    const size_t part = count == 3 ? strtoul(arguments[1], NULL, 10) : 0;
+    const size_t parts = count == 3 ? strtoul(arguments[2], NULL, 10) : 1;
+    const struct row *tried[PS_COUNT_OF(rows)];
+    struct CMUnitTest tests[PS_COUNT_OF(rows)];
+    const struct CMUnitTest whole[] = {
+        cmocka_unit_test(every_type_that_can_be_executed_has_its_row),
+    };
+    size_t test_count = 0;
+    int failed = part == 0 ? cmocka_run_group_tests(whole, NULL, NULL) : 0;
+
+    stack_use_memory();
+    for (size_t i = part; i < PS_COUNT_OF(rows); i += parts) {
+        tried[test_count] = &rows[i];
+        tests[test_count] = (struct CMUnitTest){.name = rows[i].it.type,
+                                                .test_func = killed_at_any_leaf_it_is_executed_once,
+                                                .setup_func = make_stack,
+                                                .teardown_func = fixture_end,
+                                                .initial_state = &tried[test_count]};
+        test_count++;
+    }
+    failed += _cmocka_run_group_tests("gate_kill", tests, test_count, NULL, NULL);
+    return failed;
+}

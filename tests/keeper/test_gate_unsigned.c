@@ -1,0 +1,584 @@
+#include "tests/keeper/gate_fixture.h"
+#include "tests/keeper/planter.h"
+#include "tests/keeper/unsigned_history.h"
+
+#include "lib/base/reader.h"
+
+#include <stdlib.h>
+
+/*
+ * Somebody who can write to the disk, and cannot sign with the log's key, writes the end of the log
+ * while the appliance is off, and takes the catalog away. What people did not approve is not
+ * believed, whatever it would change; what they did is, however much of it no checkpoint covers.
+ */
+
+#define LEAVES_MAX 1024u
+
+/* The log as the appliance wrote it. */
+static struct ps_buf leaves[LEAVES_MAX];
+static size_t leaf_count;
+static struct ps_buf checkpoint; /* of it, once there is one */
+
+static void path_of(const char *name, char out[260])
+{
+    (void)snprintf(out, 260, "%s/%s", stack.data, name);
+}
+
+static void forget_log(void)
+{
+    while (leaf_count != 0) {
+        ps_buf_clear(&leaves[--leaf_count]);
+    }
+}
+
+static void read_log(void)
+{
+    char path[260];
+    PS_BUF_AUTO record;
+    struct ps_reader reader;
+
+    path_of("log/events/entries", path);
+    assert_true(read_file(path, &record));
+    reader = ps_reader(ps_buf_bytes(&record));
+    for (leaf_count = 0; reader.left.len > 2; leaf_count++) {
+        const uint16_t len = ps_reader_u16(&reader);
+
+        if (len == 0) {
+            break;
+        }
+        assert_true(leaf_count < LEAVES_MAX);
+        leaves[leaf_count] = (struct ps_buf){.max = LOG_LEAF_MAX};
+        ps_buf_put(&leaves[leaf_count], ps_reader_take(&reader, len));
+    }
+    assert_true(leaf_count > 2);
+}
+
+static void remove_files(void)
+{
+    static const char *const names[] = {"log/events/entries",    "log/events/hashes.0",
+                                        "log/events/hashes.1",   "log/events/offsets",
+                                        "log/events/checkpoint", "catalog.sqlite",
+                                        "catalog.sqlite-wal",    "catalog.sqlite-shm"};
+    char path[260];
+
+    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+        path_of(names[i], path);
+        (void)unlink(path);
+    }
+}
+
+static bool leaf_has(size_t at, const char *text)
+{
+    return memmem(leaves[at].data, leaves[at].len, text, strlen(text)) != NULL;
+}
+
+/* The newest operation of a type: its id. */
+static void find_operation(const char *type, char ret_id[33])
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "\"type\":\"%s\"", type);
+    for (size_t i = leaf_count; i > 0; i--) {
+        if (leaf_has(i - 1, "\"kind\":\"intent\"") && leaf_has(i - 1, text)) {
+            const struct ps_bytes id = planter_value_of(&leaves[i - 1], "operation");
+
+            (void)snprintf(ret_id, 33, "%.*s", PS_BYTES_FMT(id));
+            /* A cancellation names the other one first. */
+            if (strcmp(type, "operation.cancel") == 0) {
+                const uint8_t *last = leaves[i - 1].data;
+                const uint8_t *found;
+
+                while (
+                    (found = memmem(last, leaves[i - 1].len - (size_t)(last - leaves[i - 1].data),
+                                    "\"operation\":\"", 13)) != NULL) {
+                    last = found + 13;
+                }
+                (void)snprintf(ret_id, 33, "%.32s", (const char *)last);
+            }
+            return;
+        }
+    }
+    fail_msg("no %s in the log", type);
+}
+
+static bool is_left_out(size_t at, const struct forgery *forgery, const char *id)
+{
+    char text[64];
+
+    if (forgery->without == NULL) {
+        return false;
+    }
+    (void)snprintf(text, sizeof text, "\"kind\":\"%s\"", forgery->without);
+    return leaf_has(at, text) && leaf_has(at, id);
+}
+
+/* Whether the leaf is another one now. */
+static bool put_leaf(struct planter *planter, size_t at, const struct forgery *forgery,
+                     const char *id)
+{
+    const bool is_its = leaf_has(at, id) && forgery->from != NULL;
+    const uint8_t *found =
+        is_its ? memmem(leaves[at].data, leaves[at].len, forgery->from, strlen(forgery->from))
+               : NULL;
+    PS_BUF_AUTO octets = {.max = LOG_LEAF_MAX};
+
+    if (found == NULL || !leaf_has(at, "\"outcome\":\"done\"")) {
+        planter_put_octets(planter, ps_buf_bytes(&leaves[at]));
+        return false;
+    }
+    ps_buf_put(&octets, ps_bytes(leaves[at].data, (size_t)(found - leaves[at].data)));
+    ps_buf_put_str(&octets, forgery->to);
+    ps_buf_put(&octets, ps_bytes_from(ps_buf_bytes(&leaves[at]),
+                                      (size_t)(found - leaves[at].data) + strlen(forgery->from)));
+    assert_ok(ps_buf_status(&octets));
+    planter_put_octets(planter, ps_buf_bytes(&octets));
+    return true;
+}
+
+static void write_log(const struct forgery *forgery)
+{
+    struct planter planter;
+    bool is_forged = forgery->type == NULL;
+    char id[33] = "none";
+
+    if (forgery->type != NULL) {
+        find_operation(forgery->type, id);
+    }
+    stack_kill_keeper(&stack);
+    remove_files();
+    planter_begin(&planter, &stack);
+    for (size_t i = 0; i < leaf_count; i++) {
+        is_forged |= is_left_out(i, forgery, id) || put_leaf(&planter, i, forgery, id);
+    }
+    planter_end(&planter);
+    if (!is_forged) {
+        fail_msg("%s: there is no %s", forgery->type, forgery->from);
+    }
+}
+
+static void expect_refused(const char *words)
+{
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_FAILED);
+    (void)stack_read(&stack, READ_HEALTH, "", &body);
+    if (!body_has("log-damaged") || !body_has("which no checkpoint covers") || !body_has(words)) {
+        fail_msg("not \"%s\": %.*s", words, PS_BYTES_FMT(ps_buf_bytes(&body)));
+    }
+    expect(404, stack_read(&stack, READ_CLIENT, "planted", &body));
+}
+
+/* --- As the appliance goes on with it --- */
+
+static void count_leaf(void *context, const struct log_event *event)
+{
+    (void)event;
+    *(unsigned long *)context += 1;
+}
+
+/* Until a signed checkpoint covers all that `events` has now: its second line is how many. */
+static void wait_for_checkpoint(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    unsigned long size = 0;
+    unsigned long covered = 0;
+    char path[260];
+
+    leaves_each_event(&stack, count_leaf, &size);
+    path_of("log/events/checkpoint", path);
+    for (; covered < size; (void)usleep(20000)) {
+        PS_BUF_AUTO note = {.max = 0}; /* there may be none yet */
+        const char *line;
+
+        assert_true(ps_clock_mono_ns() < deadline);
+        if (!read_file(path, &note)) {
+            continue;
+        }
+        ps_buf_put_u8(&note, 0);
+        line = strchr((const char *)note.data, '\n');
+        assert_non_null(line);
+        covered = strtoul(line, NULL, 10);
+    }
+}
+
+/* What is true from here on is what the token has seen: forgeries are made of this. */
+static void stop_signed(void)
+{
+    char path[260];
+
+    wait_for_checkpoint();
+    assert_int_equal(stack_stop_keeper(&stack), 0);
+    forget_log();
+    read_log();
+    path_of("log/events/checkpoint", path);
+    ps_buf_clear(&checkpoint);
+    assert_true(read_file(path, &checkpoint));
+}
+
+static void write_checkpoint(struct ps_bytes note)
+{
+    char path[260];
+    FILE *file;
+
+    path_of("log/events/checkpoint", path);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(note.data, 1, note.len, file), note.len);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The log as it was, with its checkpoint. */
+static void begin_signed(void)
+{
+    write_log(&(struct forgery){.type = NULL});
+    write_checkpoint(ps_buf_bytes(&checkpoint));
+}
+
+/* --- A history of every kind of effect --- */
+
+static int make_stack(void **state)
+{
+    (void)state;
+    stack_use_memory();
+    fixture_begin_with_faults();
+    for (size_t i = 0; i < PS_COUNT_OF(history); i++) {
+        unsigned status;
+
+        if (history[i].parameters == kill_chain) {
+            kill_make_certificate(history[i].subject);
+        }
+        status = change(history[i].type, history[i].subject, history[i].parameters);
+        if (status != 200 && status != 201) {
+            fail_msg("%s: %u", history[i].type, status);
+        }
+    }
+    stack_kill_keeper(&stack);
+    read_log();
+    return 0;
+}
+
+static int end_stack(void **state)
+{
+    forget_log();
+    ps_buf_clear(&checkpoint);
+    return fixture_end(state);
+}
+
+static void what_was_approved_is_believed_without_any_checkpoint(void **state)
+{
+    (void)state;
+    write_log(&(struct forgery){.type = NULL});
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, sign("u.key"));
+    expect(200, stack_read(&stack, READ_JWKS, "u.set", &body));
+    assert_int_equal(body_count("\"kid\""), 2);
+    expect(200, stack_read(&stack, READ_CLIENT, "u.client", &body));
+    assert_true(body_has("\"suspended\":true"));
+    stop_signed();
+}
+
+#define PLANTED_ROW                                                                                \
+    "{\"kind\":\"client\",\"name\":\"planted\",\"row\":{\"issuer\":\"\",\"listener\":\"both\","    \
+    "\"name\":\"planted\",\"pins\":[],\"san\":\"\",\"suspended\":false,\"uids\":[4343]}}"
+
+/* Each of them, with people's signatures away, with nobody's request, and with an effect more. */
+static void no_operation_is_believed_that_nobody_approved(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(history); i++) {
+        write_log(&(struct forgery){.type = history[i].type, .without = "signature"});
+        expect_refused("it was not approved");
+        write_log(&(struct forgery){.type = history[i].type, .without = "draft"});
+        expect_refused("nobody asked for it");
+    }
+}
+
+static void no_operation_changes_more_than_was_approved(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(history); i++) {
+        const struct forgery forgery = {.type = history[i].type,
+                                        .from = "\"effects\":[",
+                                        .to = "\"effects\":[" PLANTED_ROW ","};
+
+        write_log(&forgery);
+        expect_refused("client planted: ");
+    }
+}
+
+static void no_operation_is_ended_that_was_not_begun(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(history); i++) {
+        write_log(&(struct forgery){.type = history[i].type, .without = "intent"});
+        expect_refused("not begun");
+    }
+}
+
+static void no_row_is_another_than_was_approved(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(forgeries); i++) {
+        write_log(&forgeries[i]);
+        expect_refused(forgeries[i].words);
+    }
+}
+
+/* --- Behind a signed end --- */
+
+static void a_result_of_nothing_is_refused(void **state)
+{
+    const struct draft draft = {.id = "0123456789abcdef0123456789abcdef"};
+    struct planter planter;
+
+    (void)state;
+    begin_signed();
+    planter_begin(&planter, &stack);
+    planter_put_result(&planter, &draft, "[" PLANTED_ROW "]");
+    planter_end(&planter);
+    expect_refused("not begun");
+}
+
+/* What the appliance would do by itself is what the policy of the key says, at its time. */
+static void nothing_is_done_by_itself_that_no_policy_has(void **state)
+{
+    struct planter planter;
+    DRAFT_AUTO draft;
+
+    (void)state;
+    begin_signed();
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    ask("key.deactivate", "u.two", "{}", &draft);
+    planter_begin(&planter, &stack);
+    planter_put_intent(&planter, &draft, "");
+    planter_end(&planter);
+    expect_refused("no policy has it done");
+}
+
+static void a_shard_is_one_that_is_there(void **state)
+{
+    struct planter planter;
+    PS_BUF_AUTO data = {.max = LOG_LEAF_MAX};
+
+    (void)state;
+    begin_signed();
+    planter_begin(&planter, &stack);
+    ps_buf_put_str(&data, "{\"first\":0,\"log\":\"use\",\"name\":\"2026-11-0001\",\"root\":"
+                          "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"size\":1}");
+    planter_put_data(&planter, "shard", &data);
+    planter_end(&planter);
+    expect_refused("a shard of uses that is not there");
+}
+
+static void a_checkpoint_is_of_the_key_that_the_log_names(void **state)
+{
+    PS_BUF_AUTO note = {.max = 16384};
+
+    (void)state;
+    begin_signed();
+    ps_buf_put(&note, ps_buf_bytes(&checkpoint));
+    note.data[note.len - 20] = note.data[note.len - 20] == 'A' ? 'B' : 'A';
+    write_checkpoint(ps_buf_bytes(&note));
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_FAILED);
+    (void)stack_read(&stack, READ_HEALTH, "", &body);
+    assert_true(body_has("log-damaged"));
+}
+
+/* --- What only the token knows --- */
+
+/* Dies when its result is in the log, and before the token learns of it. False: before that. */
+static bool dies_behind_its_result(const char *name, unsigned at)
+{
+    char parameters[256];
+    DRAFT_AUTO draft;
+    PS_BUF_AUTO story = {.max = 8192};
+
+    (void)snprintf(parameters, sizeof parameters, EC_KEY("%s"), name);
+    ask_and_approve("key.create", "", parameters, &draft);
+    faults_set(stack.faults, FAULT_KILL, at);
+    (void)draft_execute(&stack, &draft, &body);
+    assert_true(faults_clear(stack.faults));
+    leaves_put_story(&stack, draft.id, &story);
+    stack_kill_keeper(&stack);
+    return memmem(story.data, story.len, "result:done", 11) != NULL;
+}
+
+static void make_behind_the_end(char ret_name[16])
+{
+    for (unsigned at = 0;; at++) {
+        assert_true(at < 64);
+        (void)snprintf(ret_name, 16, "u.fake%u", at);
+        if (dies_behind_its_result(ret_name, at)) {
+            return;
+        }
+        stack_start_keeper(&stack);
+        stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    }
+}
+
+/* Where the version of a key was made. */
+static size_t find_made(const char *name)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "\"name\":\"%s/1\"", name);
+    for (size_t i = 0; i < leaf_count; i++) {
+        if (leaf_has(i, text)) {
+            return i;
+        }
+    }
+    fail_msg("nothing made %s", name);
+    return 0;
+}
+
+static void take_value(size_t from, size_t to, const char *member)
+{
+    char value[512];
+
+    (void)snprintf(value, sizeof value, "%.*s",
+                   PS_BYTES_FMT(planter_value_of(&leaves[from], member)));
+    planter_replace_value(&leaves[to], member, value);
+}
+
+/* Somebody's own key, where one was made as people approved: relying parties would verify with it.
+ */
+static void a_public_key_is_the_tokens_or_nobodys(void **state)
+{
+    struct ps_buf genuine = {.max = LOG_LEAF_MAX};
+    char name[16];
+    size_t other;
+    size_t made;
+
+    (void)state;
+    begin_signed();
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    make_behind_the_end(name);
+    forget_log();
+    read_log();
+    other = find_made("u.key");
+    made = find_made(name);
+    ps_buf_put(&genuine, ps_buf_bytes(&leaves[made]));
+    take_value(other, made, "public_key");
+    write_log(&(struct forgery){.type = NULL});
+    expect_refused("it is not what the operation makes"); /* its kid is another's */
+    take_value(other, made, "kid");
+    write_log(&(struct forgery){.type = NULL});
+    expect_refused("the token has another key");
+    expect(200, stack_read(&stack, READ_JWKS, "u.set", &body));
+    assert_int_equal(body_count("\"kid\""), 2);
+    ps_buf_clear(&leaves[made]);
+    leaves[made] = genuine;
+    write_log(&(struct forgery){.type = NULL});
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, sign(name));
+    stop_signed();
+}
+
+/* --- Time --- */
+
+static const char *const class_a[] = {"bob", "carol", "amira"};
+
+static void plant_backdated(const struct draft *draft, bool with_intent)
+{
+    const struct planted request = planted_by("request", "alice");
+    struct planter planter;
+
+    planter_begin(&planter, &stack);
+    planter.time_ns = ps_clock_real_ns() - 2 * 86400 * PS_NS_PER_S;
+    planter_put_signature(&planter, draft, &request);
+    for (size_t i = 0; i < PS_COUNT_OF(class_a); i++) {
+        const struct planted approval = planted_by("approve", class_a[i]);
+
+        planter_put_signature(&planter, draft, &approval);
+    }
+    planter.time_ns = 0;
+    if (with_intent) {
+        planter_put_intent(&planter, draft, "tester");
+    }
+    planter_end(&planter);
+}
+
+/* Enough people may be in it together: the others have their time to see it. */
+static void a_cooling_off_is_not_over_because_a_leaf_says_so(void **state)
+{
+    DRAFT_AUTO draft;
+
+    (void)state;
+    begin_signed();
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, change("policy.change", "", POLICY("3", "86400")));
+    ask("policy.change", "", POLICY("4", "0"), &draft);
+    stop_signed();
+    plant_backdated(&draft, true);
+    expect_refused("cooling-off");
+    /* Without the checkpoint all of the log is what nobody signed for. */
+    stack_kill_keeper(&stack);
+    stack_forget_checkpoint(&stack);
+    expect_refused("cooling-off");
+    begin_signed();
+    plant_backdated(&draft, false);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(422, draft_execute(&stack, &draft, &body));
+    assert_true(body_has("cooling-off"));
+    stop_signed();
+}
+
+/* --- Nobody to sign for it --- */
+
+/* What needs no token goes on while it is away, and no checkpoint covers any of it. */
+static void what_was_done_while_the_token_was_away_stays(void **state)
+{
+    (void)state;
+    begin_signed();
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    stack_kill_token(&stack, 0);
+    stack_wait_state(&stack, APPLIANCE_DEGRADED);
+    expect(201, change("client.register", "", "{\"name\":\"u.late\",\"uids\":[4444]}"));
+    expect(201, change("grant.add", "",
+                       "{\"client\":\"u.late\",\"keys\":\"u.*\",\"operations\":[\"jws.sign\"]}"));
+    expect(201, change("key.suspend", "u.key", "{}"));
+    expect(200, change("officer.suspend", "dave", "{}"));
+    stack_kill_keeper(&stack);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_DEGRADED);
+    expect(200, stack_read(&stack, READ_CLIENT, "u.late", &body));
+    expect(201, change("client.suspend", "u.late", "{}"));
+    stack_kill_keeper(&stack);
+    stack_start_token(&stack, 0);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(200, stack_read(&stack, READ_CLIENT, "u.late", &body));
+    assert_true(body_has("\"suspended\":true"));
+    expect(409, sign("u.key"));
+    expect(201, change("key.resume", "u.key", "{}"));
+    expect(200, change("officer.resume", "dave", "{}"));
+    expect(200, sign("u.key"));
+    stop_signed();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_approved_is_believed_without_any_checkpoint),
+        cmocka_unit_test(no_operation_is_believed_that_nobody_approved),
+        cmocka_unit_test(no_operation_changes_more_than_was_approved),
+        cmocka_unit_test(no_operation_is_ended_that_was_not_begun),
+        cmocka_unit_test(no_row_is_another_than_was_approved),
+        cmocka_unit_test(a_result_of_nothing_is_refused),
+        cmocka_unit_test(nothing_is_done_by_itself_that_no_policy_has),
+        cmocka_unit_test(a_shard_is_one_that_is_there),
+        cmocka_unit_test(a_checkpoint_is_of_the_key_that_the_log_names),
+        cmocka_unit_test(a_public_key_is_the_tokens_or_nobodys),
+        cmocka_unit_test(what_was_done_while_the_token_was_away_stays),
+        cmocka_unit_test(a_cooling_off_is_not_over_because_a_leaf_says_so),
+    };
+
+    return cmocka_run_group_tests(tests, make_stack, end_stack);
+}

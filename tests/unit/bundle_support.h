@@ -1,0 +1,58 @@
+#ifndef TESTS_UNIT_BUNDLE_SUPPORT_H
+#define TESTS_UNIT_BUNDLE_SUPPORT_H
+
+#include "tests/unit/support.h"
+
+#include "lib/base/encode.h"
+#include "lib/ceremony/bundle/bundle.h"
+#include "lib/ceremony/log/report.h"
+
+/* The transcripts of tests/vectors/transcript, and what is found in them. */
+
+#define BUNDLE_TEST_GENESIS "987266510ccf52c75bf2d320deb78c4f504e5896b5ff5ef578676ad81f1c5f9c"
+
+struct findings {
+    unsigned counts[3]; /* by verdict */
+    char failures[2048];
+    char notes[1024];
+};
+
+static inline PS_UNUSED void findings_take(void *context, const struct log_row *row)
+{
+    struct findings *findings = context;
+    char *text = row->verdict == LOG_FAIL ? findings->failures : findings->notes;
+    const size_t size =
+        row->verdict == LOG_FAIL ? sizeof findings->failures : sizeof findings->notes;
+    const size_t used = strlen(text);
+
+    findings->counts[row->verdict]++;
+    if (row->verdict != LOG_PASS) {
+        (void)snprintf(text + used, size - used, "%s: %s\n", row->check, row->text);
+    }
+}
+
+static inline PS_UNUSED void bundle_test_read(const char *name, struct ps_buf *ret_octets)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "transcript/%s.json", name);
+    read_vectors(path, ret_octets);
+}
+
+static inline PS_UNUSED struct bundle *bundle_test_open(struct ps_bytes octets)
+{
+    struct bundle *bundle = NULL;
+
+    assert_ok(bundle_parse(octets, &bundle));
+    return bundle;
+}
+
+/* Says first what was found, when it is not what was expected. */
+static inline PS_UNUSED void assert_found(const struct findings *findings, const char *failure)
+{
+    if (strstr(findings->failures, failure) == NULL) {
+        fail_msg("not found: %s\nbut: %s", failure, findings->failures);
+    }
+}
+
+#endif

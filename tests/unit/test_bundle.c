@@ -1,0 +1,359 @@
+#include "tests/unit/bundle_support.h"
+
+/* Transcripts of ceremonies, as they are and with something wrong in them. */
+
+static enum ps_err check(struct ps_bytes octets, const char *genesis, struct findings *ret_findings)
+{
+    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
+    struct bundle_check request = {.fn = findings_take, .context = ret_findings};
+    struct bundle_summary summary;
+    PS_BUF_AUTO hash = {.max = PS_SHA256_LEN};
+
+    *ret_findings = (struct findings){0};
+    if (genesis != NULL) {
+        assert_ok(ps_hex_decode(ps_bytes_str(genesis), &hash));
+        request.genesis = hash.data;
+    }
+    PS_TRY(bundle_parse(octets, &bundle));
+    return bundle_verify(bundle, &request, &summary);
+}
+
+static void a_transcript_verifies_from_its_genesis(void **state)
+{
+    static const char *const names[] = {"genesis", "enrol"};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+        PS_BUF_AUTO octets = {0};
+        struct findings findings;
+
+        bundle_test_read(names[i], &octets);
+        assert_ok(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
+        assert_string_equal(findings.failures, "");
+    }
+}
+
+static void another_genesis_is_a_failure_and_an_unknown_one_a_note(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    struct findings findings;
+    char other[] = BUNDLE_TEST_GENESIS;
+
+    (void)state;
+    bundle_test_read("genesis", &octets);
+    other[0] = other[0] == '0' ? '1' : '0';
+    assert_int_equal(check(ps_buf_bytes(&octets), other, &findings), PS_E_DENIED);
+    assert_found(&findings, "this is another genesis: " BUNDLE_TEST_GENESIS);
+    assert_ok(check(ps_buf_bytes(&octets), NULL, &findings));
+    assert_non_null(strstr(findings.notes, BUNDLE_TEST_GENESIS));
+}
+
+static void every_octet_that_changes_is_found(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    struct findings findings;
+
+    (void)state;
+    bundle_test_read("genesis", &octets);
+    for (size_t i = 0; i < octets.len; i++) {
+        const uint8_t before = octets.data[i];
+        enum ps_err err;
+
+        octets.data[i] = (uint8_t)(before ^ (1u << (i % 8)));
+        err = check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings);
+        if (err == PS_OK || (err == PS_E_DENIED && findings.counts[LOG_FAIL] == 0)) {
+            fail_msg("octet %zu can be another one", i);
+        }
+        octets.data[i] = before;
+    }
+    assert_ok(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
+}
+
+static void a_transcript_that_ends_early_is_none(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    struct findings findings;
+
+    (void)state;
+    bundle_test_read("genesis", &octets);
+    for (size_t len = 0; len < octets.len; len += 97) {
+        assert_int_equal(check(ps_bytes(octets.data, len), NULL, &findings), PS_E_INPUT);
+    }
+    ps_buf_put_u8(&octets, '\n');
+    assert_int_equal(check(ps_buf_bytes(&octets), NULL, &findings), PS_E_INPUT);
+}
+
+static void who_does_not_agree_is_told(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    struct findings findings;
+
+    (void)state;
+    bundle_test_read("enrol", &octets);
+    assert_ok(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
+    assert_non_null(strstr(findings.notes, "auditor-1 DOES NOT AGREE"));
+}
+
+static void a_person_signs_the_end_once(void **state)
+{
+    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
+    const struct bundle_statement again = {
+        .agrees = true, .person = ps_bytes_str("officer-2"), .signature = ps_bytes_str("x")};
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO out = {.max = BUNDLE_OCTETS_MAX};
+
+    (void)state;
+    bundle_test_read("genesis", &octets);
+    bundle = bundle_test_open(ps_buf_bytes(&octets));
+    assert_int_equal(bundle_put_with(bundle, &again, &out), PS_E_CONFLICT);
+}
+
+/* --- Somebody who writes the file anew, digests and all --- */
+
+static struct ps_bytes raw_of(struct json_value root, const char *name)
+{
+    struct json_value value;
+
+    assert_true(json_member(root, name, &value));
+    return json_raw(value);
+}
+
+static void put_digest(struct json_value root, const char *name, struct ps_buf *out)
+{
+    uint8_t hash[PS_SHA256_LEN];
+
+    ps_sha256(raw_of(root, name), hash);
+    ps_buf_printf(out, "\"%s\":\"", name);
+    ps_buf_put_hex(out, ps_bytes(hash, sizeof hash));
+    ps_buf_put_u8(out, '"');
+}
+
+static void reseal(struct ps_bytes octets, struct ps_buf *out)
+{
+    const struct json_limits limits = {BUNDLE_OCTETS_MAX, 24, 1000000, false};
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    struct json_value root;
+
+    assert_ok(json_new(&json));
+    assert_ok(json_parse(json, octets, &limits, &root));
+    ps_buf_put_str(out, "{\"checkpoint\":");
+    ps_buf_put(out, raw_of(root, "checkpoint"));
+    ps_buf_put_str(out, ",\"digests\":{");
+    put_digest(root, "checkpoint", out);
+    ps_buf_put_u8(out, ',');
+    put_digest(root, "leaves", out);
+    ps_buf_put_u8(out, ',');
+    put_digest(root, "room", out);
+    ps_buf_put_str(out, "},\"format\":\"privyseal-transcript\",\"leaves\":");
+    ps_buf_put(out, raw_of(root, "leaves"));
+    ps_buf_put_str(out, ",\"room\":");
+    ps_buf_put(out, raw_of(root, "room"));
+    ps_buf_put_str(out, ",\"statements\":[],\"v\":1}");
+    assert_ok(ps_buf_status(out));
+}
+
+static void replace_in(struct ps_buf *octets, const char *from, const char *to)
+{
+    uint8_t *at = memmem(octets->data, octets->len, from, strlen(from));
+    PS_BUF_AUTO changed = {.max = BUNDLE_OCTETS_MAX};
+
+    assert_non_null(at);
+    ps_buf_put(&changed, ps_bytes(octets->data, (size_t)(at - octets->data)));
+    ps_buf_put_str(&changed, to);
+    ps_buf_put(&changed,
+               ps_bytes_from(ps_buf_bytes(octets), (size_t)(at - octets->data) + strlen(from)));
+    ps_buf_reset(octets);
+    ps_buf_put(octets, ps_buf_bytes(&changed));
+    assert_ok(ps_buf_status(octets));
+}
+
+static void assert_change_is_found(const char *name, const char *from, const char *to,
+                                   const char *failure)
+{
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO sealed = {.max = BUNDLE_OCTETS_MAX};
+    struct findings findings;
+
+    bundle_test_read(name, &octets);
+    replace_in(&octets, from, to);
+    reseal(ps_buf_bytes(&octets), &sealed);
+    assert_int_equal(check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+    assert_found(&findings, failure);
+}
+
+/* Agree and disagree might stand together, or one person be counted for two. */
+static void whoever_signed_the_end_twice_is_found(void **state)
+{
+    const struct json_limits limits = {BUNDLE_OCTETS_MAX, 24, 1000000, false};
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO twice = {.max = BUNDLE_OCTETS_MAX};
+    struct findings findings;
+    struct json_value root;
+    struct json_value statements;
+    struct json_value statement;
+    struct ps_bytes first;
+    uint32_t cursor = 0;
+    size_t before;
+
+    (void)state;
+    bundle_test_read("genesis", &octets);
+    assert_ok(json_new(&json));
+    assert_ok(json_parse(json, ps_buf_bytes(&octets), &limits, &root));
+    assert_true(json_member(root, "statements", &statements));
+    assert_true(json_next(statements, &cursor, NULL, &statement));
+    first = json_raw(statement);
+    before = (size_t)(first.data - octets.data);
+    ps_buf_put(&twice, ps_bytes(octets.data, before + first.len));
+    ps_buf_put_u8(&twice, ',');
+    ps_buf_put(&twice, ps_bytes_from(ps_buf_bytes(&octets), before));
+    assert_ok(ps_buf_status(&twice));
+    assert_int_equal(check(ps_buf_bytes(&twice), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+    assert_found(&findings, "signed the end before");
+}
+
+static void what_is_written_anew_is_not_the_logs(void **state)
+{
+    (void)state;
+    assert_change_is_found("enrol", "\"person\":\"grace\"", "\"person\":\"grape\"", "leaves: ");
+    assert_change_is_found("enrol", "\"index\":0,", "\"index\":1,", "leaves: ");
+    assert_change_is_found("enrol", "/events\\n142\\n", "/events\\n143\\n", "checkpoint: ");
+}
+
+static void the_room_is_held_against_the_log_and_the_script(void **state)
+{
+    (void)state;
+    assert_change_is_found("enrol", "\"script\":\"{", "\"script\":\"{ ",
+                           "room: it was begun with another script");
+    assert_change_is_found("enrol",
+                           "\\\"what\\\":\\\"made\\\",\\\"step\\\":\\\"6\\\",\\\"id\\\":\\\"0",
+                           "\\\"what\\\":\\\"made\\\",\\\"step\\\":\\\"6\\\",\\\"id\\\":\\\"1",
+                           "which has no end here");
+    assert_change_is_found("enrol", "\\\"what\\\":\\\"begun\\\"", "\\\"what\\\":\\\"begun",
+                           "room: ");
+}
+
+#define LINE(what, step) "\\\"what\\\":\\\"" what "\\\",\\\"step\\\":\\\"" step "\\\""
+#define SETTING(name)    "\\\"what\\\":\\\"set\\\",\\\"name\\\":\\\"" name "\\\""
+#define WHAT(what)       "\\\"what\\\":\\\"" what "\\\""
+
+/* Steps 2 to 4 are questions that were set; 1, 5 and 7 are read aloud, 6 is the operation. */
+static void the_room_goes_through_the_script_in_its_order(void **state)
+{
+    static const struct {
+        const char *from;
+        const char *to;
+        const char *failure;
+    } rows[] = {
+        {LINE("said", "5"), LINE("said", "7"), "though it was the turn of step 5"},
+        {LINE("said", "5"), LINE("said", "1"), "step 1 is `said`, though it was the turn of"},
+        {LINE("said", "1"), LINE("said", "9"), "the script has no step 9"},
+        {LINE("said", "1"), LINE("asked", "1"), "no step that is `asked` so"},
+        {LINE("said", "1"), LINE("sung", "1"), "no line of a ceremony is `sung`"},
+        {LINE("made", "6"), LINE("made", "7"), "no step that is `made` so"},
+        {LINE("made", "6"), LINE("failed", "6"), "and no operation was made for it"},
+        {LINE("signed", "6"), LINE("made", "6"), "made two operations at a time"},
+        {LINE("said", "7"), LINE("said", "6"), "no step that is `said` so"},
+        {LINE("said", "7"), WHAT("ended"), "it ended before step 7 was complete"},
+        {LINE("said", "7"), WHAT("ended"), "a line after its end"},
+        {SETTING("reason"), SETTING("raisin"), "raisin is set, and no step"},
+        {SETTING("reason"), SETTING("requester"), "requester is set, and no step"},
+        {SETTING("reason"), WHAT("begun"), "it was begun twice"},
+        {WHAT("begun"), WHAT("resumed"), "its first line does not say `begun`"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        assert_change_is_found("enrol", rows[i].from, rows[i].to, rows[i].failure);
+    }
+}
+
+/* A transcript may be taken while the ceremony goes on; whoever reads it is told. */
+static void a_ceremony_without_its_end_is_told(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO sealed = {.max = BUNDLE_OCTETS_MAX};
+    struct findings findings;
+
+    (void)state;
+    bundle_test_read("enrol", &octets);
+    replace_in(&octets, WHAT("ended"), WHAT("resumed"));
+    reseal(ps_buf_bytes(&octets), &sealed);
+    assert_ok(check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings));
+    assert_non_null(strstr(findings.notes, "the ceremony has not come to its end"));
+}
+
+/* Lines that were taken out altogether would leave nothing to disagree with. */
+static void a_room_without_lines_is_found(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO sealed = {.max = BUNDLE_OCTETS_MAX};
+    struct findings findings;
+    uint8_t *begin;
+    const uint8_t *end;
+
+    (void)state;
+    bundle_test_read("enrol", &octets);
+    begin = memmem(octets.data, octets.len, "\"lines\":[", 9);
+    assert_non_null(begin);
+    begin += 9;
+    end = memmem(begin, octets.len - (size_t)(begin - octets.data), "],\"script\":", 11);
+    assert_non_null(end);
+    memmove(begin, end, octets.len - (size_t)(end - octets.data));
+    octets.len -= (size_t)(end - begin);
+    reseal(ps_buf_bytes(&octets), &sealed);
+    assert_int_equal(check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+    assert_found(&findings, "the room does not say that it was begun");
+}
+
+static void a_leaf_that_is_left_out_is_missed(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO sealed = {.max = BUNDLE_OCTETS_MAX};
+    struct findings findings;
+    const uint8_t *begin;
+    const uint8_t *end;
+
+    (void)state;
+    bundle_test_read("enrol", &octets);
+    /* The first approval of the first operation after the genesis. */
+    end = memmem(octets.data, octets.len, "\"kind\":\"approve\",\"operation\"", 28);
+    assert_non_null(end);
+    begin = end;
+    while (memcmp(begin, "{\"index\":", 9) != 0) {
+        begin--;
+    }
+    end = memmem(end, octets.len - (size_t)(end - octets.data), "]},{", 4);
+    assert_non_null(end);
+    {
+        const size_t at = (size_t)(begin - octets.data);
+        const size_t after = (size_t)(end - octets.data) + 3;
+
+        memmove(octets.data + at, octets.data + after, octets.len - after);
+        octets.len -= after - at;
+    }
+    reseal(ps_buf_bytes(&octets), &sealed);
+    assert_int_equal(check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+    assert_found(&findings, "it was executed and was not approved");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_transcript_verifies_from_its_genesis),
+        cmocka_unit_test(another_genesis_is_a_failure_and_an_unknown_one_a_note),
+        cmocka_unit_test(every_octet_that_changes_is_found),
+        cmocka_unit_test(a_transcript_that_ends_early_is_none),
+        cmocka_unit_test(who_does_not_agree_is_told),
+        cmocka_unit_test(a_person_signs_the_end_once),
+        cmocka_unit_test(whoever_signed_the_end_twice_is_found),
+        cmocka_unit_test(what_is_written_anew_is_not_the_logs),
+        cmocka_unit_test(the_room_is_held_against_the_log_and_the_script),
+        cmocka_unit_test(the_room_goes_through_the_script_in_its_order),
+        cmocka_unit_test(a_ceremony_without_its_end_is_told),
+        cmocka_unit_test(a_room_without_lines_is_found),
+        cmocka_unit_test(a_leaf_that_is_left_out_is_missed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

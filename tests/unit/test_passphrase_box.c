@@ -1,0 +1,129 @@
+#include "tests/unit/support.h"
+
+#include "lib/ceremony/custody/passphrase_box.h"
+#include "lib/ceremony/custody/pin_check.h"
+
+#define PASSPHRASE "four words for this"
+
+static const struct box example = {
+    .kind = BOX_SHARE, .log_n = BOX_LOG_N_MIN, .officer = {(const uint8_t *)"officer-1", 9}};
+
+static void seal(struct ps_buf *out)
+{
+    ps_buf_init(out, BOX_OCTETS_MAX);
+    assert_ok(box_seal(&example, ps_bytes_str(PASSPHRASE), ps_bytes_str("content"), out));
+}
+
+static enum ps_err open_box(struct ps_bytes octets, const char *passphrase)
+{
+    PS_BUF_AUTO out = {.max = BOX_CONTENT_MAX};
+    const enum ps_err err = box_open(octets, ps_bytes_str(passphrase), &out);
+
+    if (err == PS_OK) {
+        assert_text(ps_buf_bytes(&out), "content");
+    } else {
+        assert_int_equal(out.len, 0);
+    }
+    return err;
+}
+
+static void the_passphrase_opens_it_and_no_other(void **state)
+{
+    PS_BUF_AUTO octets;
+    struct box read;
+
+    (void)state;
+    seal(&octets);
+    assert_ok(box_read(ps_buf_bytes(&octets), &read));
+    assert_int_equal(read.kind, BOX_SHARE);
+    assert_text(read.officer, "officer-1");
+    assert_ok(open_box(ps_buf_bytes(&octets), PASSPHRASE));
+    assert_fails(PS_E_DENIED, open_box(ps_buf_bytes(&octets), "four words for that"));
+}
+
+static void two_boxes_of_the_same_are_different(void **state)
+{
+    PS_BUF_AUTO a;
+    PS_BUF_AUTO b;
+
+    (void)state;
+    seal(&a);
+    seal(&b);
+    assert_false(ps_bytes_equal(ps_buf_bytes(&a), ps_buf_bytes(&b)));
+}
+
+/* What stands before the ciphertext is sealed with it: a share is not taken for a key. */
+static void any_flipped_bit_is_found(void **state)
+{
+    PS_BUF_AUTO octets;
+
+    (void)state;
+    seal(&octets);
+    for (size_t i = 0; i < octets.len; i++) {
+        /* A cost that is twice as high is refused by its bounds or by the tag. */
+        octets.data[i] ^= 3;
+        assert_true(open_box(ps_buf_bytes(&octets), PASSPHRASE) != PS_OK);
+        octets.data[i] ^= 3;
+    }
+    assert_ok(open_box(ps_buf_bytes(&octets), PASSPHRASE));
+}
+
+static void every_truncation_is_refused(void **state)
+{
+    PS_BUF_AUTO octets;
+    struct box read;
+
+    (void)state;
+    seal(&octets);
+    for (size_t len = 0; len <= octets.len - 7; len++) {
+        assert_fails(PS_E_INPUT, box_read(ps_bytes(octets.data, len), &read));
+    }
+    assert_fails(PS_E_DENIED, open_box(ps_bytes(octets.data, octets.len - 1), PASSPHRASE));
+}
+
+static void limits(void **state)
+{
+    static const uint8_t content[BOX_CONTENT_MAX + 1];
+    const struct ps_bytes passphrase = ps_bytes_str(PASSPHRASE);
+    struct box box = example;
+    PS_BUF_AUTO out = {.max = BOX_OCTETS_MAX};
+
+    (void)state;
+    assert_fails(PS_E_INPUT, box_seal(&box, ps_bytes_str("elevenchars"), ps_bytes_str("x"), &out));
+    assert_fails(PS_E_INPUT, box_seal(&box, passphrase, ps_bytes(NULL, 0), &out));
+    assert_fails(PS_E_INPUT, box_seal(&box, passphrase, ps_bytes(content, sizeof content), &out));
+    assert_ok(box_seal(&box, passphrase, ps_bytes(content, BOX_CONTENT_MAX), &out));
+    box.log_n = BOX_LOG_N_MAX + 1;
+    assert_fails(PS_E_INPUT, box_seal(&box, passphrase, ps_bytes_str("x"), &out));
+    box.log_n = BOX_LOG_N_MIN - 1;
+    assert_fails(PS_E_INPUT, box_seal(&box, passphrase, ps_bytes_str("x"), &out));
+}
+
+static void a_check_value_knows_its_pin(void **state)
+{
+    struct pin_check check;
+    struct pin_check again;
+
+    (void)state;
+    assert_ok(pin_check_make(ps_bytes_str("1234"), &check));
+    assert_ok(pin_check_make(ps_bytes_str("1234"), &again));
+    assert_memory_not_equal(&check, &again, sizeof check);
+    assert_ok(pin_check_compare(&check, ps_bytes_str("1234")));
+    assert_fails(PS_E_DENIED, pin_check_compare(&check, ps_bytes_str("1235")));
+    assert_fails(PS_E_DENIED, pin_check_compare(&check, ps_bytes_str("12345")));
+    assert_fails(PS_E_DENIED, pin_check_compare(&check, ps_bytes_str("")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_passphrase_opens_it_and_no_other),
+        cmocka_unit_test(two_boxes_of_the_same_are_different),
+        cmocka_unit_test(any_flipped_bit_is_found),
+        cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(a_check_value_knows_its_pin),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
