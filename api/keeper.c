@@ -378,7 +378,7 @@ static enum ps_err send_call(struct keeper *keeper, uint32_t slot, const struct 
 
 void keeper_ask(struct keeper *keeper, struct exchange *exchange, const struct keeper_call *call)
 {
-    struct msg_problem problem;
+    struct msg_problem problem = {0};
     uint32_t slot;
     enum ps_err err = take_call(keeper, exchange, call, &slot);
 

@@ -30,7 +30,7 @@ static void on_timer(void *context)
 {
     struct metrics *metrics = context;
     PS_BUF_AUTO rows = {0};
-    struct msg_api_metrics message;
+    struct msg_api_metrics message = {0};
 
     ps_timer_set_in(metrics->timer, PS_NS_PER_S);
     if (!metrics->has_news || !keeper_is_connected(metrics->keeper)) {

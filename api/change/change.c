@@ -128,7 +128,7 @@ void change_make(struct exchange *exchange)
 {
     struct change_headers headers = {.dry_run = false};
     struct change_common common = {.reason = {NULL, 0}};
-    struct msg_change message;
+    struct msg_change message = {0};
     PS_BUF_AUTO parameters;
     enum ps_err err;
 
@@ -186,7 +186,7 @@ void operation_create(struct exchange *exchange)
 {
     struct change_headers headers = {.dry_run = false};
     struct operation_body body = {.type = {NULL, 0}};
-    struct msg_change message;
+    struct msg_change message = {0};
     const enum ps_err err = read_operation(exchange, &headers, &body);
 
     if (err != PS_OK) {
@@ -239,7 +239,7 @@ void operation_step(struct exchange *exchange)
 {
     struct change_headers headers = {.dry_run = false};
     struct ps_bytes parameters = ps_bytes(NULL, 0);
-    struct msg_operation_step message;
+    struct msg_operation_step message = {0};
     const enum ps_err err = read_step(exchange, &headers, &parameters);
 
     if (err != PS_OK) {

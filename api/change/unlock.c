@@ -37,7 +37,7 @@ void unlock_share(struct exchange *exchange)
 {
     PS_BUF_AUTO memory = {.max = JWE_PARSE_ROOM(TEXT_MAX)};
     struct jwe_parsed jwe;
-    struct msg_unlock_share message;
+    struct msg_unlock_share message = {0};
     const enum ps_err err = read_share(exchange, &memory, &jwe);
 
     if (err != PS_OK) {

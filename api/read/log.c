@@ -133,7 +133,7 @@ void log_tile(struct exchange *exchange)
     const struct http_target *target = http_request_target(exchange->request);
     const size_t rest = exchange->match.rest;
     struct log_tile_path path;
-    struct msg_read message;
+    struct msg_read message = {0};
 
     if (log_tile_parse(target->segments + rest, target->segment_count - rest, &path) != PS_OK) {
         exchange_refuse(exchange, PS_PROBLEM_NOT_FOUND, "no path of a tile");

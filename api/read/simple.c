@@ -97,7 +97,7 @@ static enum ps_err read_access(struct exchange *exchange, struct access_body *re
 void access_check(struct exchange *exchange)
 {
     struct access_body body = {.key = {NULL, 0}};
-    struct msg_access_check message;
+    struct msg_access_check message = {0};
     const enum ps_err err = read_access(exchange, &body);
 
     if (err != PS_OK) {

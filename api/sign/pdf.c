@@ -282,7 +282,7 @@ static void on_signer_found(struct exchange *exchange, uint32_t item,
 void pdf_sign(struct exchange *exchange)
 {
     struct wanted wanted;
-    struct msg_cms_signer message;
+    struct msg_cms_signer message = {0};
     enum ps_err err = read_query(exchange, &wanted);
 
     if (err == PS_OK) {

@@ -56,7 +56,7 @@ static enum ps_err brief_keeper(struct supervisor *supervisor, struct child *chi
     PS_BUF_AUTO administrator_uids;
     PS_BUF_AUTO own_uids;
     uint8_t security[PS_SHA256_LEN];
-    struct msg_keeper_config message;
+    struct msg_keeper_config message = {0};
 
     ps_buf_init(&administrator_uids, 4 * CONFIG_UIDS_MAX);
     ps_buf_init(&own_uids, sizeof own);
@@ -165,7 +165,7 @@ enum ps_err briefing_send_tls_port(struct supervisor *supervisor, struct place *
 enum ps_err briefing_send_tls(struct supervisor *supervisor, struct place *place)
 {
     const struct tls_files *files = &supervisor->tls[owner_of(child_id(place->child)->role)];
-    struct msg_tls message;
+    struct msg_tls message = {0};
 
     if (files->key == NULL) {
         return PS_OK;

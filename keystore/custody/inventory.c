@@ -381,7 +381,7 @@ static void compare_next(struct inventory *inventory)
     struct token_place place;
 
     while (find_place(pass, &place)) {
-        struct msg_token_check message;
+        struct msg_token_check message = {0};
 
         fill_batch(inventory, &rows);
         if (pass->batch_count == 0) {

@@ -342,7 +342,7 @@ static enum ps_err write_now(struct anchor *anchor)
 {
     struct keeper *keeper = anchor->keeper;
     struct token *token = keeper_main_token(keeper);
-    struct msg_token_data_write message;
+    struct msg_token_data_write message = {0};
     PS_BUF_AUTO octets;
 
     ps_buf_init(&octets, ANCHOR_MAX);

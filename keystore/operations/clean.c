@@ -31,7 +31,7 @@ static void on_destroyed(void *context, const struct token_answer *answer)
 
 static void destroy_next(struct operation *op)
 {
-    struct msg_token_destroy message;
+    struct msg_token_destroy message = {0};
     struct object *object;
 
     while (op->cleaned < op->object_count && op->objects[op->cleaned].use == OBJECT_KEPT) {
@@ -225,7 +225,7 @@ static void on_swept(void *context, const struct token_answer *answer)
 
 static void sweep_next(struct sweep *sweep)
 {
-    struct msg_token_destroy message;
+    struct msg_token_destroy message = {0};
 
     if (sweep->at == sweep->count) {
         end_sweep(sweep, !sweep->is_partial);

@@ -10,7 +10,7 @@ static bool has_key(const struct operation *op)
 
 static bool answer_again(struct operation *op, struct ps_bytes encoded)
 {
-    struct msg_document document;
+    struct msg_document document = {0};
     const enum ps_err err = ipc_decode(&msg_document_info, encoded, &document);
 
     if (err != PS_OK) {

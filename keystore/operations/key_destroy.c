@@ -293,7 +293,7 @@ static bool is_of_wrapped(const struct operation *op)
 /* Also what the tick calls to go on. */
 void key_destroy_execute(struct operation *op)
 {
-    struct msg_token_destroy message;
+    struct msg_token_destroy message = {0};
     enum ps_err err;
     PS_BUF_AUTO id;
 

@@ -106,7 +106,7 @@ static void on_next(void *context)
     struct randoms *randoms = context;
     struct token *token = keeper_main_token(randoms->keeper);
     struct pending *pending = randoms->current == NULL ? take_first(randoms) : NULL;
-    struct msg_token_random ask;
+    struct msg_token_random ask = {0};
 
     if (pending == NULL) {
         return;

@@ -23,7 +23,7 @@ static struct jwe_sealed sealed_of(const struct msg_jwe_decrypt *message)
 /* Also what could not be opened by the token goes all the way to the content's tag. */
 static bool take(struct sign_request *request, const struct msg_token_used *used)
 {
-    struct msg_jwe_decrypt message;
+    struct msg_jwe_decrypt message = {0};
     struct jwe_sealed jwe;
     enum ps_err err =
         ipc_decode(&msg_jwe_decrypt_info, ps_buf_bytes(&request->associated), &message);

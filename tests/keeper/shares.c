@@ -164,7 +164,7 @@ unsigned shares_pass_on(struct stack *stack, struct wire *api, struct ps_bytes s
 {
     PS_BUF_AUTO memory = {.max = JWE_PARSE_ROOM(SEALED_MAX)};
     struct wire_frame answer;
-    struct msg_unlock_share message;
+    struct msg_unlock_share message = {0};
     struct jwe_parsed jwe;
 
     assert_ok(jwe_parse(sealed, &memory, &jwe));

@@ -205,7 +205,7 @@ static void sign_genesis(struct stack *stack, const struct draft *draft, struct 
 
 unsigned stack_try_genesis(struct stack *stack, bool initialise, struct ps_buf *out)
 {
-    struct msg_change message;
+    struct msg_change message = {0};
     unsigned status;
     DRAFT_AUTO draft;
     PS_BUF_AUTO request = {.max = 32768};

@@ -47,7 +47,7 @@ static struct msg_jws_sign good(void)
 
 static void fields_of_a_signature_that_make_no_sense_are_refused(void **state)
 {
-    struct msg_jws_sign message;
+    struct msg_jws_sign message = {0};
     char text[200];
 
     (void)state;

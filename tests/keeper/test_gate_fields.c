@@ -83,7 +83,7 @@ static void ids_and_verbs_of_nothing_are_refused(void **state)
         {(const uint8_t *)"execute\0", 8},  {(const uint8_t *)"statement", 9},
         {(const uint8_t *)"\xff\xfe", 2},   {(const uint8_t *)"force", 5},
         {(const uint8_t *)"approvals,", 10}};
-    struct msg_operation_step message;
+    struct msg_operation_step message = {0};
     DRAFT_AUTO draft;
 
     (void)state;

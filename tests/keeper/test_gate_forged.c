@@ -148,7 +148,7 @@ static void one_person_counts_once_however_often_they_sign(void **state)
 /* All of them are there before the first has its leaf. */
 static void an_approval_sent_many_times_at_once_is_in_the_log_once(void **state)
 {
-    struct msg_operation_step message;
+    struct msg_operation_step message = {0};
     unsigned taken = 0;
     DRAFT_AUTO draft;
     PS_BUF_AUTO armored = {.max = 4096};
@@ -219,7 +219,7 @@ static void parameters_given_at_the_execution_change_nothing(void **state)
     for (size_t i = 0; i < PS_COUNT_OF(changed); i++) {
         char name[32];
         char parameters[200];
-        struct msg_operation_step message;
+        struct msg_operation_step message = {0};
 
         (void)snprintf(name, sizeof name, "gf.signed-%zu", i);
         (void)snprintf(parameters, sizeof parameters,
@@ -262,7 +262,7 @@ static void a_document_with_other_parameters_is_another_document(void **state)
 
 static void an_operation_is_executed_once_however_often_it_is_sent(void **state)
 {
-    struct msg_operation_step message;
+    struct msg_operation_step message = {0};
     unsigned done = 0;
     DRAFT_AUTO draft;
     PS_BUF_AUTO frames = {.max = 1024 * 1024};

@@ -24,7 +24,7 @@ static int make_stack(void **state)
 static void approve_by_dave(unsigned number, struct draft *ret_draft)
 {
     char name[32];
-    struct msg_change message;
+    struct msg_change message = {0};
 
     (void)snprintf(name, sizeof name, "people.%u", number);
     message = stack_change_message("set.put", name, "{\"keys\":[\"x.*\"]}");

@@ -86,7 +86,7 @@ static void sign_all(const char *verb, const char *kind, const char *person)
     const uint64_t before = stack.management.next_id;
 
     for (unsigned i = 0; i < KEYS; i++) {
-        struct msg_operation_step message;
+        struct msg_operation_step message = {0};
         PS_BUF_AUTO armored = {.max = 4096};
         PS_BUF_AUTO parameters = {.max = 8192};
 

@@ -311,7 +311,7 @@ static unsigned wait_for_signature(uint64_t id)
 /* Begun, and no answer is waited for: the token gives none before it is let go. */
 static void begin_unheard(void)
 {
-    struct msg_operation_step message;
+    struct msg_operation_step message = {0};
 
     draft_clear(&draft);
     ask_and_approve("wrapping.rewrap", "", "{}", &draft);

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""A buffer that is cleared at the end of its scope is initialised before anything can return.
+"""A buffer that is cleared at the end of its scope is initialised before anything can return, and a
+message when it is declared.
 
-The production build zeroes automatic variables, which hides the mistake; clearing a buffer of
-undefined octets frees a wild pointer everywhere else.
+The production build zeroes automatic variables, which hides the mistake. Clearing a buffer of
+undefined octets frees a wild pointer everywhere else; a message of which one member is undefined
+asks for something else than its sender meant.
 """
 
 import pathlib
@@ -23,6 +25,13 @@ def check(name):
         if first_use is None or (leaves is not None and leaves.start() <= first_use.start()):
             line = text.count("\n", 0, declared.start()) + 1
             yield f"{name}:{line}: {declared.group(1)} needs = {{0}} or = {{.max = ...}}"
+    # Of functions alone: a member stands in braces that begin with struct or union.
+    for body in re.finditer(r"^\{\n.*?^\}$", text, re.M | re.S):
+        inside = re.sub(r"\b(?:struct|union)(?: \w+)? \{.*?\n *\}", lambda found: "\n" *
+                        found.group().count("\n"), body.group(), flags=re.S)
+        for declared in re.finditer(r"^ +struct msg_\w+ (\w+);", inside, re.M):
+            line = text.count("\n", 0, body.start()) + inside.count("\n", 0, declared.start()) + 1
+            yield f"{name}:{line}: {declared.group(1)} needs = {{0}} or its members"
 
 
 def main():

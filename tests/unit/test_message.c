@@ -86,8 +86,8 @@ static void each_field_reaches_its_maximum_and_not_more(void **state)
 /* A length over the maximum is refused before the octets are looked for. */
 static void an_announced_length_over_the_maximum_is_an_input_error(void **state)
 {
-    struct msg_octets back;
-    struct msg_pin pin;
+    struct msg_octets back = {0};
+    struct msg_pin pin = {0};
 
     (void)state;
     assert_fails(PS_E_INPUT, ipc_decode(&msg_octets_info, LITERAL("\xff\xff\xff\xff"), &back));

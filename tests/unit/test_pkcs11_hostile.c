@@ -320,7 +320,7 @@ static void hung_signature_is_answered_by_nobody(void **state)
     static const uint8_t digest[32] = {1};
     struct process_setup setup = fake_setup();
     struct process_answer answer;
-    struct msg_token_sign message;
+    struct msg_token_sign message = {0};
     struct test_key key;
 
     (void)state;

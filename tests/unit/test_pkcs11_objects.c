@@ -116,7 +116,7 @@ static void usage_that_contradicts_the_type_is_refused(void **state)
 static void find_describes_a_key(void **state)
 {
     struct test_key key;
-    struct msg_token_find message;
+    struct msg_token_find message = {0};
     struct process_answer answer;
     const struct msg_token_found *found = (const void *)answer.message;
 
@@ -221,7 +221,7 @@ static void check_says_of_each_key_what_is_not_as_it_was_made(void **state)
 {
     struct test_key key;
     static const struct test_key absent = {.type = PS_KEY_EC_P256, .id = {1}};
-    struct msg_token_check message;
+    struct msg_token_check message = {0};
     struct process_answer answer;
     const struct msg_token_checked *checked = (const void *)answer.message;
     struct ps_reader found;
@@ -251,7 +251,7 @@ static void check_refuses_rows_that_describe_no_keys(void **state)
 {
     enum { KEY_ROW = 2 + 16 + 2 + 5 + 3 + 2 + 1 };
     static const struct test_key absent = {.type = PS_KEY_EC_P256, .id = {1}};
-    struct msg_token_check message;
+    struct msg_token_check message = {0};
     struct process_answer answer;
     PS_BUF_AUTO rows = {.max = 65536};
 
@@ -284,7 +284,7 @@ static void random_octets_come_in_the_asked_number(void **state)
     static const uint32_t counts[] = {1, 32, 4096};
     struct process_answer answer;
     const struct msg_token_octets *octets = (const void *)answer.message;
-    struct msg_token_random message;
+    struct msg_token_random message = {0};
 
     (void)state;
     for (size_t i = 0; i < PS_COUNT_OF(counts); i++) {

@@ -54,7 +54,7 @@ static void ask_for_nothing(struct process *process)
 
     for (int i = 0; i < LOOKS; i++) {
         struct test_key none = {.type = PS_KEY_EC_P256};
-        struct msg_token_sign message;
+        struct msg_token_sign message = {0};
 
         ps_random(none.id, sizeof none.id);
         message = sign_message(&none, PS_ALG_ES256, ps_bytes(digest, sizeof digest));

@@ -177,7 +177,7 @@ static void signatures_do_not_wait_for_a_new_key(void **state)
 {
     static const uint8_t algs[] = {PS_ALG_ES256};
     struct test_key key;
-    struct msg_token_generate generate;
+    struct msg_token_generate generate = {0};
     struct process_answer answer;
     uint64_t generate_id;
     unsigned signatures = 0;
@@ -226,7 +226,7 @@ static void stop_does_not_wait_for_what_hangs(void **state)
 {
     const struct msg_stop stop = {.within_ms = 100};
     static const uint8_t digest[32] = {1};
-    struct msg_token_sign message;
+    struct msg_token_sign message = {0};
     struct test_key key;
 
     (void)state;

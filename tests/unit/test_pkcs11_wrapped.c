@@ -100,7 +100,7 @@ static void what_is_destroyed_is_unwrapped_no_more(void **state)
 {
     struct process_answer answer;
     static struct outside key;
-    struct msg_token_destroy message;
+    struct msg_token_destroy message = {0};
 
     (void)state;
     make_outside(&key, PS_ALG_ES256, PS_KEY_EC_P256);

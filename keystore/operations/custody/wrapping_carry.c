@@ -358,7 +358,7 @@ static void on_cleared(void *context, const struct token_answer *answer)
 static void clear_next(struct carry *carry)
 {
     const struct key_version *versions[] = {carry->keys.wrapping, carry->keys.mac};
-    struct msg_token_destroy message;
+    struct msg_token_destroy message = {0};
 
     if (carry->cleared == PS_COUNT_OF(versions)) {
         if (carry->is_failing) {

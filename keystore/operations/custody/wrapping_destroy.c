@@ -269,7 +269,7 @@ static enum ps_err text_at(const struct operation *op, const char *member, size_
 static enum ps_err destroy_next(struct operation *op)
 {
     PS_BUF_AUTO id = {.max = OBJECT_ID_MAX};
-    struct msg_token_destroy message;
+    struct msg_token_destroy message = {0};
     struct ps_bytes name;
     struct ps_bytes hex;
 

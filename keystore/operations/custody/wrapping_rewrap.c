@@ -310,7 +310,7 @@ static void finish(struct rewrap *rewrap)
 static void close_next(struct rewrap *rewrap)
 {
     const struct object *objects = rewrap->op->objects;
-    struct msg_token_destroy message;
+    struct msg_token_destroy message = {0};
 
     if (rewrap->closed == OBJECTS) {
         finish(rewrap);
