@@ -1,11 +1,11 @@
 #include "tests/keeper/faults.h"
 
+#include "tests/keeper/beside.h"
 #include "tests/keeper/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -15,7 +15,7 @@ struct faults {
     int passing[2]; /* over which a keeper hands over what its system calls are asked on */
     int asked_on;   /* -1: there is no keeper */
     pid_t keeper;
-    pthread_t thread;
+    struct beside beside;
     struct seccomp_notif *question;
     struct seccomp_notif_resp *answer;
     pthread_mutex_t lock; /* of what follows */
@@ -275,8 +275,22 @@ static void answer(struct faults *faults, enum fault happens)
     (void)seccomp_notify_respond(faults->asked_on, faults->answer);
 }
 
+static void serve_one(struct faults *faults)
+{
+    memset(faults->question, 0, sizeof *faults->question);
+    if (seccomp_notify_receive(faults->asked_on, faults->question) != 0) {
+        return;
+    }
+    if (faults->question->data.nr == SCMP_SYS(rename)) {
+        look_at_rename(faults);
+        answer(faults, FAULT_NONE);
+    } else {
+        answer(faults, decide(faults));
+    }
+}
+
 /* Until the keeper is gone. */
-static void *serve(void *context)
+static void serve(void *context)
 {
     struct faults *faults = context;
     struct pollfd wait = {.fd = faults->asked_on, .events = POLLIN};
@@ -286,17 +300,11 @@ static void *serve(void *context)
             continue;
         }
         if ((wait.revents & POLLIN) == 0) {
-            return NULL;
+            return;
         }
-        memset(faults->question, 0, sizeof *faults->question);
-        if (seccomp_notify_receive(faults->asked_on, faults->question) == 0) {
-            if (faults->question->data.nr == SCMP_SYS(rename)) {
-                look_at_rename(faults);
-                answer(faults, FAULT_NONE);
-            } else {
-                answer(faults, decide(faults));
-            }
-        }
+        beside_work();
+        serve_one(faults);
+        beside_rest();
     }
 }
 
@@ -307,7 +315,7 @@ void faults_begin(struct faults *faults, pid_t keeper)
     faults_end(faults);
     faults->keeper = keeper;
     faults->asked_on = take_descriptor(faults->passing[0]);
-    assert_int_equal(pthread_create(&faults->thread, NULL, serve, faults), 0);
+    beside_begin(&faults->beside, serve, faults);
 }
 
 void faults_end(struct faults *faults)
@@ -315,7 +323,7 @@ void faults_end(struct faults *faults)
     if (faults->asked_on < 0) {
         return;
     }
-    assert_int_equal(pthread_join(faults->thread, NULL), 0);
+    beside_end(&faults->beside);
     faults_set(faults, FAULT_NONE, 0);
     (void)close(faults->asked_on);
     faults->asked_on = -1;

@@ -1,10 +1,10 @@
 #include "tests/keeper/tap.h"
 
 #include "lib/base/problem.h"
+#include "tests/keeper/beside.h"
 #include "tests/unit/support.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@
 struct line {
     struct line *next;
     struct tap *tap;
-    pthread_t thread;
+    struct beside beside;
     int keeper;
     int token;
     struct ps_buf from_keeper;
@@ -219,7 +219,7 @@ static void pass_held(struct line *line)
     }
 }
 
-static void *serve(void *context)
+static void serve(void *context)
 {
     struct line *line = context;
     struct pollfd ends[] = {{.fd = line->keeper, .events = POLLIN},
@@ -227,15 +227,19 @@ static void *serve(void *context)
     bool is_open = true;
 
     while (is_open) {
+        int ready;
+
+        beside_work();
         pass_held(line);
-        if (poll(ends, 2, line->held.len != 0 ? 1 : -1) > 0) {
-            is_open = (ends[0].revents == 0 || take(line, true)) &&
-                      (ends[1].revents == 0 || take(line, false));
-        }
+        beside_rest();
+        ready = poll(ends, 2, line->held.len != 0 ? 1 : -1);
+        beside_work();
+        is_open = ready <= 0 || ((ends[0].revents == 0 || take(line, true)) &&
+                                 (ends[1].revents == 0 || take(line, false)));
+        beside_rest();
     }
     (void)shutdown(line->keeper, SHUT_RDWR);
     (void)shutdown(line->token, SHUT_RDWR);
-    return NULL;
 }
 
 void tap_join(struct tap *tap, int keeper, int token)
@@ -248,7 +252,7 @@ void tap_join(struct tap *tap, int keeper, int token)
     ps_buf_init(&line->from_token, 2 * IPC_FRAME_MAX);
     ps_buf_init(&line->held, IPC_FRAME_MAX);
     tap->lines = line;
-    assert_int_equal(pthread_create(&line->thread, NULL, serve, line), 0);
+    beside_begin(&line->beside, serve, line);
 }
 
 void tap_free(struct tap *tap)
@@ -258,7 +262,7 @@ void tap_free(struct tap *tap)
 
         tap->lines = line->next;
         (void)shutdown(line->keeper, SHUT_RDWR);
-        (void)pthread_join(line->thread, NULL);
+        beside_end(&line->beside);
         (void)close(line->keeper);
         (void)close(line->token);
         ps_buf_wipe(&line->from_keeper);
