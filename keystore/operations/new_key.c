@@ -50,7 +50,7 @@ static bool fits_set(struct operation *op, const struct key_record *record,
     while (operation_keys_next(&keys, &name)) {
         listed += set_would_list(set, record, name) ? 1 : 0;
     }
-    err = listed == 0 ? PS_OK : set_keys_check_room(op->keeper, set, listed);
+    err = listed == 0 ? PS_OK : set_keys_check_room(op->keeper, set, listed, record->type);
     if (err == PS_E_LIMIT) {
         operation_refuse(op, PS_PROBLEM_REFUSED, "%s", ps_detail()->text);
     } else if (err != PS_OK) {

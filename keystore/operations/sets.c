@@ -118,7 +118,7 @@ static enum ps_err read_params(const struct operation *op, struct set_record *re
 /* It is whole or an error for whoever fetches it, so what would be too large is not made. */
 static bool has_room(struct operation *op, const struct key_set *set)
 {
-    const enum ps_err err = set_keys_check_room(op->keeper, set, 0);
+    const enum ps_err err = set_keys_check_room(op->keeper, set, 0, PS_KEY_NONE);
 
     if (err == PS_E_LIMIT) {
         operation_refuse(op, PS_PROBLEM_REFUSED, "%s", ps_detail()->text);

@@ -12,7 +12,8 @@ struct walk {
     const struct key_set *set;
     struct set_keys *found;
     struct ps_bytes start; /* of the names that are gone through */
-    size_t looked;         /* rows, of all patterns */
+    size_t looked;         /* keys, of all patterns */
+    size_t octets;         /* of rows, of all patterns */
     bool is_past;          /* what comes does not begin so */
 };
 
@@ -98,11 +99,15 @@ static enum ps_err on_row(void *context, const struct catalog_row *row)
         walk->is_past = true;
         return PS_E_NOT_FOUND; /* ends the walk */
     }
-    if (walk->looked++ == SET_ROWS_MAX) {
-        return fail_large(walk->set, "more than 16384 keys would have to be looked at");
+    walk->octets += row->name.len + row->body.len;
+    if (walk->octets > SET_OCTETS_MAX) {
+        return fail_large(walk->set, "more than 64 MiB of keys would have to be gone through");
     }
     if (says(row, "\"state\":\"destroyed\"") || (!says(row, "\"jws\"") && !says(row, "\"cose\""))) {
         return truth_check(walk->keeper->truth, row);
+    }
+    if (walk->looked++ == SET_ROWS_MAX) {
+        return fail_large(walk->set, "more than 16384 keys would have to be looked at");
     }
     return take_name(walk, row->name);
 }
@@ -152,10 +157,11 @@ static enum ps_err walk_memory(struct walk *walk)
     return PS_OK;
 }
 
+/* What is destroyed is listed nowhere. */
 static bool are_all_here(const struct keeper *keeper, const struct key_set *set)
 {
     return (set == NULL ? key_cache_away_jws(keeper->key_cache)
-                        : key_cache_away(keeper->key_cache)) == 0;
+                        : key_cache_away_live(keeper->key_cache)) == 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -177,10 +183,46 @@ enum ps_err set_keys_find(const struct keeper *keeper, const struct key_set *set
     return PS_OK;
 }
 
-enum ps_err set_keys_check_room(const struct keeper *keeper, const struct key_set *set, size_t more)
+/* Of a JWK, at most: its members, a thumbprint as its name, and numbers in base64url. */
+static size_t jwk_octets(enum ps_key_type type)
+{
+    const struct ps_key_type_info *info = ps_key_type_info(type);
+    size_t numbers;
+
+    if (info == NULL) {
+        return 0;
+    }
+    numbers = info->family == PS_FAMILY_RSA  ? info->bits / 8
+              : info->family == PS_FAMILY_EC ? 2 * info->coordinate
+                                             : 64;
+    return 192 + (numbers + 2) / 3 * 4;
+}
+
+static size_t octets_of(const struct set_keys *keys)
+{
+    const uint64_t now_s = real_now_s();
+    size_t octets = 0;
+
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct key *key = keys->all[i];
+
+        for (size_t at = 0; at < key->version_count; at++) {
+            octets += version_is_published(key->versions[at], now_s) ? jwk_octets(key->type) : 0;
+        }
+    }
+    return octets;
+}
+
+enum ps_err set_keys_check_room(const struct keeper *keeper, const struct key_set *set, size_t more,
+                                enum ps_key_type type)
 {
     struct set_keys keys;
 
     PS_TRY(set_keys_find(keeper, set, &keys));
-    return keys.count + more <= SET_KEYS_MAX ? PS_OK : fail_large(set, LISTS_MORE);
+    if (keys.count + more > SET_KEYS_MAX) {
+        return fail_large(set, LISTS_MORE);
+    }
+    return octets_of(&keys) + more * jwk_octets(type) <= SET_JWKS_MAX
+               ? PS_OK
+               : fail_large(set, "its public keys would take more than 512 KiB");
 }

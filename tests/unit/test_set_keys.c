@@ -157,8 +157,8 @@ static void a_change_may_fill_it_and_no_more(void **state)
     (void)state;
     put_keys("k.", SET_KEYS_MAX - 1);
     load(1);
-    assert_ok(set_keys_check_room(&keeper, NULL, 1));
-    assert_fails(PS_E_LIMIT, set_keys_check_room(&keeper, NULL, 2));
+    assert_ok(set_keys_check_room(&keeper, NULL, 1, PS_KEY_EC_P256));
+    assert_fails(PS_E_LIMIT, set_keys_check_room(&keeper, NULL, 2, PS_KEY_EC_P256));
     assert_non_null(strstr(ps_detail()->text, "make a set `default` that names fewer"));
 }
 
@@ -171,11 +171,116 @@ static void one_that_is_larger_than_may_be_fetched_is_an_error(void **state)
     load(1);
     assert_ok(set_keys_find(&keeper, &set, &found));
     assert_int_equal(found.count, SET_KEYS_ROOM);
-    assert_fails(PS_E_LIMIT, set_keys_check_room(&keeper, &set, 0));
+    assert_fails(PS_E_LIMIT, set_keys_check_room(&keeper, &set, 0, PS_KEY_NONE));
     put_keys("k.more.", 1);
     load(1);
     assert_fails(PS_E_LIMIT, set_keys_find(&keeper, &set, &found));
     key_set_clear(&set);
+}
+
+/* Nobody can have fewer keys that were destroyed, so that those must not make a set too large. */
+static void what_is_not_listed_is_not_counted(void **state)
+{
+    struct key_set set = set_of("k.*", NULL);
+    char name[64];
+
+    (void)state;
+    put_keys("k.", 3);
+    put_keys("z.", 2);
+    load(1);
+    assert_true(key_cache_away_live(keeper.key_cache) != 0);
+    for (unsigned i = 0; i <= SET_ROWS_MAX; i++) {
+        (void)snprintf(name, sizeof name, "k.0001.%05u", i);
+        put_row(CATALOG_KEY, name,
+                i % 2 == 0 ? "{\"formats\":[\"jws\"],\"state\":\"destroyed\"}"
+                           : "{\"formats\":[\"raw\"],\"state\":\"active\"}");
+    }
+    expect_found(&set, "k.0000 k.0001 k.0002 ");
+    key_set_clear(&set);
+}
+
+static void put_large_row(const char *name)
+{
+    PS_BUF_AUTO body = {.max = CATALOG_BODY_MAX};
+    static const char head[] = "{\"state\":\"destroyed\",\"z\":\"";
+
+    ps_buf_put_str(&body, head);
+    while (body.len < CATALOG_BODY_MAX - 3) {
+        ps_buf_put_u8(&body, 'z');
+    }
+    ps_buf_put_str(&body, "\"}");
+    ps_buf_put_u8(&body, 0);
+    assert_ok(ps_buf_status(&body));
+    put_row(CATALOG_KEY, name, (const char *)body.data);
+}
+
+/* The keeper does nothing else while it goes through them. */
+static void there_is_a_limit_to_what_is_gone_through(void **state)
+{
+    const size_t row = CATALOG_BODY_MAX - 1;
+    char name[64];
+    size_t octets = 0;
+
+    (void)state;
+    put_keys("a.", 3);
+    load(1);
+    for (unsigned i = 0; octets + row < SET_OCTETS_MAX - 20000; i++, octets += row) {
+        (void)snprintf(name, sizeof name, "b.%05u", i);
+        put_large_row(name);
+    }
+    expect_found(NULL, "a.0000 a.0001 a.0002 ");
+    key_cache_trim(keeper.key_cache);
+    assert_true(key_cache_away_jws(keeper.key_cache) != 0);
+    put_large_row("c.1");
+    put_large_row("c.2");
+    assert_fails(PS_E_LIMIT, set_keys_find(&keeper, NULL, &found));
+    assert_non_null(strstr(ps_detail()->text, "64 MiB"));
+}
+
+static void put_rotated_key(unsigned number)
+{
+    char name[32];
+    char text[600];
+    char *at;
+
+    (void)snprintf(name, sizeof name, "r.%04u", number);
+    (void)snprintf(text, sizeof text, KEY_ROW, "jws", name, "active");
+    at = strstr(text, "\"latest\":1");
+    assert_non_null(at);
+    at[9] = '2';
+    at = strstr(text, "ES256");
+    memcpy(at, "PS256", 5);
+    at = strstr(text, "\"type\":\"ec-p256\"");
+    memmove(at + 17, at + 16, strlen(at + 16) + 1);
+    memcpy(at, "\"type\":\"rsa-4096\"", 17);
+    put_row(CATALOG_KEY, name, text);
+    for (unsigned version = 1; version <= 2; version++) {
+        char version_name[40];
+
+        (void)snprintf(text, sizeof text, VERSION_ROW, name);
+        at = strstr(text, "\"number\":1");
+        assert_non_null(at);
+        at[9] = (char)('0' + version);
+        (void)snprintf(version_name, sizeof version_name, "%s/%u", name, version);
+        put_row(CATALOG_VERSION, version_name, text);
+    }
+}
+
+/* 299 keys with two public keys each take 523,848 of 524,288 octets. */
+static void a_change_may_fill_its_octets_and_no_more(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 299; i++) {
+        put_rotated_key(i);
+    }
+    load(1);
+    assert_ok(set_keys_check_room(&keeper, NULL, 1, PS_KEY_EC_P256));
+    assert_fails(PS_E_LIMIT, set_keys_check_room(&keeper, NULL, 1, PS_KEY_RSA_4096));
+    assert_non_null(strstr(ps_detail()->text, "512 KiB"));
+    put_rotated_key(299);
+    load(1);
+    assert_fails(PS_E_LIMIT, set_keys_check_room(&keeper, NULL, 0, PS_KEY_NONE));
+    assert_ok(set_keys_find(&keeper, NULL, &found));
 }
 
 static void change_row(const char *name, const char *body)
@@ -225,6 +330,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_may_fill_it_and_no_more, make, clear),
         cmocka_unit_test_setup_teardown(one_that_is_larger_than_may_be_fetched_is_an_error, make,
                                         clear),
+        cmocka_unit_test_setup_teardown(what_is_not_listed_is_not_counted, make, clear),
+        cmocka_unit_test_setup_teardown(there_is_a_limit_to_what_is_gone_through, make, clear),
+        cmocka_unit_test_setup_teardown(a_change_may_fill_its_octets_and_no_more, make, clear),
         cmocka_unit_test_setup_teardown(a_row_that_was_changed_is_an_error_and_no_shorter_set, make,
                                         clear),
         cmocka_unit_test_setup_teardown(a_key_that_would_be_listed_is_known_before_it_is_there,
