@@ -49,23 +49,34 @@ static bool is_plain(struct ps_bytes text)
     return text.len != 0;
 }
 
-void findings_add_unknown(struct findings *findings, const struct found_object *object)
+static void add_object(struct findings *findings, const struct found_object *object,
+                       const char *kind, const char *what)
 {
     const struct ps_bytes label = ps_bytes(object->label, object->label_len);
     struct writer json;
 
     if (findings->count == 0) {
-        (void)snprintf(findings->first, sizeof findings->first,
-                       "an object (%s) that is in no record", class_name(object->class));
+        (void)snprintf(findings->first, sizeof findings->first, "an object (%s) %s",
+                       class_name(object->class), what);
     }
     if (!begin(findings, &json)) {
         return;
     }
     writer_str(&json, "class", class_name(object->class));
     writer_hex(&json, "id", ps_bytes(object->id, object->id_len));
-    writer_str(&json, "kind", "unknown");
+    writer_str(&json, "kind", kind);
     writer_text(&json, "label", is_plain(label) ? label : ps_bytes(NULL, 0));
     writer_end_object(&json);
+}
+
+void findings_add_unknown(struct findings *findings, const struct found_object *object)
+{
+    add_object(findings, object, "unknown", "that is in no record");
+}
+
+void findings_add_unclear(struct findings *findings, const struct found_object *object)
+{
+    add_object(findings, object, "unclear", "whose record cannot be read");
 }
 
 static void say(struct findings *findings, const char *key, uint32_t version, const char *what)

@@ -30,6 +30,8 @@ struct found_object {
     size_t label_len;
 };
 void findings_add_unknown(struct findings *findings, const struct found_object *object);
+/* One of which a record that cannot be read leaves open whether a key has it. */
+void findings_add_unclear(struct findings *findings, const struct found_object *object);
 /* The object of a version that was destroyed. */
 void findings_add_undead(struct findings *findings, const struct key_version *version);
 /* One of a version that is not to have any in this token. */

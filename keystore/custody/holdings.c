@@ -130,3 +130,8 @@ enum ps_err holdings_owner(const struct keeper *keeper, struct ps_bytes object_i
     }
     return record_owner(keeper, object_id, ret_version); /* of those that are not in memory */
 }
+
+bool holdings_is_unclear(enum ps_err err)
+{
+    return err == PS_E_INPUT || err == PS_E_LIMIT || err == PS_E_STATE;
+}

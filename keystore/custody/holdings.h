@@ -46,4 +46,7 @@ bool holdings_expect(const struct key_version *version, const struct token *toke
 PS_MUST_USE enum ps_err holdings_owner(const struct keeper *keeper, struct ps_bytes object_id,
                                        const struct key_version **ret_version);
 
+/* Of its errors: what is stored says nothing of it, and will not by itself. */
+bool holdings_is_unclear(enum ps_err err);
+
 #endif

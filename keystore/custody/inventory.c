@@ -171,7 +171,7 @@ static bool is_of_one_before(const struct key_version *version)
            (strcmp(key->name, LOG_KEY_NAME) == 0 || strcmp(key->name, IDENTITY_KEY_NAME) == 0);
 }
 
-/* Errors: those of holdings_owner: nothing can be said of it. */
+/* Errors: those of holdings_owner: nothing can be said of it now. */
 static enum ps_err judge_unknown(struct inventory *inventory, const struct found_object *object)
 {
     const struct operations *operations = inventory->keeper->operations;
@@ -184,6 +184,10 @@ static enum ps_err judge_unknown(struct inventory *inventory, const struct found
         if (!operations_has_reserved(operations, id)) {
             findings_add_unknown(findings, object);
         }
+        return PS_OK;
+    }
+    if (holdings_is_unclear(err)) {
+        findings_add_unclear(findings, object);
         return PS_OK;
     }
     PS_TRY(err);

@@ -92,6 +92,12 @@ enum ps_err record_put_version(const struct key_version *version, const struct w
     return record_put(&of, keys, made, out);
 }
 
+/* A row that names another key, or another version, is not the one that was written for this. */
+static bool is_said_of(const struct wrapped_row *row, const struct key_version *version)
+{
+    return ps_bytes_equal_str(row->key, version->key->name) && row->version == version->number;
+}
+
 enum ps_err record_of_version(const struct keeper *keeper, const struct key_version *version,
                               struct ps_buf *out)
 {
@@ -103,7 +109,7 @@ enum ps_err record_of_version(const struct keeper *keeper, const struct key_vers
         return fail_damaged(version);
     }
     PS_TRY(err);
-    if (!wrapping_keys_at(keeper, row.row.wrapping, &keys)) {
+    if (!is_said_of(&row.row, version) || !wrapping_keys_at(keeper, row.row.wrapping, &keys)) {
         return fail_damaged(version);
     }
     return record_put_version(version, &keys,
@@ -121,6 +127,17 @@ enum ps_err record_wrapping(const struct keeper *keeper, struct ps_bytes object_
     PS_TRY(read_row(keeper, object_id, &row));
     *ret_wrapping = row.row.wrapping;
     return PS_OK;
+}
+
+/* By the id that the log has, whatever number the row says. NULL: none of the key's. */
+static const struct key_version *find_version(const struct key *key, struct ps_bytes object_id)
+{
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (ps_bytes_equal(version_object_id(key->versions[i]), object_id)) {
+            return key->versions[i];
+        }
+    }
+    return NULL;
 }
 
 enum ps_err record_owner(const struct keeper *keeper, struct ps_bytes object_id,
@@ -141,8 +158,8 @@ enum ps_err record_owner(const struct keeper *keeper, struct ps_bytes object_id,
                              PS_BYTES_FMT(row.row.key))
                    : PS_E_NOT_FOUND;
     }
-    version = key_version(key, row.row.version);
-    if (version == NULL || !ps_bytes_equal(version_object_id(version), object_id)) {
+    version = find_version(key, object_id);
+    if (version == NULL) {
         return PS_E_NOT_FOUND;
     }
     *ret_version = version;

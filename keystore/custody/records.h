@@ -33,8 +33,8 @@ PS_MUST_USE enum ps_err record_put_version(const struct key_version *version,
 
 /*
  * The record of a version, as its row has it now.
- * Errors: PS_E_STATE (the row is gone, or none of a wrapped key, or was wrapped by a key that there
- * is not), PS_E_STORAGE, PS_E_NO_MEMORY
+ * Errors: PS_E_STATE (the row is gone, or none of a wrapped key, or says that it is of another key
+ * or version, or was wrapped by a key that there is not), PS_E_STORAGE, PS_E_NO_MEMORY
  */
 PS_MUST_USE enum ps_err record_of_version(const struct keeper *keeper,
                                           const struct key_version *version, struct ps_buf *out);
@@ -47,7 +47,8 @@ PS_MUST_USE enum ps_err record_wrapping(const struct keeper *keeper, struct ps_b
                                         uint32_t *ret_wrapping);
 
 /*
- * The version that a row of this object id is of; the log has to have it with the same id.
+ * The version that a row of this object id is of: of the key that the row names, the one that the
+ * log has with the same id.
  * Errors: PS_E_NOT_FOUND (no key has it: there is no row, or the log has no such version). Any
  * other leaves open whether a key has it: PS_E_INPUT, PS_E_LIMIT (a row of no known form),
  * PS_E_STATE (the key's own rows cannot be read), PS_E_STORAGE, PS_E_NO_MEMORY.

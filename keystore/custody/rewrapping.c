@@ -3,13 +3,24 @@
 #include "keystore/catalog/wrapped_record.h"
 #include "keystore/key_cache.h"
 #include "keystore/tokens/trial.h"
+#include "keystore/writer.h"
 #include "lib/base/hash.h"
+#include "lib/base/line.h"
 #include "lib/formats/public_key/public_key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define TEXT_LEN 32u
+#define WHY_MAX  160u
+
+/* Of REWRAPPING_LEFT_SHOWN keys, with every octet of `why` escaped. */
+#define SHOWN_MAX (24u * 1024u)
+
+/* A key at which so many copies were lost is left; after so many of them in a row it is the token.
+ */
+#define LOSSES_MAX   3u
+#define GIVEN_UP_MAX 3u
 
 struct rewrapping {
     struct rewrapping_spec spec;
@@ -55,6 +66,88 @@ static void end(struct rewrapping *rewrapping, enum rewrapping_end how, const ch
     rewrapping->calls->ended(rewrapping->context, how, detail);
 }
 
+static void go_on(struct rewrapping *rewrapping)
+{
+    rewrapping->spec.progress->reached = rewrapping->due;
+    let_go(rewrapping);
+    ps_defer_arm(rewrapping->step);
+}
+
+/* --- What stays as it was --- */
+
+void rewrapping_progress_init(struct rewrapping_progress *progress)
+{
+    *progress = (struct rewrapping_progress){.left = 0};
+    ps_buf_init(&progress->shown, SHOWN_MAX);
+}
+
+void rewrapping_progress_clear(struct rewrapping_progress *progress)
+{
+    ps_buf_clear(&progress->shown);
+}
+
+/* What is not known to be of a key is told by its object id. */
+static void show(struct rewrapping *rewrapping, const char *why)
+{
+    struct ps_buf *out = &rewrapping->spec.progress->shown;
+    const struct key_version *version = rewrapping->version;
+    struct writer json = writer(out);
+
+    if (out->len != 0) {
+        ps_buf_put_u8(out, ',');
+    }
+    writer_begin_object(&json, NULL);
+    if (version != NULL) {
+        writer_str(&json, "key", version->key->name);
+        writer_number(&json, "version", version->number);
+    } else {
+        writer_hex(&json, "object",
+                   ps_bytes(rewrapping->due.object_id, rewrapping->due.object_id_len));
+    }
+    writer_str(&json, "why", why);
+    writer_end_object(&json);
+}
+
+static void leave(struct rewrapping *rewrapping, const char *what, bool is_damaged)
+{
+    struct rewrapping_progress *progress = rewrapping->spec.progress;
+    const struct key_version *version = rewrapping->version;
+    char why[WHY_MAX];
+
+    (void)snprintf(why, sizeof why, "%s", what);
+    if (progress->left++ < REWRAPPING_LEFT_SHOWN) {
+        show(rewrapping, why);
+        ps_line(PS_WARNING, "key_not_rewrapped",
+                PS_STR("key", version == NULL ? "" : version->key->name),
+                PS_NUM("version", version == NULL ? 0 : version->number), PS_STR("detail", why));
+    }
+    if (progress->left == 1) {
+        (void)snprintf(progress->first, sizeof progress->first, "%.60s, version %u: %s",
+                       version == NULL ? "(no key)" : version->key->name,
+                       version == NULL ? 0 : version->number, why);
+    }
+    if (is_damaged && version != NULL) {
+        record_alarm(rewrapping->spec.keeper, version);
+    }
+    go_on(rewrapping);
+}
+
+/* Of the key that is under way, and not of the token, the disk or the memory. */
+static bool is_of_key(enum ps_err err)
+{
+    return err == PS_E_INPUT || err == PS_E_DENIED || err == PS_E_NOT_FOUND ||
+           err == PS_E_CONFLICT || err == PS_E_STATE || err == PS_E_LIMIT || err == PS_E_INTERNAL;
+}
+
+static enum ps_err leave_if_of_key(struct rewrapping *rewrapping, enum ps_err err, bool is_record)
+{
+    if (!is_of_key(err)) {
+        return err;
+    }
+    leave(rewrapping, ps_detail()->text, is_record && err == PS_E_STATE);
+    return PS_OK;
+}
+
 static enum ps_err ask_next(struct rewrapping *rewrapping);
 static enum ps_err try_it(struct rewrapping *rewrapping);
 
@@ -65,21 +158,17 @@ static enum ps_err try_it(struct rewrapping *rewrapping);
 static void on_step(void *context)
 {
     struct rewrapping *rewrapping = context;
-    const enum ps_err err = rewrapping->is_wrapped ? try_it(rewrapping) : ask_next(rewrapping);
+    const enum ps_err err = rewrapping->is_wrapped
+                                ? leave_if_of_key(rewrapping, try_it(rewrapping), false)
+                                : ask_next(rewrapping);
 
     if (err == PS_E_NOT_FOUND) {
         end(rewrapping, REWRAPPING_DONE, "");
-    } else if (err == PS_E_TOKEN) {
+    } else if (err == PS_E_TOKEN || err == PS_E_BUSY) {
         end(rewrapping, REWRAPPING_AWAY, "the token is away");
     } else if (err != PS_OK) {
         end(rewrapping, REWRAPPING_FAILED, ps_detail()->text);
     }
-}
-
-static void go_on(struct rewrapping *rewrapping)
-{
-    let_go(rewrapping);
-    ps_defer_arm(rewrapping->step);
 }
 
 static bool is_away(const struct token_answer *answer)
@@ -87,22 +176,46 @@ static bool is_away(const struct token_answer *answer)
     return answer->outcome == TOKEN_GONE ||
            (answer->outcome == TOKEN_REFUSED &&
             (answer->problem->problem == PS_PROBLEM_TOKEN_UNAVAILABLE ||
+             answer->problem->problem == PS_PROBLEM_STOPPING ||
              answer->problem->problem == PS_PROBLEM_OVERLOADED));
+}
+
+static bool is_same_row(const struct record_due *a, const struct record_due *b)
+{
+    return ps_bytes_equal(ps_bytes(a->object_id, a->object_id_len),
+                          ps_bytes(b->object_id, b->object_id_len));
+}
+
+/* The copy is lost with its process, or will be: it is the key's doing if it is so each time. */
+static void lose_copy(struct rewrapping *rewrapping)
+{
+    struct rewrapping_progress *progress = rewrapping->spec.progress;
+
+    progress->losses = is_same_row(&progress->lost_at, &rewrapping->due) ? progress->losses + 1 : 1;
+    progress->lost_at = rewrapping->due;
+    if (progress->given_up < GIVEN_UP_MAX) {
+        end(rewrapping, REWRAPPING_AWAY, "the token did not answer");
+    } else {
+        end(rewrapping, REWRAPPING_FAILED,
+            "the token does not answer, whichever key it is asked to wrap anew");
+    }
 }
 
 static void refuse(struct rewrapping *rewrapping, const struct token_answer *answer,
                    const char *what)
 {
-    const struct key_version *version = rewrapping->version;
-    char detail[200];
+    const bool says_why = answer->outcome == TOKEN_REFUSED;
+    char detail[WHY_MAX];
 
     if (is_away(answer)) {
-        end(rewrapping, REWRAPPING_AWAY, "the token did not answer");
+        lose_copy(rewrapping);
         return;
     }
-    (void)snprintf(detail, sizeof detail, "%s, version %u: %s", version->key->name, version->number,
-                   what);
-    end(rewrapping, REWRAPPING_FAILED, detail);
+    (void)snprintf(detail, sizeof detail, "%s%s%.*s", what, says_why ? ": " : "",
+                   says_why ? (int)answer->problem->detail.len : 0,
+                   says_why ? (const char *)answer->problem->detail.data : "");
+    rewrapping->spec.progress->given_up = 0;
+    leave(rewrapping, detail, false);
 }
 
 /* --- Its row --- */
@@ -130,6 +243,7 @@ static void take_good(struct rewrapping *rewrapping)
         end(rewrapping, REWRAPPING_FAILED, "disk or database failed");
         return;
     }
+    rewrapping->spec.progress->given_up = 0;
     rewrapping->calls->moved(rewrapping->context);
     go_on(rewrapping);
 }
@@ -243,8 +357,8 @@ static void on_rewrapped(void *context, const struct token_answer *answer)
 
     rewrapping->calls->answered(rewrapping->context, answer);
     if (answer->outcome == TOKEN_REFUSED && answer->problem->problem == PS_PROBLEM_RECORD_DAMAGED) {
-        record_alarm(rewrapping->spec.keeper, rewrapping->version);
-        go_on(rewrapping);
+        rewrapping->spec.progress->given_up = 0;
+        leave(rewrapping, "what is stored of it is not what the token made", true);
         return;
     }
     if (answer->outcome != TOKEN_ANSWERED || answer->info != &msg_token_wrapped_info) {
@@ -252,12 +366,12 @@ static void on_rewrapped(void *context, const struct token_answer *answer)
         return;
     }
     err = put_new(rewrapping, answer->message);
-    if (err != PS_OK) {
+    if (err == PS_OK) {
+        rewrapping->is_wrapped = true;
+        ps_defer_arm(rewrapping->step);
+    } else if (leave_if_of_key(rewrapping, err, false) != PS_OK) {
         end(rewrapping, REWRAPPING_FAILED, ps_detail()->text);
-        return;
     }
-    rewrapping->is_wrapped = true;
-    ps_defer_arm(rewrapping->step);
 }
 
 static enum ps_err ask(struct rewrapping *rewrapping)
@@ -278,31 +392,40 @@ static enum ps_err ask(struct rewrapping *rewrapping)
                           on_rewrapped, rewrapping);
 }
 
-/* A row that is none is told of, as one that the token does not open, and passed over. */
+/* The key that the row is of, pinned. */
+static enum ps_err take_version(struct rewrapping *rewrapping)
+{
+    const struct record_due *due = &rewrapping->due;
+    const struct key_version *version;
+
+    if (due->is_unclear) {
+        return ps_fail(PS_E_LIMIT, 0, "it is of a key that is being made, or of no known form");
+    }
+    PS_TRY(record_owner(rewrapping->spec.keeper, ps_bytes(due->object_id, due->object_id_len),
+                        &version));
+    rewrapping->version = key_version(version->key, version->number);
+    key_pin(rewrapping->version->key);
+    return PS_OK;
+}
+
+static enum ps_err take_next(struct rewrapping *rewrapping)
+{
+    struct rewrapping_progress *progress = rewrapping->spec.progress;
+
+    PS_TRY(take_version(rewrapping));
+    if (progress->losses >= LOSSES_MAX && is_same_row(&progress->lost_at, &rewrapping->due)) {
+        progress->given_up++;
+        return ps_fail(PS_E_LIMIT, 0, "the token went away each time that it was to wrap it anew");
+    }
+    return ask(rewrapping);
+}
+
+/* One row in a turn, also if it is left; PS_E_NOT_FOUND: there is none any more. */
 static enum ps_err ask_next(struct rewrapping *rewrapping)
 {
-    struct keeper *keeper = rewrapping->spec.keeper;
-
-    for (;;) {
-        const struct key_version *version;
-        enum ps_err err;
-
-        PS_TRY(
-            records_next_under(keeper, rewrapping->spec.from, &rewrapping->due, &rewrapping->due));
-        if (rewrapping->due.is_unclear) {
-            continue;
-        }
-        PS_TRY(record_owner(
-            keeper, ps_bytes(rewrapping->due.object_id, rewrapping->due.object_id_len), &version));
-        rewrapping->version = key_version(version->key, version->number);
-        key_pin(rewrapping->version->key);
-        err = ask(rewrapping);
-        if (err != PS_E_STATE) {
-            return err;
-        }
-        record_alarm(keeper, rewrapping->version);
-        let_go(rewrapping);
-    }
+    PS_TRY(records_next_under(rewrapping->spec.keeper, rewrapping->spec.from,
+                              &rewrapping->spec.progress->reached, &rewrapping->due));
+    return leave_if_of_key(rewrapping, take_next(rewrapping), true);
 }
 
 enum ps_err rewrapping_begin(const struct rewrapping_spec *spec,
@@ -323,7 +446,7 @@ enum ps_err rewrapping_begin(const struct rewrapping_spec *spec,
     ps_buf_init(&rewrapping->row, CATALOG_BODY_MAX);
     ps_buf_init(&rewrapping->record, TOKEN_RECORD_MAX);
     PS_TRY(ps_defer_new(spec->keeper->loop, on_step, rewrapping, &rewrapping->step));
-    PS_TRY(ask_next(rewrapping));
+    ps_defer_arm(rewrapping->step);
     *ret_rewrapping = rewrapping;
     rewrapping = NULL;
     return PS_OK;

@@ -128,18 +128,27 @@ static enum ps_err is_of_a_key(const struct keeper *keeper, const uint8_t *id, b
     return PS_OK;
 }
 
-/* The next sweep looks at it again. */
-static void pass_over(struct sweep *sweep, struct ps_bytes name)
+/*
+ * Left alone. What its rows say is the same at the next sweep: whoever wrote them must not keep the
+ * token unswept, and so without inventories. Anything else is looked at again.
+ */
+static void pass_over(struct sweep *sweep, struct ps_bytes name, enum ps_err err)
 {
     ps_line(PS_WARNING, "leftover_not_judged", PS_TEXT("token", tokens_name(sweep->token)),
             PS_TEXT("object", name), PS_STR("detail", ps_detail()->text));
-    sweep->is_partial = true;
+    if (!holdings_is_unclear(err)) {
+        sweep->is_partial = true;
+        return;
+    }
+    events_alarm(sweep->operations->keeper, "reserved-id", tokens_name(sweep->token),
+                 "what is stored under a reserved id cannot be read; its object was left alone");
 }
 
 static enum ps_err on_reserved(void *context, const struct catalog_row *row)
 {
     struct sweep *sweep = context;
     bool is_of_key;
+    enum ps_err err;
     PS_BUF_AUTO id;
     PS_BUF_AUTO body;
 
@@ -151,8 +160,9 @@ static enum ps_err on_reserved(void *context, const struct catalog_row *row)
         operations_has_reserved(sweep->operations, ps_buf_bytes(&id))) {
         return PS_OK;
     }
-    if (is_of_a_key(sweep->operations->keeper, id.data, &is_of_key) != PS_OK) {
-        pass_over(sweep, row->name);
+    err = is_of_a_key(sweep->operations->keeper, id.data, &is_of_key);
+    if (err != PS_OK) {
+        pass_over(sweep, row->name, err);
         return PS_OK;
     }
     if (is_of_key) {

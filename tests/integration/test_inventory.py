@@ -3,6 +3,8 @@ put in its place is found, told and written down. And what there is, is backed u
 
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -98,6 +100,32 @@ def test_what_others_did_in_the_token_is_found_and_told(room):
     assert leaf["findings"] == item["findings"] and leaf["token"] == "a"
     alarms = [leaf["data"] for leaf in events if leaf["kind"] == "alarm"]
     assert [alarm["about"] for alarm in alarms if alarm["alarm"] == "inventory"] == ["a"]
+
+
+def write_to_the_catalog(room, statement, *values):
+    """As somebody who has the file; the next keeper finds it so."""
+    with sqlite3.connect(room.appliance.directory / "data" / "catalog.sqlite", timeout=60) as rows:
+        rows.execute(statement, values)
+    before = room.appliance.pids("keeper")
+    os.kill(before[0], signal.SIGKILL)
+    wait_until(lambda: room.appliance.pids("keeper") not in ([], before), 30, "a new keeper")
+    wait_until(lambda: room.appliance.client().get("/health/ready").json().get("state") == "operational", 60,
+               "it to be operational")
+
+
+def test_rows_that_somebody_planted_keep_no_token_from_its_inventory(room):
+    """What was reserved for a key, and a record of it that nobody can read: the object is left alone, and named."""
+    planted = "78" * 16
+    pkcs11_tool(room, *MADE_ANEW, "--id", planted, "--label", "planted")
+    write_to_the_catalog(room, "insert into row (kind, name, revision, event, body) values "
+                               "('reserved', ?, 1, 0, '{\"token\":\"a\"}'), ('wrapped', ?, 1, 0, '{}')",
+                         planted, planted)
+    found = findings(inventory(room))
+    assert found.count(("unclear", "planted")) == 2 and ("unknown", "of somebody else") in found
+    assert object_id(room, "planted") == planted
+    write_to_the_catalog(room, "delete from row where name = ?", planted)
+    found = findings(inventory(room))
+    assert ("unclear", "planted") not in found and found.count(("unknown", "planted")) == 2
 
 
 def test_only_who_manages_tokens_asks_for_one(room):

@@ -104,6 +104,33 @@ def test_a_record_of_another_key_is_refused_with_an_alarm(appliance):
     wait_until(lambda: alarms(appliance).count("record-damaged") > before, 60, "the alarm's leaf")
 
 
+def state_of(appliance, name, number):
+    versions = appliance.client().get(f"/v1/keys/{name}").json()["versions"]
+    return next((version["state"] for version in versions if version["version"] == number), None)
+
+
+@pytest.mark.parametrize("says", ["1", "2"])
+def test_a_record_of_an_older_version_is_refused_with_an_alarm(appliance, says):
+    """Whole as it was, or with the number of the version in whose place it is."""
+    name, = many_keys.make(appliance, f"rotated.{says}.", 1)
+    for verb, state in (("rotate", "pre-activation"), ("activate", "active")):
+        many_keys.done(appliance.change("POST", f"/v1/keys/{name}/{verb}", {}))
+        wait_until(lambda wanted=state: state_of(appliance, name, 2) == wanted, 60, f"it to {verb}")
+    assert sign(appliance, name).status == 200
+    appliance.stop()
+    with database(appliance) as rows:
+        records = dict(rows.execute("select json_extract(body, '$.version'), body from row "
+                                    "where kind = 'wrapped' and json_extract(body, '$.key') = ?", (name,)))
+        older = records[1].replace('"version":1,', f'"version":{says},')
+        rows.execute("update row set body = ? where kind = 'wrapped' and body = ?", (older, records[2]))
+    appliance.start()
+    wait_until(lambda: sign(appliance, "w.3").status == 200, 60, "a signature")
+    before = alarms(appliance).count("record-damaged")
+    answer = sign(appliance, name)
+    assert answer.status == 503 and answer.json()["code"] == "record-damaged"
+    wait_until(lambda: alarms(appliance).count("record-damaged") > before, 60, "the alarm's leaf")
+
+
 def test_a_row_that_was_changed_is_not_used(appliance):
     before = alarms(appliance).count("catalog")
     with database(appliance) as rows:

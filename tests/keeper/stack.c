@@ -433,6 +433,18 @@ void stack_add_token(struct stack *stack, const char *name)
     send_pin(stack, number);
 }
 
+void stack_drop_token(struct stack *stack)
+{
+    assert_int_equal(stack->keeper, 0);
+    stack_kill_token(stack, --stack->processes);
+}
+
+void stack_return_token(struct stack *stack)
+{
+    assert_int_equal(stack->keeper, 0);
+    stack_start_token(stack, stack->processes++);
+}
+
 unsigned stack_count_objects(const struct stack *stack, size_t number)
 {
     char path[200];

@@ -84,6 +84,10 @@ void stack_attend_token(struct stack *stack, size_t number);
 void stack_supervise(struct stack *stack);
 /* Another token in a store of its own, with one process and the same PIN. */
 void stack_add_token(struct stack *stack, const char *name);
+/* While there is no keeper: the last one that was added leaves the configuration; and is back, with
+ * what is in its store. */
+void stack_drop_token(struct stack *stack);
+void stack_return_token(struct stack *stack);
 void stack_kill_keeper(struct stack *stack);
 /* In a token's store, whoever's they are. number: of its process */
 unsigned stack_count_objects(const struct stack *stack, size_t number);

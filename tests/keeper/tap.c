@@ -30,6 +30,7 @@ struct row {
     unsigned count;
     unsigned passed;          /* so many more */
     enum tap_refusal refusal; /* of those that come then */
+    const char *about;        /* and have this text in them; NULL: whatever they have */
 };
 
 struct tap {
@@ -71,13 +72,28 @@ unsigned tap_count(struct tap *tap, const struct ipc_message *info)
     return count;
 }
 
+static void set_row(struct tap *tap, const struct ipc_message *info, const struct row *wanted)
+{
+    struct row *row;
+
+    (void)pthread_mutex_lock(&tap->lock);
+    row = row_of(tap, info);
+    row->passed = wanted->passed;
+    row->refusal = wanted->refusal;
+    row->about = wanted->about;
+    (void)pthread_mutex_unlock(&tap->lock);
+}
+
 void tap_set(struct tap *tap, const struct ipc_message *info, unsigned passed,
              enum tap_refusal refusal)
 {
-    (void)pthread_mutex_lock(&tap->lock);
-    row_of(tap, info)->passed = passed;
-    row_of(tap, info)->refusal = refusal;
-    (void)pthread_mutex_unlock(&tap->lock);
+    set_row(tap, info, &(struct row){.passed = passed, .refusal = refusal});
+}
+
+void tap_set_about(struct tap *tap, const struct ipc_message *info, const char *text,
+                   enum tap_refusal refusal)
+{
+    set_row(tap, info, &(struct row){.refusal = refusal, .about = text});
 }
 
 static unsigned times_let_go(struct tap *tap)
@@ -112,18 +128,26 @@ static void send_all(int to, struct ps_bytes octets)
     }
 }
 
-static void refuse(const struct line *line, uint64_t id)
+static void refuse(const struct line *line, uint64_t id, enum tap_refusal refusal)
 {
-    const struct msg_problem problem = {.problem = PS_PROBLEM_TOKEN_UNAVAILABLE,
-                                        .detail = ps_bytes_str("no answer of the token's")};
+    const bool is_denied = refusal == TAP_DENY;
+    const struct msg_problem problem = {
+        .problem = is_denied ? PS_PROBLEM_KEY_MISMATCH : PS_PROBLEM_TOKEN_UNAVAILABLE,
+        .detail = ps_bytes_str(is_denied ? "the token will not" : "no answer of the token's")};
     PS_BUF_AUTO frame = {.max = IPC_FRAME_MAX};
 
     assert_ok(ipc_frame_put(&msg_problem_info, id, &problem, &frame));
     send_all(line->keeper, ps_buf_bytes(&frame));
 }
 
+static bool is_about(const struct row *row, struct ps_bytes octets)
+{
+    return row->about == NULL ||
+           memmem(octets.data, octets.len, row->about, strlen(row->about)) != NULL;
+}
+
 static enum tap_refusal note_request(struct tap *tap, const struct ipc_message *info,
-                                     unsigned *ret_let_go)
+                                     struct ps_bytes octets, unsigned *ret_let_go)
 {
     enum tap_refusal refusal = TAP_PASS;
     struct row *row;
@@ -134,7 +158,7 @@ static enum tap_refusal note_request(struct tap *tap, const struct ipc_message *
     *ret_let_go = tap->let_go;
     if (row->passed != 0) {
         row->passed--;
-    } else {
+    } else if (is_about(row, octets)) {
         refusal = row->refusal;
         if (refusal == TAP_REFUSE_ONCE || refusal == TAP_REFUSE_AFTER_ONCE) {
             row->refusal = TAP_PASS;
@@ -147,7 +171,7 @@ static enum tap_refusal note_request(struct tap *tap, const struct ipc_message *
 static void pass_request(struct line *line, const struct ipc_frame *frame, struct ps_bytes octets)
 {
     unsigned let_go;
-    const enum tap_refusal refusal = note_request(line->tap, frame->info, &let_go);
+    const enum tap_refusal refusal = note_request(line->tap, frame->info, octets, &let_go);
 
     if (refusal == TAP_HOLD) {
         assert_int_equal(line->held.len, 0);
@@ -155,8 +179,8 @@ static void pass_request(struct line *line, const struct ipc_frame *frame, struc
         line->held_at = let_go;
         return;
     }
-    if (refusal == TAP_REFUSE || refusal == TAP_REFUSE_ONCE) {
-        refuse(line, frame->id);
+    if (refusal == TAP_REFUSE || refusal == TAP_REFUSE_ONCE || refusal == TAP_DENY) {
+        refuse(line, frame->id, refusal);
         return;
     }
     if (refusal == TAP_REFUSE_AFTER || refusal == TAP_REFUSE_AFTER_ONCE) {
@@ -169,7 +193,7 @@ static void pass_answer(struct line *line, const struct ipc_frame *frame, struct
 {
     if (line->lost_id != 0 && frame->id == line->lost_id) {
         line->lost_id = 0;
-        refuse(line, frame->id);
+        refuse(line, frame->id, TAP_REFUSE_AFTER);
         return;
     }
     send_all(line->keeper, octets);

@@ -25,7 +25,8 @@ enum tap_refusal {
     TAP_REFUSE_AFTER, /* the token does it, and its answer is lost */
     TAP_REFUSE_ONCE,  /* as TAP_REFUSE, and then they pass */
     TAP_REFUSE_AFTER_ONCE,
-    TAP_HOLD /* the token hears of it after tap_let_go; one in each channel */
+    TAP_DENY, /* as TAP_REFUSE, and what the keeper is told is that the token will not do it */
+    TAP_HOLD  /* the token hears of it after tap_let_go; one in each channel */
 };
 
 /*
@@ -34,6 +35,10 @@ enum tap_refusal {
  */
 void tap_set(struct tap *tap, const struct ipc_message *info, unsigned passed,
              enum tap_refusal refusal);
+
+/* The same, of requests alone that have this text in them, which has to stay; the others pass. */
+void tap_set_about(struct tap *tap, const struct ipc_message *info, const char *text,
+                   enum tap_refusal refusal);
 
 /* What is held now goes on; who comes next is held again. */
 void tap_let_go(struct tap *tap);

@@ -1,6 +1,5 @@
 #include "tests/keeper/gate_fixture.h"
-#include "tests/keeper/sql.h"
-#include "tests/keeper/tap.h"
+#include "tests/keeper/wrapped_fixture.h"
 
 /*
  * Keys that live outside the token are wrapped anew, under the next wrapping key, and the one
@@ -13,25 +12,15 @@
 
 static struct draft draft;
 
-static int take_number(void *context, int count, char **values, char **names)
-{
-    (void)count;
-    (void)names;
-    *(int *)context = atoi(values[0]);
-    return 0;
-}
-
 static int count_under(unsigned wrapping)
 {
     char statement[160];
-    int count = -1;
 
     (void)snprintf(statement, sizeof statement,
                    "select count(*) from row where kind = 'wrapped' and body like "
                    "'%%\"wrapping\":%u}'",
                    wrapping);
-    sql_each(statement, take_number, &count);
-    return count;
+    return sql_number(statement);
 }
 
 #define WRAPPED(name, usage)                                                                       \
@@ -182,25 +171,71 @@ static void nothing_stays_of_it_in_the_token(void **state)
     expect(404, change("wrapping.destroy", "", "{\"version\":1}"));
 }
 
-/* What is in the way of one key is in the way of none of the others. */
+static void spoil(const char *statement)
+{
+    sql("create table kept as select * from row where kind = 'wrapped'");
+    sql(statement);
+    start_again();
+}
+
+/* Those that are under this version, as they were. */
+static void mend(unsigned wrapping)
+{
+    char statement[300];
+
+    (void)snprintf(statement, sizeof statement,
+                   "update row set body = (select body from kept where kept.name = row.name) where "
+                   "kind = 'wrapped' and body like '%%\"wrapping\":%u}'",
+                   wrapping);
+    sql(statement);
+    sql("drop table kept");
+    start_again();
+}
+
+static void rewrap_and_leave(const char *left)
+{
+    begin();
+    wait_until_done();
+    assert_true(body_has(left));
+}
+
+/*
+ * What is in the way of one key is in the way of none of the others, nor of those that are under a
+ * later version.
+ */
 static void a_record_that_does_not_open_is_left_and_told_of(void **state)
 {
     (void)state;
     expect(201, change("wrapping.create", "", "{}"));
-    sql("create table kept as select * from row where kind = 'wrapped'");
-    sql("update row set body = '{\"blob\":\"AAAA' || substr(body, 14) where kind = 'wrapped' and "
-        "body like '%\"r.1\"%'");
-    start_again();
-    begin();
-    wait_until_done();
+    spoil("update row set body = '{\"blob\":\"AAAA' || substr(body, 14) where kind = 'wrapped' and "
+          "body like '%\"r.1\"%'");
+    rewrap_and_leave("\"left\":1,\"left_keys\":[{\"key\":\"r.1\",\"version\":1,\"why\":");
     assert_int_equal(leaves_count_alarms(&stack, "record-damaged"), 1);
+    wait_for_alarm_of("not-rewrapped", 1);
     assert_int_equal(count_under(3), FAMILY);
     expect(422, change("wrapping.destroy", "", "{\"version\":2}"));
     assert_true(body_has("1 keys are under version 2"));
-    sql("update row set body = (select body from kept where kept.name = row.name) where kind = "
-        "'wrapped' and body like '%\"r.1\"%'");
-    sql("drop table kept");
-    start_again();
+    expect(201, change("wrapping.create", "", "{}"));
+    rewrap_and_leave("\"left\":0,\"left_keys\":[]");
+    assert_int_equal(count_under(2), 1);
+    assert_int_equal(count_under(4), FAMILY);
+    mend(2);
+    all_sign();
+}
+
+/* It stays with its key, whatever it says, and nobody else finds it to be nobody's. */
+static void a_record_that_says_it_is_of_another_version_is_left_too(void **state)
+{
+    const unsigned alarms = leaves_count_alarms(&stack, "record-damaged");
+
+    (void)state;
+    spoil("update row set body = replace(body, '\"version\":1,', '\"version\":7,') where kind = "
+          "'wrapped' and body like '%\"r.1\"%'");
+    rewrap_and_leave("\"left\":1,\"left_keys\":[{\"key\":\"r.1\",\"version\":1,\"why\":");
+    wait_for_alarm_of("record-damaged", alarms + 1);
+    assert_int_equal(count_under(2), 1);
+    mend(2);
+    all_sign();
 }
 
 /* Whatever somebody wrote to the database: of no key, nor between two rows of one. */
@@ -218,7 +253,7 @@ static void rows_that_no_key_has_are_passed_over(void **state)
             "with recursive number(n) as (select 0 union all select n + 1 from number where "
             "n < 25 * 2) insert or ignore into row (kind, name, revision, event, body) select "
             "kind, %s, revision, event, body from (select * from row where kind = 'wrapped' and "
-            "body like '%%\"wrapping\":3}' order by name limit 1), number",
+            "body like '%%\"wrapping\":4}' order by name limit 1), number",
             name[i]);
         sql(statement);
     }
@@ -227,8 +262,8 @@ static void rows_that_no_key_has_are_passed_over(void **state)
     expect(201, change("wrapping.create", "", "{}"));
     begin();
     wait_until_done();
-    assert_int_equal(count_under(4), FAMILY + 1);
-    sql("delete from row where kind = 'wrapped' and body like '%\"wrapping\":3}'");
+    assert_int_equal(count_under(5), FAMILY + 1);
+    sql("delete from row where kind = 'wrapped' and body like '%\"wrapping\":4}'");
     start_again();
     all_sign();
 }
@@ -238,7 +273,7 @@ static void is_not_destroyed_with(const char *statement)
     sql("create table kept as select * from row where kind = 'wrapped'");
     sql(statement);
     start_again();
-    expect(422, change("wrapping.destroy", "", "{\"version\":3}"));
+    expect(422, change("wrapping.destroy", "", "{\"version\":4}"));
     assert_true(body_has("what is stored of 1 keys in use is gone, or cannot be read"));
     sql("delete from row where kind = 'wrapped'");
     sql("insert into row select * from kept");
@@ -251,10 +286,10 @@ static void what_the_log_has_is_asked_for_before_a_key_that_wraps_goes(void **st
 {
     (void)state;
     is_not_destroyed_with("delete from row where kind = 'wrapped' and body like '%\"r.0\"%'");
-    is_not_destroyed_with("update row set body = '{\"wrapping\":3,' || substr(replace(body, "
-                          "',\"wrapping\":4', ''), 2) where kind = 'wrapped' and body like "
+    is_not_destroyed_with("update row set body = '{\"wrapping\":4,' || substr(replace(body, "
+                          "',\"wrapping\":5', ''), 2) where kind = 'wrapped' and body like "
                           "'%\"r.5\"%'");
-    expect(201, change("wrapping.destroy", "", "{\"version\":3}"));
+    expect(201, change("wrapping.destroy", "", "{\"version\":4}"));
     all_sign();
 }
 
@@ -338,11 +373,39 @@ static void keys_sign_while_others_are_wrapped_anew(void **state)
         wait_for_requests(&msg_token_rewrap_info, walked + i + 1);
     }
     expect(200, wait_for_signature(id));
-    assert_int_equal(count_under(5), FAMILY);
+    assert_int_equal(count_under(6), FAMILY);
     tap_set(TAP, &msg_token_rewrap_info, 0, TAP_PASS);
     tap_let_go(TAP);
     wait_until_done();
-    assert_int_equal(count_under(5), FAMILY + 1);
+    assert_int_equal(count_under(6), FAMILY + 1);
+}
+
+/*
+ * One is never answered for, as if its process ended each time; what another was wrapped to does
+ * not sign. The rest is not kept from its turn, and they have theirs when the token takes them.
+ */
+static void a_key_that_the_token_does_not_take_is_left_and_told_of(void **state)
+{
+    const unsigned alarms = leaves_count_alarms(&stack, "not-rewrapped");
+
+    (void)state;
+    start_again();
+    expect(201, change("wrapping.create", "", "{}"));
+    tap_set_about(TAP, &msg_token_rewrap_info, "r.2", TAP_REFUSE);
+    tap_set_about(TAP, &msg_token_sign_info, "r.4", TAP_DENY);
+    rewrap_and_leave("\"left\":2,");
+    assert_true(body_has("{\"key\":\"r.2\",\"version\":1,\"why\":\"the token went away each time"));
+    assert_true(body_has("{\"key\":\"r.4\",\"version\":1,\"why\":\"what was wrapped anew does not "
+                         "sign; it stays as it was: the token will not\"}"));
+    assert_int_equal(count_under(6), 2);
+    assert_int_equal(count_under(7), FAMILY - 1);
+    wait_for_alarm_of("not-rewrapped", alarms + 1);
+    tap_set(TAP, &msg_token_rewrap_info, 0, TAP_PASS);
+    tap_set(TAP, &msg_token_sign_info, 0, TAP_PASS);
+    all_sign();
+    rewrap_and_leave("\"left\":0,");
+    assert_int_equal(count_under(7), FAMILY + 1);
+    all_sign();
 }
 
 int main(void)
@@ -353,10 +416,12 @@ int main(void)
         cmocka_unit_test(what_was_begun_goes_on_after_a_death),
         cmocka_unit_test(nothing_stays_of_it_in_the_token),
         cmocka_unit_test(a_record_that_does_not_open_is_left_and_told_of),
+        cmocka_unit_test(a_record_that_says_it_is_of_another_version_is_left_too),
         cmocka_unit_test(what_the_token_has_done_is_done_once),
         cmocka_unit_test(rows_that_no_key_has_are_passed_over),
         cmocka_unit_test(what_the_log_has_is_asked_for_before_a_key_that_wraps_goes),
         cmocka_unit_test(keys_sign_while_others_are_wrapped_anew),
+        cmocka_unit_test(a_key_that_the_token_does_not_take_is_left_and_told_of),
     };
 
     return cmocka_run_group_tests(tests, make_stack, end_stack);

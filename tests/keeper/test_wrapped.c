@@ -1,15 +1,10 @@
-#include "tests/keeper/leaves.h"
-#include "tests/keeper/sql.h"
+#include "tests/keeper/wrapped_fixture.h"
 
 /* Keys that live outside the token: made, used, rotated, lost and destroyed, with SoftHSM. */
 
 #define PROCESSES 2
 #define CACHE     3
 #define IN_MEMORY 2 /* nearly each key has to come from the catalog when it is asked for */
-
-#define WRAPPED_KEY(name)                                                                          \
-    "{\"name\":\"" name "\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"        \
-    "\"residence\":\"wrapped\"}"
 
 static int make_stack(void **state)
 {
@@ -22,33 +17,6 @@ static int make_stack(void **state)
     stack_start(&stack);
     stack_genesis(&stack);
     return 0;
-}
-
-static void make_key(const char *name)
-{
-    char text[300];
-
-    (void)snprintf(text, sizeof text,
-                   "{\"name\":\"%s\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
-                   "\"residence\":\"wrapped\"}",
-                   name);
-    expect(201, change("key.create", "", text));
-}
-
-static int take_number(void *context, int count, char **values, char **names)
-{
-    (void)count;
-    (void)names;
-    *(int *)context = atoi(values[0]);
-    return 0;
-}
-
-static int count_rows(void)
-{
-    int count = -1;
-
-    sql_each("select count(*) from row where kind = 'wrapped'", take_number, &count);
-    return count;
 }
 
 static void without_a_wrapping_key_none_is_made(void **state)
@@ -224,16 +192,6 @@ static void it_is_rotated(void **state)
     assert_true(body_has("\"version\":2,\"state\":\"active\""));
 }
 
-static void wait_for_alarm_of(const char *what, unsigned count)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-
-    while (leaves_count_alarms(&stack, what) != count) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
-    }
-}
-
 /* Changes what is stored of `w.one`, and back. */
 static void must_be_found(const char *name, const char *statement)
 {
@@ -270,6 +228,16 @@ static void a_record_that_is_not_the_keys_own_is_not_opened(void **state)
                       "w.rotated", "1") ", '\"version\":1', '\"version\":2') where kind = "
                                         "'wrapped' and body like '%\"w.rotated\"%' and body like "
                                         "'%\"version\":2,%'");
+    /* The same as it is, and what says only that it is of that version, or of another key. */
+    must_be_found("w.rotated", "update row set body = " ROW_OF(
+                                   "w.rotated", "1") " where kind = 'wrapped' and body like "
+                                                     "'%\"w.rotated\"%' and body like "
+                                                     "'%\"version\":2,%'");
+    must_be_found("w.rotated", "update row set body = replace(body, '\"version\":2,', "
+                               "'\"version\":1,') where kind = 'wrapped' and body like "
+                               "'%\"w.rotated\"%'");
+    must_be_found("w.one", "update row set body = replace(body, '\"w.one\"', '\"w.two\"') where "
+                           "kind = 'wrapped' and body like '%\"w.one\"%'");
     /* A changed octet of the blob, a row that is gone, and one that is none. */
     must_be_found("w.one", "update row set body = '{\"blob\":\"AAAA' || substr(body, 14) where "
                            "kind = 'wrapped' and body like '%\"w.one\"%'");
@@ -331,6 +299,9 @@ static void what_a_record_that_cannot_be_read_is_of_is_not_swept(void **state)
     sql_each("select count(*) from row where name = (select name from kept)", take_number,
              &reserved);
     assert_int_equal(reserved, 2);
+    /* What somebody wrote there keeps the token from no inventory. */
+    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 1);
+    wait_for_alarm_of("reserved-id", 1);
     stack_kill_keeper(&stack);
     sql("delete from row where name = (select name from kept)");
     sql("insert into row select * from kept");
@@ -338,156 +309,6 @@ static void what_a_record_that_cannot_be_read_is_of_is_not_swept(void **state)
     stack_start_keeper(&stack);
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     expect(200, sign("w.one"));
-}
-
-static void kill_first_token(void)
-{
-    for (size_t i = 0; i < PROCESSES; i++) {
-        stack_kill_token(&stack, i);
-    }
-}
-
-/* The second one is asked as soon as the keeper knows that the first is away. */
-static void sign_elsewhere(const char *name)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-
-    while (sign(name) != 200) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
-    }
-}
-
-#define SPARE (&stack.tokens[PROCESSES])
-
-static void send_so_pin(const char *pin)
-{
-    const struct msg_pin message = {
-        .token = ps_bytes_str(STACK_TOKEN), .pin = ps_bytes_str(pin), .is_so = 1};
-
-    wire_send(&stack.supervisor, &msg_pin_info, &message);
-    stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT); /* comes after it */
-}
-
-/*
- * As soon as the keeper has found its tokens, and what failed before is over: that was answered
- * before it was recorded.
- */
-static void expect_soon(unsigned status, const char *type)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-    unsigned got;
-
-    do {
-        got = change(type, "", "{}");
-        assert_true(ps_clock_mono_ns() < deadline);
-    } while ((got == 503 && body_has("away")) || (got == 409 && body_has("in-flight")));
-    expect(status, got);
-}
-
-static void a_second_token_is_prepared(void **state)
-{
-    (void)state;
-    make_key("w.before");
-    expect(422, change("wrapping.carry", "", "{}"));
-    expect(422, change("wrapping.prepare", STACK_TOKEN, "{}"));
-    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
-    assert_true(body_has("\"code\":\"unrecoverable\""));
-    SPARE->tap = tap_new();
-    stack_add_token(&stack, "spare");
-    wait_for_text(READ_SYSTEM, "", "needs-login", 1);
-    expect(201, change("token.accept", "spare", "{}"));
-    wait_for_text(READ_SYSTEM, "", "\"token\":\"spare\",\"state\":\"ready\"", 1);
-    expect(201, change("wrapping.prepare", "spare", "{}"));
-    assert_true(body_has("\"fingerprint\""));
-}
-
-static void a_wrong_so_pin_is_tried_once(void **state)
-{
-    (void)state;
-    send_so_pin("00000000");
-    expect_soon(503, "wrapping.carry");
-    assert_true(body_has("the token refused the SO PIN"));
-    expect_soon(422, "wrapping.carry");
-    assert_true(body_has("has refused this SO PIN before"));
-    restart_keeper(APPLIANCE_OPERATIONAL); /* it has the right one */
-    send_so_pin("00000000");
-    expect_soon(422, "wrapping.carry");
-    assert_true(body_has("has refused this SO PIN before"));
-    send_so_pin(STACK_SO_PIN);
-}
-
-static void wait_for_what_failed(void)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-    struct msg_change trial = stack_change_message("wrapping.carry", "", "{}");
-    DRAFT_AUTO none;
-
-    trial.dry_run = 1;
-    while (draft_ask(&stack, &trial, &none, &body) != 200) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
-    }
-}
-
-/* An inventory of both tokens that begins now: of what is being carried it says nothing. */
-static void run_inventory(void)
-{
-    const struct msg_task message = {
-        .caller = stack_caller(), .request_id = ps_bytes_str("task-1"), .task = TASK_INVENTORY};
-    struct wire_frame answer;
-
-    wait_for_what_failed();
-    stack_call(&stack, &stack.management, &msg_task_info, &message, &answer);
-    assert_int_equal(stack_status_of(&answer, &body), 202);
-    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 2);
-}
-
-static void what_was_carried_in_vain_does_not_stay(void **state)
-{
-    (void)state;
-    tap_set(SPARE->tap, &msg_token_sign_info, 0, TAP_REFUSE);
-    expect_soon(503, "wrapping.carry");
-    assert_true(body_has("does not sign in the other"));
-    tap_set(SPARE->tap, &msg_token_sign_info, 0, TAP_PASS);
-    run_inventory();
-    assert_false(body_has("misplaced"));
-}
-
-/* It is looked for in the other token before, and destroyed there afterwards. */
-static void what_stays_of_it_is_found_by_an_inventory(void **state)
-{
-    (void)state;
-    tap_set(SPARE->tap, &msg_token_carry_in_info, 0, TAP_REFUSE_AFTER);
-    tap_set(SPARE->tap, &msg_token_destroy_info, 2, TAP_REFUSE);
-    expect_soon(503, "wrapping.carry");
-    assert_true(body_has("could not be destroyed: the next wrapping.carry does it"));
-    tap_set(SPARE->tap, &msg_token_carry_in_info, 0, TAP_PASS);
-    tap_set(SPARE->tap, &msg_token_destroy_info, 0, TAP_PASS);
-    run_inventory();
-    assert_int_equal(body_count("\"kind\":\"misplaced\""), 2);
-    assert_true(body_has("\"key\":\"privyseal.wrapping\",\"kind\":\"misplaced\""));
-}
-
-static void a_second_token_opens_what_the_first_has_wrapped(void **state)
-{
-    (void)state;
-    expect_soon(201, "wrapping.carry");
-    assert_true(body_has("\"token\":\"spare\""));
-    expect(422, change("wrapping.prepare", "spare", "{}"));
-    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
-    assert_false(body_has("\"code\":\"unrecoverable\""));
-    make_key("w.after");
-    kill_first_token();
-    sign_elsewhere("w.before");
-    sign_elsewhere("w.after");
-    sign_elsewhere("w.one");
-    for (size_t i = 0; i < PROCESSES; i++) {
-        stack_start_token(&stack, i);
-    }
-    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
-    restart_keeper(APPLIANCE_OPERATIONAL);
-    sign_elsewhere("w.before");
 }
 
 static void a_new_wrapping_key_is_for_new_keys(void **state)
@@ -501,32 +322,6 @@ static void a_new_wrapping_key_is_for_new_keys(void **state)
     restart_keeper(APPLIANCE_OPERATIONAL);
     expect(200, sign("w.two"));
     expect(200, sign("w.newer"));
-}
-
-/* It may be open in any of them. */
-static void what_is_destroyed_is_closed_in_every_process(void **state)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-    const unsigned told = tap_count(SPARE->tap, &msg_token_destroy_info);
-    const unsigned logins = tap_count(SPARE->tap, &msg_token_login_info);
-
-    (void)state;
-    stack.supervises = true;
-    wait_for_text(READ_SYSTEM, "", "\"token\":\"spare\",\"state\":\"ready\"", 1);
-    expect(201, change("key.deactivate", "w.before", "{}"));
-    expect(201, change("key.destroy", "w.before", "{}"));
-    while (tap_count(SPARE->tap, &msg_token_destroy_info) == told) {
-        assert_true(ps_clock_mono_ns() < deadline);
-    }
-    /* One that does not close it is replaced. */
-    tap_set(SPARE->tap, &msg_token_destroy_info, 0, TAP_REFUSE);
-    expect(201, change("key.deactivate", "w.after", "{}"));
-    expect(201, change("key.destroy", "w.after", "{}"));
-    while (tap_count(SPARE->tap, &msg_token_login_info) == logins) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
-    }
-    tap_set(SPARE->tap, &msg_token_destroy_info, 0, TAP_PASS);
 }
 
 static void what_is_destroyed_is_nowhere(void **state)
@@ -716,13 +511,7 @@ int main(void)
         cmocka_unit_test(it_is_rotated),
         cmocka_unit_test(a_record_that_is_not_the_keys_own_is_not_opened),
         cmocka_unit_test(what_a_record_that_cannot_be_read_is_of_is_not_swept),
-        cmocka_unit_test(a_second_token_is_prepared),
-        cmocka_unit_test(a_wrong_so_pin_is_tried_once),
-        cmocka_unit_test(what_was_carried_in_vain_does_not_stay),
-        cmocka_unit_test(what_stays_of_it_is_found_by_an_inventory),
-        cmocka_unit_test(a_second_token_opens_what_the_first_has_wrapped),
         cmocka_unit_test(a_new_wrapping_key_is_for_new_keys),
-        cmocka_unit_test(what_is_destroyed_is_closed_in_every_process),
         cmocka_unit_test(what_is_destroyed_is_nowhere),
         cmocka_unit_test(a_batch_of_them_is_made),
         cmocka_unit_test(it_decrypts),

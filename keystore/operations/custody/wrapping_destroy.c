@@ -221,14 +221,59 @@ enum ps_err wrapping_destroy_rows(struct operation *op)
 
 /* --- In the tokens --- */
 
+/* Who holds it and is not configured any more, or was not when it was approved. */
+static void put_not_destroyed(const struct operation *op, struct ps_bytes name, struct writer *json)
+{
+    if (tokens_find(op->keeper->tokens, name) == NULL) {
+        ps_line(PS_WARNING, "wrapping_key_not_destroyed", PS_TEXT("token", name));
+        writer_text(json, NULL, name);
+    }
+}
+
+static enum ps_err put_result(struct operation *op)
+{
+    struct writer json = writer(&op->result);
+    struct wrapping_keys keys;
+    struct ps_bytes left;
+    uint32_t number;
+
+    PS_TRY(read_number(op, &number));
+    if (!wrapping_keys_at(op->keeper, number, &keys)) {
+        return ps_fail(PS_E_STATE, 0, "there is no such version of the key that wraps");
+    }
+    writer_begin_object(&json, NULL);
+    writer_begin_array(&json, "not_destroyed_in");
+    put_not_destroyed(op, ps_bytes_str(keys.wrapping->key->token), &json);
+    left = ps_bytes_str(keys.wrapping->replicas == NULL ? "" : keys.wrapping->replicas);
+    while (left.len != 0) {
+        const struct ps_bytes name = ps_bytes(left.data, strcspn((const char *)left.data, "\n"));
+
+        put_not_destroyed(op, name, &json);
+        left = ps_bytes_from(left, name.len < left.len ? name.len + 1 : left.len);
+    }
+    writer_end_array(&json);
+    writer_end_object(&json);
+    return ps_buf_status(&op->result);
+}
+
 static void finish(struct operation *op)
 {
-    const enum ps_err err = wrapping_destroy_rows(op);
+    enum ps_err err = put_result(op);
 
+    err = err == PS_OK ? wrapping_destroy_rows(op) : err;
     if (err != PS_OK) {
         operation_failed_error(op, err);
     } else {
         operation_done(op);
+    }
+}
+
+/* The tick goes on when the token is there. */
+static void tell(struct operation *op)
+{
+    if (!op->is_answered) {
+        operation_answer_executing(&op->to, op);
+        op->is_answered = true;
     }
 }
 
@@ -242,8 +287,9 @@ static void on_destroyed(void *context, const struct token_answer *answer)
         (answer->outcome == TOKEN_REFUSED && answer->problem->problem == PS_PROBLEM_NOT_FOUND)) {
         op->cleaned++;
         wrapping_destroy_execute(op);
+    } else {
+        tell(op);
     }
-    /* Else the tick goes on when the token is there. */
 }
 
 /* An element of a list of the parameters. PS_E_NOT_FOUND: it is shorter. */
@@ -265,21 +311,37 @@ static enum ps_err text_at(const struct operation *op, const char *member, size_
     return PS_E_NOT_FOUND;
 }
 
-/* Of one token after the other; one that is not configured any more is a matter of its own. */
+/*
+ * Of one token after the other. One that is not configured any more cannot be asked, and may never
+ * be again: its objects are not destroyed, and the result says so. Should it come back, an
+ * inventory finds them.
+ */
+static enum ps_err find_next(struct operation *op)
+{
+    struct ps_bytes name;
+
+    for (;;) {
+        PS_TRY(text_at(op, "tokens", op->cleaned / KEYS, &name));
+        op->token = tokens_find(op->keeper->tokens, name);
+        if (op->token != NULL) {
+            return PS_OK;
+        }
+        op->cleaned += KEYS - op->cleaned % KEYS;
+    }
+}
+
 static enum ps_err destroy_next(struct operation *op)
 {
     PS_BUF_AUTO id = {.max = OBJECT_ID_MAX};
     struct msg_token_destroy message = {0};
-    struct ps_bytes name;
     struct ps_bytes hex;
 
-    PS_TRY(text_at(op, "tokens", op->cleaned / KEYS, &name));
+    PS_TRY(find_next(op));
     PS_TRY(text_at(op, "objects", op->cleaned % KEYS, &hex));
     PS_TRY(ps_hex_decode(hex, &id));
     message.object_id = ps_buf_bytes(&id);
-    op->token = tokens_find(op->keeper->tokens, name);
-    op->is_waiting = op->token != NULL && tokens_call(op->token, &msg_token_destroy_info, &message,
-                                                      0, on_destroyed, op) == PS_OK;
+    op->is_waiting =
+        tokens_call(op->token, &msg_token_destroy_info, &message, 0, on_destroyed, op) == PS_OK;
     return PS_OK;
 }
 
@@ -296,9 +358,8 @@ void wrapping_destroy_execute(struct operation *op)
         finish(op);
     } else if (err != PS_OK) {
         operation_failed_error(op, err);
-    } else if (!op->is_waiting && !op->is_answered) {
-        operation_answer_executing(&op->to, op);
-        op->is_answered = true;
+    } else if (!op->is_waiting) {
+        tell(op);
     }
 }
 
@@ -307,7 +368,10 @@ enum ps_err wrapping_destroy_describe(struct operation *op, struct writer *json)
     uint32_t number;
 
     PS_TRY(read_number(op, &number));
+    if (op->result.len != 0) {
+        writer_raw(json, "result", ps_buf_bytes(&op->result));
+    }
     writer_number(json, "version", number);
     ps_buf_put_str(&op->location, "/v1/system");
-    return PS_OK;
+    return ps_buf_status(&op->result);
 }
