@@ -161,7 +161,11 @@ static enum ps_err on_pin(struct keeper *keeper, const struct msg_pin *message)
         return PS_OK;
     }
     if (!keeper->started || message->is_so != 0) {
-        return tokens_set_pin(keeper->tokens, message->token, message->pin, message->is_so != 0);
+        PS_TRY(tokens_set_pin(keeper->tokens, message->token, message->pin, message->is_so != 0));
+        if (keeper->started) {
+            custody_judge_so_pin(keeper->custody, tokens_find(keeper->tokens, message->token));
+        }
+        return PS_OK;
     }
     if (token != NULL) {
         tokens_withdraw_approval(token);

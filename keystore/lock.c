@@ -62,6 +62,7 @@ static void shut(struct keeper *keeper)
     say_why(keeper);
     for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
         tokens_shut(token, true);
+        custody_forget_so_pin(keeper->custody, token);
         custody_forget_next(keeper->custody, token);
     }
     tell_supervisor(keeper, false);

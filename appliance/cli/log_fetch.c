@@ -3,6 +3,7 @@
 #include "appliance/cli/commands.h"
 #include "appliance/file.h"
 #include "lib/base/encode.h"
+#include "lib/base/reader.h"
 #include "lib/ceremony/log/files.h"
 #include "lib/formats/tlog/note.h"
 
@@ -14,6 +15,7 @@
 
 #define ROUTE           "/v1/log/events/"
 #define PATH_MAX_OCTETS 1024u
+#define TILE_MAX        (16u * 1024u * 1024u)
 #define LEAVES_MAX      (UINT64_C(1) << 48) /* far more than any log has; nothing wraps below it */
 
 /* One octet string of the log. */
@@ -65,7 +67,7 @@ static enum ps_err fetch_file(struct privyseal *client, const char *directory, c
                               bool may_be_kept)
 {
     PS_BUF_AUTO file = {.max = PATH_MAX_OCTETS};
-    PS_BUF_AUTO octets = {.max = 16u * 1024u * 1024u};
+    PS_BUF_AUTO octets = {.max = TILE_MAX};
 
     PS_TRY(put_file_path(directory, path, &file));
     if (may_be_kept && access((const char *)file.data, F_OK) == 0) {
@@ -109,9 +111,83 @@ static enum ps_err refuse(const char *directory, const struct ps_buf *note, uint
                    size, had);
 }
 
-/* The log only grows: a checkpoint that goes behind the one of an earlier time is of another. */
-static enum ps_err compare_present(const char *directory, const struct ps_buf *note,
+/* The layout of a log that is being written: the appliance's own, or a mirror that it keeps. */
+static enum ps_err check_place(const char *directory)
+{
+    static const char *const entries[] = {"events/entries", "entries"};
+
+    for (size_t i = 0; i < PS_COUNT_OF(entries); i++) {
+        PS_BUF_AUTO file = {.max = PATH_MAX_OCTETS};
+
+        ps_buf_printf(&file, "%s/%s", directory, entries[i]);
+        ps_buf_put_u8(&file, '\0');
+        PS_TRY(ps_buf_status(&file));
+        if (access((const char *)file.data, F_OK) == 0) {
+            return ps_fail(PS_E_CONFLICT, 0,
+                           "%.160s is an appliance's own log, or a mirror that it keeps: name a "
+                           "directory of its own for the copy",
+                           directory);
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err fail_another(const char *directory, struct ps_bytes origin)
+{
+    return ps_fail(
+        PS_E_CONFLICT, 0,
+        "%.120s is a copy of the log of another appliance (%.*s): name another directory",
+        directory, PS_BYTES_FMT(origin));
+}
+
+/* The first entry of the tile that begins the log: the genesis, which no other appliance has. */
+static enum ps_err take_genesis(const struct ps_buf *tile, struct ps_bytes *ret_leaf)
+{
+    struct ps_reader reader = ps_reader(ps_buf_bytes(tile));
+    const uint16_t len = ps_reader_u16(&reader);
+
+    *ret_leaf = ps_reader_take(&reader, len);
+    return reader.failed ? ps_fail(PS_E_INPUT, 0, "a tile without an entry") : PS_OK;
+}
+
+static enum ps_err put_first_path(uint64_t leaves, struct ps_buf *out)
+{
+    tiles_put_path(TILES_ENTRIES, 0, leaves < TILES_WIDTH ? (unsigned)leaves : TILES_WIDTH, out);
+    ps_buf_put_u8(out, '\0');
+    return ps_buf_status(out);
+}
+
+/* Two appliances may have the same origin: one that was restored, or began anew. */
+static enum ps_err compare_genesis(struct privyseal *client, const char *directory,
+                                   const struct checkpoint *present,
                                    const struct checkpoint *checkpoint)
+{
+    PS_BUF_AUTO path = {.max = 128};
+    PS_BUF_AUTO other = {.max = 128};
+    PS_BUF_AUTO file = {.max = PATH_MAX_OCTETS};
+    PS_BUF_AUTO here = {0};
+    PS_BUF_AUTO there = {.max = TILE_MAX};
+    struct ps_bytes ours;
+    struct ps_bytes theirs;
+    enum ps_err err;
+
+    PS_TRY(put_first_path(present->size, &path));
+    PS_TRY(put_file_path(directory, (const char *)path.data, &file));
+    err = file_read((const char *)file.data, TILE_MAX, &here);
+    if (err == PS_E_NOT_FOUND) {
+        return PS_OK;
+    }
+    PS_TRY(err);
+    PS_TRY(put_first_path(checkpoint->size, &other));
+    PS_TRY(get(client, (const char *)other.data, &there));
+    PS_TRY(take_genesis(&here, &ours));
+    PS_TRY(take_genesis(&there, &theirs));
+    return ps_bytes_equal(ours, theirs) ? PS_OK : fail_another(directory, present->origin);
+}
+
+/* The log only grows: a checkpoint that goes behind the one of an earlier time is of another. */
+static enum ps_err compare_present(struct privyseal *client, const char *directory,
+                                   const struct ps_buf *note, const struct checkpoint *checkpoint)
 {
     PS_BUF_AUTO file = {.max = PATH_MAX_OCTETS};
     PS_BUF_AUTO octets = {0};
@@ -128,6 +204,12 @@ static enum ps_err compare_present(const char *directory, const struct ps_buf *n
     }
     PS_TRY(err);
     PS_TRY(checkpoint_peek(ps_buf_bytes(&octets), &present));
+    if (!ps_bytes_equal(present.origin, checkpoint->origin)) {
+        return fail_another(directory, present.origin);
+    }
+    if (present.size != 0 && checkpoint->size != 0) {
+        PS_TRY(compare_genesis(client, directory, &present, checkpoint));
+    }
     if (checkpoint->size < present.size ||
         (checkpoint->size == present.size &&
          memcmp(&checkpoint->root, &present.root, sizeof present.root) != 0)) {
@@ -142,9 +224,10 @@ enum ps_err log_fetch(struct privyseal *client, const char *directory)
     PS_BUF_AUTO file = {.max = PATH_MAX_OCTETS};
     struct checkpoint checkpoint;
 
+    PS_TRY(check_place(directory));
     PS_TRY(get(client, "checkpoint", &note));
     PS_TRY(checkpoint_peek(ps_buf_bytes(&note), &checkpoint));
-    PS_TRY(compare_present(directory, &note, &checkpoint));
+    PS_TRY(compare_present(client, directory, &note, &checkpoint));
     PS_TRY(fetch_level(client, directory, TILES_ENTRIES, checkpoint.size));
     for (unsigned level = 0; level < TILES_LEVELS; level++) {
         PS_TRY(fetch_level(client, directory, level, tiles_count(checkpoint.size, level)));

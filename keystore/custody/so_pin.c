@@ -19,13 +19,21 @@ static bool is_split(const struct keeper *keeper, const struct token *token)
     return pin_row_read_some(keeper, tokens_name(token), SHARE_PIN_SO, &row) == PS_OK;
 }
 
-bool custody_takes_so_pin(const struct custody *custody, struct ps_bytes name)
+/* PS_OK: it is, and comes from its holders; PS_E_NOT_FOUND: it comes from the configuration. */
+static enum ps_err find_splitting(const struct custody *custody, struct ps_bytes name)
 {
     const struct token *token = tokens_find(custody->keeper->tokens, name);
     PIN_ROW_AUTO row = {.parser = NULL};
 
-    return token == NULL || !custody_is_attended(custody, token) ||
-           pin_row_read(custody->keeper, name, SHARE_PIN_SO, false, &row) != PS_OK;
+    if (token == NULL || !custody_is_attended(custody, token)) {
+        return PS_E_NOT_FOUND;
+    }
+    return pin_row_read(custody->keeper, name, SHARE_PIN_SO, false, &row);
+}
+
+bool custody_takes_so_pin(const struct custody *custody, struct ps_bytes name)
+{
+    return find_splitting(custody, name) == PS_E_NOT_FOUND;
 }
 
 void custody_forget_so_pin(struct custody *custody, struct token *token)
@@ -50,9 +58,26 @@ void custody_forget_released_so_pin(struct custody *custody, struct token *token
     }
 }
 
+static bool is_configured(const struct custody *custody, const struct token *token)
+{
+    const struct custody_token *known = custody_token_of(custody, token);
+
+    return tokens_so_pin(token).len != 0 && (known == NULL || known->so_until_ns == 0);
+}
+
+static void forget_if_split(struct custody *custody, struct token *token)
+{
+    if (is_configured(custody, token) && find_splitting(custody, tokens_name(token)) == PS_OK) {
+        custody_forget_so_pin(custody, token);
+    }
+}
+
+/* Also one that is not the token's any more, where only a change that was left is of another. */
 void custody_judge_so_pin(struct custody *custody, struct token *token)
 {
-    if (!custody_takes_so_pin(custody, tokens_name(token))) {
+    forget_if_split(custody, token);
+    if (is_configured(custody, token) && custody_is_attended(custody, token) &&
+        is_split(custody->keeper, token) && keeper_so_pin_was_refused(custody->keeper, token)) {
         custody_forget_so_pin(custody, token);
     }
 }
@@ -92,6 +117,7 @@ void custody_look_so(struct custody *custody)
              !operations_want_so_pin(custody->keeper->operations, token))) {
             custody_forget_so_pin(custody, token);
         }
+        forget_if_split(custody, token); /* just now */
     }
 }
 

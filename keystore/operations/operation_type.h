@@ -17,6 +17,7 @@ struct operation_type {
     bool narrows;     /* only ever takes capability away: takes effect with its leaf */
     bool needs_token; /* cannot begin while the token is away */
     bool settles_early; /* its settle looks itself how the token is, and whether it is quiet */
+    bool settles_unconfigured; /* its settle also ends it when its token is configured no more */
     /* Of which token the SO PIN is needed: see so_pin.h. NULL: of none. */
     bool (*needs_so_pin)(struct json_value params, struct ps_bytes *ret_token);
     /*

@@ -425,10 +425,13 @@ static void go_on(struct operation *op)
     }
 }
 
-/* To be settled, whether the appliance's own token is there or not. */
+/* To be settled, or gone on with, whether the appliance's own token is there or not. */
 static bool needs_no_token(const struct operation *op)
 {
-    return op->step == OPERATION_OPEN && (op->type->settle == NULL || op->type->settles_early);
+    if (op->step == OPERATION_OPEN) {
+        return op->type->settle == NULL || op->type->settles_early;
+    }
+    return op->goes_on && op->type->settles_early;
 }
 
 static void go_on_all(struct operations *operations, bool with_token)

@@ -246,8 +246,9 @@ void settle_open(struct operation *op)
     if (document_text(op->params, "token", &name) == PS_OK) {
         token = tokens_find(op->keeper->tokens, name);
     }
-    if (token == NULL || (!op->type->settles_early &&
-                          (!tokens_is_ready(token) || !settle_is_quiet(op->operations, token)))) {
+    if (token == NULL ? !op->type->settles_unconfigured
+                      : !op->type->settles_early &&
+                            (!tokens_is_ready(token) || !settle_is_quiet(op->operations, token))) {
         return; /* looked at again when it is there */
     }
     op->step = OPERATION_EXECUTING;

@@ -42,6 +42,14 @@ static void send_execution(const struct draft *draft)
     (void)wire_send(&stack.management, &msg_operation_step_info, &message);
 }
 
+/* Done; or refused, since one whose approval counted is suspended, or will be in a moment. */
+static void expect_done_or_refused(unsigned status)
+{
+    if (status != 200 && status != 201 && status != 409) {
+        expect(422, status);
+    }
+}
+
 /* No answer is waited for; what comes later comes in another moment of the suspension's. */
 static void execute_at_once(const struct draft *suspension, unsigned gap_us)
 {
@@ -61,7 +69,7 @@ static void execute_at_once(const struct draft *suspension, unsigned gap_us)
         if (answer.id != 0) {
             const unsigned status = stack_status_of(&answer, &body);
 
-            assert_in_range(status, 200, 422);
+            expect_done_or_refused(status);
             assert_true(answer.id != before + BEFORE + 1 || status == 200);
             answers++;
         }
@@ -105,7 +113,9 @@ static unsigned suspend_in_between(unsigned round)
     ask_and_approve("officer.suspend", "dave", "{}", &suspension);
     execute_at_once(&suspension, 250 * round);
     for (unsigned i = 0; i < OPERATIONS; i++) {
-        assert_in_range(draft_execute(&stack, &drafts[i], &body), 409, 422);
+        const unsigned status = draft_execute(&stack, &drafts[i], &body);
+
+        assert_true(status == 409 || status == 422);
     }
     order.suspension = suspension.id;
     leaves_each_event(&stack, look_at, &order);
@@ -133,16 +143,16 @@ static void reject_what_is_left(void)
 static void what_a_suspended_officer_approved_does_not_begin_any_more(void **state)
 {
     unsigned begun = 0;
+    unsigned round;
 
     (void)state;
     /* Which are in time is the scheduler's: as many rounds as it takes. */
-    for (unsigned round = 0; round < ROUNDS || (!was_race(begun, round) && round < ROUNDS_MAX);
-         round++) {
+    for (round = 0; round < ROUNDS || (!was_race(begun, round) && round < ROUNDS_MAX); round++) {
         begun += suspend_in_between(round);
         expect(200, change("officer.resume", "dave", "{}"));
         reject_what_is_left();
     }
-    assert_int_not_equal(begun, 0);
+    assert_true(was_race(begun, round));
 }
 
 int main(void)

@@ -303,6 +303,61 @@ static void a_change_that_is_not_settled_keeps_its_lock(void **state)
     expect(201, draft_execute(&stack, &second, &body));
 }
 
+/* --- A configured SO PIN --- */
+
+/* Of a token that is unattended now, or not. */
+static void configure_other(const char *pin, bool is_attended)
+{
+    const struct msg_pin so_pin = {
+        .token = ps_bytes_str(OTHER), .pin = ps_bytes_str(STACK_SO_PIN), .is_so = 1};
+    const struct msg_pin user_pin = {
+        .token = ps_bytes_str(OTHER), .pin = ps_bytes_str(pin), .is_attended = is_attended};
+
+    wire_send(&stack.supervisor, &msg_pin_info, &user_pin);
+    wire_send(&stack.supervisor, &msg_pin_info, &so_pin);
+    stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT); /* comes after them */
+}
+
+static void lock_and_unlock(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    expect(201, change("appliance.lock", "", "{}"));
+    do {
+        assert_true(ps_clock_mono_ns() < deadline);
+        expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+    } while (stack.tokens[1].kept_pin.len != 0);
+    expect(201, change("appliance.unlock", "", "{}"));
+    wait_for_text(READ_SYSTEM, "", "waits for 2 officers", 2);
+    shares_unlock(&stack, STACK_TOKEN);
+    wait_for_token(STACK_TOKEN);
+}
+
+/* What a lock forgets, and the configuration gives anew, is no PIN that its holders released. */
+static void once_it_is_split_the_configured_one_is_forgotten(void **state)
+{
+    DRAFT_AUTO draft;
+    char pin[64] = "";
+
+    (void)state;
+    wait_for_token(OTHER);
+    memcpy(pin, stack.tokens[1].kept_pin.data, stack.tokens[1].kept_pin.len);
+    configure_other(pin, true);
+    shares_unlock(&stack, OTHER); /* none is taken from there */
+    wait_for_token(OTHER);
+    expect(201, change("pin.split", OTHER, shares_so_parameters()));
+    ask_and_approve("pin.change", OTHER, shares_so_parameters(), &draft);
+    wait_for_text(READ_UNLOCK, "", "\"pin\":\"so\"", 1);
+    expect(422, draft_execute(&stack, &draft, &body));
+    assert_true(body_has("the holders of its SO PIN give their shares first"));
+    shares_release_so(&stack, OTHER);
+    lock_and_unlock();
+    configure_other(pin, false);
+    wait_for_token(OTHER);
+    expect(201, change("operation.cancel", draft.id, "{}"));
+    expect(201, change("pin.split", OTHER, shares_so_parameters()));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +369,7 @@ int main(void)
         cmocka_unit_test(when_it_can_be_the_same_shares_unlock_it),
         cmocka_unit_test(shares_that_an_api_has_recorded_open_for_nobody),
         cmocka_unit_test(a_change_that_is_not_settled_keeps_its_lock),
+        cmocka_unit_test(once_it_is_split_the_configured_one_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);

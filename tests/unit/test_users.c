@@ -1,10 +1,12 @@
 #include "appliance/supervisor/users.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -191,6 +193,41 @@ static void what_has_to_be_there_is_not_made(void **state)
     assert_int_equal(users_give_existing(inside, false, &somebody), PS_OK);
 }
 
+enum { TOLD = 0, NOT_TOLD = 1, NOT_MOUNTED = 2 };
+
+/* In a process that sees a file system there which takes nothing. */
+static int try_where_nothing_can_be_written(void)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", inside, "tmpfs", MS_RDONLY, "mode=0755") != 0) {
+        return NOT_MOUNTED;
+    }
+    return users_give_existing(inside, false, &somebody) == PS_E_STORAGE &&
+                   strstr(ps_detail()->text, "ReadWritePaths=") != NULL
+               ? TOLD
+               : NOT_TOLD;
+}
+
+static void what_the_service_may_not_write_is_said_with_its_remedy(void **state)
+{
+    int status;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(mkdir(inside, 0700), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(try_where_nothing_can_be_written());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NOT_MOUNTED) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), TOLD);
+}
+
 static void a_directory_open_to_others_is_taken_only_when_empty(void **state)
 {
     (void)state;
@@ -255,6 +292,7 @@ int main(void)
         TEST(a_directory_is_made_closed_to_others),
         TEST(all_in_it_is_made_over),
         TEST(what_has_to_be_there_is_not_made),
+        TEST(what_the_service_may_not_write_is_said_with_its_remedy),
         TEST(a_directory_open_to_others_is_taken_only_when_empty),
         TEST(links_do_not_lead_out_of_it),
         TEST(a_directory_that_is_a_link_is_refused),

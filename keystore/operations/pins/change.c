@@ -2,6 +2,7 @@
 
 #include "keystore/operations/so_pin.h"
 #include "keystore/tokens/unready.h"
+#include "lib/base/clock.h"
 
 #include <stdlib.h>
 
@@ -15,6 +16,9 @@
  */
 enum { PIN_RANDOM = 20, PIN_LEN = 32 };
 
+/* In which the processes of a token that was asked are ready again. */
+#define BACK_NS (60 * PS_NS_PER_S)
+
 static void free_work(void *work)
 {
     struct pin_work *change = work;
@@ -27,8 +31,8 @@ static void free_work(void *work)
 
 /* --- Rows --- */
 
-static enum ps_err read_next(struct operation *op, struct row *row, struct ps_buf *name,
-                             struct pin_record *ret_record)
+static enum ps_err read_any_next(struct operation *op, struct row *row, struct ps_buf *name,
+                                 struct pin_record *ret_record)
 {
     struct pin_params params = {.threshold = 0};
 
@@ -36,15 +40,24 @@ static enum ps_err read_next(struct operation *op, struct row *row, struct ps_bu
     pin_record_put_name(params.token, params.pin, true, name);
     PS_TRY(ps_buf_status(name));
     PS_TRY(row_read(op->keeper, CATALOG_PIN, ps_buf_bytes(name), row));
-    PS_TRY(pin_record_read(row->body, ret_record));
-    return ps_bytes_equal(ret_record->set, pin_set_name(op))
+    return pin_record_read(row->body, ret_record);
+}
+
+static bool is_ours(const struct operation *op, const struct pin_record *next)
+{
+    return ps_bytes_equal(next->set, pin_set_name(op));
+}
+
+static enum ps_err read_next(struct operation *op, struct row *row, struct ps_buf *name,
+                             struct pin_record *ret_record)
+{
+    PS_TRY(read_any_next(op, row, name, ret_record));
+    return is_ours(op, ret_record)
                ? PS_OK
                : ps_fail(PS_E_NOT_FOUND, 0, "the next splitting is that of another operation");
 }
 
-/* The next splitting becomes the present one. */
-static enum ps_err put_taken_over(struct operation *op, const struct pin_record *next,
-                                  struct ps_bytes next_name, uint64_t next_revision)
+static enum ps_err put_present(struct operation *op, const struct pin_record *next)
 {
     ROW_AUTO row = {.parser = NULL};
     PS_BUF_AUTO name = {.max = CATALOG_NAME_MAX};
@@ -60,61 +73,92 @@ static enum ps_err put_taken_over(struct operation *op, const struct pin_record 
     }
     pin_record_put(&record, operation_change(op, CATALOG_PIN, ps_buf_bytes(&name),
                                              err == PS_OK ? row.revision : 0));
-    operation_remove(op, CATALOG_PIN, next_name, next_revision);
     return PS_OK;
 }
 
-/* Whether a leaf makes or changes a row, rather than only removing one. */
-static bool tells_of_a_row(const struct operation *op)
+/* What a leaf says of rows of PINs: one that is next, one that is present, or that one is gone. */
+static void find_told(const struct operation *op, bool *ret_next, bool *ret_present)
 {
     struct json_value effect;
     struct json_value row;
+    struct pin_record told;
     uint32_t cursor = 0;
 
+    *ret_next = *ret_present = false;
     while (json_next(op->retraced, &cursor, NULL, &effect)) {
-        if (json_member(effect, "row", &row)) {
-            return true;
+        if (json_member(effect, "row", &row) && pin_record_read(row, &told) == PS_OK) {
+            *ret_next |= told.is_next;
+            *ret_present |= !told.is_next;
         }
     }
-    return false;
 }
 
-static bool withdraws(const struct operation *op)
+/* takes_left: the PIN that the token has is that of a splitting which an operation left as next. */
+static enum pin_phase phase_of(const struct operation *op, bool *ret_takes_left)
 {
     const struct pin_work *work = op->work;
+    bool has_next;
+    bool has_present;
 
-    return op->retraced.doc != NULL ? !tells_of_a_row(op)
-                                    : work != NULL && work->phase == PIN_WITHDRAW;
+    if (op->retraced.doc == NULL) {
+        *ret_takes_left = work->takes_left;
+        return work->phase;
+    }
+    find_told(op, &has_next, &has_present);
+    *ret_takes_left = has_present;
+    if (has_next) {
+        return PIN_MAKE;
+    }
+    return has_present ? PIN_TAKE_OVER : PIN_WITHDRAW;
+}
+
+/*
+ * The new splitting, in the place of one that an operation left which nobody could settle. That
+ * one is the present one now if it is of the PIN that the token has shown to have.
+ */
+static enum ps_err put_new(struct operation *op, bool takes_left)
+{
+    const struct pin_work *work = op->work;
+    const bool has_pin = work != NULL && work->pin != NULL;
+    ROW_AUTO row = {.parser = NULL};
+    PS_BUF_AUTO name = {.max = CATALOG_NAME_MAX};
+    struct pin_record left;
+
+    PS_TRY(pin_put_set(op, has_pin ? ps_secret_bytes(work->pin) : ps_bytes(NULL, 0), true));
+    if (!takes_left) {
+        return PS_OK;
+    }
+    PS_TRY(read_any_next(op, &row, &name, &left));
+    return put_present(op, &left);
 }
 
 enum ps_err pin_change_rows(struct operation *op)
 {
-    const struct pin_work *work = op->work;
     ROW_AUTO row = {.parser = NULL};
     PS_BUF_AUTO name = {.max = CATALOG_NAME_MAX};
     struct pin_record next;
-    const enum ps_err err = read_next(op, &row, &name, &next);
+    bool takes_left;
+    const enum pin_phase phase = phase_of(op, &takes_left);
 
-    if (err == PS_E_NOT_FOUND) {
-        const bool has_pin = work != NULL && work->pin != NULL;
-
-        return pin_put_set(op, has_pin ? ps_secret_bytes(work->pin) : ps_bytes(NULL, 0), true);
+    if (phase == PIN_MAKE) {
+        return put_new(op, takes_left);
     }
-    PS_TRY(err);
-    if (withdraws(op)) {
-        operation_remove(op, CATALOG_PIN, ps_buf_bytes(&name), row.revision);
-        return PS_OK;
+    PS_TRY(read_next(op, &row, &name, &next));
+    if (phase != PIN_WITHDRAW) {
+        PS_TRY(put_present(op, &next));
     }
-    return put_taken_over(op, &next, ps_buf_bytes(&name), row.revision);
+    operation_remove(op, CATALOG_PIN, ps_buf_bytes(&name), row.revision);
+    return PS_OK;
 }
 
-static bool has_next(struct operation *op)
+/* Errors: PS_E_NOT_FOUND (it has none), the catalog's. */
+static enum ps_err find_next(struct operation *op)
 {
     ROW_AUTO row = {.parser = NULL};
     PS_BUF_AUTO name = {.max = CATALOG_NAME_MAX};
     struct pin_record next;
 
-    return read_next(op, &row, &name, &next) == PS_OK;
+    return read_next(op, &row, &name, &next);
 }
 
 /* --- Ends --- */
@@ -132,6 +176,9 @@ static void put_rows_and(struct operation *op, void (*then)(struct operation *op
 
 void pin_finish(struct operation *op)
 {
+    struct pin_work *work = op->work;
+
+    work->phase = PIN_TAKE_OVER;
     custody_forget_next(op->keeper->custody, op->token);
     put_rows_and(op, operation_done);
 }
@@ -195,10 +242,36 @@ static void on_random(void *context, const struct token_answer *answer)
     put_rows_and(op, commit_part);
 }
 
-static enum ps_err begin(struct operation *op)
+void pin_make(struct operation *op)
 {
     const struct msg_token_random message = {.count = PIN_RANDOM};
+    const enum ps_err err =
+        tokens_call_approved(op->token, &msg_token_random_info, &message, on_random, op);
+
+    if (err != PS_OK && op->goes_on && ps_clock_mono_ns() < op->deadline_ns) {
+        return; /* its sessions are being opened anew */
+    }
+    op->goes_on = false;
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+    }
+}
+
+void pin_make_soon(struct operation *op)
+{
+    op->deadline_ns = ps_clock_mono_ns() + BACK_NS;
+    op->goes_on = true;
+    pin_make(op);
+}
+
+/* *ret_left: an operation that nobody could settle has left a splitting as the next one. */
+static enum ps_err begin(struct operation *op, bool *ret_left)
+{
+    ROW_AUTO row = {.parser = NULL};
+    PS_BUF_AUTO name = {.max = CATALOG_NAME_MAX};
     struct pin_params params = {.threshold = 0};
+    struct pin_record left;
+    enum ps_err err;
 
     PS_TRY(pin_params_read(op, &params));
     op->token = tokens_find(op->keeper->tokens, params.token);
@@ -207,17 +280,34 @@ static enum ps_err begin(struct operation *op)
     if (op->token == NULL || op->work == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory, or the token is not configured");
     }
-    return tokens_call_approved(op->token, &msg_token_random_info, &message, on_random, op);
+    err = read_any_next(op, &row, &name, &left);
+    *ret_left = err == PS_OK;
+    return err == PS_E_NOT_FOUND ? PS_OK : err;
+}
+
+static void execute(struct operation *op)
+{
+    bool has_left = false;
+    const enum ps_err err = begin(op, &has_left);
+
+    if (err != PS_OK) {
+        operation_failed_error(op, err);
+    } else if (has_left) {
+        pin_way_of(op)->prove(op);
+    } else {
+        pin_make(op);
+    }
 }
 
 /* Also after each part: the next splitting is durable, or it was withdrawn. */
 void pin_change_execute(struct operation *op)
 {
     struct pin_work *work = op->work;
-    enum ps_err err = PS_OK;
 
     if (work == NULL) {
-        err = begin(op);
+        execute(op);
+    } else if (op->goes_on) {
+        pin_make(op);
     } else if (op->problem != PS_PROBLEM_NONE) {
         operation_failed(op, op->problem, "the shares cannot be recorded; the PIN is as it was");
     } else if (work->phase == PIN_WITHDRAW) {
@@ -227,9 +317,36 @@ void pin_change_execute(struct operation *op)
         work->phase = PIN_SET;
         pin_way_of(op)->set(op);
     }
-    if (err != PS_OK) {
-        operation_failed_error(op, err);
+}
+
+/* False: it has ended, or is to be tried again. */
+static bool may_settle(struct operation *op)
+{
+    enum ps_err err;
+
+    if (op->token == NULL) {
+        operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE,
+                         "the token has left the configuration, and nobody can ask it which PIN it "
+                         "has: should it come back, the holders of both splittings may unlock it");
+        return false;
     }
+    err = find_next(op);
+    if (err == PS_E_NOT_FOUND) {
+        operation_failed(op, PS_PROBLEM_KEEPER_UNAVAILABLE,
+                         "the appliance stopped before the token heard of a new PIN");
+        return false;
+    }
+    if (err == PS_OK && op->work == NULL) {
+        op->work = calloc(1, sizeof(struct pin_work));
+        op->free_work = free_work;
+        err = op->work == NULL ? ps_fail(PS_E_NO_MEMORY, 0, "out of memory") : PS_OK;
+    }
+    if (err != PS_OK) {
+        ps_line(PS_ERROR, "operation_not_settled", PS_STR("operation", op->id),
+                PS_STR("detail", ps_detail()->text));
+        op->step = OPERATION_OPEN;
+    }
+    return err == PS_OK;
 }
 
 void pin_change_settle(struct operation *op)
@@ -239,20 +356,9 @@ void pin_change_settle(struct operation *op)
     if (pin_params_read(op, &params) == PS_OK) {
         op->token = tokens_find(op->keeper->tokens, params.token);
     }
-    if (op->token == NULL || !has_next(op)) {
-        operation_failed(op, PS_PROBLEM_KEEPER_UNAVAILABLE,
-                         "the appliance stopped before the token heard of a new PIN");
-        return;
+    if (may_settle(op)) {
+        pin_way_of(op)->settle(op);
     }
-    if (op->work == NULL) {
-        op->work = calloc(1, sizeof(struct pin_work));
-        op->free_work = free_work;
-    }
-    if (op->work == NULL) {
-        op->step = OPERATION_OPEN; /* out of memory: tried again */
-        return;
-    }
-    pin_way_of(op)->settle(op);
 }
 
 const struct pin_way *pin_way_of(const struct operation *op)

@@ -29,11 +29,13 @@ PS_MUST_USE enum ps_err pin_put_set(struct operation *op, struct ps_bytes pin, b
 
 /* --- change.c: the same in all three ways --- */
 
-enum pin_phase { PIN_MAKE, PIN_SET, PIN_WITHDRAW };
+/* What the rows of the next leaf are: a new splitting, its place as the present one, or its end. */
+enum pin_phase { PIN_MAKE, PIN_SET, PIN_TAKE_OVER, PIN_WITHDRAW };
 
 struct pin_work {
     struct ps_secret *pin; /* the new one; NULL after a crash */
     enum pin_phase phase;
+    bool takes_left;    /* the token has the PIN of a splitting that was left as the next one */
     bool tries_next;    /* the SO PIN that is tried is that of the next splitting */
     bool has_restarted; /* the processes know of the PIN what the token does */
 };
@@ -41,6 +43,11 @@ struct pin_work {
 struct pin_way {
     /* Whether it may be, as things stand; false: it was refused. op->token is there. */
     bool (*may)(struct operation *op);
+    /*
+     * Has the token show which of two PINs it has, where an earlier operation has left a splitting
+     * as the next one: sets work->takes_left. Ends in pin_make, or in operation_failed.
+     */
+    void (*prove)(struct operation *op);
     /* Has the token take work->pin, whose splitting is durable as the next one. */
     void (*set)(struct operation *op);
     /* Finds out which of two PINs the token has; where it cannot yet, op->step is OPERATION_OPEN.
@@ -52,6 +59,9 @@ const struct pin_way *pin_way_of(const struct operation *op);
 
 bool pin_is_attended(struct operation *op); /* false: it was refused */
 
+/* Has the token make a PIN: now, or as soon as it is ready again. */
+void pin_make(struct operation *op);
+void pin_make_soon(struct operation *op);
 /* The token has the new PIN. */
 void pin_finish(struct operation *op);
 /* The token has the old PIN, and will have no other by this: the next splitting unlocks no more. */

@@ -39,7 +39,50 @@ static void wait_on(struct operation *op)
     op->step = OPERATION_OPEN;
 }
 
+/* --- Before anything is changed --- */
+
+static void on_proven(void *context, const struct token_answer *answer)
+{
+    struct operation *op = context;
+    const char *why;
+
+    operation_note_calls(op, answer);
+    switch (what_it_said(answer)) {
+    case SAID_DONE:
+        pin_make_soon(op);
+        break;
+    case SAID_REFUSED:
+        why = so_pin_refuse(op, op->token);
+        /* The shares of the other are asked for, also where this one is configured. */
+        custody_forget_so_pin(op->keeper->custody, op->token);
+        operation_failed(op, PS_PROBLEM_REFUSED, "%s, the other of two that it may have", why);
+        break;
+    case SAID_NOTHING:
+        operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE,
+                         "the token did not say whether it has this SO PIN: nothing was changed");
+        break;
+    }
+}
+
+static void prove_by_trying(struct operation *op)
+{
+    struct msg_token_so message = {.act = TOKEN_SO_TRY, .so_pin = so_pin_take(op, op->token)};
+
+    if (message.so_pin.len == 0 || call_as_so(op, &message, on_proven) != PS_OK) {
+        operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE,
+                         "the token could not be asked whether it has this SO PIN");
+    }
+}
+
 /* --- Its own --- */
+
+static void prove_so(struct operation *op)
+{
+    struct pin_work *work = op->work;
+
+    work->takes_left = custody_has_next_so_pin(op->keeper, op->token);
+    prove_by_trying(op);
+}
 
 static bool may_change_so(struct operation *op)
 {
@@ -157,7 +200,8 @@ static void settle_so(struct operation *op)
     }
 }
 
-const struct pin_way pin_way_so = {.may = may_change_so, .set = set_so, .settle = settle_so};
+const struct pin_way pin_way_so = {
+    .may = may_change_so, .prove = prove_so, .set = set_so, .settle = settle_so};
 
 /* --- The user's --- */
 
@@ -256,4 +300,5 @@ static void settle_reset(struct operation *op)
     }
 }
 
-const struct pin_way pin_way_reset = {.may = may_reset, .set = reset, .settle = settle_reset};
+const struct pin_way pin_way_reset = {
+    .may = may_reset, .prove = prove_by_trying, .set = reset, .settle = settle_reset};

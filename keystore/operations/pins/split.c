@@ -170,11 +170,40 @@ static struct ps_bytes present_pin(const struct operation *op, const struct pin_
     return params->pin == SHARE_PIN_SO ? tokens_so_pin(token) : tokens_pin(token);
 }
 
+static enum ps_err read_left(const struct operation *op, const struct pin_params *params,
+                             struct ps_buf *name, struct row *row)
+{
+    pin_record_put_name(params->token, params->pin, true, name);
+    PS_TRY(ps_buf_status(name));
+    return row_read(op->keeper, CATALOG_PIN, ps_buf_bytes(name), row);
+}
+
+/* Which of two the user has shows by who is logged in; the security officer has to be asked. */
+static bool is_proven(struct operation *op, const struct pin_params *params)
+{
+    ROW_AUTO row = {.parser = NULL};
+    PS_BUF_AUTO name = {.max = CATALOG_NAME_MAX};
+    const enum ps_err err =
+        params->pin == SHARE_PIN_SO ? read_left(op, params, &name, &row) : PS_E_NOT_FOUND;
+
+    if (err == PS_OK) {
+        operation_refuse(op, PS_PROBLEM_REFUSED,
+                         "a change of the SO PIN was left unsettled, and which of two PINs the "
+                         "token has is not known: change it (pin.change), which asks the token");
+    } else if (err != PS_E_NOT_FOUND) {
+        operation_refuse_error(op, err);
+    }
+    return err == PS_E_NOT_FOUND;
+}
+
 static bool may_split(struct operation *op)
 {
     struct pin_params params = {.threshold = 0};
 
-    if (pin_params_read(op, &params) == PS_OK && present_pin(op, &params).len != 0 &&
+    if (pin_params_read(op, &params) != PS_OK || !is_proven(op, &params)) {
+        return false;
+    }
+    if (present_pin(op, &params).len != 0 &&
         (params.pin == SHARE_PIN_SO || tokens_is_ready(op->token))) {
         return true;
     }
@@ -407,12 +436,22 @@ enum ps_err pin_put_set(struct operation *op, struct ps_bytes pin, bool is_next)
     return put_set(op, &params, &set, ps_buf_bytes(&holders), is_next);
 }
 
+/* The PIN is the token's, so that a splitting which was left as the next one is of none, or of it.
+ */
 enum ps_err pin_split_rows(struct operation *op)
 {
     struct pin_params params = {.threshold = 0};
+    ROW_AUTO row = {.parser = NULL};
+    PS_BUF_AUTO name = {.max = CATALOG_NAME_MAX};
+    enum ps_err err;
 
     PS_TRY(pin_params_read(op, &params));
-    return pin_put_set(op, present_pin(op, &params), false);
+    PS_TRY(pin_put_set(op, present_pin(op, &params), false));
+    err = read_left(op, &params, &name, &row);
+    if (err == PS_OK) {
+        operation_remove(op, CATALOG_PIN, ps_buf_bytes(&name), row.revision);
+    }
+    return err == PS_E_NOT_FOUND ? PS_OK : err;
 }
 
 enum ps_err pin_describe(struct operation *op, struct writer *json)

@@ -19,6 +19,15 @@ static bool may_change(struct operation *op)
     return true;
 }
 
+/* It is logged in with it. */
+static void prove(struct operation *op)
+{
+    struct pin_work *work = op->work;
+
+    work->takes_left = custody_has_next_pin(op->keeper->custody, op->token);
+    pin_make(op);
+}
+
 static void on_set(void *context, const struct token_answer *answer)
 {
     struct operation *op = context;
@@ -64,4 +73,5 @@ static void settle(struct operation *op)
     }
 }
 
-const struct pin_way pin_way_user = {.may = may_change, .set = set, .settle = settle};
+const struct pin_way pin_way_user = {
+    .may = may_change, .prove = prove, .set = set, .settle = settle};
