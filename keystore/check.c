@@ -2,6 +2,7 @@
 
 #include "keystore/certificates/certificate_watch.h"
 #include "keystore/clock_watch.h"
+#include "keystore/disk_watch.h"
 #include "keystore/events/derive.h"
 #include "keystore/events/events.h"
 #include "keystore/gate/gate.h"
@@ -14,9 +15,7 @@
 #include "lib/ceremony/people/lockout.h"
 
 #include <malloc.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 
 #define PERIOD_NS     (3600 * PS_NS_PER_S)
 #define PEOPLE_NS     (24 * PERIOD_NS)
@@ -25,7 +24,11 @@
 #define SLICE_OCTETS  (UINT64_C(512) * 1024)
 #define SLICE_WAIT_NS (2 * PS_NS_PER_MS)
 
-#define MIB (UINT64_C(1024) * 1024)
+/* So often the rows are begun anew because somebody wrote to them, before the rest has its turn. */
+#define PASSES_MAX 3u
+
+/* How long after a snapshot could not be replaced it is tried again. */
+#define MEND_NS (60 * PS_NS_PER_S)
 
 /* What is done after one another, some at a time. */
 enum check_phase { CHECK_NOTHING, CHECK_LEAVES, CHECK_ROWS, CHECK_SNAPSHOT, CHECK_LOG };
@@ -41,16 +44,22 @@ struct check {
     struct ps_buf after;
     uint64_t rows; /* compared */
     bool begins_anew;
+    unsigned passes;      /* so often it was begun anew */
+    uint64_t compared;    /* comparisons that found all equal */
+    uint64_t walked;      /* times that all entries were read */
     uint64_t compared_ns; /* monotonic: when the last one ended */
+    bool is_mending;      /* it is of all leaves, since the snapshot is damaged */
+    uint64_t mended_ns;   /* monotonic: when that was begun last; 0: it was not */
     uint64_t data_version;
     bool has_version;
     bool is_first;    /* none was begun since the start */
     bool is_due;      /* a snapshot is, behind the comparison */
     bool is_doubtful; /* somebody wrote to it, and the comparison has not ended */
+    bool was_told;    /* that somebody goes on writing */
     struct certificate_watch certificates;
     struct clock_watch clock;
     uint64_t doubted_s;
-    unsigned disk_alarm;                /* percent that was last told */
+    struct disk_watch disk;
     uint64_t people_ns;                 /* monotonic: when people were last counted; 0: not yet */
     uint8_t people_hash[PS_SHA256_LEN]; /* of the roster then */
 };
@@ -102,16 +111,27 @@ static void on_difference(struct keeper *keeper, enum ps_err err)
     events_alarm(keeper, "catalog", ps_bytes(NULL, 0), ps_detail()->text);
 }
 
-static void end_all(struct check *check)
+static void end_comparison(struct check *check)
 {
     snapshots_give_up(check->keeper->snapshots);
     derive_free(check->derive);
-    log_walk_free(check->walk);
     check->derive = NULL;
-    check->walk = NULL;
+    check->is_mending = false;
     check->phase = CHECK_NOTHING;
     check->compared_ns = ps_clock_mono_ns();
     (void)malloc_trim(0); /* many rows were in memory */
+}
+
+static void end_walk(struct check *check)
+{
+    log_walk_free(check->walk);
+    check->walk = NULL;
+}
+
+static void end_all(struct check *check)
+{
+    end_comparison(check);
+    end_walk(check);
 }
 
 static void begin_rows(struct check *check)
@@ -127,9 +147,24 @@ static void begin_rows(struct check *check)
 static void note_equal(struct check *check)
 {
     check->is_doubtful = false;
+    check->was_told = false;
+    check->compared++;
     state_lower(check->keeper, REASON_CATALOG_DIFFERS);
     ps_line(PS_INFO, "catalog_checked", PS_NUM("leaves", derive_next(check->derive)),
             PS_NUM("rows", check->rows));
+}
+
+/*
+ * Rows that were compared may have been changed since, again and again: changes wait, and the rest
+ * goes on meanwhile.
+ */
+static void tell_restless(struct check *check)
+{
+    if (!check->was_told) {
+        check->was_told = true;
+        events_alarm(check->keeper, "catalog", ps_bytes(NULL, 0),
+                     "somebody goes on writing to the catalog, which cannot be compared meanwhile");
+    }
 }
 
 /* A leaf that is not what it was says something about the log, and nothing about the catalog. */
@@ -153,6 +188,7 @@ static enum ps_err read_leaves(struct check *check)
     PS_TRY(derive_some(check, &done));
     if (done) {
         PS_TRY(log_check_edge(check->keeper->events, derive_edge(check->derive)));
+        check->passes = 0;
         begin_rows(check);
     }
     return PS_OK;
@@ -181,7 +217,11 @@ static enum ps_err end_rows(struct check *check)
     enum ps_err err = PS_E_NOT_FOUND;
 
     PS_TRY(log_check_edge(check->keeper->events, derive_edge(check->derive)));
-    note_equal(check);
+    if (check->begins_anew) {
+        tell_restless(check);
+    } else {
+        note_equal(check);
+    }
     if (check->is_due || snapshots_is_due(check->keeper->snapshots)) {
         check->is_due = false;
         err = snapshots_begin(check->keeper->snapshots, check->derive);
@@ -201,7 +241,8 @@ static enum ps_err compare_some(struct check *check)
     if (!is_even) {
         return PS_OK;
     }
-    if (check->begins_anew) {
+    if (check->begins_anew && check->passes < PASSES_MAX) {
+        check->passes++;
         begin_rows(check);
     }
     PS_TRY(catalog_compare_some(check->keeper->catalog, derive_catalog(check->derive), check->kind,
@@ -227,50 +268,60 @@ static enum ps_err make_some(struct check *check)
     return PS_OK;
 }
 
+static enum ps_err walk_on(struct check *check)
+{
+    bool done;
+
+    PS_TRY(log_walk_step(check->walk, SLICE_OCTETS, &done));
+    if (done) {
+        ps_line(PS_INFO, "events_checked", PS_NUM("leaves", log_walk_all(check->walk)));
+        check->walked++;
+        end_walk(check);
+    }
+    return PS_OK;
+}
+
 /* What a start passes over and what somebody changed since. */
 static enum ps_err walk_some(struct check *check)
 {
-    bool done = true;
     enum ps_err err = PS_OK;
 
     if (check->walk == NULL) {
         err = log_walk_new(check->keeper->events, &check->walk);
     }
     if (err == PS_OK) {
-        err = log_walk_step(check->walk, SLICE_OCTETS, &done);
+        err = walk_on(check);
     }
-    if (err == PS_OK && done) {
-        ps_line(PS_INFO, "events_checked", PS_NUM("leaves", log_walk_all(check->walk)));
-    }
-    check->phase = done ? CHECK_NOTHING : CHECK_LOG;
+    check->phase = check->walk == NULL ? CHECK_NOTHING : CHECK_LOG;
     return err == PS_E_NOT_FOUND ? PS_OK : err;
+}
+
+/* A walk that was under way when somebody wrote to the catalog goes on beside the comparison. */
+static enum ps_err do_slice(struct check *check)
+{
+    if (check->walk != NULL && check->phase != CHECK_LOG) {
+        PS_TRY(walk_on(check));
+    }
+    switch (check->phase) {
+    case CHECK_LEAVES:
+        return read_leaves(check);
+    case CHECK_ROWS:
+        return compare_some(check);
+    case CHECK_SNAPSHOT:
+        return make_some(check);
+    case CHECK_LOG:
+        return walk_some(check);
+    case CHECK_NOTHING:
+        break;
+    }
+    return PS_OK;
 }
 
 static void on_slice(void *context)
 {
     struct check *check = context;
-    enum ps_err err = PS_OK;
+    const enum ps_err err = do_slice(check);
 
-    if (check->phase != CHECK_NOTHING && !log_is_at_rest(check->keeper->events)) {
-        ps_timer_set_in(check->slice, SLICE_WAIT_NS); /* the loop waits for no disk */
-        return;
-    }
-    switch (check->phase) {
-    case CHECK_LEAVES:
-        err = read_leaves(check);
-        break;
-    case CHECK_ROWS:
-        err = compare_some(check);
-        break;
-    case CHECK_SNAPSHOT:
-        err = make_some(check);
-        break;
-    case CHECK_LOG:
-        err = walk_some(check);
-        break;
-    case CHECK_NOTHING:
-        break;
-    }
     if (err != PS_OK) {
         on_difference(check->keeper, err);
         check->is_due = false;
@@ -282,19 +333,23 @@ static void on_slice(void *context)
     ps_timer_set_in(check->slice, SLICE_WAIT_NS);
 }
 
-/* The rows are held against the log anew, whatever has been by now. */
+/*
+ * The rows are held against the log anew, whatever has been by now. A snapshot that is being made
+ * is of leaves, whoever writes to the rows: they wait for its end.
+ */
 static void begin_comparison(struct check *check)
 {
+    const bool is_mending = snapshots_is_damaged(check->keeper->snapshots);
     enum ps_err err;
 
     if (check->phase == CHECK_LEAVES || check->phase == CHECK_ROWS) {
         check->begins_anew = true;
         return;
     }
-    if (log_has_failed(check->keeper->events)) {
+    if (check->phase == CHECK_SNAPSHOT || log_has_failed(check->keeper->events)) {
         return;
     }
-    end_all(check);
+    end_comparison(check);
     if (catalog_expire_answers(check->keeper->catalog, ps_clock_real_ns()) != PS_OK) {
         /* A full disk, perhaps; comparing only reads. */
         ps_line(PS_WARNING, "old_answers_not_forgotten", PS_STR("detail", ps_detail()->text));
@@ -305,7 +360,8 @@ static void begin_comparison(struct check *check)
         on_difference(check->keeper, err);
         return;
     }
-    if (snapshots_is_due(check->keeper->snapshots)) {
+    check->is_mending = is_mending;
+    if (is_mending || snapshots_is_due(check->keeper->snapshots)) {
         snapshots_note_try(check->keeper->snapshots);
         check->is_due = true;
     }
@@ -329,7 +385,10 @@ void check_put_progress(const struct check *check, struct writer *json)
     if (check->walk != NULL) {
         writer_number(json, "read", log_walk_done(check->walk));
     }
+    writer_number(json, "compared", check->compared);
+    writer_number(json, "walked", check->walked);
     writer_number(json, "snapshot", snapshots_size(check->keeper->snapshots));
+    writer_number(json, "taken", snapshots_taken(check->keeper->snapshots));
     writer_end_object(json);
 }
 
@@ -353,12 +412,31 @@ enum ps_err check_catalog_now(struct check *check)
     return PS_OK;
 }
 
+/* Its rows cannot be told from others, so nothing is done until another one is in its place. */
+static void mend_snapshot(struct check *check)
+{
+    const uint64_t now = ps_clock_mono_ns();
+
+    state_raise(check->keeper, REASON_CATALOG_GONE,
+                "a page of the snapshot is damaged; another one is made of all leaves");
+    if (check->is_mending || (check->mended_ns != 0 && now - check->mended_ns < MEND_NS)) {
+        return;
+    }
+    end_all(check);
+    check->mended_ns = now;
+    begin_comparison(check);
+}
+
 static void look_at_catalog(struct check *check)
 {
     struct keeper *keeper = check->keeper;
     enum ps_err err;
 
     if (keeper->catalog == NULL || keeper->events == NULL || !keeper->started) {
+        return;
+    }
+    if (snapshots_is_damaged(keeper->snapshots)) {
+        mend_snapshot(check);
         return;
     }
     err = check_catalog_now(check);
@@ -380,48 +458,6 @@ static void look_at_catalog(struct check *check)
                                           check->is_first || snapshots_is_due(keeper->snapshots))) {
         check->is_first = false;
         begin_comparison(check);
-    }
-}
-
-/* --- The disk --- */
-
-static void alarm_at(struct check *check, unsigned percent)
-{
-    char text[64];
-
-    if (percent < 80) {
-        check->disk_alarm = 0;
-        return;
-    }
-    percent = percent < 90 ? 80 : 90;
-    if (check->disk_alarm < percent) {
-        (void)snprintf(text, sizeof text, "the disk of the logs is over %u %% full", percent);
-        events_alarm(check->keeper, percent == 80 ? "disk-80" : "disk-90", ps_bytes(NULL, 0), text);
-    }
-    check->disk_alarm = percent;
-}
-
-static void look_at_disk(struct check *check)
-{
-    struct keeper *keeper = check->keeper;
-    PS_BUF_AUTO path;
-    struct statvfs disk;
-    uint64_t available;
-
-    ps_buf_init(&path, 8192);
-    ps_buf_put(&path, keeper->config->data_directory);
-    ps_buf_put_u8(&path, 0);
-    if (ps_buf_status(&path) != PS_OK || statvfs((const char *)path.data, &disk) != 0) {
-        return;
-    }
-    available = (uint64_t)disk.f_bavail * disk.f_frsize;
-    if (available < keeper->config->disk_reserve_mb * MIB) {
-        state_raise(keeper, REASON_DISK_FULL, "the disk of the logs has no room left");
-    } else {
-        state_lower(keeper, REASON_DISK_FULL);
-    }
-    if (disk.f_blocks != 0) {
-        alarm_at(check, (unsigned)(100 - (uint64_t)disk.f_bavail * 100 / disk.f_blocks));
     }
 }
 
@@ -523,7 +559,7 @@ static void look_at_certificates(struct check *check)
 void check_tick(struct check *check)
 {
     look_at_clock(check);
-    look_at_disk(check);
+    disk_watch_look(&check->disk, check->keeper);
     look_at_logs(check);
     look_at_catalog(check);
     look_at_people(check);

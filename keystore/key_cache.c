@@ -137,6 +137,12 @@ static bool may_go(const struct key_cache *cache, const struct key *key)
            !operations_has_locked(cache->keeper->operations, "key", ps_bytes_str(key->name));
 }
 
+/* One that a JWK set may list. */
+static bool is_of_jws(const struct key *key)
+{
+    return key->state != KEY_DESTROYED && key_has_format(key, PS_FORMAT_JWS);
+}
+
 static void let_go(struct key_cache *cache, struct key *key)
 {
     struct away *away = need_away(cache, key->token);
@@ -146,8 +152,7 @@ static void let_go(struct key_cache *cache, struct key *key)
     }
     away->count += key->state == KEY_DESTROYED ? 0 : 1;
     cache->away_count++;
-    cache->away_jws_count +=
-        key->state != KEY_DESTROYED && key_has_format(key, PS_FORMAT_JWS) ? 1 : 0;
+    cache->away_jws_count += is_of_jws(key) ? 1 : 0;
     keys_let_go(cache->keeper->keys, key);
 }
 
@@ -158,8 +163,7 @@ static void note_return(struct key_cache *cache, const struct key *key)
     if (away != NULL && cache->away_count != 0) {
         away->count -= key->state == KEY_DESTROYED ? 0 : 1;
         cache->away_count--;
-        cache->away_jws_count -=
-            key->state != KEY_DESTROYED && key_has_format(key, PS_FORMAT_JWS) ? 1 : 0;
+        cache->away_jws_count -= is_of_jws(key) ? 1 : 0;
     }
 }
 
@@ -367,7 +371,7 @@ static void sort_out(struct key_cache *cache, struct saving *saving)
             continue;
         }
         saving->away++;
-        saving->away_jws += key_has_format(key, PS_FORMAT_JWS) ? 1 : 0;
+        saving->away_jws += is_of_jws(key) ? 1 : 0;
         away->going += key->state == KEY_DESTROYED ? 0 : 1;
     }
 }
@@ -466,7 +470,7 @@ static enum ps_err take_from_counts(struct key_cache *cache, struct catalog *fro
     }
     away->count -= record.state == KEY_DESTROYED ? 0 : 1;
     cache->away_count--;
-    for (size_t i = 0; i < record.format_count; i++) {
+    for (size_t i = 0; i < record.format_count && record.state != KEY_DESTROYED; i++) {
         cache->away_jws_count -= record.formats[i] == PS_FORMAT_JWS ? 1 : 0;
     }
     return PS_OK;

@@ -13,12 +13,10 @@
 PS_MUST_USE enum ps_err log_load_edge(struct log *log, uint64_t size, struct merkle_edge *ret_edge);
 
 /*
- * edge: of the first leaves of a log without shards, as they were read. Waits as log_sync does.
- * Errors: PS_E_INPUT (the tree in memory begins with others), PS_E_STORAGE
+ * edge: of the first leaves of a log without shards, as they were read; they are held against the
+ * root of what is durable, of which none comes from the disk of now. Waits for no write. Errors:
+ * PS_E_INPUT (the tree in memory begins with others), PS_E_STORAGE
  */
 PS_MUST_USE enum ps_err log_check_edge(struct log *log, const struct merkle_edge *edge);
-
-/* Whether log_check_edge would wait for nothing: all that was added is written. */
-bool log_is_at_rest(struct log *log);
 
 #endif

@@ -65,7 +65,8 @@ struct log {
     struct log_note *notes;
     struct log_shard_node *closed; /* not yet taken by the loop; oldest first */
     struct tree durable;
-    bool working; /* the writer is at it */
+    struct merkle_hash durable_root; /* of a log without shards */
+    bool working;                    /* the writer is at it */
     bool failed;
     struct ps_detail failure;
     uint64_t sync_us;
@@ -77,9 +78,10 @@ struct log {
     struct ps_buf batch;
 
     /* The loop's. */
-    struct tree present; /* `durable` as last taken */
-    uint64_t appended;   /* positions given */
-    uint64_t told;       /* positions told durable */
+    struct tree present;             /* `durable` as last taken, */
+    struct merkle_hash present_root; /* and its root */
+    uint64_t appended;               /* positions given */
+    uint64_t told;                   /* positions told durable */
     bool told_failed;
     struct log_shard_node *shards; /* complete ones, oldest first */
     size_t told_shards;            /* so many of them were told */

@@ -112,7 +112,9 @@ static void start_from_end(struct log *log)
         .size = log->end.edge->size,
         .octets = log->end.octets,
     };
+    log->durable_root = tiles_edge_root(log->end.edge);
     log->present = log->durable;
+    log->present_root = log->durable_root;
     log->appended = log->durable.first + log->durable.size;
     log->told = log->appended;
     writer_free_notes(log->notes);
@@ -218,6 +220,7 @@ void log_take(struct log *log)
     closed = log->closed;
     log->closed = NULL;
     log->present = log->durable;
+    log->present_root = log->durable_root;
     if (log->failed) {
         log->appended = log->durable.first + log->durable.size;
     }

@@ -48,8 +48,12 @@ static void signal_loop(const struct log_writer *writer)
     assert(written == (ssize_t)sizeof one);
 }
 
-static void publish(struct log *log)
+/* With the mutex. root: of what the writer holds now; NULL for a log with shards. */
+static void publish(struct log *log, const struct merkle_hash *root)
 {
+    if (root != NULL) {
+        log->durable_root = *root;
+    }
     log->durable = (struct tree){
         .store = log->end.store,
         .first = log->end.first,
@@ -67,7 +71,7 @@ void writer_publish_shard(struct log *log, struct log_shard_node *closed)
         at = &(*at)->next;
     }
     *at = closed;
-    publish(log);
+    publish(log, NULL);
     unlock(log->writer);
 }
 
@@ -145,6 +149,7 @@ static void take_queue(struct log *log)
 /* One turn for one log. With the mutex, which it gives up meanwhile. */
 static void serve(struct log_writer *writer, struct log *log)
 {
+    struct merkle_hash root = {.octets = {0}};
     struct log_note *notes;
     enum ps_err err;
     bool is_signalled;
@@ -155,6 +160,9 @@ static void serve(struct log_writer *writer, struct log *log)
     log->notes = NULL;
     unlock(writer);
     err = turn_run(log, notes);
+    if (!log->sharded) {
+        root = tiles_edge_root(log->end.edge);
+    }
     writer_free_notes(notes);
     ps_buf_reset(&log->batch);
     if (log->batch.cap > BATCH_KEEP) {
@@ -163,7 +171,7 @@ static void serve(struct log_writer *writer, struct log *log)
     lock(writer);
     log->working = false;
     if (err == PS_OK) {
-        publish(log);
+        publish(log, log->sharded ? NULL : &root);
     } else {
         fail(log);
     }

@@ -1,3 +1,4 @@
+#include "keystore/disk_watch.h"
 #include "keystore/events/truth.h"
 #include "keystore/key_cache.h"
 #include "keystore/log/edge.h"
@@ -26,26 +27,33 @@ void snapshots_note_try(struct snapshots *snapshots)
 static enum ps_err put_payload(const struct snapshots *snapshots, const struct derive *derive,
                                struct ps_buf *out)
 {
+    PS_BUF_AUTO program = {.max = 256};
     PS_BUF_AUTO keys = {.max = TABLE_PAYLOAD_MAX};
     PS_BUF_AUTO derived = {.max = TABLE_PAYLOAD_MAX};
 
+    PS_TRY(snapshot_put_program(snapshots->keeper, &program));
     key_cache_save(snapshots->keeper->key_cache, &keys);
     PS_TRY(ps_buf_status(&keys));
     PS_TRY(derive_save(derive, &derived));
+    saved_put(out, ps_buf_bytes(&program));
     saved_put(out, ps_buf_bytes(&keys));
     saved_put(out, ps_buf_bytes(&derived));
     return ps_buf_status(out);
 }
 
-enum ps_err snapshots_begin(struct snapshots *snapshots, struct derive *derive)
+/* About as long as the one before it. */
+static uint64_t expected_octets(const struct snapshots *snapshots)
+{
+    return snapshots->table == NULL ? 0 : table_octets(snapshots->table);
+}
+
+static enum ps_err begin(struct snapshots *snapshots, struct derive *derive)
 {
     struct log *events = snapshots->keeper->events;
     struct build *build = &snapshots->build;
     char file[SNAPSHOT_FILE_MAX];
 
-    snapshots_note_try(snapshots);
-    snapshots_give_up(snapshots);
-    if (derive_next(derive) <= snapshots->size) {
+    if (derive_next(derive) <= snapshots->size && !snapshots_is_damaged(snapshots)) {
         return ps_fail(PS_E_STATE, 0, "there is one of these leaves");
     }
     ps_buf_init(&build->payload, TABLE_PAYLOAD_MAX);
@@ -55,11 +63,26 @@ enum ps_err snapshots_begin(struct snapshots *snapshots, struct derive *derive)
     build->root = merkle_edge_root(derive_edge(derive));
     PS_TRY(put_payload(snapshots, derive, &build->payload));
     PS_TRY(snapshot_open_directory(snapshots));
+    snapshot_remove_others(snapshots);
+    PS_TRY(disk_watch_check_room(snapshots->keeper, expected_octets(snapshots)));
     snapshot_put_file(build->size, file);
     PS_TRY(table_writer_new(snapshots->directory, file, &build->writer));
     build->kind = 0;
     build->derive = derive;
     return PS_OK;
+}
+
+enum ps_err snapshots_begin(struct snapshots *snapshots, struct derive *derive)
+{
+    enum ps_err err;
+
+    snapshots_note_try(snapshots);
+    snapshots_give_up(snapshots);
+    err = begin(snapshots, derive);
+    if (err != PS_OK) {
+        snapshots_give_up(snapshots);
+    }
+    return err;
 }
 
 void snapshots_give_up(struct snapshots *snapshots)
@@ -116,6 +139,7 @@ static enum ps_err step(struct snapshots *snapshots, uint32_t count, bool *ret_d
     struct batch batch = {.build = build};
     struct table_seal seal;
 
+    PS_TRY(disk_watch_check_room(snapshots->keeper, 0));
     PS_TRY(layered_walk(derive_catalog(build->derive), build->kind, ps_buf_bytes(&build->after),
                         count, add_row, &batch));
     if (batch.count < count) {

@@ -19,18 +19,25 @@ struct build {
     struct merkle_hash root;
 };
 
+/* What a note is about; size 0: there is none. */
+struct signed_table {
+    uint64_t size;
+    uint8_t hash[PS_SHA256_LEN];
+};
+
 struct snapshots {
     struct keeper *keeper;
     int directory; /* -1: it was not needed yet */
     struct table *table;
     uint64_t size;  /* leaves that the table stands for */
+    uint64_t taken; /* those of the one that the start took */
     uint64_t tried; /* leaves there were when one was begun last */
-    /* Of the table: what is to be signed, and whether it is by now. */
+    /* Of the table: what is to be signed for. */
     struct merkle_hash root;
     struct table_seal seal;
-    uint64_t signed_size; /* of the note that is stored */
-    bool is_busy;         /* a signature is in flight */
-    uint64_t busy_size;
+    struct signed_table stored; /* by the note that is stored */
+    struct signed_table asked;  /* by the signature in flight */
+    bool is_busy;               /* there is one */
     struct ps_buf text;
     struct build build;
 };
@@ -48,7 +55,13 @@ PS_MUST_USE enum ps_err snapshot_open_note(struct ps_bytes note, const struct no
                                            struct checkpoint *ret_checkpoint,
                                            struct table_seal *ret_seal);
 
+/* Removes tables that no note names, nor will. */
+void snapshot_remove_others(const struct snapshots *snapshots);
+
 /* Makes DATA/snapshot and opens it. Errors: PS_E_STORAGE. */
 PS_MUST_USE enum ps_err snapshot_open_directory(struct snapshots *snapshots);
+
+/* The SHA-256 of the program in hex, as the supervisor tells it; empty: it does not. */
+PS_MUST_USE enum ps_err snapshot_put_program(const struct keeper *keeper, struct ps_buf *out);
 
 #endif

@@ -73,17 +73,27 @@ static enum ps_err store_note(const struct snapshots *snapshots, struct ps_bytes
     return PS_OK;
 }
 
-/* Tables that no note names any more, nor will. */
-static void remove_others(const struct snapshots *snapshots)
+static bool is_one_of(const char *name, const uint64_t *sizes, size_t count)
 {
-    char kept[3][SNAPSHOT_FILE_MAX];
+    char kept[SNAPSHOT_FILE_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        snapshot_put_file(sizes[i], kept);
+        if (strcmp(name, kept) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void snapshot_remove_others(const struct snapshots *snapshots)
+{
+    const uint64_t kept[] = {snapshots->stored.size, snapshots->is_busy ? snapshots->asked.size : 0,
+                             snapshots->size, snapshots->build.size};
     const int copy = dup(snapshots->directory);
     DIR *listing = copy < 0 ? NULL : fdopendir(copy);
     const struct dirent *entry;
 
-    snapshot_put_file(snapshots->signed_size, kept[0]);
-    snapshot_put_file(snapshots->size, kept[1]);
-    snapshot_put_file(snapshots->build.size, kept[2]);
     if (listing == NULL) {
         if (copy >= 0) {
             (void)close(copy);
@@ -95,8 +105,7 @@ static void remove_others(const struct snapshots *snapshots)
         const size_t len = strlen(entry->d_name);
 
         if (len > 5 && strcmp(entry->d_name + len - 5, ".rows") == 0 &&
-            strcmp(entry->d_name, kept[0]) != 0 && strcmp(entry->d_name, kept[1]) != 0 &&
-            strcmp(entry->d_name, kept[2]) != 0) {
+            !is_one_of(entry->d_name, kept, PS_COUNT_OF(kept))) {
             (void)unlinkat(snapshots->directory, entry->d_name, 0);
         }
     }
@@ -185,9 +194,9 @@ static enum ps_err keep(struct snapshots *snapshots, struct ps_bytes signature)
     PS_TRY(ps_buf_status(&note));
     PS_TRY(checkpoint_open(ps_buf_bytes(&note), &key, &opened));
     PS_TRY(store_note(snapshots, ps_buf_bytes(&note)));
-    snapshots->signed_size = snapshots->busy_size;
-    remove_others(snapshots);
-    ps_line(PS_INFO, "snapshot_signed", PS_NUM("leaves", snapshots->signed_size));
+    snapshots->stored = snapshots->asked;
+    snapshot_remove_others(snapshots);
+    ps_line(PS_INFO, "snapshot_signed", PS_NUM("leaves", snapshots->stored.size));
     return PS_OK;
 }
 
@@ -231,9 +240,16 @@ static enum ps_err sign(struct snapshots *snapshots)
     message.object_id = version_object_id(version);
     message.data = ps_buf_bytes(&snapshots->text);
     PS_TRY(tokens_call(token, &msg_token_sign_info, &message, 0, on_signed, snapshots));
-    snapshots->busy_size = snapshots->size;
+    snapshots->asked.size = snapshots->size;
+    memcpy(snapshots->asked.hash, snapshots->seal.hash, sizeof snapshots->asked.hash);
     snapshots->is_busy = true;
     return PS_OK;
+}
+
+static bool is_signed(const struct snapshots *snapshots)
+{
+    return snapshots->stored.size == snapshots->size &&
+           memcmp(snapshots->stored.hash, snapshots->seal.hash, sizeof snapshots->stored.hash) == 0;
 }
 
 void snapshots_tick(struct snapshots *snapshots)
@@ -241,11 +257,11 @@ void snapshots_tick(struct snapshots *snapshots)
     const struct keeper *keeper = snapshots->keeper;
 
     /* Nothing is signed of a log that the token does not know, nor ahead of its checkpoint. */
-    if (snapshots->table == NULL || snapshots->is_busy ||
-        snapshots->signed_size == snapshots->size || !keeper->appliance.exists ||
-        !anchor_is_checked(keeper->anchor) || lock_is_on(keeper) ||
-        restored_waits(keeper->restored) || keeper->state.is_set[REASON_CATALOG_DIFFERS] ||
-        keeper->state.is_set[REASON_LOG_DAMAGED] || log_has_failed(keeper->events) ||
+    if (snapshots->table == NULL || snapshots_is_damaged(snapshots) || snapshots->is_busy ||
+        is_signed(snapshots) || !keeper->appliance.exists || !anchor_is_checked(keeper->anchor) ||
+        lock_is_on(keeper) || restored_waits(keeper->restored) ||
+        keeper->state.is_set[REASON_CATALOG_DIFFERS] || keeper->state.is_set[REASON_LOG_DAMAGED] ||
+        log_has_failed(keeper->events) ||
         checkpoints_signed(keeper->checkpoints) < snapshots->size) {
         return;
     }

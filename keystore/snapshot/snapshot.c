@@ -128,15 +128,57 @@ static enum ps_err check_log(struct log *events, const struct checkpoint *ours,
     return merkle_verify_consistency(&proof, ours->size, ours->root, newest->size, newest->root);
 }
 
-/* The payload: what the keys' cache saved, and what has been derived. */
-static enum ps_err split(const struct table *table, struct ps_bytes *ret_keys,
-                         struct ps_bytes *ret_derived)
+/* The payload: who made it, what the keys' cache saved, and what has been derived. */
+struct payload {
+    struct ps_bytes program;
+    struct ps_bytes keys;
+    struct ps_bytes derived;
+};
+
+static enum ps_err split(const struct table *table, struct payload *ret_payload)
 {
     struct ps_reader reader = ps_reader(table_payload(table));
+    struct payload payload;
 
-    *ret_keys = saved_take(&reader);
-    *ret_derived = saved_take(&reader);
-    return ps_reader_finish(&reader);
+    payload.program = saved_take(&reader);
+    payload.keys = saved_take(&reader);
+    payload.derived = saved_take(&reader);
+    PS_TRY(ps_reader_finish(&reader));
+    *ret_payload = payload;
+    return PS_OK;
+}
+
+enum ps_err snapshot_put_program(const struct keeper *keeper, struct ps_buf *out)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct json_value hashes;
+    struct json_value program;
+    struct ps_bytes text;
+
+    if (keeper->config->hashes.len == 0) {
+        return PS_OK;
+    }
+    PS_TRY(json_new(&parser));
+    PS_TRY(json_parse(parser, keeper->config->hashes, &JSON_LIMITS_REQUEST, &hashes));
+    if (json_type(hashes) != JSON_OBJECT || !json_member(hashes, "program", &program)) {
+        return PS_OK;
+    }
+    PS_TRY(json_string(program, &text));
+    ps_buf_put(out, text);
+    return ps_buf_status(out);
+}
+
+/* Another program may make other rows of the same leaves, whatever version it calls itself. */
+static enum ps_err check_program(const struct keeper *keeper, const struct table *table)
+{
+    PS_BUF_AUTO ours = {.max = 256};
+    struct payload payload;
+
+    PS_TRY(split(table, &payload));
+    PS_TRY(snapshot_put_program(keeper, &ours));
+    return ps_bytes_equal(payload.program, ps_buf_bytes(&ours))
+               ? PS_OK
+               : ps_fail(PS_E_DENIED, 0, "another build of the program made it");
 }
 
 static enum ps_err take(struct snapshots *snapshots, struct ps_bytes note)
@@ -149,8 +191,6 @@ static enum ps_err take(struct snapshots *snapshots, struct ps_bytes note)
     struct checkpoint ours;
     struct table_seal seal;
     struct note_key key;
-    struct ps_bytes keys;
-    struct ps_bytes derived;
     char file[SNAPSHOT_FILE_MAX];
 
     PS_TRY(json_new(&parser));
@@ -159,11 +199,14 @@ static enum ps_err take(struct snapshots *snapshots, struct ps_bytes note)
     PS_TRY(check_log(events, &ours, &newest));
     snapshot_put_file(ours.size, file);
     PS_TRY(table_open(snapshots->directory, file, &seal, &table));
-    PS_TRY(split(table, &keys, &derived));
+    PS_TRY(check_program(snapshots->keeper, table));
     snapshots->table = table;
     table = NULL;
-    snapshots->size = snapshots->signed_size = snapshots->tried = ours.size;
+    snapshots->size = snapshots->tried = ours.size;
     snapshots->root = ours.root;
+    snapshots->seal = seal;
+    snapshots->stored.size = ours.size;
+    memcpy(snapshots->stored.hash, seal.hash, sizeof snapshots->stored.hash);
     return PS_OK;
 }
 
@@ -172,7 +215,8 @@ static void forget(struct snapshots *snapshots)
     snapshots_give_up(snapshots);
     table_free(snapshots->table);
     snapshots->table = NULL;
-    snapshots->size = snapshots->signed_size = snapshots->tried = 0;
+    snapshots->size = snapshots->taken = snapshots->tried = 0;
+    snapshots->stored.size = 0;
 }
 
 /* Nobody vouches for what was passed over. */
@@ -194,6 +238,14 @@ enum ps_err snapshots_drop(struct snapshots *snapshots)
     return read_unread(snapshots->keeper->events);
 }
 
+/* What has been derived is of a form that is known here. */
+static enum ps_err check_derived(const struct snapshots *snapshots)
+{
+    PS_CLEANUP(derive_free_cleanup) struct derive *derive = NULL;
+
+    return snapshots_derive(snapshots, &derive);
+}
+
 enum ps_err snapshots_take(struct snapshots *snapshots)
 {
     struct log *events = snapshots->keeper->events;
@@ -208,10 +260,15 @@ enum ps_err snapshots_take(struct snapshots *snapshots)
         err = is_there ? take(snapshots, ps_buf_bytes(&note)) : PS_E_NOT_FOUND;
     }
     if (err == PS_OK) {
+        err = check_derived(snapshots);
+    }
+    if (err == PS_OK) {
+        snapshots->taken = snapshots->size;
         ps_line(PS_INFO, "snapshot_taken", PS_NUM("leaves", snapshots->size),
                 PS_NUM("of", log_tree_size(events)));
         return PS_OK;
     }
+    forget(snapshots);
     if (is_there) {
         ps_line(PS_WARNING, "snapshot_not_taken", PS_STR("detail", ps_detail()->text),
                 PS_NUM("leaves_to_read", log_tree_size(events)));
@@ -224,13 +281,17 @@ uint64_t snapshots_size(const struct snapshots *snapshots)
     return snapshots->size;
 }
 
+uint64_t snapshots_taken(const struct snapshots *snapshots)
+{
+    return snapshots->taken;
+}
+
 struct ps_bytes snapshots_keys(const struct snapshots *snapshots)
 {
-    struct ps_bytes keys = ps_bytes(NULL, 0);
-    struct ps_bytes derived;
+    struct payload payload;
 
-    return snapshots->table != NULL && split(snapshots->table, &keys, &derived) == PS_OK
-               ? keys
+    return snapshots->table != NULL && split(snapshots->table, &payload) == PS_OK
+               ? payload.keys
                : ps_bytes(NULL, 0);
 }
 
@@ -253,18 +314,18 @@ enum ps_err snapshots_derive(const struct snapshots *snapshots, struct derive **
     const struct keeper *keeper = snapshots->keeper;
     PS_CLEANUP(catalog_close_cleanup) struct catalog *rows = NULL;
     PS_CLEANUP(derive_free_cleanup) struct derive *derive = NULL;
+    struct table *table = snapshots_is_damaged(snapshots) ? NULL : snapshots->table;
     struct merkle_edge edge;
-    struct ps_bytes keys;
-    struct ps_bytes derived;
+    struct payload payload;
 
-    PS_TRY(layered_open(snapshots->table, keeper->catalog, keeper->events, &rows));
+    PS_TRY(layered_open(table, keeper->catalog, keeper->events, &rows));
     PS_TRY(derive_new(rows, &derive));
     derive_adopt(derive);
     rows = NULL;
-    if (snapshots->table != NULL) {
+    if (table != NULL) {
         PS_TRY(load_edge(snapshots, &edge));
-        PS_TRY(split(snapshots->table, &keys, &derived));
-        PS_TRY(derive_resume(derive, &edge, derived));
+        PS_TRY(split(table, &payload));
+        PS_TRY(derive_resume(derive, &edge, payload.derived));
     }
     *ret_derive = derive;
     derive = NULL;

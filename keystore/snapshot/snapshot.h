@@ -28,16 +28,21 @@ uint64_t snapshots_claim(struct snapshots *snapshots);
  */
 PS_MUST_USE enum ps_err snapshots_take(struct snapshots *snapshots);
 
-/* It is none after all: its file was changed. Errors: as snapshots_take. */
+/*
+ * It is none after all: its file was changed. A start drops it; later another one takes its place,
+ * which snapshots_derive makes from all leaves. Errors: as snapshots_take.
+ */
 bool snapshots_is_damaged(const struct snapshots *snapshots);
 PS_MUST_USE enum ps_err snapshots_drop(struct snapshots *snapshots);
 
 /* Leaves that it stands for; 0: there is none. */
 uint64_t snapshots_size(const struct snapshots *snapshots);
+/* Leaves that the start did not read, since it took one; 0: it read them all. */
+uint64_t snapshots_taken(const struct snapshots *snapshots);
 /* What key_cache_save wrote; empty: there is none. */
 struct ps_bytes snapshots_keys(const struct snapshots *snapshots);
 
-/* Derives from there on; without one from the first leaf. */
+/* Derives from there on; without one, or with one that is damaged, from the first leaf. */
 PS_MUST_USE enum ps_err snapshots_derive(const struct snapshots *snapshots,
                                          struct derive **ret_derive);
 
@@ -50,7 +55,8 @@ void snapshots_note_try(struct snapshots *snapshots);
 
 /*
  * Begins one of all that `derive` has taken in, which is all there is, with nothing held back; it
- * stays as it is until the end. PS_E_STATE: there can be none now.
+ * stays as it is until the end. Errors: PS_E_STATE (there can be none now), PS_E_LIMIT (it would
+ * take of the room on the disk that is kept for the logs, also while it is made), PS_E_STORAGE
  */
 PS_MUST_USE enum ps_err snapshots_begin(struct snapshots *snapshots, struct derive *derive);
 

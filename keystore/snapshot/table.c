@@ -32,6 +32,7 @@ struct table {
     uint8_t *tail;          /* what pages and payload borrow from */
     struct page *pages;
     uint32_t page_count;
+    uint64_t octets;
     uint64_t counts[CATALOG_AUTHORISING_COUNT];
     struct ps_bytes payload;
 };
@@ -66,6 +67,11 @@ struct ps_bytes table_payload(const struct table *table)
 bool table_is_damaged(const struct table *table)
 {
     return table != NULL && table->is_damaged;
+}
+
+uint64_t table_octets(const struct table *table)
+{
+    return table->octets;
 }
 
 uint64_t table_count(const struct table *table, enum catalog_kind kind)
@@ -108,6 +114,7 @@ static enum ps_err read_tail(struct table *table, uint32_t pages, size_t *ret_le
         (uint64_t)status.st_size - from > TAIL_MAX) {
         return ps_fail(PS_E_DENIED, 0, "the snapshot's file has another length");
     }
+    table->octets = (uint64_t)status.st_size;
     *ret_len = (size_t)((uint64_t)status.st_size - from);
     table->tail = malloc(*ret_len);
     if (table->tail == NULL) {
@@ -199,23 +206,28 @@ enum ps_err table_open(int directory, const char *file, const struct table_seal 
 
 /* --- Reading --- */
 
+/*
+ * Damage says nothing about the rows: the leaves have them too. So nobody waits for the disk to
+ * mend itself either.
+ */
+static enum ps_err fail_damaged(struct table *table, uint32_t at)
+{
+    table->is_damaged = true;
+    return ps_fail(PS_E_STORAGE, 0,
+                   "page %u of the snapshot cannot be read, or is not what was signed for", at);
+}
+
 static enum ps_err read_page(struct table *table, uint32_t at, uint8_t octets[TABLE_PAGE])
 {
+    const enum ps_err err = read_at(table->fd, octets, TABLE_PAGE, (uint64_t)at * TABLE_PAGE);
     uint8_t hash[PS_SHA256_LEN];
 
-    const enum ps_err err = read_at(table->fd, octets, TABLE_PAGE, (uint64_t)at * TABLE_PAGE);
-
     if (err != PS_OK) {
-        table->is_damaged =
-            true; /* the log says the same: nobody waits for a disk to mend itself */
-        return err;
+        return fail_damaged(table, at);
     }
     ps_sha256(ps_bytes(octets, TABLE_PAGE), hash);
-    if (memcmp(hash, table->pages[at].hash.data, sizeof hash) != 0) {
-        table->is_damaged = true;
-        return ps_fail(PS_E_DENIED, 0, "page %u of the snapshot is not what was signed for", at);
-    }
-    return PS_OK;
+    return memcmp(hash, table->pages[at].hash.data, sizeof hash) == 0 ? PS_OK
+                                                                      : fail_damaged(table, at);
 }
 
 static enum ps_err get_page(struct table *table, uint32_t at, const uint8_t **ret_octets)
@@ -248,7 +260,7 @@ static enum ps_err parse_entry(const uint8_t octets[TABLE_PAGE], size_t *at,
     ret_entry->event = ps_reader_u64(&reader);
     hash = ps_reader_take(&reader, PS_SHA256_LEN);
     if (reader.failed || len > CATALOG_NAME_MAX || ret_entry->kind >= CATALOG_AUTHORISING_COUNT) {
-        return ps_fail(PS_E_DENIED, 0, "a page of the snapshot has no entry where one begins");
+        return ps_fail(PS_E_STORAGE, 0, "a page of the snapshot has no entry where one begins");
     }
     memcpy(ret_entry->hash, hash.data, PS_SHA256_LEN);
     *at = TABLE_PAGE - reader.left.len;

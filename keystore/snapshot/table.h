@@ -50,12 +50,15 @@ struct ps_bytes table_payload(const struct table *table);
 /* A page was not what was sealed, or could not be read: nothing that is said from now on counts. */
 bool table_is_damaged(const struct table *table);
 
+/* Octets of its file. */
+uint64_t table_octets(const struct table *table);
+
 /* How many rows of a kind. */
 uint64_t table_count(const struct table *table, enum catalog_kind kind);
 
 /*
  * ret_entry: its name is the one that was asked for
- * Errors: PS_E_NOT_FOUND, PS_E_DENIED (the page is not what was sealed), PS_E_STORAGE
+ * Errors: PS_E_NOT_FOUND, PS_E_STORAGE (the page cannot be read, or is not what was sealed)
  */
 PS_MUST_USE enum ps_err table_find(struct table *table, enum catalog_kind kind,
                                    struct ps_bytes name, struct table_entry *ret_entry);
@@ -75,7 +78,7 @@ PS_MUST_USE enum ps_err table_seek(struct table *table, enum catalog_kind kind,
                                    struct ps_bytes after, struct table_cursor *cursor);
 /*
  * The next one, whose name is borrowed until the call after it.
- * Errors: PS_E_NOT_FOUND (no more), PS_E_DENIED, PS_E_STORAGE
+ * Errors: PS_E_NOT_FOUND (no more), PS_E_STORAGE
  */
 PS_MUST_USE enum ps_err table_next(struct table_cursor *cursor, struct table_entry *ret_entry);
 
@@ -83,7 +86,10 @@ PS_MUST_USE enum ps_err table_next(struct table_cursor *cursor, struct table_ent
 
 struct table_writer;
 
-/* Makes the file, or empties it. */
+/*
+ * Makes the file, in the place of one of that name. It is removed again with a writer that has not
+ * finished. The directory stays open until then.
+ */
 PS_MUST_USE enum ps_err table_writer_new(int directory, const char *file,
                                          struct table_writer **ret_writer);
 void table_writer_free(struct table_writer *writer);

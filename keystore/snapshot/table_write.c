@@ -8,8 +8,13 @@
 /* So many pages are written between two syncs: none of them waits for long. */
 #define SYNC_PAGES 256u
 
+#define FILE_NAME_MAX 64u
+
 struct table_writer {
     int fd;
+    int directory; /* the caller's */
+    char file[FILE_NAME_MAX];
+    bool is_finished;
     struct ps_buf page;
     struct ps_buf index; /* of the pages that are full, and of the one that is not: its first */
     struct ps_buf last;  /* name of the last entry */
@@ -27,14 +32,23 @@ enum ps_err table_writer_new(int directory, const char *file, struct table_write
     if (writer == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
+    writer->fd = -1;
     ps_buf_init(&writer->page, TABLE_PAGE);
     ps_buf_init(&writer->index, (size_t)TABLE_PAGES_MAX * (2 + CATALOG_NAME_MAX + PS_SHA256_LEN));
     ps_buf_init(&writer->last, CATALOG_NAME_MAX);
+    writer->directory = directory;
+    if (strlen(file) >= sizeof writer->file) {
+        return ps_fail(PS_E_INTERNAL, 0, "a snapshot's file has a name of %zu octets",
+                       strlen(file));
+    }
+    /* Whoever has the one before it open goes on reading that. */
+    (void)unlinkat(directory, file, 0);
     writer->fd =
-        openat(directory, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        openat(directory, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (writer->fd < 0) {
         return ps_fail_errno(PS_E_STORAGE, "snapshot/%s", file);
     }
+    memcpy(writer->file, file, strlen(file) + 1);
     *ret_writer = writer;
     writer = NULL;
     return PS_OK;
@@ -47,6 +61,9 @@ void table_writer_free(struct table_writer *writer)
     }
     if (writer->fd >= 0) {
         (void)close(writer->fd);
+        if (!writer->is_finished) {
+            (void)unlinkat(writer->directory, writer->file, 0);
+        }
     }
     ps_buf_clear(&writer->page);
     ps_buf_clear(&writer->index);
@@ -182,6 +199,7 @@ enum ps_err table_writer_finish(struct table_writer *writer, struct ps_bytes pay
     PS_TRY(write_all(writer->fd, ps_buf_bytes(&writer->index)));
     PS_TRY(write_all(writer->fd, payload));
     PS_TRY(sync_file(writer->fd));
+    writer->is_finished = true;
     *ret_seal = seal;
     return PS_OK;
 }

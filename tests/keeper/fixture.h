@@ -74,6 +74,31 @@ static inline PS_UNUSED bool body_has(const char *text)
     return body_count(text) != 0;
 }
 
+/* What `GET /v1/system` has first under this name. */
+static inline PS_UNUSED unsigned long system_number(const char *member)
+{
+    const char *at;
+    char text[64];
+
+    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+    ps_buf_put_u8(&body, 0);
+    (void)snprintf(text, sizeof text, "\"%s\":", member);
+    at = strstr((const char *)body.data, text);
+    assert_non_null(at);
+    return strtoul(at + strlen(text), NULL, 10);
+}
+
+/* Until it is more. */
+static inline PS_UNUSED void wait_for_more(const char *member, unsigned long than)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    while (system_number(member) <= than) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        (void)usleep(20000);
+    }
+}
+
 /* Reads a document until it has the text so many times; fails after the deadline. */
 static inline PS_UNUSED void wait_for_text(enum read_resource resource, const char *name,
                                            const char *text, unsigned times)

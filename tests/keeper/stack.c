@@ -167,10 +167,20 @@ static void close_others(int keep)
     }
 }
 
+#define HASHES_LEN 128u
+
+static struct ps_bytes put_hashes(const struct stack *stack, char out[HASHES_LEN])
+{
+    (void)snprintf(out, HASHES_LEN, "{\"z\":\"1\",\"program\":\"%s\"}",
+                   stack->program == NULL ? "1" : stack->program);
+    return ps_bytes_str(out);
+}
+
 static int run_keeper(const struct stack *stack, int fd)
 {
     const char *level = getenv("PRIVYSEAL_TEST_LEVEL");
     struct ps_loop *loop;
+    char hashes[HASHES_LEN];
     int status;
     const struct msg_keeper_config config = {
         .data_directory = ps_bytes_str(stack->data),
@@ -180,7 +190,7 @@ static int run_keeper(const struct stack *stack, int fd)
         .token_timeout_ms = WIRE_LIMIT_MS / 4,
         .queue_max = 4096,
         .keys_in_memory = stack->keys_in_memory == 0 ? 4096 : stack->keys_in_memory,
-        .disk_reserve_mb = 1,
+        .disk_reserve_mb = stack->disk_reserve_mb == 0 ? 1 : stack->disk_reserve_mb,
         .backup_directory = ps_bytes_str(stack->backups),
         .backup_period_s = 24 * 3600,
         .backup_keep = 3,
@@ -195,7 +205,7 @@ static int run_keeper(const struct stack *stack, int fd)
         .witness_late_s = 3600,
         .clock_step_s = 60,
         .administrators = ps_bytes("\0\0\0\0", 4),
-        .hashes = ps_bytes_str("{\"z\":\"1\",\"a\":\"2\"}"),
+        .hashes = put_hashes(stack, hashes),
         .configuration = ps_bytes(stack->configuration, sizeof stack->configuration),
     };
 

@@ -36,7 +36,8 @@ struct stack {
     struct wire supervisor; /* of the keeper */
     struct wire clients;
     struct wire management;
-    uint8_t state; /* enum appliance_state, as last told on `management` */
+    uint8_t state;     /* enum appliance_state, as last told on `management`, */
+    char reasons[512]; /* and the beginning of what was told with it */
     const char *pin;
     const char *backups;         /* directory; NULL: none are made */
     const char *mirror;          /* of events: directory; NULL: none */
@@ -46,6 +47,8 @@ struct stack {
     uint8_t configuration[32];   /* hash of its security section, as the supervisor tells it */
     uint64_t shard_leaves;       /* of the log of uses; 0: a million */
     uint32_t snapshot_leaves;    /* between two snapshots; 0: none is made */
+    uint32_t disk_reserve_mb;    /* of the keeper; 0: 1 */
+    const char *program;         /* hash of the program, as the supervisor tells it; NULL: "1" */
     uint32_t cache_keys;         /* of token processes; 0: 64 */
     uint32_t keys_in_memory;     /* of the keeper; 0: 4096 */
     struct faults *faults;       /* of keepers that are started from now on; NULL: none */

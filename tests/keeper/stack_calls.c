@@ -13,7 +13,10 @@
 static void take_state(struct stack *stack, const struct wire_frame *frame)
 {
     if (frame->info == &msg_appliance_state_info) {
-        stack->state = ((const struct msg_appliance_state *)(const void *)frame->message)->state;
+        const struct msg_appliance_state *told = (const void *)frame->message;
+
+        stack->state = told->state;
+        (void)snprintf(stack->reasons, sizeof stack->reasons, "%.*s", PS_BYTES_FMT(told->ready));
     }
 }
 

@@ -117,6 +117,26 @@ static void what_was_forbidden_meanwhile_does_not_leave(void **state)
     expect(200, sign(KEY));
 }
 
+/*
+ * The one thread that writes both logs is held, so that a leaf of `events` waits too: whoever reads
+ * is answered, and what is durable by then is compared.
+ */
+static void a_write_that_is_held_holds_up_neither_reads_nor_comparisons(void **state)
+{
+    const struct msg_change message = stack_change_message("key.create", "", EC_KEY("r.other"));
+    const unsigned long compared = system_number("compared");
+
+    (void)state;
+    ask_for_signature();
+    (void)wire_send(&stack.management, &msg_change_info, &message);
+    expect(200, stack_read(&stack, READ_KEY, KEY, &body)); /* by now that leaf is on its way */
+    sql("update row set revision = revision + 1 where kind = 'operation'");
+    wait_for_more("compared", compared);
+    let_go();
+    expect(200, read_answer(&stack.clients));
+    expect(202, read_answer(&stack.management));
+}
+
 #define CSR "{\"subject\":{\"common_name\":\"r\"}}"
 
 /* An operation holds its key until its end: who takes the key away waits for it. */
@@ -160,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signature_leaves_when_its_leaf_is_durable),
         cmocka_unit_test(what_was_forbidden_meanwhile_does_not_leave),
+        cmocka_unit_test(a_write_that_is_held_holds_up_neither_reads_nor_comparisons),
         cmocka_unit_test(an_operation_that_signs_is_not_overtaken_by_a_suspension),
         cmocka_unit_test(no_operation_gives_out_what_was_forbidden_meanwhile),
     };

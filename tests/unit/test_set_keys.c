@@ -4,6 +4,7 @@
 #include "keystore/key_cache.h"
 #include "keystore/operations/operations.h"
 #include "keystore/reads/set_keys.h"
+#include "lib/base/reader.h"
 
 /* Which keys a JWK set lists, with few of them in memory and with all. */
 
@@ -150,6 +151,24 @@ static void it_is_the_same_with_all_keys_in_memory(void **state)
     (void)state;
     a_set_lists_what_its_patterns_cover(100);
     assert_int_equal(key_cache_away(keeper.key_cache), 0);
+}
+
+/* Once a start has read the snapshot: where no other is away, all that a set lists are here. */
+static void a_destroyed_key_counts_for_no_set_in_a_snapshot(void **state)
+{
+    PS_BUF_AUTO saved = {.max = 4096};
+    struct ps_reader reader;
+
+    (void)state;
+    put_key("a", "jws", "active");
+    put_key("b", "jws", "destroyed");
+    put_key("c", "raw", "active");
+    load(100);
+    key_cache_save(keeper.key_cache, &saved);
+    assert_ok(ps_buf_status(&saved));
+    reader = ps_reader(ps_buf_bytes(&saved));
+    assert_int_equal(ps_reader_u64(&reader), 3);
+    assert_int_equal(ps_reader_u64(&reader), 1);
 }
 
 static void a_change_may_fill_it_and_no_more(void **state)
@@ -327,6 +346,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_the_same_with_few_keys_in_memory, make, clear),
         cmocka_unit_test_setup_teardown(it_is_the_same_with_all_keys_in_memory, make, clear),
+        cmocka_unit_test_setup_teardown(a_destroyed_key_counts_for_no_set_in_a_snapshot, make,
+                                        clear),
         cmocka_unit_test_setup_teardown(a_change_may_fill_it_and_no_more, make, clear),
         cmocka_unit_test_setup_teardown(one_that_is_larger_than_may_be_fetched_is_an_error, make,
                                         clear),

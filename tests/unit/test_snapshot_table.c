@@ -202,6 +202,37 @@ static void a_payload_has_its_limit(void **state)
     free(octets);
 }
 
+/* What was begun and not finished is not left behind. */
+static void a_writer_that_has_not_finished_leaves_no_file(void **state)
+{
+    struct table_writer *writer = NULL;
+    struct stat status;
+
+    (void)state;
+    assert_ok(table_writer_new(directory, "t", &writer));
+    add_rows(writer, CATALOG_KEY, ROWS);
+    assert_int_equal(fstatat(directory, "t", &status, 0), 0);
+    table_writer_free(writer);
+    assert_int_equal(fstatat(directory, "t", &status, 0), -1);
+    (void)write_table();
+    assert_int_equal(fstatat(directory, "t", &status, 0), 0);
+}
+
+/* Another one of the same name takes its place, and not its octets. */
+static void a_table_that_is_open_is_none_that_is_written(void **state)
+{
+    const struct table_seal seal = write_table();
+    PS_CLEANUP(table_writer_free_cleanup) struct table_writer *writer = NULL;
+    PS_CLEANUP(table_free_cleanup) struct table *table = NULL;
+    struct table_entry found;
+
+    (void)state;
+    assert_ok(table_open(directory, "t", &seal, &table));
+    assert_true(table_octets(table) > (uint64_t)seal.pages * TABLE_PAGE);
+    assert_ok(table_writer_new(directory, "t", &writer));
+    assert_ok(table_find(table, CATALOG_KEY, ps_bytes_str("row-000160"), &found));
+}
+
 static void flip(off_t at)
 {
     const int fd = openat(directory, "t", O_RDWR | O_CLOEXEC);
@@ -225,13 +256,13 @@ static void a_page_that_was_changed_is_not_believed(void **state)
     assert_ok(table_open(directory, "t", &seal, &table));
     flip(TABLE_PAGE + 100);
     assert_ok(table_find(table, CATALOG_KEY, ps_bytes_str("row-000000"), &found));
-    assert_fails(PS_E_DENIED, table_find(table, CATALOG_KEY, ps_bytes_str("row-000160"), &found));
+    assert_fails(PS_E_STORAGE, table_find(table, CATALOG_KEY, ps_bytes_str("row-000160"), &found));
     assert_ok(table_seek(table, CATALOG_KEY, ps_bytes(NULL, 0), &cursor));
     for (;;) {
         const enum ps_err err = table_next(&cursor, &found);
 
         if (err != PS_OK) {
-            assert_int_equal(err, PS_E_DENIED);
+            assert_int_equal(err, PS_E_STORAGE);
             break;
         }
     }
@@ -253,7 +284,7 @@ static void a_page_that_cannot_be_read_damages_the_table(void **state)
     assert_true(fd >= 0);
     (void)close(fd);
     assert_false(table_is_damaged(table));
-    assert_fails(PS_E_DENIED, table_find(table, CATALOG_KEY, ps_bytes_str("row-000000"), &found));
+    assert_fails(PS_E_STORAGE, table_find(table, CATALOG_KEY, ps_bytes_str("row-000000"), &found));
     assert_true(table_is_damaged(table));
 }
 
@@ -287,7 +318,7 @@ static void what_was_not_sealed_is_not_opened(void **state)
 static void a_tail_of_another_form_is_an_input_error(void **state)
 {
     static const char *const tails[] = {"privyseal table 0\n", "",
-                                        "privyseal table 1\n0.0.0\n\x0e"};
+                                        "privyseal table 2\n0.0.0\n\x0e"};
 
     (void)state;
     for (size_t i = 0; i < PS_COUNT_OF(tails); i++) {
@@ -330,6 +361,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_out_of_order_are_refused, make, clear),
         cmocka_unit_test_setup_teardown(a_name_has_at_most_its_length, make, clear),
         cmocka_unit_test_setup_teardown(a_payload_has_its_limit, make, clear),
+        cmocka_unit_test_setup_teardown(a_writer_that_has_not_finished_leaves_no_file, make, clear),
+        cmocka_unit_test_setup_teardown(a_table_that_is_open_is_none_that_is_written, make, clear),
         cmocka_unit_test_setup_teardown(a_page_that_was_changed_is_not_believed, make, clear),
         cmocka_unit_test_setup_teardown(a_page_that_cannot_be_read_damages_the_table, make, clear),
         cmocka_unit_test_setup_teardown(what_was_not_sealed_is_not_opened, make, clear),
