@@ -1,0 +1,95 @@
+"""A machine of its own on which ansible/ is played, by itself and onto itself; nothing of ours is installed."""
+
+import hashlib
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+from .booted import Booted
+from .installed import PIN, SOFTHSM
+from .places import BUILD, TOP
+
+PLACE = pathlib.Path("/root/deploy")
+SOFTHSM_CONF = "/etc/privyseal-softhsm2.conf"
+PLAY_LIMIT_S = 600
+
+
+class Played:
+    """How a run of ansible-playbook ended."""
+
+    def __init__(self, done):
+        self.code, self.text = done.returncode, done.stdout + done.stderr
+        recap = re.findall(r"ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", self.text)
+        self.changed = sum(int(row[1]) for row in recap) if recap else None
+
+    def good(self):
+        assert self.code == 0, self.text
+        return self
+
+
+class Deployed(Booted):
+    def __enter__(self):
+        self.scratch.chmod(0o755)
+        self.destination.mkdir()
+        release = self.scratch / "release.tar.gz"
+        subprocess.run([TOP / "scripts" / "make-release", BUILD, release], check=True,
+                       capture_output=True)
+        self.boot()
+        place = self.seen(PLACE)
+        shutil.copytree(TOP / "ansible", place / "ansible")
+        self.releases = {}
+        self.add_release("first", release.read_bytes())
+        return self
+
+    def add_release(self, name, octets):
+        (self.seen(PLACE) / f"{name}.tar.gz").write_bytes(octets)
+        self.releases[name] = hashlib.sha256(octets).hexdigest()
+
+    def other_release(self, name, lacks, has):
+        """The first release without one of its files and with another in its place."""
+        place, prefix = self.scratch / name, self.prefix.lstrip("/")
+        place.mkdir()
+        first = self.seen(PLACE) / "first.tar.gz"
+        subprocess.run(["tar", "-xzf", first, "-C", place], check=True)
+        (place / prefix / lacks).rename(place / prefix / has)
+        manifest = place / "MANIFEST"
+        manifest.write_text(manifest.read_text().replace(f"  {prefix}/{lacks}\n",
+                                                         f"  {prefix}/{has}\n"))
+        subprocess.run(["tar", "-czf", place / "all.tar.gz", "-C", place, "MANIFEST", "usr"], check=True)
+        self.add_release(name, (place / "all.tar.gz").read_bytes())
+
+    def configuration(self, **appliance):
+        """For a token of SoftHSM; what the role does not know by itself."""
+        token = {"module": "/usr/lib/softhsm/libsofthsm2.so",
+                 "profile": str(self.path("share/privyseal/firmware-profiles/softhsm2.json")),
+                 "pin_credential": "privyseal-token-a", "uri": SOFTHSM["uri"],
+                 "so_pin_credential": SOFTHSM["so_pin_credential"], "store": SOFTHSM["store"],
+                 "environment": [f"SOFTHSM2_CONF={SOFTHSM_CONF}"], "readable": [SOFTHSM_CONF]}
+        return {"appliance": {"origin": SOFTHSM["origin"], **appliance}, "token a": token}
+
+    def prepare_token(self):
+        """What people do on the host: the module's settings, and the sealed PINs."""
+        self.seen(SOFTHSM_CONF).write_text(
+            f"directories.tokendir = {SOFTHSM['store']}\nobjectstore.backend = file\n")
+        self.inside("install", "-d", "-m", "0700", "/etc/credstore.encrypted")
+        for name in ("privyseal-token-a", "privyseal-token-a-so"):
+            self.inside("systemd-creds", "encrypt", f"--name={name}", "-",
+                        f"/etc/credstore.encrypted/{name}", input=PIN)
+
+    def play(self, playbook, *words, release="first", **variables):
+        """Runs a playbook on the machine, with these variables."""
+        values = {"privyseal_release_file": str(PLACE / f"{release}.tar.gz"),
+                  "privyseal_release_sha256": self.releases[release],
+                  "privyseal_release_prefix": self.prefix, **variables}
+        hosts = {"ansible_connection": "local", "ansible_become": False}
+        groups = ("appliances", "witnesses", "log_copies", "officers")
+        inventory = {group: {"hosts": {"this": hosts}} for group in groups}
+        for name, content in (("inventory.json", inventory), ("variables.json", values)):
+            (self.seen(PLACE) / name).write_text(json.dumps(content))
+        return Played(self.inside(
+            "env", "HOME=/root", "LC_ALL=C.UTF-8", "ANSIBLE_NOCOLOR=1",
+            f"ANSIBLE_CONFIG={PLACE}/ansible/ansible.cfg", "ansible-playbook",
+            f"--inventory={PLACE}/inventory.json", f"--extra-vars=@{PLACE}/variables.json", *words,
+            PLACE / "ansible" / playbook, check=False, timeout=PLAY_LIMIT_S))
