@@ -13,6 +13,7 @@ from .places import BUILD, TOP
 
 PLACE = pathlib.Path("/root/deploy")
 SOFTHSM_CONF = "/etc/privyseal-softhsm2.conf"
+MIRROR = "/srv/mirror"
 PLAY_LIMIT_S = 600
 
 
@@ -67,10 +68,13 @@ class Deployed(Booted):
                  "pin_credential": "privyseal-token-a", "uri": SOFTHSM["uri"],
                  "so_pin_credential": SOFTHSM["so_pin_credential"], "store": SOFTHSM["store"],
                  "environment": [f"SOFTHSM2_CONF={SOFTHSM_CONF}"], "readable": [SOFTHSM_CONF]}
-        return {"appliance": {"origin": SOFTHSM["origin"], **appliance}, "token a": token}
+        return {"appliance": {"origin": SOFTHSM["origin"], **appliance}, "token a": token,
+                "backup": {"directory": "/var/lib/privyseal/backups", "mirror": f"{MIRROR}/log"}}
 
-    def prepare_token(self):
-        """What people do on the host: the module's settings, and the sealed PINs."""
+    def prepare(self):
+        """What people do on the host: its other disk, the module's settings, and the sealed PINs."""
+        self.inside("mkdir", "-p", MIRROR)
+        self.inside("mount", "-t", "tmpfs", "none", MIRROR)
         self.seen(SOFTHSM_CONF).write_text(
             f"directories.tokendir = {SOFTHSM['store']}\nobjectstore.backend = file\n")
         self.inside("install", "-d", "-m", "0700", "/etc/credstore.encrypted")
