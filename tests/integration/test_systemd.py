@@ -1,5 +1,6 @@
 """The units under systemd as process 1: docs/install.md from its second step on, as it stands."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import pytest
 from harness.appliance import wait_until
 from harness.booted import Booted, why_not
 from harness.installed import CONFIG, CREDENTIALS, PIN
+from harness.people import REQUESTER
 
 SERVICE = "privyseald.service"
 SOCKETS = ["privyseald-clients.socket", "privyseald-management.socket"]
@@ -111,6 +113,28 @@ def test_a_reload_keeps_the_processes(service):
     service.inside("systemctl", "reload", SERVICE)
     assert signs(service)
     assert main_pid(service) == before and show(service, "NRestarts")["NRestarts"] == "0"
+
+
+def test_a_copy_of_the_log_is_fetched_and_verified_by_its_unit(service):
+    """By the socket here: the unit's credential is there, and not asked for."""
+    by, copier = ("--requester", REQUESTER), service.uid("privyseal-log-copy")
+    service.change("client", "register", "copy", "--uids", copier, *by, user=OPERATOR)
+    service.change("grant", "add", "--client", "copy", "--operations", "log.read", *by, user=OPERATOR)
+    rows = json.loads(service.inside(service.path("bin/privyseal"), "log", "verify",
+                                     "/var/lib/privyseal/data/log", "--json").stdout)["rows"]
+    key = next(row["text"] for row in rows if row["check"] == "key").rsplit(" ", 1)[1]
+    service.seen("/etc/default/privyseal-log-copy").write_text(
+        f"PRIVYSEAL_SOCKET=/run/privyseal/clients.sock\nPRIVYSEAL_LOG_KEY={key}\n")
+    service.inside("systemd-creds", "encrypt", "--name=privyseal-log-copy-key", "-",
+                   "/etc/credstore.encrypted/privyseal-log-copy-key", input="nothing")
+    drop_in = service.seen("/run/systemd/system/privyseal-log-copy.service.d")
+    drop_in.mkdir()
+    (drop_in / "test.conf").write_text("[Service]\nSupplementaryGroups=privyseal\n")
+    service.inside("systemctl", "daemon-reload")
+    done = service.inside("systemctl", "start", "privyseal-log-copy.service", check=False)
+    assert done.returncode == 0, service.journal("privyseal-log-copy.service")
+    found = service.seen("/var/lib/privyseal-log-copy/events/checkpoint")
+    assert found.exists() and found.stat().st_uid == copier
 
 
 def restarts(machine):
