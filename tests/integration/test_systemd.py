@@ -118,18 +118,20 @@ def test_a_reload_keeps_the_processes(service):
 def test_a_copy_of_the_log_is_fetched_and_verified_by_its_unit(service):
     """By the socket here: the unit's credential is there, and not asked for."""
     by, copier = ("--requester", REQUESTER), service.uid("privyseal-log-copy")
-    service.change("client", "register", "copy", "--uids", copier, *by, user=OPERATOR)
-    service.change("grant", "add", "--client", "copy", "--operations", "log.read", *by, user=OPERATOR)
+    service.change("client", "register", "copy", "--uids", copier, "--listener",
+                   "management", *by, user=OPERATOR)
+    service.change("grant", "add", "--client", "copy", "--keys", "*", "--operations", "log.read", *by,
+                   user=OPERATOR)
     rows = json.loads(service.inside(service.path("bin/privyseal"), "log", "verify",
                                      "/var/lib/privyseal/data/log", "--json").stdout)["rows"]
     key = next(row["text"] for row in rows if row["check"] == "key").rsplit(" ", 1)[1]
     service.seen("/etc/default/privyseal-log-copy").write_text(
-        f"PRIVYSEAL_SOCKET=/run/privyseal/clients.sock\nPRIVYSEAL_LOG_KEY={key}\n")
+        f"PRIVYSEAL_MANAGEMENT_SOCKET=/run/privyseal/management.sock\nPRIVYSEAL_LOG_KEY={key}\n")
     service.inside("systemd-creds", "encrypt", "--name=privyseal-log-copy-key", "-",
                    "/etc/credstore.encrypted/privyseal-log-copy-key", input="nothing")
     drop_in = service.seen("/run/systemd/system/privyseal-log-copy.service.d")
     drop_in.mkdir()
-    (drop_in / "test.conf").write_text("[Service]\nSupplementaryGroups=privyseal\n")
+    (drop_in / "test.conf").write_text("[Service]\nSupplementaryGroups=privyseal-operators\n")
     service.inside("systemctl", "daemon-reload")
     done = service.inside("systemctl", "start", "privyseal-log-copy.service", check=False)
     assert done.returncode == 0, service.journal("privyseal-log-copy.service")
