@@ -268,7 +268,7 @@ enum ps_err load_changes(struct keeper *keeper, const struct catalog_change *cha
         custody_check_holders(keeper->custody);
     }
     if (pins_changed) {
-        custody_look(keeper->custody);
+        custody_pins_changed(keeper->custody);
     }
     if (sets_changed) {
         PS_TRY(sets_load(keeper->sets, keeper->known));

@@ -170,6 +170,20 @@ static bool is_split(const struct custody *custody, const struct token *token, b
     return pin_row_read(custody->keeper, tokens_name(token), SHARE_PIN_USER, next, &row) == PS_OK;
 }
 
+void custody_pins_changed(struct custody *custody)
+{
+    struct token *token;
+
+    for (size_t i = 0; (token = tokens_at(custody->keeper->tokens, i)) != NULL; i++) {
+        const struct custody_token *known = custody_token_of(custody, token);
+
+        if (known != NULL && known->is_kept && tokens_pin_refused(token)) {
+            custody_judge_pin(custody, token);
+        }
+    }
+    custody_look(custody);
+}
+
 /*
  * It has no PIN, whatever it said of one that another keeper tried; or it refused one of two, and
  * the officers may give the other.

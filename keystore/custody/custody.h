@@ -102,6 +102,9 @@ void custody_check_holders(struct custody *custody);
  */
 void custody_look(struct custody *custody);
 
+/* Rows of splittings did: a PIN that was refused, and that none of them is of, is forgotten. */
+void custody_pins_changed(struct custody *custody);
+
 /* The console's listening socket, which is taken over. */
 PS_MUST_USE enum ps_err custody_serve_console(struct custody *custody, int fd);
 

@@ -222,6 +222,7 @@ struct release {
     struct token *token;
     struct custody_token *known;
     struct gathering *gathering; /* of known */
+    uint8_t set[SHARE_SET_LEN];  /* the splitting that it is of */
     struct reply_to to;
     struct ps_secret *pin;
 };
@@ -240,14 +241,34 @@ static bool is_of_so(const struct release *release)
     return release->gathering == &release->known->so;
 }
 
-/* It may have been locked meanwhile, or the token may have got a PIN in another way. */
+static bool is_split(const struct release *release, bool next)
+{
+    PIN_ROW_AUTO row = {.parser = NULL};
+
+    return pin_row_read(release->custody->keeper, tokens_name(release->token),
+                        is_of_so(release) ? SHARE_PIN_SO : SHARE_PIN_USER, next, &row) == PS_OK &&
+           ps_bytes_equal(row.record.set, ps_bytes(release->set, SHARE_SET_LEN));
+}
+
+/*
+ * It may have been locked meanwhile, the token may have got a PIN in another way, or have shown
+ * that it has another than the one of this splitting.
+ */
 static enum ps_err use_released(const struct release *release)
 {
-    if (is_of_so(release)) {
-        return custody_use_so_pin(release->custody, release->token, ps_secret_bytes(release->pin));
+    struct custody *custody = release->custody;
+    const struct ps_bytes pin = ps_secret_bytes(release->pin);
+
+    if (!is_split(release, true) && !is_split(release, false)) {
+        return PS_OK;
     }
-    return custody_wants_shares(release->custody, release->token)
-               ? custody_use_pin(release->custody, release->token, ps_secret_bytes(release->pin))
+    if (is_of_so(release)) {
+        return custody_wants_so_shares(custody, release->token)
+                   ? custody_use_so_pin(custody, release->token, pin)
+                   : PS_OK;
+    }
+    return custody_wants_shares(custody, release->token)
+               ? custody_use_pin(custody, release->token, pin)
                : PS_OK;
 }
 
@@ -311,6 +332,7 @@ static enum ps_err begin_release(struct custody *custody, const struct given *gi
                                 .gathering = given->gathering,
                                 .to = *to,
                                 .pin = *pin};
+    memcpy(release->set, given->gathering->set, SHARE_SET_LEN);
     *pin = NULL;
     PS_TRY(record_unlock(release, request_id));
     given->gathering->release = release;

@@ -1,5 +1,6 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/custody/custody.h"
 #include "keystore/events/anchor.h"
 #include "keystore/events/checkpoints.h"
 #include "keystore/events/events.h"
@@ -321,6 +322,7 @@ static void end(struct operation *op)
             PS_NUM("ms", (ps_clock_real_ns() - op->created_ns) / PS_NS_PER_MS));
     operations->committing = NULL;
     operation_free(op);
+    custody_look(keeper->custody); /* a PIN that was put together for it is forgotten */
     anchor_write(keeper->anchor, NULL, NULL);
     checkpoints_request(keeper->checkpoints, ignore_checkpoint, NULL);
     start_next(operations);

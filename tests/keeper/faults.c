@@ -150,6 +150,11 @@ static bool is_leaf(const struct seccomp_data *call)
     return call->nr == SCMP_SYS(pwrite64) && call->args[2] % 4096 != 0 && call->args[2] != 1;
 }
 
+static bool is_hold(enum fault fault)
+{
+    return fault == FAULT_HOLD || fault == FAULT_HOLD_EVENTS;
+}
+
 static bool is_counted(enum fault fault, const struct seccomp_data *call)
 {
     switch (fault) {
@@ -159,6 +164,7 @@ static bool is_counted(enum fault fault, const struct seccomp_data *call)
         return is_leaf(call);
     case FAULT_SYNC:
     case FAULT_HOLD:
+    case FAULT_HOLD_EVENTS:
         return call->nr == SCMP_SYS(fdatasync);
     case FAULT_SPOIL: /* of no leaf */
     case FAULT_NONE:
@@ -249,7 +255,7 @@ static enum fault decide(struct faults *faults)
         if (faults->fault == FAULT_KILL ? number == faults->at : number >= faults->at) {
             happens = faults->fault;
             faults->has_happened = true;
-            faults->held = happens == FAULT_HOLD ? faults->question->id : 0;
+            faults->held = is_hold(happens) ? faults->question->id : 0;
         }
     }
     (void)pthread_mutex_unlock(&faults->lock);
@@ -260,7 +266,7 @@ static void answer(struct faults *faults, enum fault happens)
 {
     memset(faults->answer, 0, sizeof *faults->answer);
     faults->answer->id = faults->question->id;
-    if (happens == FAULT_HOLD) {
+    if (is_hold(happens)) {
         return;
     }
     if (happens == FAULT_KILL) {

@@ -13,11 +13,12 @@ struct faults;
 
 enum fault {
     FAULT_NONE,
-    FAULT_KILL,  /* the keeper dies instead of the call */
-    FAULT_WRITE, /* writes fail with EIO, */
-    FAULT_SYNC,  /* syncs do, */
-    FAULT_HOLD,  /* or a sync of `use`, not of `events`, does not end: until another is set */
-    FAULT_SPOIL  /* one bit of a backup's file is another when it gets its name */
+    FAULT_KILL,        /* the keeper dies instead of the call */
+    FAULT_WRITE,       /* writes fail with EIO, */
+    FAULT_SYNC,        /* syncs do, */
+    FAULT_HOLD,        /* or a sync of `use`, not of `events`, does not end: until another is set */
+    FAULT_HOLD_EVENTS, /* or one of `events` */
+    FAULT_SPOIL        /* one bit of a backup's file is another when it gets its name */
 };
 
 struct faults *faults_new(void);

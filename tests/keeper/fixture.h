@@ -118,6 +118,28 @@ static inline PS_UNUSED void wait_for_text(enum read_resource resource, const ch
     }
 }
 
+/* Beside others: the anchor's object is there twice while another takes its place. */
+static inline PS_UNUSED void wait_for_object_count(size_t process, unsigned count)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + 2 * WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    while (stack_count_objects(&stack, process) != count) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        (void)usleep(5000);
+    }
+}
+
+/* Nobody has it but the holders of its shares: neither keeper nor token, nor the supervisor. */
+static inline PS_UNUSED void lose_pin(void)
+{
+    stack_kill_keeper(&stack);
+    stack_stop_token(&stack, 0);
+    ps_buf_reset(&stack.tokens[0].kept_pin);
+    stack_start_keeper(&stack);
+    stack_start_token(&stack, 0);
+    wait_for_text(READ_SYSTEM, "", "waits for 2 officers", 1);
+}
+
 /* Asked again while the appliance works on the same key by itself. */
 static inline PS_UNUSED unsigned change_when_free(const char *type, const char *subject,
                                                   const char *parameters)

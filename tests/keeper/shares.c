@@ -159,24 +159,38 @@ static struct public_key *read_unlock_key(struct stack *stack)
 
 /* --- What is given --- */
 
+static struct msg_unlock_share message_of(struct ps_bytes sealed, struct ps_buf *memory)
+{
+    struct jwe_parsed jwe;
+
+    *memory = (struct ps_buf){.max = JWE_PARSE_ROOM(SEALED_MAX)};
+    assert_ok(jwe_parse(sealed, memory, &jwe));
+    return (struct msg_unlock_share){.caller = stack_caller(),
+                                     .request_id = ps_bytes_str("share-1"),
+                                     .header = jwe.sealed.header_b64,
+                                     .iv = jwe.sealed.iv,
+                                     .ciphertext = jwe.sealed.ciphertext,
+                                     .tag = jwe.sealed.tag,
+                                     .point = jwe.epk};
+}
+
 unsigned shares_pass_on(struct stack *stack, struct wire *api, struct ps_bytes sealed,
                         struct ps_buf *out)
 {
-    PS_BUF_AUTO memory = {.max = JWE_PARSE_ROOM(SEALED_MAX)};
+    PS_BUF_AUTO memory;
+    const struct msg_unlock_share message = message_of(sealed, &memory);
     struct wire_frame answer;
-    struct msg_unlock_share message = {0};
-    struct jwe_parsed jwe;
 
-    assert_ok(jwe_parse(sealed, &memory, &jwe));
-    message = (struct msg_unlock_share){.caller = stack_caller(),
-                                        .request_id = ps_bytes_str("share-1"),
-                                        .header = jwe.sealed.header_b64,
-                                        .iv = jwe.sealed.iv,
-                                        .ciphertext = jwe.sealed.ciphertext,
-                                        .tag = jwe.sealed.tag,
-                                        .point = jwe.epk};
     stack_call(stack, api, &msg_unlock_share_info, &message, &answer);
     return stack_status_of(&answer, out);
+}
+
+void shares_send(struct wire *api, struct ps_bytes sealed)
+{
+    PS_BUF_AUTO memory;
+    const struct msg_unlock_share message = message_of(sealed, &memory);
+
+    (void)wire_send(api, &msg_unlock_share_info, &message);
 }
 
 bool shares_seal(struct stack *stack, const char *officer, const char *splitting,

@@ -37,6 +37,7 @@ bool shares_seal(struct stack *stack, const char *officer, const char *splitting
                  struct ps_buf *out);
 unsigned shares_pass_on(struct stack *stack, struct wire *api, struct ps_bytes sealed,
                         struct ps_buf *out);
+void shares_send(struct wire *api, struct ps_bytes sealed); /* no answer is waited for */
 
 /* All shares of the SO PIN, as often as something waits for them: of the next, then the present. */
 void shares_release_so(struct stack *stack, const char *token);

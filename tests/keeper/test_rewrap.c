@@ -144,17 +144,6 @@ static void what_was_begun_goes_on_after_a_death(void **state)
     all_sign();
 }
 
-/* Beside others: the anchor's object is there twice while another takes its place. */
-static void wait_for_objects(unsigned count)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + 2 * WIRE_LIMIT_MS * PS_NS_PER_MS;
-
-    while (stack_count_objects(&stack, 0) != count) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(5000);
-    }
-}
-
 /* Neither the pair nor the copy. */
 static void nothing_stays_of_it_in_the_token(void **state)
 {
@@ -164,7 +153,7 @@ static void nothing_stays_of_it_in_the_token(void **state)
     expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
     assert_false(body_has("\"code\":\"rewrap\""));
     expect(201, change("wrapping.destroy", "", "{\"version\":1}"));
-    wait_for_objects(before - 2);
+    wait_for_object_count(0, before - 2);
     all_sign();
     start_again();
     all_sign();

@@ -199,9 +199,8 @@ static void wait_for_end(const struct draft *draft, void (*help)(void))
     } while (!body_has("\"state\":\"done\"") && !body_has("\"state\":\"failed\""));
 }
 
-/* The keeper dies there, and the one that follows brings it to its end. */
-static void die_at(const char *leaf, unsigned calls_after, const struct draft *draft,
-                   void (*help)(void))
+/* The keeper dies there, and another one starts. */
+static void die_alone_at(const char *leaf, unsigned calls_after, const struct draft *draft)
 {
     char text[40];
 
@@ -212,6 +211,13 @@ static void die_at(const char *leaf, unsigned calls_after, const struct draft *d
     stack_kill_keeper(&stack);
     stack_start_keeper(&stack);
     stack_wait_started(&stack);
+}
+
+/* ... and brings it to its end. */
+static void die_at(const char *leaf, unsigned calls_after, const struct draft *draft,
+                   void (*help)(void))
+{
+    die_alone_at(leaf, calls_after, draft);
     wait_for_end(draft, help);
 }
 
@@ -235,8 +241,14 @@ static void a_death_in_a_change_of_it_leaves_one_so_pin(void **state)
     }
 }
 
-/* Until the SO PIN that its holders gave is on its way to the token, and no further. */
-static void help_until_tried(const struct draft *draft)
+static void release_of(const char *splitting)
+{
+    (void)shares_give_of(&stack, "alice", splitting, &body);
+    (void)shares_give_of(&stack, "bob", splitting, &body);
+}
+
+/* Until the SO PIN of this splitting is on its way to the token, and no further. */
+static void help_until_tried(const struct draft *draft, const char *splitting)
 {
     const unsigned tries = tap_count(stack.tokens[0].tap, &msg_token_so_info);
     const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
@@ -244,13 +256,22 @@ static void help_until_tried(const struct draft *draft)
     tap_set(stack.tokens[0].tap, &msg_token_so_info, 0, TAP_HOLD);
     do {
         assert_true(ps_clock_mono_ns() < deadline);
-        help_so();
+        release_of(splitting);
         (void)draft_step(&stack, draft, "resume", ps_bytes(NULL, 0), &body);
     } while (tap_count(stack.tokens[0].tap, &msg_token_so_info) == tries);
 }
 
-/* As soon as the lock holds: the keeper has forgotten all PINs, and the supervisor too. */
-static void lock(void)
+static void let_go_of(const struct ipc_message *info)
+{
+    tap_set(stack.tokens[0].tap, info, 0, TAP_PASS);
+    tap_let_go(stack.tokens[0].tap);
+}
+
+/*
+ * With a lock, as soon as it holds: the keeper has forgotten all PINs, and the supervisor too. The
+ * user's is given again, so that the token is ready, and asks for no login, when it hears of more.
+ */
+static void forget_pins(void)
 {
     const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
 
@@ -259,6 +280,8 @@ static void lock(void)
         assert_true(ps_clock_mono_ns() < deadline);
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
     } while (stack.tokens[0].kept_pin.len != 0);
+    expect(201, change("appliance.unlock", "", "{}"));
+    unlock_with_shares();
 }
 
 /* The only splitting that the token goes by is not taken for the other. */
@@ -268,40 +291,48 @@ static void an_answer_is_about_the_so_pin_that_was_tried(void **state)
 
     (void)state;
     approve_and_release_so_change(&draft);
-    faults_kill_at_leaf(stack.faults, "\"kind\":\"result\"", 0);
-    (void)draft_execute(&stack, &draft, &body);
-    assert_true(faults_clear(stack.faults));
-    stack_kill_keeper(&stack);
-    stack_start_keeper(&stack);
-    stack_wait_started(&stack);
-    help_until_tried(&draft);
-    lock();
-    tap_set(stack.tokens[0].tap, &msg_token_so_info, 0, TAP_PASS);
-    tap_let_go(stack.tokens[0].tap);
-    expect(201, change("appliance.unlock", "", "{}"));
-    unlock_with_shares();
-    wait_for_end(&draft, help_so); /* a token that is being logged out may have said nothing */
-    assert_true(body_has("\"state\":\"done\""));
+    die_alone_at("result", 0, &draft);
+    help_until_tried(&draft, STACK_TOKEN "/so/next");
+    forget_pins();
+    let_go_of(&msg_token_so_info);
+    wait_for_text(READ_OPERATION, draft.id, "\"state\":\"done\"", 1);
+    assert_settled();
+}
+
+/* The holders of both splittings were asked: with the operation the other one goes, too. */
+static void a_so_pin_that_was_not_needed_is_forgotten_with_its_operation(void **state)
+{
+    DRAFT_AUTO draft;
+    DRAFT_AUTO second;
+
+    (void)state;
+    approve_and_release_so_change(&draft);
+    die_alone_at("part", 1, &draft);
+    help_until_tried(&draft, STACK_TOKEN "/so");
+    forget_pins();
+    wait_until_so_is_asked_for();
+    release_of(STACK_TOKEN "/so/next");
+    let_go_of(&msg_token_so_info);
+    wait_for_text(READ_OPERATION, draft.id, "\"state\":\"failed\"", 1);
+    ask_for_so_change(&second);
+    wait_until_so_is_asked_for();
+    cancel(&second);
     assert_settled();
 }
 
 /* --- The user's, lost --- */
 
-/* Nobody has it: the supervisor keeps another one, and the token is not logged in. */
-static void lose_pin(void)
-{
-    stack_kill_keeper(&stack);
-    stack_stop_token(&stack, 0);
-    ps_buf_reset(&stack.tokens[0].kept_pin);
-    stack_start_keeper(&stack);
-    stack_start_token(&stack, 0);
-    wait_for_text(READ_SYSTEM, "", "waits for 2 officers", 1);
-}
-
 static void ask_for_reset(struct draft *ret_draft)
 {
     ask_and_approve("pin.reset", STACK_TOKEN, shares_parameters(), ret_draft);
     wait_until_so_is_asked_for();
+}
+
+static void approve_and_release_reset(struct draft *ret_draft)
+{
+    lose_pin();
+    ask_for_reset(ret_draft);
+    shares_release_so(&stack, STACK_TOKEN);
 }
 
 static void a_pin_that_is_at_hand_is_not_reset(void **state)
@@ -337,9 +368,7 @@ static void a_reset_that_the_token_did_not_hear_of_leaves_the_pin(void **state)
     DRAFT_AUTO draft;
 
     (void)state;
-    lose_pin();
-    ask_for_reset(&draft);
-    shares_release_so(&stack, STACK_TOKEN);
+    approve_and_release_reset(&draft);
     tap_set(stack.tokens[0].tap, &msg_token_so_info, 0, TAP_REFUSE_ONCE);
     expect(503, draft_execute(&stack, &draft, &body));
     assert_true(body_has("it has the one that it had"));
@@ -350,8 +379,7 @@ static void a_reset_that_the_token_did_not_hear_of_leaves_the_pin(void **state)
 
 static void help_reset(void)
 {
-    (void)shares_give_of(&stack, "alice", STACK_TOKEN "/user/next", &body);
-    (void)shares_give_of(&stack, "bob", STACK_TOKEN "/user/next", &body);
+    release_of(STACK_TOKEN "/user/next");
 }
 
 static void a_death_in_a_reset_leaves_one_pin(void **state)
@@ -361,14 +389,58 @@ static void a_death_in_a_reset_leaves_one_pin(void **state)
         const bool is_set = strcmp(deaths[i].leaf, "result") == 0;
         DRAFT_AUTO draft;
 
-        lose_pin();
-        ask_for_reset(&draft);
-        shares_release_so(&stack, STACK_TOKEN);
+        approve_and_release_reset(&draft);
         die_at(deaths[i].leaf, deaths[i].calls_after, &draft, help_reset);
         assert_int_equal(body_has("\"state\":\"done\""), is_set);
         unlock_with_shares(); /* nobody may have heard of the new one before the death */
         assert_settled();
     }
+}
+
+/* Until the next PIN is on its way to the token, and no further. */
+static void help_until_logged_in(const struct draft *draft)
+{
+    const unsigned logins = tap_count(stack.tokens[0].tap, &msg_token_login_info);
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    tap_set(stack.tokens[0].tap, &msg_token_login_info, 0, TAP_HOLD);
+    do {
+        assert_true(ps_clock_mono_ns() < deadline);
+        help_reset();
+        (void)draft_step(&stack, draft, "resume", ps_bytes(NULL, 0), &body);
+    } while (tap_count(stack.tokens[0].tap, &msg_token_login_info) == logins);
+}
+
+/* Both have come by then; the second waits for a leaf. */
+static void give_next_unheard(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    PS_BUF_AUTO sealed = {.max = 8192};
+
+    while (shares_give_of(&stack, "alice", STACK_TOKEN "/user/next", &body) != 200) {
+        assert_true(ps_clock_mono_ns() < deadline);
+    }
+    assert_true(shares_seal(&stack, "bob", STACK_TOKEN "/user/next", &sealed));
+    shares_send(&stack.management, ps_buf_bytes(&sealed));
+    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+}
+
+/* Of a splitting that is withdrawn just then: its holders would be the last who are asked. */
+static void a_pin_whose_splitting_is_gone_when_it_is_released_is_not_used(void **state)
+{
+    DRAFT_AUTO draft;
+
+    (void)state;
+    approve_and_release_reset(&draft);
+    die_alone_at("part", 1, &draft);
+    help_until_logged_in(&draft);
+    faults_set(stack.faults, FAULT_HOLD_EVENTS, 0);
+    let_go_of(&msg_token_login_info);
+    give_next_unheard();
+    assert_true(faults_clear(stack.faults));
+    wait_for_text(READ_OPERATION, draft.id, "\"state\":\"failed\"", 1);
+    unlock_with_shares();
+    assert_settled();
 }
 
 int main(void)
@@ -381,10 +453,12 @@ int main(void)
         cmocka_unit_test(a_so_pin_that_it_took_without_saying_so_is_its_pin),
         cmocka_unit_test(a_death_in_a_change_of_it_leaves_one_so_pin),
         cmocka_unit_test(an_answer_is_about_the_so_pin_that_was_tried),
+        cmocka_unit_test(a_so_pin_that_was_not_needed_is_forgotten_with_its_operation),
         cmocka_unit_test(a_pin_that_is_at_hand_is_not_reset),
         cmocka_unit_test(a_lost_pin_is_replaced_by_the_security_officer),
         cmocka_unit_test(a_reset_that_the_token_did_not_hear_of_leaves_the_pin),
         cmocka_unit_test(a_death_in_a_reset_leaves_one_pin),
+        cmocka_unit_test(a_pin_whose_splitting_is_gone_when_it_is_released_is_not_used),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);

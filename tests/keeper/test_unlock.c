@@ -184,12 +184,7 @@ static void when_it_can_be_the_same_shares_unlock_it(void **state)
 /* A keeper and a token that know no PIN, as after a start of all. */
 static void start_anew(void)
 {
-    stack_kill_keeper(&stack);
-    stack_stop_token(&stack, 0);
-    ps_buf_reset(&stack.tokens[0].kept_pin);
-    stack_start_keeper(&stack);
-    stack_start_token(&stack, 0);
-    wait_for_text(READ_SYSTEM, "", "waits for 2 officers", 1);
+    lose_pin();
     wait_for_text(READ_UNLOCK, "", "\"key\":", 1);
 }
 
