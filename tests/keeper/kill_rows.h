@@ -3,6 +3,7 @@
 
 #include "tests/keeper/kill_certificates.h"
 #include "tests/keeper/kill_people.h"
+#include "tests/keeper/kill_pins.h"
 #include "tests/keeper/kill_shards.h"
 
 /*
@@ -25,8 +26,10 @@ struct row {
     const char *effect;
     void (*prepare)(void); /* what no operation makes */
     unsigned more_keys;    /* than "@", named "@.1" and so on */
-    bool wraps;   /* two keys of the appliance's own are made, and "@" is nowhere in the token */
-    bool attends; /* the token is attended: officers unlock it where a death left its PIN open */
+    bool wraps; /* two keys of the appliance's own are made, and "@" is nowhere in the token */
+    void (*release)(void);    /* shares that it waits for, before it is executed, */
+    void (*help)(void);       /* or after a death in it, so that it is settled */
+    void (*begin_anew)(void); /* what is needed once more for one after that was not done */
 };
 
 #define KEY_PARAMETERS                                                                             \
@@ -100,9 +103,13 @@ struct row {
     "GCCqGSM49BAMCA0kAMEYCIQCPd37YlFo7I4OtTlzsVVW_ckniz4cmJbCBxMtRR47yLAIhA"                       \
     "KClIacUJoHJnUcuQvfzZ3u85pjX9nGMJ_ulTE_D55Dt"
 
-static char kill_holders[4096];
+#define SPLIT_IN_TWO                                                                               \
+    "\"threshold\":2,\"holders\":[{\"officer\":\"alice\",\"certificate\":\"" OFFICER_CERTIFICATE   \
+    "\"},{\"officer\":\"bob\",\"certificate\":\"" OFFICER_CERTIFICATE "\"}]}"
 
-static void attend_token(void);
+static char kill_old_wrapping[32]; /* the parameters of wrapping.destroy */
+
+static void make_old_wrapping(void);
 static void get_certificate(void);
 static void add_token(void);
 static void accept_token(void);
@@ -308,11 +315,23 @@ static const struct row rows[] = {
      .name = "",
      .effect = "!\"code\":\"configuration\"",
      .prepare = exchange_configuration},
-    {.it = {"pin.split", STACK_TOKEN,
-            "{\"threshold\":2,\"holders\":[{\"officer\":\"alice\",\"certificate\":"
-            "\"" OFFICER_CERTIFICATE
-            "\"},{\"officer\":\"bob\",\"certificate\":\"" OFFICER_CERTIFICATE "\"}]}"}},
-    {.it = {"pin.change", STACK_TOKEN, kill_holders}, .prepare = attend_token, .attends = true},
+    {.it = {"pin.split", STACK_TOKEN, "{" SPLIT_IN_TWO}},
+    {.it = {"pin.split", STACK_TOKEN, "{\"pin\":\"so\"," SPLIT_IN_TWO}},
+    {.it = {"pin.change", STACK_TOKEN, kill_holders},
+     .prepare = kill_attend,
+     .release = kill_unlock,
+     .help = kill_unlock},
+    {.it = {"pin.change", STACK_TOKEN, kill_so_holders},
+     .prepare = kill_attend,
+     .release = kill_release_both,
+     .help = kill_release_both},
+    {.it = {"pin.reset", STACK_TOKEN, kill_holders},
+     .prepare = kill_lose_pin,
+     .help = kill_unlock,
+     .begin_anew = kill_lose_pin},
+    {.it = {"wrapping.destroy", "", kill_old_wrapping},
+     .before = {MAKE_WRAPPING},
+     .prepare = make_old_wrapping},
     /* From here on the token has no PIN any more: nobody sends it one. */
     {.it = {"appliance.lock", "", "{}"},
      .before = {{"appliance.unlock", "", "{}"}},

@@ -1,6 +1,5 @@
 #include "tests/keeper/gate_fixture.h"
 #include "tests/keeper/kill_rows.h"
-#include "tests/keeper/shares.h"
 
 #include "keystore/operations/operations.h"
 
@@ -81,12 +80,44 @@ static bool is_to_be_asked_again(unsigned status)
     return status == 503 || (status == 409 && body_has("in-flight"));
 }
 
-/* People whose appliance does not go on by itself. */
-static void help(const struct round *round)
+static void give(void (*shares)(void))
 {
-    if (round->row->attends) {
-        shares_unlock(&stack, STACK_TOKEN);
+    if (shares != NULL) {
+        shares();
     }
+}
+
+static unsigned execute(const struct round *round, const struct draft *draft)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    unsigned status;
+
+    do {
+        assert_true(ps_clock_mono_ns() < deadline);
+        give(round->row->release);
+        status = draft_execute(&stack, draft, &body);
+    } while (kill_shares_are_missing(status));
+    return status;
+}
+
+/* All of it, as far as the keeper lives. */
+static unsigned carry_out(const struct round *round, const struct msg_change *message,
+                          struct draft *ret_draft)
+{
+    unsigned status = draft_ask(&stack, message, ret_draft, &body);
+
+    if (status == 202) {
+        status = draft_approve(&stack, ret_draft, &body);
+        status = status == 200 ? execute(round, ret_draft) : status;
+    }
+    return status;
+}
+
+static unsigned try_change(const struct round *round, const struct msg_change *message)
+{
+    DRAFT_AUTO draft;
+
+    return carry_out(round, message, &draft);
 }
 
 /* A token was not back yet when it was asked for, and is when it is executed. */
@@ -103,8 +134,8 @@ static void do_change(const struct round *round, const struct prior *prior)
     unsigned status;
 
     do {
-        help(round);
-        status = stack_change_as_asked(&stack, &message, &body);
+        give(round->row->release);
+        status = try_change(round, &message);
         if (ps_clock_mono_ns() > deadline) {
             fail_msg("%s: %u %.*s", prior->type, status, PS_BYTES_FMT(ps_buf_bytes(&body)));
         }
@@ -186,7 +217,7 @@ static void wait_for_result(const struct round *round, struct ps_buf *story)
 
     while (!story_has(story, " result:")) {
         assert_true(ps_clock_mono_ns() < deadline);
-        help(round);
+        give(round->row->help);
         (void)draft_step(&stack, &round->draft, "resume", ps_bytes(NULL, 0), &body);
         (void)usleep(2000);
         tell(round, story);
@@ -199,8 +230,7 @@ static void execute_what_waits(const struct round *round)
     unsigned status;
 
     do {
-        help(round);
-        status = draft_execute(&stack, &round->draft, &body);
+        status = execute(round, &round->draft);
         assert_true(ps_clock_mono_ns() < deadline);
     } while (is_to_be_asked_again(status));
     assert_true(is_done(status));
@@ -243,6 +273,7 @@ static void bring_to_its_end(struct round *round)
         assert_told_once(round);
         if (story_has(&story, "result:not-done")) {
             assert_false(has_effect(round));
+            give(round->row->begin_anew);
             do_change(round, &round->row->it);
             round->is_done = true;
         }
@@ -291,17 +322,12 @@ static void wait_for_what_it_leaves(const struct round *round)
     }
 }
 
-/* All of it, as far as the keeper lives. */
 static unsigned walk(struct round *round)
 {
     PS_CLEANUP(texts_clear) struct texts texts;
     const struct msg_change message = message_of(round, &round->row->it, &texts);
-    unsigned status = draft_ask(&stack, &message, &round->draft, &body);
 
-    if (status == 202) {
-        status = draft_approve(&stack, &round->draft, &body);
-    }
-    return status == 200 ? draft_execute(&stack, &round->draft, &body) : status;
+    return carry_out(round, &message, &round->draft);
 }
 
 static void begin_round(struct round *round, const struct row *row)
@@ -373,27 +399,15 @@ static void kill_at_each_call(const struct row *row)
     }
 }
 
-/*
- * Attended, with the test in the place of a supervisor that keeps the PIN. It has one PIN, and that
- * of one splitting, whatever became of the round before.
+/* Two versions of the key that wraps, the older without any key under it: each round has made one.
  */
-static void attend_token(void)
+static void make_old_wrapping(void)
 {
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-    bool is_settled = false;
-
-    (void)snprintf(kill_holders, sizeof kill_holders, "%s", shares_parameters());
-    stack.supervises = true;
-    stack_attend_token(&stack, 0);
-    wait_for_text(READ_UNLOCK, "", "\"mode\":\"attended\"", 1);
-    while (!is_settled) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        shares_unlock(&stack, STACK_TOKEN);
-        expect(200, stack_read(&stack, READ_PINS, "", &body));
-        is_settled = !body_has("\"next\":true");
-        expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
-        is_settled &= body_has("\"token\":\"" STACK_TOKEN "\",\"state\":\"ready\"");
+    if (rounds == 1) {
+        expect(201, change("wrapping.create", "", "{}"));
+        versions++;
     }
+    (void)snprintf(kill_old_wrapping, sizeof kill_old_wrapping, "{\"version\":%u}", rounds);
 }
 
 static void get_certificate(void)
@@ -497,14 +511,14 @@ static const struct row *row_of(const char *type)
 
 /*
  * What a client does to itself waits for nobody: test_gate_certificate.c. An RSA key of 4096 bits
- * for each death takes too long: test_gate_kill_wrapping.c, test_rewrap.c. An appliance is restored
- * once: test_restore_kill.c. A PIN has to be lost before it is reset: test_so_pin.c.
+ * for each death takes too long: test_gate_kill_wrapping.c. An appliance is restored once:
+ * test_restore_kill.c.
  */
 static bool is_tried_elsewhere(const char *type)
 {
-    static const char *const types[] = {"appliance.restore", "genesis",        "client.certificate",
-                                        "pin.reset",         "wrapping.carry", "wrapping.destroy",
-                                        "wrapping.prepare",  "wrapping.rewrap"};
+    static const char *const types[] = {"appliance.restore",  "genesis",
+                                        "client.certificate", "wrapping.carry",
+                                        "wrapping.prepare",   "wrapping.rewrap"};
 
     for (size_t i = 0; i < PS_COUNT_OF(types); i++) {
         if (strcmp(type, types[i]) == 0) {

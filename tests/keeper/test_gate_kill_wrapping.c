@@ -1,14 +1,17 @@
 #include "tests/keeper/gate_fixture.h"
+#include "tests/keeper/wrapped_fixture.h"
 
 /*
  * What test_gate_kill.c has of all other types, for the operations that make an RSA pair of 4096
  * bits, or use one up: they die at each of their leaves. A pair for every death would take minutes,
  * so that here one operation dies at one leaf after the other and goes on in between: at each call
  * of a leaf (where it is lost) until it is there, and nobody was told. At its intent it has not
- * begun, and is settled as not done. Others die at their result, when the token has done it all.
+ * begun, and is settled as not done; or it is begun anew, when it wraps keys anew. Others die at
+ * their result, when the token has done it all.
  */
 
 #define SPARE              "spare"
+#define WRAPPED            2 /* keys "w.0" and so on */
 #define ASKED_AND_APPROVED "draft request:alice approve:bob approve:carol approve:amira"
 
 static struct draft draft; /* of the operation that is killed */
@@ -39,7 +42,11 @@ static void start_again(void)
 {
     stack_start_keeper(&stack);
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
-    wait_for_both_tokens();
+    if (stack.processes == 1) {
+        wait_for_token();
+    } else {
+        wait_for_both_tokens();
+    }
 }
 
 static int make_stack(void **state)
@@ -55,6 +62,29 @@ static int make_stack(void **state)
     return 0;
 }
 
+static unsigned wrapping_versions; /* of the only token's */
+
+static void make_version(void)
+{
+    expect(201, change("wrapping.create", "", "{}"));
+    wrapping_versions++;
+}
+
+/* One token, with keys that are wrapped. */
+static int make_wrapped(void **state)
+{
+    (void)state;
+    fixture_begin_with_faults();
+    make_version();
+    for (int i = 0; i < WRAPPED; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "w.%d", i);
+        make_key(name);
+    }
+    return 0;
+}
+
 static int end_stack(void **state)
 {
     draft_clear(&draft);
@@ -62,6 +92,17 @@ static int end_stack(void **state)
 }
 
 /* --- Deaths --- */
+
+/* Whoever asked may have been told that it takes longer. */
+static void wait_while_executing(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    while (body_has("\"state\":\"executing\"") && !faults_happened(stack.faults)) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        (void)usleep(1000);
+    }
+}
 
 /* Asks for it until the keeper has died in it. False: the leaf was lost, and nothing is so. */
 static bool dies(const char *kind, unsigned calls_after, void (*step)(void))
@@ -72,6 +113,7 @@ static bool dies(const char *kind, unsigned calls_after, void (*step)(void))
     (void)snprintf(leaf, sizeof leaf, "\"kind\":\"%s\"", kind);
     faults_kill_at_leaf(stack.faults, leaf, calls_after);
     step();
+    wait_while_executing();
     if (!faults_clear(stack.faults)) {
         fail_msg("it has no leaf %s: %.*s", kind, PS_BYTES_FMT(ps_buf_bytes(&body)));
     }
@@ -243,6 +285,47 @@ static void what_is_not_settled_keeps_its_locks(void **state)
     expect(201, draft_execute(&stack, &second, &body));
 }
 
+/*
+ * What people have approved goes on, as far as it came: each key is under one version, and in the
+ * token are those of the appliance, two anchors, and the token itself.
+ */
+static void all_sign_and_nothing_is_left(void)
+{
+    char name[16];
+
+    wait_for_object_count(0, 7 + 2 * wrapping_versions);
+    for (int i = 0; i < WRAPPED; i++) {
+        (void)snprintf(name, sizeof name, "w.%d", i);
+        expect(200, sign(name));
+    }
+    expect(422, change("wrapping.rewrap", "", "{}")); /* there is nothing to do any more */
+}
+
+static void what_wraps_keys_anew_is_begun_anew(void **state)
+{
+    (void)state;
+    make_version();
+    die_at_each_leaf_before("wrapping.rewrap");
+    start_again();
+    wait_for_end("done");
+    all_sign_and_nothing_is_left();
+}
+
+static void what_was_wrapped_anew_is_done_once(void **state)
+{
+    unsigned calls = 0;
+    bool is_there = false;
+
+    (void)state;
+    while (!is_there) {
+        make_version();
+        is_there = dies_at_its_result("wrapping.rewrap", calls);
+        all_sign_and_nothing_is_left();
+        calls++;
+    }
+    assert_true(calls > 1); /* at the first call of its leaf it was lost */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +333,11 @@ int main(void)
         cmocka_unit_test(what_was_made_or_carried_is_done_once),
         cmocka_unit_test(what_is_not_settled_keeps_its_locks),
     };
+    const struct CMUnitTest wrapped[] = {
+        cmocka_unit_test(what_wraps_keys_anew_is_begun_anew),
+        cmocka_unit_test(what_was_wrapped_anew_is_done_once),
+    };
+    const int failed = cmocka_run_group_tests(tests, make_stack, end_stack);
 
-    return cmocka_run_group_tests(tests, make_stack, end_stack);
+    return failed + cmocka_run_group_tests(wrapped, make_wrapped, end_stack);
 }
