@@ -14,39 +14,12 @@ static const char *const media_types[] = {
     [MEDIA_COSE_KEY] = "application/cose-key",
 };
 
-/* RFC 9110 section 13.1.2: weak comparison with each entity-tag of the list, or "*". */
-bool document_is_named(struct ps_bytes list, struct ps_bytes etag)
-{
-    if (ps_bytes_equal_str(list, "*")) {
-        return true;
-    }
-    while (list.len != 0) {
-        const uint8_t *open = memchr(list.data, '"', list.len);
-        const uint8_t *end;
-        struct ps_bytes rest;
-
-        if (open == NULL) {
-            return false;
-        }
-        rest = ps_bytes_from(list, (size_t)(open - list.data) + 1);
-        end = rest.len == 0 ? NULL : memchr(rest.data, '"', rest.len);
-        if (end == NULL) {
-            return false;
-        }
-        if (ps_bytes_equal(ps_bytes(rest.data, (size_t)(end - rest.data)), etag)) {
-            return true;
-        }
-        list = ps_bytes_from(rest, (size_t)(end - rest.data) + 1);
-    }
-    return false;
-}
-
 static bool is_not_modified(const struct exchange *exchange, const struct msg_document *document)
 {
     const struct ps_bytes header = http_request_header(exchange->request, HTTP_IF_NONE_MATCH);
 
     return document->status == 200 && document->etag.len != 0 && header.data != NULL &&
-           exchange->match.route->method == HTTP_GET && document_is_named(header, document->etag);
+           exchange->match.route->method == HTTP_GET && http_etag_named(header, document->etag);
 }
 
 void document_answer(struct exchange *exchange, uint32_t item, const struct ipc_message *info,

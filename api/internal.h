@@ -110,9 +110,6 @@ void exchange_ask(struct exchange *exchange, const struct ipc_message *ask, cons
 /* log.c: "tree/shard" of a route with both, in `text`. */
 struct ps_bytes log_tree_name(const struct exchange *exchange, char text[PS_NAME_MAX + 1]);
 
-/* document.c: whether the value of an If-None-Match names the entity-tag. */
-bool document_is_named(struct ps_bytes if_none_match, struct ps_bytes etag);
-
 /* document.c: answers with a document of the keeper, or with its refusal. */
 void document_answer(struct exchange *exchange, uint32_t item, const struct ipc_message *info,
                      const void *message);

@@ -1,7 +1,7 @@
 #include "appliance/key_file.h"
 
-#include "appliance/file.h"
 #include "lib/base/secret.h"
+#include "lib/system/file.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -1,7 +1,7 @@
 #include "appliance/keygen.h"
 
-#include "appliance/file.h"
 #include "lib/formats/ssh/sshsig.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

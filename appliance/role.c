@@ -1,10 +1,10 @@
 #include "appliance/role.h"
 
-#include "appliance/sandbox/sandbox.h"
-#include "appliance/sandbox/variant.h"
 #include "lib/base/line.h"
 #include "lib/base/name.h"
 #include "lib/ipc/channel.h"
+#include "lib/sandbox/sandbox.h"
+#include "lib/sandbox/variant.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -154,7 +154,9 @@ static enum ps_err plan_sandbox(struct received *received, enum ipc_role role)
                                        : role == IPC_ROLE_TOKEN ? &msg_token_config_info
                                                                 : &msg_api_config_info;
 
-    received->sandbox.role = role;
+    received->sandbox.kind = role == IPC_ROLE_KEEPER  ? SANDBOX_KEEPER
+                             : role == IPC_ROLE_TOKEN ? SANDBOX_TOKEN
+                                                      : SANDBOX_API;
     if (received->info != wanted ||
         (wanted == &msg_api_config_info && received->config.api.role != role)) {
         return ps_fail(PS_E_INPUT, 0, "the first message is no configuration of this role");

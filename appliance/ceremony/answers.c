@@ -1,7 +1,7 @@
 #include "appliance/ceremony/ceremony.h"
 
-#include "appliance/file.h"
 #include "appliance/terminal.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

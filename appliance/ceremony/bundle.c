@@ -1,9 +1,9 @@
 #include "appliance/ceremony/ceremony.h"
 
 #include "appliance/cli/log_fetch.h"
-#include "appliance/file.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/bundle/bundle.h"
+#include "lib/system/file.h"
 
 #include <ftw.h>
 #include <stdio.h>

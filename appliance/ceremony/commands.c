@@ -1,9 +1,9 @@
 #include "appliance/ceremony/ceremony.h"
 
 #include "api/client/privyseal.h"
-#include "appliance/file.h"
 #include "appliance/terminal.h"
 #include "lib/base/encode.h"
+#include "lib/system/file.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 #include "appliance/ceremony/doing.h"
 
-#include "appliance/file.h"
 #include "appliance/terminal.h"
 #include "lib/base/encode.h"
 #include "lib/base/name.h"
 #include "lib/ceremony/operation/text.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

@@ -1,11 +1,11 @@
 #include "appliance/ceremony/doing.h"
 
-#include "appliance/file.h"
 #include "appliance/terminal.h"
 #include "lib/base/encode.h"
 #include "lib/base/problem.h"
 #include "lib/ceremony/people/approval.h"
 #include "lib/formats/ssh/sshsig.h"
+#include "lib/system/file.h"
 
 #include <dirent.h>
 #include <stdio.h>

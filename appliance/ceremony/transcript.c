@@ -1,8 +1,8 @@
 #include "appliance/ceremony/transcript.h"
 
-#include "appliance/file.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

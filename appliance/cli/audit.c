@@ -1,11 +1,11 @@
 #include "appliance/cli/commands.h"
 
-#include "appliance/file.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/audit/audit.h"
 #include "lib/ceremony/audit/tell.h"
 #include "lib/ceremony/log/key.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

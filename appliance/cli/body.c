@@ -1,8 +1,8 @@
 #include "appliance/cli/body.h"
 
-#include "appliance/file.h"
 #include "lib/base/encode.h"
 #include "lib/base/secret.h"
+#include "lib/system/file.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>

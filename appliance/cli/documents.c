@@ -1,8 +1,8 @@
 #include "appliance/cli/body.h"
 #include "appliance/cli/commands.h"
-#include "appliance/file.h"
 #include "lib/base/encode.h"
 #include "lib/formats/pem.h"
+#include "lib/system/file.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 #include "appliance/cli/commands.h"
 
-#include "appliance/file.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/bundle/bundle.h"
 #include "lib/ceremony/log/key.h"
 #include "lib/ceremony/log/verify.h"
+#include "lib/system/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 #include "appliance/cli/log_fetch.h"
 
 #include "appliance/cli/commands.h"
-#include "appliance/file.h"
 #include "lib/base/encode.h"
 #include "lib/base/reader.h"
 #include "lib/ceremony/log/files.h"
 #include "lib/formats/tlog/note.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <inttypes.h>

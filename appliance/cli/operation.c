@@ -1,6 +1,6 @@
 #include "appliance/cli/commands.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 #include "appliance/cli/cli.h"
 
-#include "appliance/file.h"
 #include "appliance/terminal.h"
 #include "lib/formats/json/json.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

@@ -1,12 +1,12 @@
 #include "appliance/config/internal.h"
 
-#include "appliance/file.h"
-#include "appliance/sandbox/sandbox.h"
 #include "appliance/supervisor/listeners.h"
 #include "appliance/supervisor/pins.h"
 #include "appliance/supervisor/profile.h"
 #include "appliance/supervisor/tls_files.h"
 #include "appliance/supervisor/users.h"
+#include "lib/sandbox/sandbox.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,11 +57,11 @@ static void check_listener(struct check *check, const char *section,
     enum ps_err err;
 
     if (listener->socket[0] != '\0') {
-        err = listener_check_place(listener->socket);
+        err = place_check_unix(listener->socket);
         note(check, err == PS_E_CONFLICT ? PS_OK : err, section, "");
     }
     if (listener->socket_group[0] != '\0') {
-        note(check, listener_find_group(listener->socket_group, &group), section, "");
+        note(check, place_find_group(listener->socket_group, &group), section, "");
     }
     if (listener->tls_port == 0) {
         return;
@@ -76,7 +76,7 @@ static void check_listener(struct check *check, const char *section,
 static void check_console(struct check *check)
 {
     const char *path = check->config->appliance.console;
-    const enum ps_err err = path[0] == '\0' ? PS_OK : listener_check_place(path);
+    const enum ps_err err = path[0] == '\0' ? PS_OK : place_check_unix(path);
 
     note(check, err == PS_E_CONFLICT ? PS_OK : err, "appliance", "");
 }

@@ -1,22 +1,15 @@
 #ifndef APPLIANCE_CONFIG_CONFIG_H
 #define APPLIANCE_CONFIG_CONFIG_H
 
-#include "lib/base/buf.h"
 #include "lib/base/hash.h"
+#include "lib/config/table.h"
 
 /*
- * The one configuration file, as plain data. Which keys there are, with their kinds, limits and
- * defaults, stands in keys.def; each key is the member of the same name of its section's
- * struct here. Texts are never NULL: what is not configured is "".
+ * The one configuration file of the appliance, as plain data. Which keys there are, with their
+ * kinds, limits and defaults, stands in keys.def; each key is the member of the same name of its
+ * section's struct here. Texts are never NULL: what is not configured is "".
  */
-#define CONFIG_FILE_MAX   (256u * 1024u)
 #define CONFIG_TOKENS_MAX 16u
-#define CONFIG_UIDS_MAX   32u
-
-struct config_uids {
-    uint32_t ids[CONFIG_UIDS_MAX];
-    size_t count;
-};
 
 struct config_appliance {
     char *origin;

@@ -1,11 +1,11 @@
 #include "appliance/dev/gate.h"
-#include "appliance/file.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/custody/paper.h"
 #include "lib/ceremony/custody/passphrase_box.h"
 #include "lib/ceremony/custody/share_cms.h"
 #include "lib/formats/pem.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

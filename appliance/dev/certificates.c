@@ -1,13 +1,13 @@
 #include "appliance/dev/gate.h"
 
 #include "api/client/privyseal_x509.h"
-#include "appliance/file.h"
 #include "appliance/key_file.h"
 #include "appliance/key_request.h"
 #include "appliance/supervisor/tls_files.h"
 #include "lib/base/clock.h"
 #include "lib/formats/pem.h"
 #include "lib/formats/x509/chain.h"
+#include "lib/system/file.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 #include "appliance/dev/internal.h"
 
 #include "appliance/config/table.h"
-#include "appliance/file.h"
-#include "appliance/sandbox/sandbox.h"
 #include "lib/base/hash.h"
+#include "lib/sandbox/sandbox.h"
+#include "lib/system/file.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #include "appliance/dev/dev.h"
 
 #include "appliance/dev/internal.h"
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <signal.h>

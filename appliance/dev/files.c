@@ -1,9 +1,9 @@
 #include "appliance/dev/internal.h"
 
-#include "appliance/file.h"
 #include "lib/base/encode.h"
 #include "lib/base/secret.h"
 #include "lib/ceremony/operation/text.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
 #include "appliance/dev/internal.h"
 
-#include "appliance/file.h"
 #include "appliance/keygen.h"
 #include "lib/base/clock.h"
 #include "lib/ceremony/people/policy.h"
 #include "lib/ceremony/people/roster.h"
 #include "lib/formats/ssh/ssh_key.h"
+#include "lib/system/file.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "appliance/dev/internal.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
-#include "appliance/file.h"
 #include "appliance/keygen.h"
 #include "appliance/officer/consent.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/transcript.h"
 #include "appliance/terminal.h"
 #include "lib/ceremony/people/approval.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

@@ -1,10 +1,10 @@
 #include "appliance/officer/consent.h"
 
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/places.h"
 #include "appliance/terminal.h"
 #include "lib/ceremony/words/pgp_words.h"
+#include "lib/system/file.h"
 
 #include <strings.h>
 

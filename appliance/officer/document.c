@@ -1,10 +1,10 @@
 #include "appliance/officer/document.h"
 
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/terminal.h"
 #include "lib/base/clock.h"
 #include "lib/ceremony/operation/text.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/terminal.h"
 #include "lib/ceremony/people/policy.h"
 #include "lib/formats/ssh/ssh_key.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

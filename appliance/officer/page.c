@@ -1,9 +1,9 @@
 #include "lib/ceremony/page/page.h"
 
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/transcript.h"
 #include "lib/ceremony/bundle/tell.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 #include "appliance/officer/people.h"
 
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
+#include "lib/system/file.h"
 
 void people_clear(struct people *people)
 {

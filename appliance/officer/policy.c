@@ -1,7 +1,7 @@
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/people.h"
 #include "appliance/terminal.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/people.h"
 #include "appliance/terminal.h"
@@ -6,6 +5,7 @@
 #include "lib/base/encode.h"
 #include "lib/ceremony/people/lockout.h"
 #include "lib/formats/ssh/ssh_key.h"
+#include "lib/system/file.h"
 
 /* Rosters and entries of them, made from people's public keys. */
 

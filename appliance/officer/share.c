@@ -1,6 +1,5 @@
 #include "appliance/officer/share.h"
 
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/passphrase.h"
 #include "appliance/officer/places.h"
@@ -14,6 +13,7 @@
 #include "lib/ceremony/custody/share_cms.h"
 #include "lib/formats/json/json.h"
 #include "lib/formats/pem.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 #include <unistd.h>

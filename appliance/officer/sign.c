@@ -1,4 +1,3 @@
-#include "appliance/file.h"
 #include "appliance/keygen.h"
 #include "appliance/officer/consent.h"
 #include "appliance/officer/document.h"
@@ -8,6 +7,7 @@
 #include "lib/base/encode.h"
 #include "lib/ceremony/people/approval.h"
 #include "lib/formats/ssh/sshsig.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 #include "appliance/officer/transcript.h"
 
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/terminal.h"
 #include "lib/base/encode.h"
+#include "lib/system/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,3 @@
-#include "appliance/file.h"
 #include "appliance/officer/document.h"
 #include "appliance/officer/officer.h"
 #include "appliance/officer/people.h"
@@ -9,6 +8,7 @@
 #include "lib/ceremony/people/quorum.h"
 #include "lib/ceremony/people/recovery.h"
 #include "lib/formats/ssh/sshsig.h"
+#include "lib/system/file.h"
 
 #include <stdarg.h>
 #include <stdio.h>

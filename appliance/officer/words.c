@@ -1,8 +1,8 @@
-#include "appliance/file.h"
 #include "appliance/officer/officer.h"
 #include "appliance/terminal.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/words/pgp_words.h"
+#include "lib/system/file.h"
 
 static enum ps_err print_words(const char *path)
 {

@@ -1,9 +1,9 @@
 #include "appliance/cli/commands.h"
 #include "appliance/config/config.h"
-#include "appliance/file.h"
 #include "appliance/restore/internal.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/system/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

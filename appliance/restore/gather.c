@@ -1,8 +1,8 @@
 #include "appliance/restore/internal.h"
 
-#include "appliance/file.h"
 #include "lib/ceremony/log/files.h"
 #include "lib/ceremony/log/judged_keys.h"
+#include "lib/system/file.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

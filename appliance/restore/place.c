@@ -1,6 +1,6 @@
 #include "appliance/restore/internal.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

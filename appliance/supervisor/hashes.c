@@ -1,7 +1,7 @@
 #include "appliance/supervisor/hashes.h"
 
-#include "appliance/file.h"
 #include "lib/base/encode.h"
+#include "lib/system/file.h"
 
 static void put_member(struct ps_buf *out, bool first, const char *name)
 {

@@ -2,7 +2,7 @@
 #define APPLIANCE_SUPERVISOR_HASHES_H
 
 #include "appliance/config/config.h"
-#include "appliance/sandbox/sandbox.h"
+#include "lib/sandbox/sandbox.h"
 
 /* What the hashes of a start are taken of, besides the files that the configuration names. */
 struct hashes_input {

@@ -1,12 +1,12 @@
 #ifndef APPLIANCE_SUPERVISOR_INTERNAL_H
 #define APPLIANCE_SUPERVISOR_INTERNAL_H
 
-#include "appliance/sandbox/sandbox.h"
 #include "appliance/supervisor/child.h"
 #include "appliance/supervisor/listeners.h"
 #include "appliance/supervisor/notify.h"
 #include "appliance/supervisor/pins.h"
 #include "appliance/supervisor/tls_files.h"
+#include "lib/sandbox/sandbox.h"
 
 struct supervisor;
 

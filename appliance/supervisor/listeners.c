@@ -1,19 +1,12 @@
 #include "appliance/supervisor/listeners.h"
 
-#include "appliance/file.h"
-#include "appliance/supervisor/listener_unix.h"
-
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
-
-#define BACKLOG 4096
 
 /* Descriptors that systemd passed, by the FileDescriptorName= of their socket units. */
 struct passed {
@@ -77,60 +70,36 @@ static enum ps_err take_owner(const struct passed *passed, const char *owner,
     return take_passed(passed, tls_name, LISTENER_TLS, &listeners[1]);
 }
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static socklen_t parse_address(const struct config_listener *config, union address *ret_address)
+static enum ps_err open_unix(const struct config_listener *config, struct listener *ret_listener)
 {
-    const in_port_t port = htons((uint16_t)config->tls_port);
-    union address address = {.v4 = {.sin_family = AF_INET, .sin_port = port}};
+    const struct place_unix place = {
+        .path = config->socket, .group = config->socket_group, .mode = (mode_t)config->socket_mode};
+    struct listener listener = {.kind = LISTENER_UNIX, .is_ours = true};
 
-    if (inet_pton(AF_INET, config->tls_address, &address.v4.sin_addr) == 1) {
-        *ret_address = address;
-        return sizeof address.v4;
-    }
-    address.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
-    if (inet_pton(AF_INET6, config->tls_address, &address.v6.sin6_addr) != 1) {
-        return 0;
-    }
-    *ret_address = address;
-    return sizeof address.v6;
+    PS_TRY(place_listen_unix(&place, &listener.file, &listener.fd));
+    (void)snprintf(listener.address, sizeof listener.address, "%s", config->socket);
+    *ret_listener = listener;
+    return PS_OK;
 }
 
 static enum ps_err open_tcp(const struct config_listener *config, struct listener *ret_listener)
 {
-    PS_CLEANUP(file_close_cleanup) int fd = -1;
-    union address address;
-    const socklen_t len = parse_address(config, &address);
-    const int on = 1;
+    const struct place_tcp place = {.address = config->tls_address,
+                                    .port = (uint16_t)config->tls_port};
+    struct listener listener = {.kind = LISTENER_TLS};
 
-    if (len == 0) {
-        return ps_fail(PS_E_INPUT, 0, "'%s' is no address", config->tls_address);
-    }
-    fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        (address.any.sa_family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)) {
-        return ps_fail_errno(PS_E_INTERNAL, "cannot make a TCP socket");
-    }
-    if (bind(fd, &address.any, len) != 0 || listen(fd, BACKLOG) != 0) {
-        return ps_fail_errno(PS_E_CONFLICT, "cannot listen on %s port %u", config->tls_address,
-                             (unsigned)config->tls_port);
-    }
-    *ret_listener = (struct listener){.fd = file_take(&fd), .kind = LISTENER_TLS};
-    (void)snprintf(ret_listener->address, sizeof ret_listener->address,
-                   address.any.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", config->tls_address,
-                   (unsigned)config->tls_port);
+    PS_TRY(place_listen_tcp(&place, &listener.fd));
+    (void)snprintf(listener.address, sizeof listener.address,
+                   strchr(config->tls_address, ':') != NULL ? "[%s]:%u" : "%s:%u",
+                   config->tls_address, (unsigned)config->tls_port);
+    *ret_listener = listener;
     return PS_OK;
 }
 
 static enum ps_err open_owner(const struct config_listener *config, struct listener listeners[2])
 {
     if (config->socket[0] != '\0' && listeners[0].fd < 0) {
-        PS_TRY(listener_open_unix(config, &listeners[0]));
+        PS_TRY(open_unix(config, &listeners[0]));
     }
     if (config->tls_port != 0 && listeners[1].fd < 0) {
         PS_TRY(open_tcp(config, &listeners[1]));
@@ -145,7 +114,7 @@ static enum ps_err open_console(const struct config *config, struct listener *co
     const struct config_listener place = {
         .socket = config->appliance.console, .socket_mode = 0600, .socket_group = group};
 
-    return place.socket[0] == '\0' ? PS_OK : listener_open_unix(&place, console);
+    return place.socket[0] == '\0' ? PS_OK : open_unix(&place, console);
 }
 
 static enum ps_err open_all(const struct config *config, const struct passed *passed,
@@ -160,17 +129,14 @@ static enum ps_err open_all(const struct config *config, const struct passed *pa
 
 static void close_listener(struct listener *listener)
 {
-    struct stat found;
-
     if (listener->fd < 0) {
         return;
     }
     (void)close(listener->fd);
     listener->fd = -1;
     /* Another appliance may have put its own in the place meanwhile. */
-    if (listener->is_ours && lstat(listener->address, &found) == 0 &&
-        found.st_dev == listener->device && found.st_ino == listener->inode) {
-        (void)unlink(listener->address);
+    if (listener->is_ours) {
+        place_remove_unix(listener->address, &listener->file);
     }
 }
 

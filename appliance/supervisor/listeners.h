@@ -3,8 +3,7 @@
 
 #include "appliance/config/config.h"
 #include "lib/ipc/messages_supervisor.h"
-
-#include <sys/types.h>
+#include "lib/system/place.h"
 
 /*
  * The listening sockets, opened once by the supervisor and handed to each api process that it
@@ -15,8 +14,7 @@ struct listener {
     enum listener_kind kind;
     char address[256]; /* path, or "127.0.0.1:8443" */
     bool is_ours;      /* a Unix socket made here, to be removed at the end */
-    dev_t device;      /* of that socket's file */
-    ino_t inode;
+    struct place_file file;
 };
 
 enum { LISTENER_OF_CLIENTS, LISTENER_OF_MANAGEMENT, LISTENER_OWNERS };
@@ -52,11 +50,5 @@ PS_MUST_USE enum ps_err listeners_add_tls(const struct config *config, struct li
 
 /* Closes all and removes the socket files that are still ours. */
 void listeners_close(struct listeners *listeners);
-
-/* What can be said of a Unix socket's place before it is made; errors as above. */
-PS_MUST_USE enum ps_err listener_check_place(const char *path);
-
-/* Group by name or number. Errors: PS_E_NOT_FOUND. */
-PS_MUST_USE enum ps_err listener_find_group(const char *name, gid_t *ret_gid);
 
 #endif

@@ -1,6 +1,6 @@
 #include "appliance/supervisor/internal.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

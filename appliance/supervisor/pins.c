@@ -1,7 +1,7 @@
 #include "appliance/supervisor/pins.h"
 
-#include "appliance/file.h"
 #include "lib/ipc/messages_common.h"
+#include "lib/system/file.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #include "appliance/supervisor/internal.h"
 
-#include "appliance/file.h"
 #include "appliance/supervisor/hashes.h"
 #include "appliance/supervisor/profile.h"
 #include "lib/base/line.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "appliance/supervisor/profile.h"
 
-#include "appliance/file.h"
 #include "lib/formats/json/json.h"
+#include "lib/system/file.h"
 
 #include <stdio.h>
 

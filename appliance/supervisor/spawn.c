@@ -1,8 +1,8 @@
 #include "appliance/supervisor/spawn.h"
 
-#include "appliance/sandbox/sandbox.h"
-#include "appliance/sandbox/variant.h"
 #include "lib/base/line.h"
+#include "lib/sandbox/sandbox.h"
+#include "lib/sandbox/variant.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 #include "appliance/supervisor/tls_files.h"
 
-#include "appliance/file.h"
 #include "appliance/key_file.h"
+#include "lib/system/file.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

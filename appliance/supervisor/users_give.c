@@ -1,6 +1,6 @@
 #include "appliance/supervisor/users.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <dirent.h>
 #include <errno.h>

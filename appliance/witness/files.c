@@ -1,8 +1,8 @@
 #include "appliance/witness/internal.h"
 
-#include "appliance/file.h"
 #include "lib/base/encode.h"
 #include "lib/formats/tlog/note_internal.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

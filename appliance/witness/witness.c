@@ -1,10 +1,10 @@
 #include "appliance/witness/witness.h"
 
-#include "appliance/file.h"
 #include "appliance/witness/internal.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/formats/tlog/proof_text.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

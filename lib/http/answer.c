@@ -82,6 +82,9 @@ static void add_headers(struct http_request *request, const struct http_answer *
     if (answer->retry_after_s != 0) {
         add_number(response, "Retry-After", "", answer->retry_after_s);
     }
+    for (size_t i = 0; i < answer->field_count; i++) {
+        (void)MHD_add_response_header(response, answer->fields[i].name, answer->fields[i].value);
+    }
     if (answer->close || request->server->draining) {
         (void)MHD_add_response_header(response, "Connection", "close");
     }

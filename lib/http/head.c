@@ -109,8 +109,8 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
 
 static enum http_method method_of(const char *name)
 {
-    static const enum http_method methods[] = {HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT,
-                                               HTTP_DELETE};
+    static const enum http_method methods[] = {HTTP_GET, HTTP_HEAD,   HTTP_POST,
+                                               HTTP_PUT, HTTP_DELETE, HTTP_PATCH};
 
     for (size_t i = 0; i < PS_COUNT_OF(methods); i++) {
         if (strcmp(name, http_method_name(methods[i])) == 0) {

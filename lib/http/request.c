@@ -33,6 +33,8 @@ const char *http_method_name(enum http_method method)
         return "PUT";
     case HTTP_DELETE:
         return "DELETE";
+    case HTTP_PATCH:
+        return "PATCH";
     case HTTP_OTHER:
     default:
         return "OTHER";

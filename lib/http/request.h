@@ -18,7 +18,8 @@ enum http_method {
     HTTP_POST = 4,
     HTTP_PUT = 8,
     HTTP_DELETE = 16,
-    HTTP_OTHER = 32 /* any other: no route takes it */
+    HTTP_PATCH = 32,
+    HTTP_OTHER = 64 /* any other: no route takes it */
 };
 const char *http_method_name(enum http_method method);
 
@@ -68,6 +69,16 @@ struct ps_buf *http_request_out(struct http_request *request);
 
 /* What is NULL, empty or 0 makes no header. Texts are under HTTP_VALUE_MAX octets. */
 #define HTTP_VALUE_MAX 512u
+/*
+ * Whether the value of an If-None-Match names the entity-tag (without its quotes): RFC 9110 section
+ * 13.1.2, weak comparison with each of the list, or "*".
+ */
+bool http_etag_named(struct ps_bytes list, struct ps_bytes etag);
+
+struct http_field {
+    const char *name;
+    const char *value;
+};
 struct http_answer {
     unsigned status;
     const char *media;           /* Content-Type */
@@ -78,6 +89,8 @@ struct http_answer {
     struct ps_bytes allow;
     uint32_t max_age_s; /* Cache-Control of what may be cached; else it says that nothing may */
     uint32_t retry_after_s;
+    const struct http_field *fields; /* further headers, texts of our own */
+    size_t field_count;
     bool close; /* the connection ends after it */
 };
 

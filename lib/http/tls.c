@@ -8,6 +8,7 @@
 struct http_tls {
     unsigned references;
     uint64_t serial;
+    bool takes_callers; /* there are authorities that issue certificates for clients */
     gnutls_certificate_credentials_t credentials;
     gnutls_x509_trust_list_t authorities;
 };
@@ -25,20 +26,23 @@ static enum ps_err fail(int code, const char *what)
                    what, gnutls_strerror(code));
 }
 
-static enum ps_err load(struct http_tls *tls, struct ps_bytes certificate, struct ps_bytes key,
-                        struct ps_bytes client_ca)
+static enum ps_err load_own(struct http_tls *tls, struct ps_bytes certificate, struct ps_bytes key)
 {
     const gnutls_datum_t certificate_pem = datum(certificate);
     const gnutls_datum_t key_pem = datum(key);
-    const gnutls_datum_t ca_pem = datum(client_ca);
-    int code = gnutls_certificate_set_x509_key_mem(tls->credentials, &certificate_pem, &key_pem,
-                                                   GNUTLS_X509_FMT_PEM);
+    const int code = gnutls_certificate_set_x509_key_mem(tls->credentials, &certificate_pem,
+                                                         &key_pem, GNUTLS_X509_FMT_PEM);
 
-    if (code < 0) {
-        return fail(code, "the listener's certificate and key");
-    }
+    return code < 0 ? fail(code, "the listener's certificate and key") : PS_OK;
+}
+
+static enum ps_err load_authorities(struct http_tls *tls, struct ps_bytes client_ca)
+{
+    const gnutls_datum_t ca_pem = datum(client_ca);
     /* The credentials name the authorities to clients; verifying is done with the list below. */
-    code = gnutls_certificate_set_x509_trust_mem(tls->credentials, &ca_pem, GNUTLS_X509_FMT_PEM);
+    int code =
+        gnutls_certificate_set_x509_trust_mem(tls->credentials, &ca_pem, GNUTLS_X509_FMT_PEM);
+
     if (code <= 0) {
         return fail(code == 0 ? GNUTLS_E_NO_CERTIFICATE_FOUND : code, "the clients' authorities");
     }
@@ -47,41 +51,52 @@ static enum ps_err load(struct http_tls *tls, struct ps_bytes certificate, struc
     if (code <= 0) {
         return fail(code == 0 ? GNUTLS_E_NO_CERTIFICATE_FOUND : code, "the clients' authorities");
     }
+    tls->takes_callers = true;
     return PS_OK;
 }
 
-static enum ps_err fill(struct http_tls *tls, struct ps_bytes certificate, struct ps_bytes key,
-                        struct ps_bytes client_ca)
+static enum ps_err fill(struct http_tls *tls, struct ps_bytes certificate, struct ps_bytes key)
 {
     static uint64_t serials;
 
     tls->references = 1;
     tls->serial = ++serials;
-    if (certificate.len > INT_MAX || key.len > INT_MAX || client_ca.len > INT_MAX) {
+    if (certificate.len > INT_MAX || key.len > INT_MAX) {
         return ps_fail(PS_E_INPUT, 0, "TLS material of an absurd length");
     }
     if (gnutls_certificate_allocate_credentials(&tls->credentials) < 0 ||
         gnutls_x509_trust_list_init(&tls->authorities, 0) < 0) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    return load(tls, certificate, key, client_ca);
+    return load_own(tls, certificate, key);
+}
+
+enum ps_err http_tls_new_public(struct ps_bytes certificate, struct ps_bytes key,
+                                struct http_tls **ret_tls)
+{
+    PS_CLEANUP(http_tls_free_cleanup) struct http_tls *tls = calloc(1, sizeof *tls);
+
+    if (tls == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    PS_TRY(fill(tls, certificate, key));
+    *ret_tls = tls;
+    tls = NULL;
+    return PS_OK;
 }
 
 enum ps_err http_tls_new(struct ps_bytes certificate, struct ps_bytes key,
                          struct ps_bytes client_ca, struct http_tls **ret_tls)
 {
-    struct http_tls *tls = calloc(1, sizeof *tls);
-    enum ps_err err;
+    PS_CLEANUP(http_tls_free_cleanup) struct http_tls *tls = NULL;
 
-    if (tls == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    if (client_ca.len > INT_MAX) {
+        return ps_fail(PS_E_INPUT, 0, "TLS material of an absurd length");
     }
-    err = fill(tls, certificate, key, client_ca);
-    if (err != PS_OK) {
-        http_tls_free(tls);
-        return err;
-    }
+    PS_TRY(http_tls_new_public(certificate, key, &tls));
+    PS_TRY(load_authorities(tls, client_ca));
     *ret_tls = tls;
+    tls = NULL;
     return PS_OK;
 }
 
@@ -95,7 +110,7 @@ struct http_tls *http_tls_ref(struct http_tls *tls)
 
 void http_tls_free(struct http_tls *tls)
 {
-    if (tls == NULL || --tls->references != 0) {
+    if (tls == NULL || (tls->references != 0 && --tls->references != 0)) {
         return;
     }
     if (tls->credentials != NULL) {
@@ -112,7 +127,8 @@ void tls_begin(const struct http_tls *tls, gnutls_session_t session)
     /* Replaces the credentials that libmicrohttpd set; these can change while it runs. */
     (void)gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
     /* Asked for and not required: public routes are there for everyone. */
-    gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
+    gnutls_certificate_server_set_request(session, tls->takes_callers ? GNUTLS_CERT_REQUEST
+                                                                      : GNUTLS_CERT_IGNORE);
 }
 
 uint64_t tls_serial(const struct http_tls *tls)

@@ -19,6 +19,10 @@ struct http_tls;
 PS_MUST_USE enum ps_err http_tls_new(struct ps_bytes certificate, struct ps_bytes key,
                                      struct ps_bytes client_ca, struct http_tls **ret_tls);
 
+/* The same for a listener that is there for everyone: nobody is asked for a certificate. */
+PS_MUST_USE enum ps_err http_tls_new_public(struct ps_bytes certificate, struct ps_bytes key,
+                                            struct http_tls **ret_tls);
+
 struct http_tls *http_tls_ref(struct http_tls *tls);
 void http_tls_free(struct http_tls *tls); /* gives up one reference */
 PS_DEFINE_CLEANUP(struct http_tls, http_tls_free)

@@ -1,7 +1,7 @@
 #include "tests/appliance/harness.h"
 
-#include "appliance/file.h"
 #include "lib/base/clock.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "tests/appliance/supervised.h"
 
-#include "appliance/file.h"
 #include "lib/base/hash.h"
+#include "lib/system/file.h"
 #include "tests/unit/tls_material.h"
 
 #include <netinet/in.h>

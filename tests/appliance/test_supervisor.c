@@ -1,6 +1,6 @@
 #include "tests/appliance/supervised.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     memcpy(text, data, size);
-    (void)document_is_named(ps_bytes(data, size), ps_bytes_str("a"));
+    (void)http_etag_named(ps_bytes(data, size), ps_bytes_str("a"));
     if (http_target_parse(text, size, &target) != PS_OK) {
         return 0;
     }

@@ -261,4 +261,4 @@ class Installed:
 
 
 def source_of_sandbox():
-    return (TOP / "appliance" / "sandbox" / "seccomp.c").read_text()
+    return (TOP / "lib" / "sandbox" / "seccomp.c").read_text()

@@ -1,5 +1,5 @@
 #include "appliance/config/table.h"
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

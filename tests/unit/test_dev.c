@@ -1,7 +1,7 @@
 #include "appliance/dev/internal.h"
 
-#include "appliance/file.h"
 #include "lib/ceremony/people/lockout.h"
+#include "lib/system/file.h"
 #include "tests/unit/tls_material.h"
 
 #include <ftw.h>

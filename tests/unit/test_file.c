@@ -1,4 +1,4 @@
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

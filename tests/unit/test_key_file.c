@@ -1,6 +1,6 @@
 #include "appliance/key_file.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <openssl/evp.h>
 #include <setjmp.h>

@@ -182,14 +182,14 @@ static void groups_are_found_by_name_and_number(void **state)
     gid_t gid = 77;
 
     (void)state;
-    assert_int_equal(listener_find_group("root", &gid), PS_OK);
+    assert_int_equal(place_find_group("root", &gid), PS_OK);
     assert_int_equal(gid, 0);
-    assert_int_equal(listener_find_group("4321", &gid), PS_OK);
+    assert_int_equal(place_find_group("4321", &gid), PS_OK);
     assert_int_equal(gid, 4321);
-    assert_int_equal(listener_find_group("no-such-group", &gid), PS_E_NOT_FOUND);
-    assert_int_equal(listener_find_group("-1", &gid), PS_E_NOT_FOUND);
-    assert_int_equal(listener_find_group("4294967295", &gid), PS_E_NOT_FOUND);
-    assert_int_equal(listener_find_group("12x", &gid), PS_E_NOT_FOUND);
+    assert_int_equal(place_find_group("no-such-group", &gid), PS_E_NOT_FOUND);
+    assert_int_equal(place_find_group("-1", &gid), PS_E_NOT_FOUND);
+    assert_int_equal(place_find_group("4294967295", &gid), PS_E_NOT_FOUND);
+    assert_int_equal(place_find_group("12x", &gid), PS_E_NOT_FOUND);
     assert_int_equal(gid, 4321);
 }
 

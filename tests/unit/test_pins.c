@@ -1,6 +1,6 @@
 #include "appliance/supervisor/pins.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "appliance/sandbox/sandbox.h"
+#include "lib/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -292,7 +292,7 @@ static void run(struct role_case *test, struct tries *ret_tries)
 
 static void an_api_process_opens_nothing(void **state)
 {
-    struct role_case test = {.role = {.role = IPC_ROLE_API_CLIENTS}};
+    struct role_case test = {.role = {.kind = SANDBOX_API}};
     struct tries tries;
 
     (void)state;
@@ -308,7 +308,7 @@ static void an_api_process_opens_nothing(void **state)
 static void the_keeper_has_its_data_directory_and_nothing_else(void **state)
 {
     struct role_case test = {
-        .role = {.role = IPC_ROLE_KEEPER, .data_directory = data, .backups = "", .mirror = ""}};
+        .role = {.kind = SANDBOX_KEEPER, .data_directory = data, .backups = "", .mirror = ""}};
     struct tries tries;
 
     (void)state;
@@ -326,7 +326,7 @@ static void the_keeper_has_its_data_directory_and_nothing_else(void **state)
 
 static struct sandbox_role token_role(void)
 {
-    return (struct sandbox_role){.role = IPC_ROLE_TOKEN,
+    return (struct sandbox_role){.kind = SANDBOX_TOKEN,
                                  .module = "/usr/lib/softhsm/libsofthsm2.so",
                                  .store = data,
                                  .readable = "",

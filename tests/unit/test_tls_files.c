@@ -1,6 +1,6 @@
 #include "appliance/supervisor/tls_files.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>

@@ -1,10 +1,10 @@
 #include "tests/unit/signing.h"
 
-#include "appliance/file.h"
 #include "appliance/witness/witness.h"
 #include "lib/base/encode.h"
 #include "lib/formats/tlog/cosignature.h"
 #include "lib/formats/tlog/proof_text.h"
+#include "lib/system/file.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-#include "appliance/sandbox/sandbox.h"
+#include "lib/sandbox/sandbox.h"
 
-#include "appliance/sandbox/landlock.h"
-#include "appliance/sandbox/seccomp.h"
+#include "lib/sandbox/landlock.h"
+#include "lib/sandbox/seccomp.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,7 +1,7 @@
-#ifndef APPLIANCE_SANDBOX_LANDLOCK_H
-#define APPLIANCE_SANDBOX_LANDLOCK_H
+#ifndef SANDBOX_LANDLOCK_H
+#define SANDBOX_LANDLOCK_H
 
-#include "appliance/sandbox/sandbox.h"
+#include "lib/sandbox/sandbox.h"
 
 /* Version of the kernel's Landlock interface; 0 when it has none or it is switched off. */
 int landlock_version(void);

@@ -1,5 +1,5 @@
-#ifndef APPLIANCE_SANDBOX_VARIANT_H
-#define APPLIANCE_SANDBOX_VARIANT_H
+#ifndef SANDBOX_VARIANT_H
+#define SANDBOX_VARIANT_H
 
 /*
  * What differs between an ordinary build and one with sanitizers: meson takes variant_plain.c or

@@ -1,6 +1,6 @@
-#include "appliance/sandbox/landlock.h"
+#include "lib/sandbox/landlock.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -77,7 +77,7 @@ static struct ruleset handled_by(int version, const struct sandbox_role *role)
     if (version >= 3) {
         set.handled_fs |= FS_TRUNCATE;
     }
-    if (version >= 4 && !role->network) {
+    if (version >= 4 && !role->network && role->kind != SANDBOX_COMPANION) {
         set.handled_net = NET_BIND_TCP | NET_CONNECT_TCP;
     }
     if (version >= 5) {
@@ -181,18 +181,22 @@ static enum ps_err allow_token(const struct rules *rules, const struct sandbox_r
 
 static enum ps_err allow_role(const struct rules *rules, const struct sandbox_role *role)
 {
-    switch (role->role) {
-    case IPC_ROLE_KEEPER:
+    switch (role->kind) {
+    case SANDBOX_KEEPER:
         PS_TRY(allow_all(rules, keeper_reads, PS_COUNT_OF(keeper_reads)));
         PS_TRY(allow_lines(rules, role->backups, READ_RIGHTS | WRITE_RIGHTS));
         PS_TRY(allow_lines(rules, role->mirror, READ_RIGHTS | WRITE_RIGHTS));
         return allow(rules, role->data_directory, READ_RIGHTS | WRITE_RIGHTS);
-    case IPC_ROLE_TOKEN:
+    case SANDBOX_TOKEN:
         return allow_token(rules, role);
-    case IPC_ROLE_API_CLIENTS:
-    case IPC_ROLE_API_MANAGEMENT:
+    case SANDBOX_COMPANION:
+        PS_TRY(allow_all(rules, keeper_reads, PS_COUNT_OF(keeper_reads)));
+        PS_TRY(allow_all(rules, network_reads, PS_COUNT_OF(network_reads)));
+        PS_TRY(allow_lines(rules, role->readable, READ_RIGHTS));
+        return allow(rules, role->data_directory, READ_RIGHTS | WRITE_RIGHTS);
+    case SANDBOX_API:
         return PS_OK;
-    case IPC_ROLE_NONE:
+    case SANDBOX_NONE:
         break;
     }
     return ps_fail(PS_E_INTERNAL, 0, "no such role");

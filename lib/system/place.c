@@ -1,9 +1,11 @@
-#include "appliance/supervisor/listener_unix.h"
+#include "lib/system/place.h"
 
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -13,7 +15,7 @@
 
 #define BACKLOG 4096
 
-enum ps_err listener_find_group(const char *name, gid_t *ret_gid)
+enum ps_err place_find_group(const char *name, gid_t *ret_gid)
 {
     const struct group *found = getgrnam(name);
     char *end = NULL;
@@ -89,7 +91,7 @@ static enum ps_err check_unused(const char *path)
     return PS_OK;
 }
 
-enum ps_err listener_check_place(const char *path)
+enum ps_err place_check_unix(const char *path)
 {
     PS_TRY(check_directory(path));
     return check_unused(path);
@@ -108,46 +110,99 @@ static enum ps_err bind_closed(int fd, const char *path)
 }
 
 /* Nobody but us can reach it before its group and mode are what they should be. */
-static enum ps_err set_rights(const struct config_listener *config)
+static enum ps_err set_rights(const struct place_unix *place)
 {
     gid_t group;
 
-    if (config->socket_group[0] != '\0') {
-        PS_TRY(listener_find_group(config->socket_group, &group));
-        if (lchown(config->socket, (uid_t)-1, group) != 0) {
-            return ps_fail_errno(PS_E_DENIED, "cannot give %.120s to group %.40s", config->socket,
-                                 config->socket_group);
+    if (place->group[0] != '\0') {
+        PS_TRY(place_find_group(place->group, &group));
+        if (lchown(place->path, (uid_t)-1, group) != 0) {
+            return ps_fail_errno(PS_E_DENIED, "cannot give %.120s to group %.40s", place->path,
+                                 place->group);
         }
     }
-    if (chmod(config->socket, (mode_t)config->socket_mode) != 0) {
-        return ps_fail_errno(PS_E_STORAGE, "cannot chmod %.160s", config->socket);
+    if (chmod(place->path, place->mode) != 0) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot chmod %.160s", place->path);
     }
     return PS_OK;
 }
 
-enum ps_err listener_open_unix(const struct config_listener *config, struct listener *ret_listener)
+enum ps_err place_listen_unix(const struct place_unix *place, struct place_file *ret_file,
+                              int *ret_fd)
 {
     PS_CLEANUP(file_close_cleanup) int fd = -1;
     struct stat found;
 
-    PS_TRY(listener_check_place(config->socket));
-    if (unlink(config->socket) != 0 && errno != ENOENT) {
-        return ps_fail_errno(PS_E_STORAGE, "cannot remove the old %.140s", config->socket);
+    PS_TRY(place_check_unix(place->path));
+    if (unlink(place->path) != 0 && errno != ENOENT) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot remove the old %.140s", place->path);
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return ps_fail_errno(PS_E_INTERNAL, "socket");
     }
-    PS_TRY(bind_closed(fd, config->socket));
-    PS_TRY(set_rights(config));
-    if (listen(fd, BACKLOG) != 0 || lstat(config->socket, &found) != 0) {
-        return ps_fail_errno(PS_E_INTERNAL, "cannot listen on %.160s", config->socket);
+    PS_TRY(bind_closed(fd, place->path));
+    PS_TRY(set_rights(place));
+    if (listen(fd, BACKLOG) != 0 || lstat(place->path, &found) != 0) {
+        return ps_fail_errno(PS_E_INTERNAL, "cannot listen on %.160s", place->path);
     }
-    *ret_listener = (struct listener){.fd = file_take(&fd),
-                                      .kind = LISTENER_UNIX,
-                                      .is_ours = true,
-                                      .device = found.st_dev,
-                                      .inode = found.st_ino};
-    (void)snprintf(ret_listener->address, sizeof ret_listener->address, "%s", config->socket);
+    *ret_file = (struct place_file){.device = found.st_dev, .inode = found.st_ino};
+    *ret_fd = file_take(&fd);
+    return PS_OK;
+}
+
+void place_remove_unix(const char *path, const struct place_file *file)
+{
+    struct stat found;
+
+    if (lstat(path, &found) == 0 && found.st_dev == file->device && found.st_ino == file->inode) {
+        (void)unlink(path);
+    }
+}
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static socklen_t parse_address(const struct place_tcp *place, union address *ret_address)
+{
+    const in_port_t port = htons(place->port);
+    union address address = {.v4 = {.sin_family = AF_INET, .sin_port = port}};
+
+    if (inet_pton(AF_INET, place->address, &address.v4.sin_addr) == 1) {
+        *ret_address = address;
+        return sizeof address.v4;
+    }
+    address.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
+    if (inet_pton(AF_INET6, place->address, &address.v6.sin6_addr) != 1) {
+        return 0;
+    }
+    *ret_address = address;
+    return sizeof address.v6;
+}
+
+enum ps_err place_listen_tcp(const struct place_tcp *place, int *ret_fd)
+{
+    PS_CLEANUP(file_close_cleanup) int fd = -1;
+    union address address;
+    const socklen_t len = parse_address(place, &address);
+    const int on = 1;
+
+    if (len == 0) {
+        return ps_fail(PS_E_INPUT, 0, "'%s' is no address", place->address);
+    }
+    fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        (address.any.sa_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)) {
+        return ps_fail_errno(PS_E_INTERNAL, "cannot make a TCP socket");
+    }
+    if (bind(fd, &address.any, len) != 0 || listen(fd, BACKLOG) != 0) {
+        return ps_fail_errno(PS_E_CONFLICT, "cannot listen on %s port %u", place->address,
+                             (unsigned)place->port);
+    }
+    *ret_fd = file_take(&fd);
     return PS_OK;
 }

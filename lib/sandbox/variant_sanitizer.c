@@ -1,4 +1,4 @@
-#include "appliance/sandbox/variant.h"
+#include "lib/sandbox/variant.h"
 
 #include <sanitizer/lsan_interface.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-#include "appliance/sandbox/seccomp.h"
+#include "lib/sandbox/seccomp.h"
 
-#include "appliance/sandbox/variant.h"
+#include "lib/sandbox/variant.h"
 
 #include <errno.h>
 #include <linux/sched.h>
@@ -339,15 +339,16 @@ static enum ps_err allow_network(scmp_filter_ctx filter)
 
 static unsigned who_is(const struct sandbox_role *role)
 {
-    switch (role->role) {
-    case IPC_ROLE_API_CLIENTS:
-    case IPC_ROLE_API_MANAGEMENT:
+    switch (role->kind) {
+    case SANDBOX_API:
         return API;
-    case IPC_ROLE_KEEPER:
+    case SANDBOX_KEEPER:
         return KEEPER;
-    case IPC_ROLE_TOKEN:
+    case SANDBOX_COMPANION:
+        return KEEPER | NETWORK;
+    case SANDBOX_TOKEN:
         return role->network ? TOKEN | NETWORK : TOKEN;
-    case IPC_ROLE_NONE:
+    case SANDBOX_NONE:
         break;
     }
     return 0;

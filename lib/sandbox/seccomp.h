@@ -1,7 +1,7 @@
-#ifndef APPLIANCE_SANDBOX_SECCOMP_H
-#define APPLIANCE_SANDBOX_SECCOMP_H
+#ifndef SANDBOX_SECCOMP_H
+#define SANDBOX_SECCOMP_H
 
-#include "appliance/sandbox/sandbox.h"
+#include "lib/sandbox/sandbox.h"
 
 bool seccomp_available(void);
 

@@ -1,8 +1,7 @@
-#ifndef APPLIANCE_SANDBOX_SANDBOX_H
-#define APPLIANCE_SANDBOX_SANDBOX_H
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
 
 #include "lib/base/buf.h"
-#include "lib/ipc/messages_supervisor.h"
 
 #include <sys/types.h>
 
@@ -39,15 +38,23 @@ PS_MUST_USE enum ps_err sandbox_enter_supervisor(void);
  */
 PS_MUST_USE enum ps_err sandbox_enter_child(bool separate, uid_t uid, gid_t gid);
 
+enum sandbox_kind {
+    SANDBOX_NONE,
+    SANDBOX_API,
+    SANDBOX_KEEPER,
+    SANDBOX_TOKEN,
+    SANDBOX_COMPANION /* a program beside the appliance: a database, and calls over a network */
+};
+
 /* What one role's rules depend on. Texts are "" or lines. */
 struct sandbox_role {
-    enum ipc_role role;
-    const char *data_directory; /* keeper */
+    enum sandbox_kind kind;
+    const char *data_directory; /* keeper, companion */
     const char *backups;        /* keeper */
     const char *mirror;         /* keeper */
     const char *module;         /* token, as the rest */
     const char *store;
-    const char *readable;
+    const char *readable; /* companion, too */
     const char *writable;
     const char *system_calls;
     bool network;

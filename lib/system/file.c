@@ -1,4 +1,4 @@
-#include "appliance/file.h"
+#include "lib/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

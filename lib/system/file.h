@@ -1,5 +1,5 @@
-#ifndef APPLIANCE_FILE_H
-#define APPLIANCE_FILE_H
+#ifndef SYSTEM_FILE_H
+#define SYSTEM_FILE_H
 
 #include "lib/base/buf.h"
 #include "lib/base/hash.h"

@@ -1,12 +1,8 @@
-#include "appliance/config/table.h"
-
-#include "lib/ceremony/log/key.h"
+#include "lib/config/table.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "appliance/sandbox/seccomp.h"
 
 /* Lists travel to a token process in one field of this size (messages_supervisor.h). */
 #define LIST_MAX 4096u
@@ -229,21 +225,6 @@ static enum ps_err read_uids(const struct config_key *key, const char *text, voi
     return PS_OK;
 }
 
-static enum ps_err check_witness(const char *text)
-{
-    struct log_witnesses one = {.count = 0};
-    struct ps_bytes url;
-
-    PS_TRY(log_witnesses_add(&one, ps_bytes_str(text)));
-    url = one.urls[0];
-    if (url.len != 0 && !ps_bytes_starts_with(url, ps_bytes_str("https://")) &&
-        !ps_bytes_starts_with(url, ps_bytes_str("http://"))) {
-        return ps_fail(PS_E_INPUT, 0,
-                       "behind the witness's key stands its URL, https:// or http://");
-    }
-    return PS_OK;
-}
-
 /* A kind with `check` is a text whose octets are counted; `read` stores the value. */
 struct kind {
     enum ps_err (*check)(const char *text);
@@ -260,8 +241,8 @@ static const struct kind kinds[] = {
     [CONFIG_ADDRESS] = {check_address, read_text},
     [CONFIG_PATHS] = {check_path, read_line},
     [CONFIG_ENVIRONMENT] = {check_environment, read_line},
-    [CONFIG_WITNESSES] = {check_witness, read_line},
-    [CONFIG_SYSTEM_CALLS] = {seccomp_check_extra, read_line},
+    [CONFIG_WITNESSES] = {check_text, read_line},
+    [CONFIG_SYSTEM_CALLS] = {check_text, read_line},
     [CONFIG_BOOL] = {NULL, read_bool},
     [CONFIG_NUMBER] = {NULL, read_number},
     [CONFIG_MODE] = {NULL, read_mode},
@@ -302,4 +283,9 @@ enum ps_err config_key_read(const struct config_key *key, const char *text, void
         PS_TRY(kinds[key->kind].check(text));
     }
     return kinds[key->kind].read(key, text, config_key_value(key, section));
+}
+
+void *config_key_value(const struct config_key *key, void *section)
+{
+    return (uint8_t *)section + key->offset;
 }
