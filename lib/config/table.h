@@ -32,7 +32,8 @@ enum config_kind {
     CONFIG_NUMBER,
     CONFIG_MODE, /* octal */
     CONFIG_LEVEL,
-    CONFIG_UIDS
+    CONFIG_UIDS,
+    CONFIG_PINS /* several lines, each a SHA-256 in base64url */
 };
 
 enum { CONFIG_REQUIRED = 1, CONFIG_RELOADABLE = 2, CONFIG_SECURITY = 4 };

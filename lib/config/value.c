@@ -1,5 +1,8 @@
 #include "lib/config/table.h"
 
+#include "lib/base/encode.h"
+#include "lib/base/hash.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +91,16 @@ static enum ps_err check_environment(const char *text)
     }
     if (strncmp(text, "LD_", 3) == 0 || strncmp(text, "GLIBC_", 6) == 0) {
         return ps_fail(PS_E_INPUT, 0, "variables of the dynamic loader are not passed on");
+    }
+    return PS_OK;
+}
+
+static enum ps_err check_pin(const char *text)
+{
+    PS_BUF_AUTO octets = {.max = PS_SHA256_LEN};
+
+    if (ps_base64url_decode(ps_bytes_str(text), &octets) != PS_OK || octets.len != PS_SHA256_LEN) {
+        return ps_fail(PS_E_INPUT, 0, "'%.60s' is no SHA-256 in base64url without padding", text);
     }
     return PS_OK;
 }
@@ -248,6 +261,7 @@ static const struct kind kinds[] = {
     [CONFIG_MODE] = {NULL, read_mode},
     [CONFIG_LEVEL] = {NULL, read_level},
     [CONFIG_UIDS] = {NULL, read_uids},
+    [CONFIG_PINS] = {check_pin, read_line},
 };
 
 bool config_key_is_list(const struct config_key *key)

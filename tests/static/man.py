@@ -44,6 +44,24 @@ def check_command_line(program):
             yield f"{program}.1 has `{name}`, which there is not"
 
 
+def rows(name):
+    """(key, help) of a table of configuration keys."""
+    text = re.sub(r"/\*.*?\*/", "", (TOP / "frontends" / name).read_text(), flags=re.S)
+    for row in text.split("CONFIG_KEY(")[1:]:
+        words = re.findall(r'"([^"]*)"', row.split(",", 6)[-1])
+        yield row.split(", ")[1], "".join(words)
+
+
+def check_oidc():
+    page = (TOP / "docs" / "man" / "privyseal-oidc.8").read_text()
+    known = [*rows("oidc/keys.def"), *rows("shared/settings.def")]
+    for key, told in known:
+        if not re.search(rf"^\.It Ic {key} = Ar \w+\n{re.escape(told)}\.$", page, re.M):
+            yield f"privyseal-oidc.8 lacks {key} as the table has it"
+    if len(known) != len(re.findall(r"^\.It Ic ", page, re.M)):
+        yield "privyseal-oidc.8 has keys that there are not"
+
+
 def check_pages():
     for page in sorted((TOP / "docs" / "man").iterdir()):
         done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(page)],
@@ -54,7 +72,7 @@ def check_pages():
 
 def main():
     found = [line for program in PROGRAMS for line in check_command_line(program)]
-    found += check_pages()
+    found += [*check_oidc(), *check_pages()]
     print("\n".join(found))
     return 1 if found else 0
 

@@ -36,7 +36,7 @@ MAY_INCLUDE = {
     "appliance/officer": ["lib/base", "lib/formats", "lib/ceremony", "lib/system"],
     "frontends/shared": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/http", "lib/sandbox",
                          "lib/system", "api/client"],
-    "frontends/oidc": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/http", "lib/system",
+    "frontends/oidc": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/http", "lib/sandbox", "lib/system",
                        "api/client", "frontends/shared"],
 }
 # The one program that is all roles names their entry points.

@@ -263,7 +263,7 @@ static void assert_looked_after(pid_t pid)
     }
 }
 
-static void assert_common(const struct tries *tries)
+static void assert_confined(const struct tries *tries)
 {
     const struct sandbox_support support = sandbox_probe();
 
@@ -271,7 +271,6 @@ static void assert_common(const struct tries *tries)
     assert_int_equal(tries->execve, EPERM);
     assert_int_equal(tries->fork, EPERM);
     assert_int_equal(tries->ptrace, EPERM);
-    assert_int_equal(tries->inet_socket, EPERM);
     assert_int_equal(tries->mount, EPERM);
     assert_int_equal(tries->bpf, EPERM);
     assert_int_equal(tries->keyctl, EPERM);
@@ -281,6 +280,12 @@ static void assert_common(const struct tries *tries)
     assert_int_equal(tries->ioctl, EPERM);
     assert_int_equal(tries->thread, 0);
     assert_int_equal(tries->memory, 0);
+}
+
+static void assert_common(const struct tries *tries)
+{
+    assert_confined(tries);
+    assert_int_equal(tries->inet_socket, EPERM);
 }
 
 static void run(struct role_case *test, struct tries *ret_tries)
@@ -315,6 +320,26 @@ static void the_keeper_has_its_data_directory_and_nothing_else(void **state)
     run(&test, &tries);
     assert_common(&tries);
     assert_int_equal(tries.unix_socket, EPERM);
+    assert_int_equal(tries.executable_memory, EPERM);
+    assert_int_equal(tries.open_data, 0);
+    assert_int_equal(tries.create_in_data, 0);
+    if (sandbox_probe().landlock > 0) {
+        assert_int_equal(tries.open_passwd, EACCES);
+        assert_int_equal(tries.open_other, EACCES);
+    }
+}
+
+static void a_companion_has_its_data_directory_and_may_call_others(void **state)
+{
+    struct role_case test = {
+        .role = {.kind = SANDBOX_COMPANION, .data_directory = data, .readable = ""}};
+    struct tries tries;
+
+    (void)state;
+    run(&test, &tries);
+    assert_confined(&tries);
+    assert_int_equal(tries.inet_socket, 0);
+    assert_int_equal(tries.unix_socket, 0);
     assert_int_equal(tries.executable_memory, EPERM);
     assert_int_equal(tries.open_data, 0);
     assert_int_equal(tries.create_in_data, 0);
@@ -423,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_api_process_opens_nothing),
+        cmocka_unit_test(a_companion_has_its_data_directory_and_may_call_others),
         cmocka_unit_test(the_keeper_has_its_data_directory_and_nothing_else),
         cmocka_unit_test(a_token_process_has_its_store_and_may_load_code),
         cmocka_unit_test(a_token_process_gets_what_its_configuration_adds),

@@ -1,0 +1,101 @@
+#include "frontends/oidc/client.h"
+
+#define CONSENT_MINUTES_LEAST 10
+#define TITLE_MAX             100u
+
+/* A text in several languages; "@none" for the others is there. */
+static bool is_titles(struct json_value value)
+{
+    struct json_value text;
+    struct ps_bytes octets;
+    uint32_t cursor = 0;
+
+    if (json_type(value) != JSON_OBJECT || !json_member(value, "@none", &text)) {
+        return false;
+    }
+    while (json_next(value, &cursor, NULL, &text)) {
+        if (json_string(text, &octets) != PS_OK || octets.len == 0 || octets.len > 4 * TITLE_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_one_of(struct json_value value, const char *const *words)
+{
+    struct ps_bytes text;
+
+    if (json_string(value, &text) != PS_OK) {
+        return false;
+    }
+    while (*words != NULL && !ps_bytes_equal_str(text, *words)) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+struct purpose {
+    struct json_value type;
+    struct json_value title;
+    struct json_value subTitle;
+};
+
+static const struct json_field purpose_fields[] = {
+    JSON_FIELD(struct purpose, type, JSON_KIND_ANY, true, 0),
+    JSON_FIELD(struct purpose, title, JSON_KIND_ANY, false, 0),
+    JSON_FIELD(struct purpose, subTitle, JSON_KIND_ANY, false, 0),
+};
+
+static enum ps_err check_purpose(struct json_value value)
+{
+    static const char *const types[] = {"none", "verify", "link", "login", NULL};
+    struct purpose purpose = {.type = {NULL, 0}};
+    uint64_t seen = 0;
+
+    PS_TRY(json_read_object(value, purpose_fields, PS_COUNT_OF(purpose_fields), &purpose, &seen));
+    if (!is_one_of(purpose.type, types) || ((seen & 2) != 0 && !is_titles(purpose.title)) ||
+        ((seen & 4) != 0 && !is_titles(purpose.subTitle))) {
+        return ps_fail(PS_E_INPUT, 0, "purpose");
+    }
+    return PS_OK;
+}
+
+struct additional {
+    struct json_value userinfo_response_type;
+    struct json_value purpose;
+    bool signup_banner_required;
+    bool forgot_pwd_link_required;
+    uint64_t consent_expire_in_mins;
+    bool require_pushed_authorization_requests;
+    bool dpop_bound_access_tokens;
+    bool require_pkce;
+};
+
+static const struct json_field additional_fields[] = {
+    JSON_FIELD(struct additional, userinfo_response_type, JSON_KIND_ANY, false, 0),
+    JSON_FIELD(struct additional, purpose, JSON_KIND_OBJECT, false, 0),
+    JSON_FIELD(struct additional, signup_banner_required, JSON_KIND_BOOL, false, 0),
+    JSON_FIELD(struct additional, forgot_pwd_link_required, JSON_KIND_BOOL, false, 0),
+    JSON_FIELD(struct additional, consent_expire_in_mins, JSON_KIND_U64, false, 1u << 30),
+    JSON_FIELD(struct additional, require_pushed_authorization_requests, JSON_KIND_BOOL, false, 0),
+    JSON_FIELD(struct additional, dpop_bound_access_tokens, JSON_KIND_BOOL, false, 0),
+    JSON_FIELD(struct additional, require_pkce, JSON_KIND_BOOL, false, 0),
+};
+
+enum ps_err client_check_additional(struct json_value value)
+{
+    static const char *const types[] = {"JWS", "JWE", NULL};
+    struct additional additional = {.consent_expire_in_mins = CONSENT_MINUTES_LEAST};
+    uint64_t seen = 0;
+
+    PS_TRY(json_read_object(value, additional_fields, PS_COUNT_OF(additional_fields), &additional,
+                            &seen));
+    if ((seen & 1) != 0 && !is_one_of(additional.userinfo_response_type, types)) {
+        return ps_fail(PS_E_INPUT, 0, "userinfo_response_type is JWS or JWE");
+    }
+    if (additional.consent_expire_in_mins < CONSENT_MINUTES_LEAST) {
+        return ps_fail(PS_E_INPUT, 0, "consent_expire_in_mins is at least %d",
+                       CONSENT_MINUTES_LEAST);
+    }
+    return (seen & 2) != 0 ? check_purpose(additional.purpose) : PS_OK;
+}

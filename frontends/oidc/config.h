@@ -1,0 +1,39 @@
+#ifndef FRONTENDS_OIDC_CONFIG_H
+#define FRONTENDS_OIDC_CONFIG_H
+
+#include "frontends/shared/settings.h"
+
+/*
+ * The configuration file of privyseal-oidc, as plain data; its keys stand in keys.def and
+ * frontends/shared/settings.def.
+ */
+struct settings_oidc {
+    char *data;
+    char *jwks_set;
+    uint64_t jwks_fresh_s;
+    char *claims;
+    uint64_t log_level; /* enum ps_level */
+};
+
+struct oidc_config {
+    struct settings_oidc oidc;
+    struct settings_appliance appliance;
+    struct settings_listener public;
+    struct settings_listener management;
+    struct settings_administrators administrators;
+};
+
+extern const struct config_table oidc_config_table;
+
+/*
+ * Reads and checks a file's octets; nothing on the machine is looked at.
+ *
+ * errors: gets one line per mistake
+ * Errors: PS_E_INPUT (lines in `errors`), PS_E_NO_MEMORY
+ */
+PS_MUST_USE enum ps_err oidc_config_parse(const char *path, struct ps_bytes text,
+                                          struct ps_buf *errors, struct oidc_config **ret_config);
+void oidc_config_free(struct oidc_config *config);
+PS_DEFINE_CLEANUP(struct oidc_config, oidc_config_free)
+
+#endif

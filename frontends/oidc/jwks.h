@@ -1,0 +1,39 @@
+#ifndef FRONTENDS_OIDC_JWKS_H
+#define FRONTENDS_OIDC_JWKS_H
+
+#include "frontends/shared/calls.h"
+#include "lib/http/request.h"
+
+/*
+ * The appliance's public keys, kept for a while. What is told to relying parties is never older
+ * than the appliance's own max-age allows (`fresh_s` and JWKS_MAX_AGE_S), unless the appliance is
+ * away: then nothing is signed, and what was signed before can still be verified for JWKS_KEPT_S.
+ */
+struct jwks;
+
+#define JWKS_MAX_AGE_S 60u
+#define JWKS_KEPT_S    3600u
+
+/*
+ * set:     stays valid; "": the default one
+ * fresh_s: how long an answer is told without asking again
+ */
+PS_MUST_USE enum ps_err jwks_new(struct calls *calls, const char *set, uint64_t fresh_s,
+                                 struct jwks **ret_jwks);
+
+/* After calls_free. */
+void jwks_free(struct jwks *jwks);
+
+/* The requests that wait for the appliance, linked through their owner's memory. */
+struct jwks_wait {
+    struct http_request *request;
+    struct jwks_wait *next;
+};
+
+/* Answers the request, now or later; `wait` is memory of the request. */
+void jwks_answer(struct jwks *jwks, struct http_request *request, struct jwks_wait *wait);
+
+/* Whether there are keys to be told. */
+bool jwks_is_there(const struct jwks *jwks);
+
+#endif
