@@ -3,6 +3,7 @@
 #include "frontends/shared/serve.h"
 #include "lib/base/line.h"
 #include "lib/sandbox/sandbox.h"
+#include "lib/sandbox/variant.h"
 #include "lib/system/file.h"
 
 #include <curl/curl.h>
@@ -137,6 +138,7 @@ static int run(struct program *program)
     if (ps_loop_new(&program->service.loop) != PS_OK || open_all(program) != PS_OK) {
         return fail("cannot_open");
     }
+    variant_begin_role();
     if (enter_sandbox(program->config) != PS_OK) {
         return fail("no_sandbox");
     }
@@ -167,6 +169,7 @@ static int serve(const char *path, bool only_check)
     int code = load(path, &program.config);
 
     if (code == 0 && !only_check) {
+        (void)signal(SIGPIPE, SIG_IGN);
         program.service.config = program.config;
         ps_line_init("oidc", (enum ps_level)program.config->oidc.log_level);
         code = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? run(&program) : 1;
