@@ -59,7 +59,7 @@ static enum ps_err check_value(const struct config_key *key, const char *text)
     if (key->kind == CONFIG_WITNESSES) {
         return check_witness(text);
     }
-    return key->kind == CONFIG_SYSTEM_CALLS ? seccomp_check_extra(text) : PS_OK;
+    return key->kind == CONFIG_SYSTEM_CALLS ? sandbox_check_call(text) : PS_OK;
 }
 
 static enum ps_err add_token(void *context, struct ps_bytes name, void **ret_values,

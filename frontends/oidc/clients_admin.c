@@ -9,7 +9,7 @@
 static void answer_error(struct exchange *exchange, const char *code)
 {
     envelope_put_error(code, ps_clock_real_ns(), http_request_out(exchange->request));
-    exchange_answer_json(exchange);
+    service_answer_json(exchange);
 }
 
 /* Of our own mistakes and of the disk only the line tells. */
@@ -37,7 +37,7 @@ static void answer_client(struct exchange *exchange, const struct client *client
     ps_buf_put_str(&response, "}");
     envelope_put_response(ps_buf_bytes(&response), ps_clock_real_ns(),
                           http_request_out(exchange->request));
-    exchange_answer_json(exchange);
+    service_answer_json(exchange);
 }
 
 /* Reads the request into the client, or answers: false. */
@@ -60,7 +60,7 @@ static bool read_request(struct exchange *exchange, unsigned shape, struct clien
     }
     if (err == PS_E_INPUT) {
         envelope_put_mistakes(&mistakes, now_ns, http_request_out(exchange->request));
-        exchange_answer_json(exchange);
+        service_answer_json(exchange);
         return false;
     }
     if (err != PS_OK) {

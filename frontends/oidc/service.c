@@ -16,7 +16,7 @@ static void serve_live(struct exchange *exchange, const struct endpoint *endpoin
 {
     (void)endpoint;
     ps_buf_put_str(http_request_out(exchange->request), "{\"status\":\"live\"}");
-    exchange_answer_json(exchange);
+    service_answer_json(exchange);
 }
 
 static const struct endpoint public_endpoints[] = {
@@ -40,7 +40,7 @@ static const struct endpoint management_endpoints[] = {
     {"/health/live", HTTP_GET, serve_live, 0, 0},
 };
 
-void exchange_answer_json(struct exchange *exchange)
+void service_answer_json(struct exchange *exchange)
 {
     const struct http_answer answer = {.status = 200, .media = "application/json"};
 

@@ -42,7 +42,7 @@ void client_create(struct exchange *exchange, const struct endpoint *endpoint);
 void client_change(struct exchange *exchange, const struct endpoint *endpoint);
 
 /* 200 with the JSON in http_request_out. */
-void exchange_answer_json(struct exchange *exchange);
+void service_answer_json(struct exchange *exchange);
 
 /* "uid 1000" or "pin ...", for lines. */
 #define CALLER_TEXT_MAX 64u

@@ -227,7 +227,7 @@ bool seccomp_available(void)
     return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 }
 
-enum ps_err seccomp_check_extra(const char *name)
+enum ps_err sandbox_check_call(const char *name)
 {
     for (size_t i = 0; i < PS_COUNT_OF(never); i++) {
         if (strcmp(name, never[i]) == 0) {
@@ -288,7 +288,7 @@ static enum ps_err allow_lines(scmp_filter_ctx filter, const char *lines)
         if (len == 0) {
             continue;
         }
-        PS_TRY(seccomp_check_extra(name));
+        PS_TRY(sandbox_check_call(name));
         PS_TRY(allow(filter, name));
     }
     return PS_OK;

@@ -9,7 +9,7 @@ bool seccomp_available(void);
  * PS_OK when a token's configuration may name this system call. Errors: PS_E_INPUT for what does
  * not exist, and for what would lead out of the sandbox.
  */
-PS_MUST_USE enum ps_err seccomp_check_extra(const char *name);
+PS_MUST_USE enum ps_err sandbox_check_call(const char *name);
 
 /*
  * From here on the process may use its role's system calls only; any other answers EPERM, and is
