@@ -66,6 +66,7 @@ static enum ps_err put_record(const struct keeper *keeper, const struct rows *ro
 {
     const struct record_of of = {.key = rows->key.name,
                                  .version = rows->made.number,
+                                 .type = rows->key.type,
                                  .usage = rows->key.usage,
                                  .algorithms = rows->key.algorithms,
                                  .algorithm_count = rows->key.algorithm_count};
@@ -186,24 +187,10 @@ static enum ps_err use_secret(struct drill_try *attempt, struct token *token,
                               struct ps_bytes record)
 {
     const struct rows *rows = &attempt->rows;
-    const struct ps_bytes check = rows->made.check;
-    struct msg_token_use message = {.object_id = rows->made.object_id,
-                                    .action = TOKEN_MAC,
-                                    .key_type = (uint8_t)rows->key.type,
-                                    .data = ps_bytes_str(TOKEN_CHECK_TEXT),
-                                    .is_wrapped = 1,
-                                    .record = record,
-                                    .check = check};
+    struct msg_token_use message = {
+        .object_id = rows->made.object_id, .is_wrapped = 1, .record = record};
 
-    if (rows->key.type == PS_KEY_AES_256) {
-        if (check.len <= TOKEN_GCM_NONCE) {
-            return ps_fail(PS_E_INPUT, 0, "%.*s has no check value", PS_BYTES_FMT(rows->key.name));
-        }
-        message.action = TOKEN_DECRYPT_GCM;
-        message.nonce = ps_bytes(check.data, TOKEN_GCM_NONCE);
-        message.data = ps_bytes_from(check, TOKEN_GCM_NONCE);
-        message.associated = ps_bytes_str(TOKEN_CHECK_TEXT);
-    }
+    PS_TRY(trial_ask_check(rows->key.type, rows->made.check, &message));
     return tokens_call(token, &msg_token_use_info, &message, 0, on_used, attempt);
 }
 

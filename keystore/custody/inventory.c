@@ -309,6 +309,7 @@ static void put_row(const struct key_version *version, const struct token *token
 {
     const struct key *key = version->key;
     const bool is_carried = !ps_bytes_equal_str(tokens_name(token), key->token);
+    const bool is_for_secrets = strcmp(key->name, WRAPPING_SECRETS_KEY_NAME) == 0;
     size_t label_len;
 
     assert(key != NULL);
@@ -320,6 +321,7 @@ static void put_row(const struct key_version *version, const struct token *token
     ps_buf_put_u8(out, (uint8_t)key->type);
     ps_buf_put_u8(out, (uint8_t)key->usage);
     ps_buf_put_u8(out, (uint8_t)((wrapping_keys_have(key) ? TOKEN_KEY_EXTRACTABLE : 0) |
+                                 (is_for_secrets ? TOKEN_KEY_FOR_SECRETS : 0) |
                                  (is_carried ? TOKEN_KEY_UNWRAPPED : 0)));
     ps_buf_put_u16(out, (uint16_t)key->algorithm_count);
     for (size_t i = 0; i < key->algorithm_count; i++) {

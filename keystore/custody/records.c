@@ -26,7 +26,7 @@ enum ps_err record_put(const struct record_of *of, const struct wrapping_keys *k
         .version = of->version,
         .usage = (uint8_t)of->usage,
         .algorithms = ps_bytes(algorithms, of->algorithm_count),
-        .wrapping_id = version_object_id(keys->wrapping),
+        .wrapping_id = version_object_id(wrapping_keys_for(keys, of->type)),
         .mac_id = version_object_id(keys->mac),
         .public_key = made->public_key,
         .blob = made->blob,
@@ -85,6 +85,7 @@ enum ps_err record_put_version(const struct key_version *version, const struct w
     const struct key *key = version->key;
     const struct record_of of = {.key = ps_bytes_str(key->name),
                                  .version = version->number,
+                                 .type = key->type,
                                  .usage = key->usage,
                                  .algorithms = key->algorithms,
                                  .algorithm_count = key->algorithm_count};

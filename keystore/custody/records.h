@@ -10,6 +10,7 @@
 struct record_of {
     struct ps_bytes key;
     uint32_t version;
+    enum ps_key_type type;
     enum ps_usage usage;
     const enum ps_alg *algorithms;
     size_t algorithm_count;
@@ -17,7 +18,7 @@ struct record_of {
 
 /* What a token made of it; all empty before. */
 struct record_made {
-    struct ps_bytes public_key;
+    struct ps_bytes public_key; /* empty of a secret key, too */
     struct ps_bytes blob;
     struct ps_bytes mac;
 };

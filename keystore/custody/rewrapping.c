@@ -8,6 +8,7 @@
 #include "lib/base/line.h"
 #include "lib/formats/public_key/public_key.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,7 +27,7 @@ struct rewrapping {
     struct rewrapping_spec spec;
     const struct rewrapping_calls *calls;
     void *context;
-    uint8_t copy_id[OBJECT_ID_MAX];
+    uint8_t copy_ids[2][OBJECT_ID_MAX];
     struct record_due due;
     struct key_version *version; /* that it is of, pinned; NULL: none is under way */
     struct ps_buf row;           /* what its row will be */
@@ -308,6 +309,33 @@ static enum ps_err try_signing(struct rewrapping *rewrapping)
                           rewrapping);
 }
 
+static void on_shown(void *context, const struct token_answer *answer)
+{
+    struct rewrapping *rewrapping = context;
+    const struct msg_token_used *message = answer->message;
+
+    if (answer->outcome == TOKEN_ANSWERED && answer->info == &msg_token_used_info &&
+        message->is_wrong == 0) {
+        take_good(rewrapping);
+    } else {
+        refuse(rewrapping, answer, "what was wrapped anew is another key; it stays as it was");
+    }
+}
+
+/* Nothing is encrypted: each encryption of a key counts. */
+static enum ps_err try_secret(struct rewrapping *rewrapping)
+{
+    const struct key_version *version = rewrapping->version;
+    struct msg_token_use message = {.object_id = version_object_id(version),
+                                    .is_wrapped = 1,
+                                    .record = ps_buf_bytes(&rewrapping->record)};
+
+    PS_TRY(trial_ask_check(version->key->type, ps_bytes(version->check, version->check_len),
+                           &message));
+    return tokens_call_at(&rewrapping->spec.place, &msg_token_use_info, &message, 0, on_shown,
+                          rewrapping);
+}
+
 static enum ps_err try_it(struct rewrapping *rewrapping)
 {
     struct key_version *version = rewrapping->version;
@@ -319,6 +347,9 @@ static enum ps_err try_it(struct rewrapping *rewrapping)
 
     if (version->key->algorithm_count != 0) {
         return try_signing(rewrapping);
+    }
+    if (ps_key_type_info(version->key->type)->family == PS_FAMILY_SECRET) {
+        return try_secret(rewrapping);
     }
     PS_TRY(version_public_key(version, &key));
     spec.public_key = key;
@@ -381,13 +412,16 @@ static enum ps_err ask(struct rewrapping *rewrapping)
     struct msg_token_rewrap message = {
         .object_id = version_object_id(version),
         .key_type = (uint8_t)version->key->type,
-        .copy_id = rewrapping->spec.copy_id,
-        .wrapping_id = version_object_id(rewrapping->spec.to.wrapping),
+        .wrapping_id =
+            version_object_id(wrapping_keys_for(&rewrapping->spec.to, version->key->type)),
         .mac_id = version_object_id(rewrapping->spec.to.mac),
     };
 
     PS_TRY(record_of_version(rewrapping->spec.keeper, version, &record));
     message.record = ps_buf_bytes(&record);
+    message.copy_id = ps_key_type_info(version->key->type)->family == PS_FAMILY_SECRET
+                          ? rewrapping->spec.secrets_copy_id
+                          : rewrapping->spec.copy_id;
     return tokens_call_at(&rewrapping->spec.place, &msg_token_rewrap_info, &message, 0,
                           on_rewrapped, rewrapping);
 }
@@ -428,6 +462,13 @@ static enum ps_err ask_next(struct rewrapping *rewrapping)
     return leave_if_of_key(rewrapping, take_next(rewrapping), true);
 }
 
+static struct ps_bytes keep_id(uint8_t to[OBJECT_ID_MAX], struct ps_bytes id)
+{
+    assert(id.len <= OBJECT_ID_MAX);
+    memcpy(to, id.data, id.len);
+    return ps_bytes(to, id.len);
+}
+
 enum ps_err rewrapping_begin(const struct rewrapping_spec *spec,
                              const struct rewrapping_calls *calls, void *context,
                              struct rewrapping **ret_rewrapping)
@@ -435,12 +476,12 @@ enum ps_err rewrapping_begin(const struct rewrapping_spec *spec,
     PS_CLEANUP(rewrapping_free_cleanup)
     struct rewrapping *rewrapping = calloc(1, sizeof *rewrapping);
 
-    if (rewrapping == NULL || spec->copy_id.len > sizeof rewrapping->copy_id) {
+    if (rewrapping == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     rewrapping->spec = *spec;
-    memcpy(rewrapping->copy_id, spec->copy_id.data, spec->copy_id.len);
-    rewrapping->spec.copy_id.data = rewrapping->copy_id;
+    rewrapping->spec.copy_id = keep_id(rewrapping->copy_ids[0], spec->copy_id);
+    rewrapping->spec.secrets_copy_id = keep_id(rewrapping->copy_ids[1], spec->secrets_copy_id);
     rewrapping->calls = calls;
     rewrapping->context = context;
     ps_buf_init(&rewrapping->row, CATALOG_BODY_MAX);

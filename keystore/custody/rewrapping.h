@@ -4,11 +4,11 @@
 #include "keystore/custody/records.h"
 
 /*
- * Wraps every key that lives outside the tokens anew that is under one version of the wrapping key:
- * one after the other, by the copy of that key which one process of the token has
+ * Wraps every key that lives outside the tokens anew that is under one version of the wrapping
+ * keys: one after the other, by the copies of those keys which one process of the token has
  * (msg_token_rewrap_begin), while everything else goes on. A key's row is replaced as a whole, and
- * only after what it will be has signed or decrypted; so that wherever it stops each key is under
- * one of the two, and whoever begins anew goes on from there.
+ * only after what it will be has signed, decrypted or shown its check value; so that wherever it
+ * stops each key is under one of the two, and whoever begins anew goes on from there.
  *
  * What is in the way of one key is in the way of no other: one that the token does not open, does
  * not wrap, or cannot use afterwards is left as it was, and counted.
@@ -32,8 +32,9 @@ void rewrapping_progress_clear(struct rewrapping_progress *progress);
 
 struct rewrapping_spec {
     struct keeper *keeper;
-    struct token_place place; /* the process that has the copy */
-    struct ps_bytes copy_id;  /* copied */
+    struct token_place place; /* the process that has the copies */
+    struct ps_bytes copy_id;  /* copied, as the next */
+    struct ps_bytes secrets_copy_id;
     uint32_t from;
     struct wrapping_keys to;
     struct rewrapping_progress *progress;
@@ -41,7 +42,7 @@ struct rewrapping_spec {
 
 enum rewrapping_end {
     REWRAPPING_DONE,  /* all that can be */
-    REWRAPPING_AWAY,  /* the process does not have the copy any more, or does not answer */
+    REWRAPPING_AWAY,  /* the process does not have the copies any more, or does not answer */
     REWRAPPING_FAILED /* no key can be wrapped anew; `detail` says why */
 };
 

@@ -1,5 +1,8 @@
 #include "keystore/custody/wrapping_keys.h"
 
+const char *const wrapping_key_names[WRAPPING_KEYS_COUNT] = {
+    WRAPPING_KEY_NAME, WRAPPING_SECRETS_KEY_NAME, RECORD_MAC_KEY_NAME};
+
 static const struct key_version *newest_active(const struct keeper *keeper, const char *name)
 {
     struct key *key = keys_find(keeper->keys, ps_bytes_str(name));
@@ -7,28 +10,51 @@ static const struct key_version *newest_active(const struct keeper *keeper, cons
     return key == NULL || key->state != KEY_ACTIVE ? NULL : key_active(key, real_now_s());
 }
 
+static bool are_there(const struct wrapping_keys *keys)
+{
+    return keys->wrapping != NULL && keys->secrets != NULL && keys->mac != NULL;
+}
+
 bool wrapping_keys_now(const struct keeper *keeper, struct wrapping_keys *ret_keys)
 {
     const struct wrapping_keys keys = {.wrapping = newest_active(keeper, WRAPPING_KEY_NAME),
+                                       .secrets = newest_active(keeper, WRAPPING_SECRETS_KEY_NAME),
                                        .mac = newest_active(keeper, RECORD_MAC_KEY_NAME)};
 
     *ret_keys = keys;
-    return keys.wrapping != NULL && keys.mac != NULL;
+    return are_there(&keys);
+}
+
+static const struct key_version *numbered(const struct keeper *keeper, const char *name,
+                                          uint32_t number)
+{
+    const struct key *key = keys_find(keeper->keys, ps_bytes_str(name));
+
+    return key == NULL ? NULL : key_version(key, number);
 }
 
 bool wrapping_keys_at(const struct keeper *keeper, uint32_t number, struct wrapping_keys *ret_keys)
 {
-    const struct key *wrapping = keys_find(keeper->keys, ps_bytes_str(WRAPPING_KEY_NAME));
-    const struct key *mac = keys_find(keeper->keys, ps_bytes_str(RECORD_MAC_KEY_NAME));
+    *ret_keys =
+        (struct wrapping_keys){.wrapping = numbered(keeper, WRAPPING_KEY_NAME, number),
+                               .secrets = numbered(keeper, WRAPPING_SECRETS_KEY_NAME, number),
+                               .mac = numbered(keeper, RECORD_MAC_KEY_NAME, number)};
+    return are_there(ret_keys);
+}
 
-    ret_keys->wrapping = wrapping == NULL ? NULL : key_version(wrapping, number);
-    ret_keys->mac = mac == NULL ? NULL : key_version(mac, number);
-    return ret_keys->wrapping != NULL && ret_keys->mac != NULL;
+const struct key_version *wrapping_keys_for(const struct wrapping_keys *keys, enum ps_key_type type)
+{
+    return ps_key_type_info(type)->family == PS_FAMILY_SECRET ? keys->secrets : keys->wrapping;
 }
 
 bool wrapping_keys_have(const struct key *key)
 {
-    return strcmp(key->name, WRAPPING_KEY_NAME) == 0 || strcmp(key->name, RECORD_MAC_KEY_NAME) == 0;
+    for (size_t i = 0; i < WRAPPING_KEYS_COUNT; i++) {
+        if (strcmp(key->name, wrapping_key_names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool version_is_on(const struct key_version *version, struct ps_bytes token)

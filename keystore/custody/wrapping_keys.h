@@ -4,25 +4,34 @@
 #include "keystore/internal.h"
 
 /*
- * The appliance's own keys by which others live outside the tokens: one wraps them, one makes the
- * MACs that bind what was wrapped to its key and version. Both are in every token that has to open
- * such keys.
+ * The appliance's own keys by which others live outside the tokens: one wraps private keys, one
+ * secret keys, one makes the MACs that bind what was wrapped to its key and version. All three are
+ * in every token that has to open such keys.
  */
-#define WRAPPING_KEY_NAME   "privyseal.wrapping"
-#define RECORD_MAC_KEY_NAME "privyseal.record-mac"
+#define WRAPPING_KEY_NAME         "privyseal.wrapping"
+#define WRAPPING_SECRETS_KEY_NAME "privyseal.wrapping-secrets"
+#define RECORD_MAC_KEY_NAME       "privyseal.record-mac"
+#define WRAPPING_KEYS_COUNT       3u
+/* In the order in which they are made, and in which documents name their objects. */
+extern const char *const wrapping_key_names[WRAPPING_KEYS_COUNT];
 
 struct wrapping_keys {
     const struct key_version *wrapping;
+    const struct key_version *secrets;
     const struct key_version *mac;
 };
 
 /* Those for new keys. False: there are none yet. */
 bool wrapping_keys_now(const struct keeper *keeper, struct wrapping_keys *ret_keys);
 
-/* Those of one number: both keys have the same. False: there are no such versions. */
+/* Those of one number: all have the same. False: there are no such versions. */
 bool wrapping_keys_at(const struct keeper *keeper, uint32_t number, struct wrapping_keys *ret_keys);
 
-/* Whether it is one of the two: they may be carried to another token, wrapped. */
+/* The one that wraps keys of this type. */
+const struct key_version *wrapping_keys_for(const struct wrapping_keys *keys,
+                                            enum ps_key_type type);
+
+/* Whether it is one of them: they may be carried to another token, wrapped. */
 bool wrapping_keys_have(const struct key *key);
 
 /* Whether a token, by its name, holds this version. */

@@ -85,7 +85,8 @@ enum ps_err make_new(const struct make_spec *spec, struct object *object,
     /* Of one that lives outside nothing was left in the token, and what was stored is stored anew.
      */
     make->looks_first = spec->looks_first && !spec->is_wrapped;
-    make->flags = spec->is_carried ? TOKEN_KEY_EXTRACTABLE : 0;
+    make->flags = (uint8_t)((spec->is_carried ? TOKEN_KEY_EXTRACTABLE : 0) |
+                            (spec->for_secrets ? TOKEN_KEY_FOR_SECRETS : 0));
     make->makes_anew = spec->makes_anew;
     make->type = spec->type;
     make->usage = spec->usage;
@@ -142,10 +143,15 @@ static void note_answer(const struct make *make, const struct token_answer *answ
     }
 }
 
+static struct ps_bytes spki_of(const struct make *make)
+{
+    return make->public_key == NULL ? ps_bytes(NULL, 0) : public_key_spki(make->public_key);
+}
+
 static void finish(struct make *make)
 {
     const struct made made = {
-        .spki = make->public_key == NULL ? ps_bytes(NULL, 0) : public_key_spki(make->public_key),
+        .spki = spki_of(make),
         .kid = "",
         .check = trial_check_value(&make->trial),
     };
@@ -342,6 +348,7 @@ static enum ps_err put_record(struct make *make, const struct record_made *made)
     enum ps_alg algorithms[KEY_ALGS_MAX];
     const struct record_of of = {.key = ps_bytes_str(make->name),
                                  .version = make->version,
+                                 .type = make->type,
                                  .usage = make->usage,
                                  .algorithms = algorithms,
                                  .algorithm_count = make->algorithm_count};
@@ -370,7 +377,7 @@ static enum ps_err take_wrapped(struct make *make, const struct msg_token_wrappe
     ps_buf_init(out, CATALOG_BODY_MAX);
     wrapped_row_put(&row, out);
     PS_TRY(ps_buf_status(out));
-    return put_record(make, &(struct record_made){.public_key = public_key_spki(make->public_key),
+    return put_record(make, &(struct record_made){.public_key = spki_of(make),
                                                   .blob = message->blob,
                                                   .mac = message->mac});
 }

@@ -15,6 +15,7 @@ struct make_spec {
     uint32_t version; /* that it will be, of the key `label` */
     bool is_wrapped;  /* it lives outside the token: `wrapped` of the object is what it made */
     bool is_carried;  /* to other tokens, one day */
+    bool for_secrets; /* of one that wraps: secret keys, and no others */
     /*
      * After a crash: the token is looked at first, and what is there whole is taken. What is not is
      * destroyed and made anew, or it has failed.

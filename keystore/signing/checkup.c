@@ -20,6 +20,7 @@ struct checkup {
     struct signer *signer;
     struct key_version *version;
     struct maker maker;
+    struct ps_buf record; /* of a wrapped key */
 };
 
 static void forget(struct checkup *checkup)
@@ -31,6 +32,7 @@ static void forget(struct checkup *checkup)
     }
     *at = checkup->next;
     key_unpin(checkup->version->key);
+    ps_buf_clear(&checkup->record);
     free(checkup);
 }
 
@@ -76,7 +78,6 @@ static void on_tried(void *context, enum trial_result result, const struct token
 static bool begin(struct checkup *checkup)
 {
     struct key_version *version = checkup->version;
-    PS_BUF_AUTO record = {.max = TOKEN_RECORD_MAX};
     struct public_key *key = NULL;
     const struct token_place place = {
         .token = checkup->maker.token, .number = checkup->maker.number, .is_known = true};
@@ -91,11 +92,11 @@ static bool begin(struct checkup *checkup)
         return false;
     }
     if (version->key->is_wrapped &&
-        record_of_version(checkup->signer->keeper, version, &record) != PS_OK) {
+        record_of_version(checkup->signer->keeper, version, &checkup->record) != PS_OK) {
         return false;
     }
     spec.public_key = key;
-    spec.record = ps_buf_bytes(&record);
+    spec.record = ps_buf_bytes(&checkup->record);
     return trial_begin(&checkup->trial, &spec, on_tried, checkup) == PS_OK;
 }
 
@@ -114,6 +115,7 @@ void checkup_after(const struct sign_request *request)
     }
     request->version->tried_ns = now;
     checkup->signer = signer;
+    ps_buf_init(&checkup->record, TOKEN_RECORD_MAX);
     checkup->version = request->version;
     key_pin(checkup->version->key);
     checkup->maker = request->maker;

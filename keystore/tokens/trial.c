@@ -167,9 +167,30 @@ enum ps_err trial_begin(struct trial *trial, const struct trial_spec *spec, tria
     memcpy(trial->object_id, spec->object_id.data, trial->object_id_len);
     trial->expected_len = TEXT_LEN;
     ps_random(trial->expected, TEXT_LEN);
-    /* Pairs are asked once, during this call; what is asked twice is in the token. */
     trial->record = spec->record;
     err = begin(trial, spec->public_key);
-    trial->record = ps_bytes(NULL, 0);
+    if (spec->public_key != NULL) {
+        trial->record = ps_bytes(NULL, 0); /* pairs are asked once, during this call */
+    }
     return err;
+}
+
+enum ps_err trial_ask_check(enum ps_key_type type, struct ps_bytes check,
+                            struct msg_token_use *message)
+{
+    message->action = TOKEN_MAC;
+    message->key_type = (uint8_t)type;
+    message->data = ps_bytes_str(TOKEN_CHECK_TEXT);
+    message->check = check;
+    if (type != PS_KEY_AES_256) {
+        return PS_OK;
+    }
+    if (check.len <= TOKEN_GCM_NONCE) {
+        return ps_fail(PS_E_INPUT, 0, "the key has no check value");
+    }
+    message->action = TOKEN_DECRYPT_GCM;
+    message->nonce = ps_bytes(check.data, TOKEN_GCM_NONCE);
+    message->data = ps_bytes_from(check, TOKEN_GCM_NONCE);
+    message->associated = ps_bytes_str(TOKEN_CHECK_TEXT);
+    return PS_OK;
 }

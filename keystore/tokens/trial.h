@@ -14,7 +14,7 @@ struct trial_spec {
     struct ps_bytes object_id; /* copied */
     enum ps_key_type type;
     const struct public_key *public_key; /* NULL for secret keys; needed during the call only */
-    struct ps_bytes record;              /* of a wrapped key, else empty; the same */
+    struct ps_bytes record; /* of a wrapped key, else empty; of a secret key needed to the end */
 };
 
 enum trial_result {
@@ -51,5 +51,12 @@ static inline struct ps_bytes trial_check_value(const struct trial *trial)
 /* `fn` is called once, unless there is an error: those of tokens_call_at, PS_E_INTERNAL. */
 PS_MUST_USE enum ps_err trial_begin(struct trial *trial, const struct trial_spec *spec,
                                     trial_fn *fn, void *context);
+
+/*
+ * What a secret key is asked so that it shows its check value, with nothing encrypted or made anew.
+ * message: gets action, type, data and check, which it borrows. Errors: PS_E_INPUT (there is none)
+ */
+PS_MUST_USE enum ps_err trial_ask_check(enum ps_key_type type, struct ps_bytes check,
+                                        struct msg_token_use *message);
 
 #endif

@@ -118,11 +118,13 @@ static const struct ipc_field msg_token_carry_out_fields[] = {
     IPC_FIELD_BYTES(struct msg_token_carry_out, pin, IPC_SECRET_MAX),
     IPC_FIELD_BYTES(struct msg_token_carry_out, public_key, 1024),
     IPC_FIELD_BYTES(struct msg_token_carry_out, wrapping_id, IPC_OBJECT_ID_MAX),
+    IPC_FIELD_BYTES(struct msg_token_carry_out, secrets_id, IPC_OBJECT_ID_MAX),
     IPC_FIELD_BYTES(struct msg_token_carry_out, mac_id, IPC_OBJECT_ID_MAX),
 };
 
 static const struct ipc_field msg_token_carried_fields[] = {
     IPC_FIELD_BYTES(struct msg_token_carried, wrapping, 512),
+    IPC_FIELD_BYTES(struct msg_token_carried, secrets, 512),
     IPC_FIELD_BYTES(struct msg_token_carried, mac, 512),
     IPC_FIELD_U8(struct msg_token_carried, so_pin_refused),
 };
@@ -131,9 +133,12 @@ static const struct ipc_field msg_token_carry_in_fields[] = {
     IPC_FIELD_BYTES(struct msg_token_carry_in, transport_id, IPC_OBJECT_ID_MAX),
     IPC_FIELD_BYTES(struct msg_token_carry_in, wrapping_id, IPC_OBJECT_ID_MAX),
     IPC_FIELD_BYTES(struct msg_token_carry_in, wrapping_label, 64),
+    IPC_FIELD_BYTES(struct msg_token_carry_in, secrets_id, IPC_OBJECT_ID_MAX),
+    IPC_FIELD_BYTES(struct msg_token_carry_in, secrets_label, 64),
     IPC_FIELD_BYTES(struct msg_token_carry_in, mac_id, IPC_OBJECT_ID_MAX),
     IPC_FIELD_BYTES(struct msg_token_carry_in, mac_label, 64),
     IPC_FIELD_BYTES(struct msg_token_carry_in, wrapping, 512),
+    IPC_FIELD_BYTES(struct msg_token_carry_in, secrets, 512),
     IPC_FIELD_BYTES(struct msg_token_carry_in, mac, 512),
 };
 
@@ -153,6 +158,7 @@ static const struct ipc_field msg_token_rewrap_begin_fields[] = {
     IPC_FIELD_BYTES(struct msg_token_rewrap_begin, copy_id, IPC_OBJECT_ID_MAX),
     IPC_FIELD_BYTES(struct msg_token_rewrap_begin, label, 64),
     IPC_FIELD_BYTES(struct msg_token_rewrap_begin, wrapping, 512),
+    IPC_FIELD_U8(struct msg_token_rewrap_begin, is_for_secrets),
 };
 
 static const struct ipc_field msg_token_rewrap_fields[] = {

@@ -71,9 +71,9 @@ struct wrapped_record {
     uint32_t version;
     uint8_t usage;               /* enum ps_usage */
     struct ps_bytes algorithms;  /* one octet each, enum ps_alg; no matter of the MAC */
-    struct ps_bytes wrapping_id; /* CKA_ID of the key that wraps ... */
+    struct ps_bytes wrapping_id; /* CKA_ID of the key that wraps such keys ... */
     struct ps_bytes mac_id;      /* ... and of the one that makes the MAC */
-    struct ps_bytes public_key;  /* DER SubjectPublicKeyInfo */
+    struct ps_bytes public_key;  /* DER SubjectPublicKeyInfo; empty for secret keys */
     struct ps_bytes blob;
     struct ps_bytes mac;
 };
@@ -156,7 +156,8 @@ struct msg_token_used {
 
 enum {
     TOKEN_KEY_EXTRACTABLE = 1, /* of the keys that are carried to another token; else never */
-    TOKEN_KEY_UNWRAPPED = 2    /* what is expected: it was carried here, and not made here */
+    TOKEN_KEY_UNWRAPPED = 2,   /* what is expected: it was carried here, and not made here */
+    TOKEN_KEY_FOR_SECRETS = 4  /* of a key that wraps: secret keys it wraps, and no others */
 };
 
 /* Makes a key (pair) with full templates and reads it back. Fails if object_id is in use. */
@@ -175,8 +176,8 @@ struct msg_token_generated {
 };
 
 /*
- * Makes a key pair that leaves nothing in the token: it is read back and tried, wrapped, and gone.
- * The record has neither public key nor blob nor MAC; the answer has these.
+ * Makes a key (pair) that leaves nothing in the token: it is read back and tried, wrapped, and
+ * gone. The record has neither public key nor blob nor MAC; the answer has these.
  */
 struct msg_token_make_wrapped {
     struct ps_bytes object_id;
@@ -208,35 +209,41 @@ struct msg_token_carry_out {
     struct ps_bytes pin;
     struct ps_bytes public_key; /* DER SubjectPublicKeyInfo */
     struct ps_bytes wrapping_id;
+    struct ps_bytes secrets_id; /* of the key that wraps secret keys */
     struct ps_bytes mac_id;
 };
 struct msg_token_carried {
     struct ps_bytes wrapping;
+    struct ps_bytes secrets;
     struct ps_bytes mac;
     uint8_t so_pin_refused; /* 1: nothing was carried, since it is wrong: never try it again */
 };
 
-/* There: both are unwrapped with full templates, or neither. The answer is msg_token_done. */
+/* There: all are unwrapped with full templates, or none. The answer is msg_token_done. */
 struct msg_token_carry_in {
     struct ps_bytes transport_id; /* of that pair */
     struct ps_bytes wrapping_id;
     struct ps_bytes wrapping_label;
+    struct ps_bytes secrets_id;
+    struct ps_bytes secrets_label;
     struct ps_bytes mac_id;
     struct ps_bytes mac_label;
     struct ps_bytes wrapping;
+    struct ps_bytes secrets;
     struct ps_bytes mac;
 };
 
 /*
- * A copy of the key that wraps, for as long as the session lasts: from what msg_token_carry_out
- * gave under a pair of this same token. What the copy opens can be wrapped again, which what the
- * key itself opens never can. The answer is msg_token_done.
+ * A copy of a key that wraps, for as long as the session lasts: from what msg_token_carry_out gave
+ * under a pair of this same token. What the copy opens can be wrapped again, which what the key
+ * itself opens never can. The answer is msg_token_done.
  */
 struct msg_token_rewrap_begin {
     struct ps_bytes transport_id; /* of that pair */
     struct ps_bytes copy_id;
     struct ps_bytes label;
     struct ps_bytes wrapping;
+    uint8_t is_for_secrets; /* the copy is of the key that wraps these */
 };
 
 /*

@@ -487,7 +487,6 @@ GROUP(read_objects, FIELD("data", read_bool, data_objects),
 GROUP(read_ec, FIELD("point", read_point, point), FIELD("signature", read_signature, signature_der),
       FIELD("eddsa_params", read_eddsa, eddsa_params))
 
-/* Private keys only: what the wrapping key opens is nothing else (template.c). */
 static enum ps_err read_wrappable(const cJSON *array, void *target)
 {
     uint32_t *to = target;
@@ -502,9 +501,8 @@ static enum ps_err read_wrappable(const cJSON *array, void *target)
                                           ? ps_key_type_by_name(ps_bytes_str(value->valuestring))
                                           : PS_KEY_NONE;
 
-        if (type == PS_KEY_NONE || ps_key_type_info(type)->family == PS_FAMILY_SECRET ||
-            (*to >> type & 1u) != 0) {
-            return wrong(array, "holds what is no type of key pairs, or one twice");
+        if (type == PS_KEY_NONE || (*to >> type & 1u) != 0) {
+            return wrong(array, "holds what is no type of key, or one twice");
         }
         *to |= UINT32_C(1) << type;
     }

@@ -167,13 +167,14 @@ enum ps_err generate_key(struct admin_context *context, const void *message,
         .label = asked->label,
         .type = (enum ps_key_type)asked->key_type,
         .usage = (enum ps_usage)asked->usage,
-        .extractable = asked->flags == TOKEN_KEY_EXTRACTABLE,
+        .extractable = (asked->flags & TOKEN_KEY_EXTRACTABLE) != 0,
+        .for_secrets = (asked->flags & TOKEN_KEY_FOR_SECRETS) != 0,
         .algorithms = asked->algorithms,
     };
     struct generated pair;
     enum ps_err err;
 
-    if ((asked->flags & ~TOKEN_KEY_EXTRACTABLE) != 0) {
+    if ((asked->flags & ~(TOKEN_KEY_EXTRACTABLE | TOKEN_KEY_FOR_SECRETS)) != 0) {
         return ps_fail(PS_E_INPUT, 0, "unknown flags");
     }
     PS_TRY(template_check(context->session->profile, &request));

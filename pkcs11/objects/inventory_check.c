@@ -52,7 +52,7 @@ static enum ps_err read_row(struct ps_reader *reader, struct expected_key *ret_k
     const struct ps_bytes algorithms = ps_reader_take(reader, ps_reader_u16(reader));
 
     if (reader->failed || id.len == 0 || id.len > IPC_OBJECT_ID_MAX ||
-        (flags & ~(TOKEN_KEY_EXTRACTABLE | TOKEN_KEY_UNWRAPPED)) != 0) {
+        (flags & ~(TOKEN_KEY_EXTRACTABLE | TOKEN_KEY_UNWRAPPED | TOKEN_KEY_FOR_SECRETS)) != 0) {
         return ps_fail(PS_E_INPUT, 0, "a row that describes no key");
     }
     *ret_key =
@@ -62,6 +62,7 @@ static enum ps_err read_row(struct ps_reader *reader, struct expected_key *ret_k
                                           .usage = (enum ps_usage)usage,
                                           .extractable = (flags & TOKEN_KEY_EXTRACTABLE) != 0,
                                           .is_unwrapped = (flags & TOKEN_KEY_UNWRAPPED) != 0,
+                                          .for_secrets = (flags & TOKEN_KEY_FOR_SECRETS) != 0,
                                           .algorithms = algorithms}};
     return PS_OK;
 }

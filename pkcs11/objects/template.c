@@ -144,11 +144,19 @@ static const struct usage_row {
 };
 
 /*
- * The wrapping key carries private keys that live outside the token, and nothing else; what it
- * opens can neither be read nor be wrapped again.
+ * A wrapping key carries keys of one class that live outside the token, and nothing else; what it
+ * opens can neither be read nor be wrapped again. Of secret keys none that wraps or derives others:
+ * the blob of one is 32 octets that would do for any.
  */
 static const CK_ATTRIBUTE wrap_rows[] = {
     {CKA_CLASS, (void *)(uintptr_t)&private_key, sizeof private_key},
+};
+static const CK_ATTRIBUTE wrap_secret_rows[] = {
+    {CKA_CLASS, (void *)(uintptr_t)&secret_key, sizeof secret_key},
+    {CKA_SENSITIVE, (void *)(uintptr_t)&yes, sizeof yes},
+    {CKA_WRAP, (void *)(uintptr_t)&no, sizeof no},
+    {CKA_UNWRAP, (void *)(uintptr_t)&no, sizeof no},
+    {CKA_DERIVE, (void *)(uintptr_t)&no, sizeof no},
 };
 /* What it arrives under in another token opens secret keys, and these two only. */
 static const CK_ATTRIBUTE arrival_rows[] = {
@@ -164,9 +172,16 @@ static const CK_ATTRIBUTE unwrap_rows[] = {
     {CKA_SENSITIVE, (void *)(uintptr_t)&yes, sizeof yes},
     {CKA_EXTRACTABLE, (void *)(uintptr_t)&no, sizeof no},
 };
-
-/* Of the copy by which keys are wrapped anew: the same, but for the last. */
-enum { COPY_UNWRAP_ROWS = PS_COUNT_OF(unwrap_rows) - 1 };
+static const CK_ATTRIBUTE unwrap_secret_rows[] = {
+    {CKA_CLASS, (void *)(uintptr_t)&secret_key, sizeof secret_key},
+    {CKA_TOKEN, (void *)(uintptr_t)&no, sizeof no},
+    {CKA_PRIVATE, (void *)(uintptr_t)&yes, sizeof yes},
+    {CKA_SENSITIVE, (void *)(uintptr_t)&yes, sizeof yes},
+    {CKA_WRAP, (void *)(uintptr_t)&no, sizeof no},
+    {CKA_UNWRAP, (void *)(uintptr_t)&no, sizeof no},
+    {CKA_DERIVE, (void *)(uintptr_t)&no, sizeof no},
+    {CKA_EXTRACTABLE, (void *)(uintptr_t)&no, sizeof no},
+};
 
 bool template_is_pair(enum ps_key_type type)
 {
@@ -276,23 +291,44 @@ static void add_allowed(const struct profile *profile, const struct template_req
         template->mechanisms_count * sizeof template->mechanisms[0]);
 }
 
+struct nested {
+    const CK_ATTRIBUTE *rows;
+    size_t count;
+};
+
+#define NESTED(rows)                                                                               \
+    (struct nested)                                                                                \
+    {                                                                                              \
+        (rows), PS_COUNT_OF(rows)                                                                  \
+    }
+
+static struct nested nested_of(const struct template_request *request, bool is_wrap)
+{
+    struct nested nested;
+
+    if (is_wrap) {
+        return request->for_secrets ? NESTED(wrap_secret_rows) : NESTED(wrap_rows);
+    }
+    if (template_is_pair(request->type)) {
+        return NESTED(arrival_rows);
+    }
+    nested = request->for_secrets ? NESTED(unwrap_secret_rows) : NESTED(unwrap_rows);
+    /* Of the copy by which keys are wrapped anew: the same, but for the last. */
+    nested.count -= request->only_opens ? 1 : 0;
+    return nested;
+}
+
 static void add_nested(const struct template_request *request, CK_ATTRIBUTE_TYPE type,
                        struct template *template)
 {
-    static const struct {
-        const CK_ATTRIBUTE *rows;
-        size_t count;
-    } lists[] = {{wrap_rows, PS_COUNT_OF(wrap_rows)},
-                 {unwrap_rows, PS_COUNT_OF(unwrap_rows)},
-                 {arrival_rows, PS_COUNT_OF(arrival_rows)}};
     const bool is_wrap = type == CKA_WRAP_TEMPLATE;
-    const size_t which = is_wrap ? 0 : template_is_pair(request->type) ? 2 : 1;
-    const size_t count = which == 1 && request->only_opens ? COPY_UNWRAP_ROWS : lists[which].count;
+    const struct nested nested = nested_of(request, is_wrap);
     CK_ATTRIBUTE *to = template->nested[is_wrap ? 0 : 1];
 
     if (request->usage == PS_USAGE_WRAP) {
-        memcpy(to, lists[which].rows, count * sizeof *to);
-        add(template, type, to, count * sizeof *to);
+        assert(nested.count <= TEMPLATE_NESTED_MAX);
+        memcpy(to, nested.rows, nested.count * sizeof *to);
+        add(template, type, to, nested.count * sizeof *to);
     }
 }
 
@@ -311,13 +347,13 @@ static bool has_usage(const struct template_request *request, enum template_role
 }
 
 /*
- * A key pair that can leave the token leaves it under the wrapping key, which the token does not
- * know as trusted; all other keys, the wrapping key first, may only leave under one the SO has
- * marked.
+ * A key of the session that can leave the token leaves it under a wrapping key, which the token
+ * does not know as trusted; all other keys, the wrapping keys first, may only leave under one the
+ * SO has marked.
  */
 static bool wants_trusted(const struct template_request *request)
 {
-    return ps_key_type_info(request->type)->family == PS_FAMILY_SECRET || !request->extractable;
+    return !request->extractable || !request->is_session || request->usage == PS_USAGE_WRAP;
 }
 
 static CK_OBJECT_CLASS class_of(enum template_role role)

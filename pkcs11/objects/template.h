@@ -9,7 +9,7 @@
  * value an attribute has for which kind of object is one table.
  */
 
-enum { TEMPLATE_MAX = 32, TEMPLATE_NESTED_MAX = 6, TEMPLATE_NUMBERS_MAX = 6 };
+enum { TEMPLATE_MAX = 32, TEMPLATE_NESTED_MAX = 8, TEMPLATE_NUMBERS_MAX = 6 };
 
 enum template_role { TEMPLATE_PRIVATE = 1, TEMPLATE_PUBLIC = 2, TEMPLATE_SECRET = 4 };
 
@@ -23,6 +23,7 @@ struct template_request {
     bool is_session;            /* it goes with the session, not into the token */
     bool is_unwrapped;          /* and was made elsewhere, or earlier */
     bool only_opens;            /* of a key that wraps: a copy, and what it opens may be wrapped */
+    bool for_secrets;           /* of a key that wraps: secret keys, and no others */
     struct ps_bytes algorithms; /* one octet each, enum ps_alg; of keys that sign */
 };
 

@@ -71,7 +71,9 @@ static void learn(struct token *token, const struct use_task *task)
                keyring_set(token->ring, task->id, task->handle, task->type) != PS_OK) {
         keyring_remove(token->ring, task->id);
     }
-    if (task->is_checked) {
+    if (task->is_checked && task->is_wrapped) {
+        loaded_set_checked(token->loaded, task->id, task->handle);
+    } else if (task->is_checked) {
         keyring_set_checked(token->ring, task->id, task->handle);
     }
 }
@@ -327,6 +329,7 @@ static struct use_handles find_handles(struct token *token, const struct use_req
         return handles;
     }
     handles.own = loaded_get(token->loaded, request->object_id);
+    handles.is_checked = loaded_is_checked(token->loaded, request->object_id);
     if (handles.own == CK_INVALID_HANDLE && request->record.len != 0 &&
         ipc_decode(&wrapped_record_info, request->record, &record) == PS_OK) {
         handles.wrapping = (struct wrapped_handles){handle_of(token, record.wrapping_id),

@@ -14,7 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-enum { MODULUS_LEN = 512, STORE_WAIT_MS = 10000 };
+enum { MODULUS_LEN = 512, STORE_WAIT_MS = 10000, ARRIVALS = 3 };
 
 /* The parameters of RSA-OAEP for keys; both ends have them from their profiles. */
 struct oaep {
@@ -120,24 +120,23 @@ static enum ps_err log_in_again(struct session *session, struct ps_bytes pin)
                        "C_Login");
 }
 
-static enum ps_err wrap_both(struct session *session, const struct msg_token_carry_out *asked,
-                             CK_OBJECT_HANDLE trusted, struct admin_answer *answer)
+static enum ps_err wrap_all(struct session *session, const struct msg_token_carry_out *asked,
+                            CK_OBJECT_HANDLE trusted, struct admin_answer *answer)
 {
-    const struct wrapped_record record = {.wrapping_id = asked->wrapping_id,
-                                          .mac_id = asked->mac_id};
-    struct wrapped_handles handles;
+    const struct ps_bytes ids[] = {asked->wrapping_id, asked->secrets_id, asked->mac_id};
+    struct ps_buf *const bufs[] = {&answer->first, &answer->second, &answer->third};
     struct oaep oaep;
 
     PS_TRY(init_oaep(session->profile, &oaep));
-    PS_TRY(wrapped_find_handles(session, &record, &handles));
-    session_about(session, "secret", asked->wrapping_id);
-    ps_buf_init(&answer->first, MODULUS_LEN);
-    ps_buf_init(&answer->second, MODULUS_LEN);
-    PS_TRY(wrapping_wrap(session, &oaep.mechanism, trusted, handles.wrapping, MODULUS_LEN,
-                         &answer->first));
-    session_about(session, "secret", asked->mac_id);
-    return wrapping_wrap(session, &oaep.mechanism, trusted, handles.mac, MODULUS_LEN,
-                         &answer->second);
+    for (size_t i = 0; i < PS_COUNT_OF(ids); i++) {
+        CK_OBJECT_HANDLE key;
+
+        PS_TRY(wrapped_find_secret(session, ids[i], &key));
+        session_about(session, "secret", ids[i]);
+        ps_buf_init(bufs[i], MODULUS_LEN);
+        PS_TRY(wrapping_wrap(session, &oaep.mechanism, trusted, key, MODULUS_LEN, bufs[i]));
+    }
+    return PS_OK;
 }
 
 enum ps_err wrapped_carry_out(struct admin_context *context, const void *message,
@@ -160,13 +159,15 @@ enum ps_err wrapped_carry_out(struct admin_context *context, const void *message
     }
     PS_TRY(err);
     PS_TRY(log_in_again(session, asked->pin));
-    PS_TRY(wrap_both(session, asked, trusted, ret_answer));
+    PS_TRY(wrap_all(session, asked, trusted, ret_answer));
     session_about(session, "public", ps_bytes(NULL, 0));
     PS_TRY(session_try(session, OPERATION_CHANGE,
                        session->fn->C_DestroyObject(session->handle, trusted), "C_DestroyObject"));
     ret_answer->info = &msg_token_carried_info;
-    ret_answer->message.carried = (struct msg_token_carried){
-        .wrapping = ps_buf_bytes(&ret_answer->first), .mac = ps_buf_bytes(&ret_answer->second)};
+    ret_answer->message.carried =
+        (struct msg_token_carried){.wrapping = ps_buf_bytes(&ret_answer->first),
+                                   .secrets = ps_buf_bytes(&ret_answer->second),
+                                   .mac = ps_buf_bytes(&ret_answer->third)};
     return PS_OK;
 }
 
@@ -231,19 +232,36 @@ enum ps_err wrapped_arrive(struct session *session, const struct arrival *arriva
     return PS_OK;
 }
 
-/* Both or neither. */
-static enum ps_err arrive_both(struct session *session, const struct arrival arrivals[2])
+/* All or none. */
+static enum ps_err arrive_all(struct session *session, const struct arrival *arrivals)
 {
-    struct generated first = {CK_INVALID_HANDLE, CK_INVALID_HANDLE};
-    CK_OBJECT_HANDLE second;
-    enum ps_err err;
+    struct generated there[ARRIVALS];
+    enum ps_err err = PS_OK;
+    size_t count = 0;
 
-    PS_TRY(wrapped_arrive(session, &arrivals[0], &first.own));
-    err = wrapped_arrive(session, &arrivals[1], &second);
-    if (err != PS_OK) {
-        generate_undo(session, &first);
+    while (err == PS_OK && count < ARRIVALS) {
+        there[count] = (struct generated){CK_INVALID_HANDLE, CK_INVALID_HANDLE};
+        err = wrapped_arrive(session, &arrivals[count], &there[count].own);
+        count += err == PS_OK ? 1 : 0;
+    }
+    for (size_t i = 0; err != PS_OK && i < count; i++) {
+        generate_undo(session, &there[i]);
     }
     return err;
+}
+
+static struct arrival arrival(struct ps_bytes id, struct ps_bytes label, enum ps_key_type type,
+                              struct ps_bytes transport_id, struct ps_bytes blob)
+{
+    return (struct arrival){
+        .request = {.id = id,
+                    .label = label,
+                    .type = type,
+                    .usage = type == PS_KEY_AES_256 ? PS_USAGE_WRAP : PS_USAGE_MAC,
+                    .extractable = true,
+                    .is_unwrapped = true},
+        .transport_id = transport_id,
+        .blob = blob};
 }
 
 enum ps_err wrapped_carry_in(struct admin_context *context, const void *message,
@@ -253,29 +271,20 @@ enum ps_err wrapped_carry_in(struct admin_context *context, const void *message,
     struct session *session = context->session;
     PS_CLEANUP(store_lock_drop)
     PS_UNUSED const int lock = store_lock_take_within(session->store, true, STORE_WAIT_MS);
-    const struct arrival arrivals[2] = {
-        {.request = {.id = asked->wrapping_id,
-                     .label = asked->wrapping_label,
-                     .type = PS_KEY_AES_256,
-                     .usage = PS_USAGE_WRAP,
-                     .extractable = true,
-                     .is_unwrapped = true},
-         .transport_id = asked->transport_id,
-         .blob = asked->wrapping},
-        {.request = {.id = asked->mac_id,
-                     .label = asked->mac_label,
-                     .type = PS_KEY_HMAC_SHA256,
-                     .usage = PS_USAGE_MAC,
-                     .extractable = true,
-                     .is_unwrapped = true},
-         .transport_id = asked->transport_id,
-         .blob = asked->mac},
+    struct arrival arrivals[ARRIVALS] = {
+        arrival(asked->wrapping_id, asked->wrapping_label, PS_KEY_AES_256, asked->transport_id,
+                asked->wrapping),
+        arrival(asked->secrets_id, asked->secrets_label, PS_KEY_AES_256, asked->transport_id,
+                asked->secrets),
+        arrival(asked->mac_id, asked->mac_label, PS_KEY_HMAC_SHA256, asked->transport_id,
+                asked->mac),
     };
 
-    for (size_t i = 0; i < 2; i++) {
+    arrivals[1].request.for_secrets = true;
+    for (size_t i = 0; i < ARRIVALS; i++) {
         PS_TRY(template_check(session->profile, &arrivals[i].request));
     }
-    PS_TRY(arrive_both(session, arrivals));
+    PS_TRY(arrive_all(session, arrivals));
     PS_TRY(admin_sync(context));
     ret_answer->info = &msg_token_done_info;
     return PS_OK;

@@ -9,9 +9,9 @@
  * and that the security officer of this token has said is trusted.
  *
  * wrapped_carry_out: the SO logs in, puts the public key in as TRUSTED for as long as the session
- *   lasts, the user logs in again, the token wraps both keys. All sessions of the process are
+ *   lasts, the user logs in again, the token wraps all three. All sessions of the process are
  *   without a login meanwhile: it forgets them afterwards.
- * wrapped_carry_in: the token unwraps both with full templates; they are read back.
+ * wrapped_carry_in: the token unwraps them with full templates; they are read back.
  * Source: PKCS#11 v3.1, section 4.9 (CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED), C_WrapKey, C_UnwrapKey
  */
 admin_fn wrapped_carry_out;

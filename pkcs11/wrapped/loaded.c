@@ -10,6 +10,7 @@ struct entry {
     uint8_t id[IPC_OBJECT_ID_MAX];
     size_t id_len;
     CK_OBJECT_HANDLE handle;
+    bool is_checked;
 };
 
 struct loaded {
@@ -71,6 +72,22 @@ CK_OBJECT_HANDLE loaded_get(struct loaded *loaded, struct ps_bytes id)
         put_newest(loaded, entry);
     }
     return entry->handle;
+}
+
+bool loaded_is_checked(const struct loaded *loaded, struct ps_bytes id)
+{
+    const struct entry *entry = ps_map_get(loaded->by_id, id);
+
+    return entry != NULL && entry->is_checked;
+}
+
+void loaded_set_checked(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HANDLE handle)
+{
+    struct entry *entry = ps_map_get(loaded->by_id, id);
+
+    if (entry != NULL && entry->handle == handle) {
+        entry->is_checked = true;
+    }
 }
 
 void loaded_put(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HANDLE handle)

@@ -18,6 +18,11 @@ PS_DEFINE_CLEANUP(struct loaded, loaded_free)
 /* CK_INVALID_HANDLE when it is not there; else it counts as used now. */
 CK_OBJECT_HANDLE loaded_get(struct loaded *loaded, struct ps_bytes id);
 
+/* Whether the key has shown that it is the one that was made (check_value_test); it is there. */
+bool loaded_is_checked(const struct loaded *loaded, struct ps_bytes id);
+/* It has; nothing, if the key is not there by this handle any more. */
+void loaded_set_checked(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HANDLE handle);
+
 /* Takes over a handle; another one of this id has to go. Without memory this one has to. */
 void loaded_put(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HANDLE handle);
 

@@ -5,7 +5,7 @@
 #include "pkcs11/wrapped/record.h"
 
 /*
- * msg_token_make_wrapped: a key pair that goes with the session is made with full templates, read
+ * msg_token_make_wrapped: a key (pair) that goes with the session is made with full templates, read
  * back and tried; the token wraps it and makes its MAC; then it is destroyed. A crash at any point
  * leaves nothing behind.
  */

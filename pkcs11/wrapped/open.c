@@ -33,7 +33,7 @@ static enum ps_err unwrap(struct session *session, const struct wrapped_key *key
     enum ps_err err;
 
     PS_TRY(wrapping_find_mechanism(session->profile, &mechanism.mechanism));
-    session_about(session, "private", key->id);
+    session_about(session, template_is_pair(key->type) ? "private" : "secret", key->id);
     err = session_try(session, OPERATION_OPEN,
                       session->fn->C_UnwrapKey(session->handle, &mechanism, wrapping,
                                                (CK_BYTE *)(uintptr_t)blob.data, blob.len,
@@ -57,15 +57,17 @@ static enum ps_err open_with(struct session *session, const struct wrapped_key *
         .is_session = true,
         .is_unwrapped = true,
     };
+    const enum template_role role =
+        template_is_pair(key->type) ? TEMPLATE_PRIVATE : TEMPLATE_SECRET;
     CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
     struct template template;
     enum ps_err err;
 
     PS_TRY(template_check(session->profile, &request));
-    template_build(session->profile, &request, TEMPLATE_PRIVATE, &template);
+    template_build(session->profile, &request, role, &template);
     PS_TRY(check_mac(session, key, handles->mac));
     PS_TRY(unwrap(session, key, handles->wrapping, &template, &handle));
-    err = readback_compare(session, handle, &request, TEMPLATE_PRIVATE, &template);
+    err = readback_compare(session, handle, &request, role, &template);
     if (err != PS_OK) {
         const struct fault fault = session->fault;
 

@@ -15,17 +15,19 @@ enum ps_err wrapped_key_read(struct ps_bytes id, enum ps_key_type type, struct p
     const struct ps_key_type_info *info = ps_key_type_info(type);
 
     PS_TRY(ipc_decode(&wrapped_record_info, octets, &key.record));
-    if (id.len == 0 || info == NULL || info->family == PS_FAMILY_SECRET ||
-        ps_usage_name((enum ps_usage)key.record.usage) == NULL || key.record.name.len == 0 ||
-        key.record.version == 0) {
+    if (id.len == 0 || info == NULL || ps_usage_name((enum ps_usage)key.record.usage) == NULL ||
+        key.record.name.len == 0 || key.record.version == 0) {
         return ps_fail(PS_E_INPUT, 0, "no record of a wrapped key");
+    }
+    if (key.record.usage == PS_USAGE_WRAP) {
+        return ps_fail(PS_E_INPUT, 0, "a wrapped key never wraps others");
     }
     *ret_key = key;
     return PS_OK;
 }
 
-static enum ps_err find_secret(struct session *session, struct ps_bytes id,
-                               CK_OBJECT_HANDLE *ret_handle)
+enum ps_err wrapped_find_secret(struct session *session, struct ps_bytes id,
+                                CK_OBJECT_HANDLE *ret_handle)
 {
     static const CK_OBJECT_CLASS secret_key = CKO_SECRET_KEY;
     PS_CLEANUP(object_list_clear) struct object_list found = {0};
@@ -49,8 +51,8 @@ enum ps_err wrapped_find_handles(struct session *session, const struct wrapped_r
     PS_UNUSED const int lock = store_lock_take_within(session->store, false, STORE_WAIT_MS);
     struct wrapped_handles handles;
 
-    PS_TRY(find_secret(session, record->wrapping_id, &handles.wrapping));
-    PS_TRY(find_secret(session, record->mac_id, &handles.mac));
+    PS_TRY(wrapped_find_secret(session, record->wrapping_id, &handles.wrapping));
+    PS_TRY(wrapped_find_secret(session, record->mac_id, &handles.mac));
     *ret_handles = handles;
     return PS_OK;
 }

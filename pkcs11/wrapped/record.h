@@ -9,7 +9,7 @@
  * made for. The form of what the MAC covers is permanent, as blobs outlive this program:
  *
  *   "privyseal wrapped key 1", name, version, type, usage, object id, wrapping key's id, public
- * key, blob
+ * key (empty for secret keys), blob
  *
  * each as u32 length and so many octets; version as 4 octets, type and usage as their names.
  */
@@ -21,7 +21,7 @@ struct wrapped_key {
     struct wrapped_record record;
 };
 
-/* Errors: PS_E_INPUT (no record, or of no kind of key that there is). */
+/* Errors: PS_E_INPUT (no record, of no kind of key that there is, or of one that wraps others). */
 PS_MUST_USE enum ps_err wrapped_key_read(struct ps_bytes id, enum ps_key_type type,
                                          struct ps_bytes octets, struct wrapped_key *ret_key);
 
@@ -30,6 +30,10 @@ struct wrapped_handles {
     CK_OBJECT_HANDLE wrapping;
     CK_OBJECT_HANDLE mac;
 };
+
+/* The one secret key with this id. Errors: PS_E_TOKEN (there is none), those of a search. */
+PS_MUST_USE enum ps_err wrapped_find_secret(struct session *session, struct ps_bytes id,
+                                            CK_OBJECT_HANDLE *ret_handle);
 
 /*
  * Searches for both by their ids. Errors: PS_E_TOKEN (the token holds no such keys: its detail says

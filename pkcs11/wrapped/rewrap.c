@@ -14,7 +14,8 @@ enum ps_err wrapped_rewrap_begin(struct admin_context *context, const void *mess
                                                 .usage = PS_USAGE_WRAP,
                                                 .is_session = true,
                                                 .is_unwrapped = true,
-                                                .only_opens = true},
+                                                .only_opens = true,
+                                                .for_secrets = asked->is_for_secrets != 0},
                                     .transport_id = asked->transport_id,
                                     .blob = asked->wrapping};
     CK_OBJECT_HANDLE copy;

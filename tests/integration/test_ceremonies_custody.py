@@ -178,7 +178,8 @@ def test_a_transcript_says_what_was_called_in_the_tokens(room):
     assert ("C_Login as SO", "CKR_OK", "a") in told and ("C_CreateObject as SO", "CKR_OK", "a") in told
     wrapped = {call["id"] for call in calls if call["call"] == "C_WrapKey" and call["token"] == "a"}
     unwrapped = {call["id"] for call in calls if call["call"] == "C_UnwrapKey" and call["token"] == TOKEN}
-    assert len(unwrapped) == 2 and unwrapped < wrapped  # and the key with which they were tried
+    # The three, and the secret one of the two keys with which they were tried.
+    assert len(unwrapped) == 4 and unwrapped < wrapped
     made, = (call for call in calls_of(room, "wrapping.prepare") if call["call"] == "C_GenerateKeyPair")
     assert made["class"] == "private" and made["token"] == TOKEN and len(made["id"]) == 32
     assert "C_SetPIN as SO" in [call["call"] for call in calls_of(room, "pin.change")]

@@ -26,7 +26,7 @@ struct row {
     const char *effect;
     void (*prepare)(void); /* what no operation makes */
     unsigned more_keys;    /* than "@", named "@.1" and so on */
-    bool wraps; /* two keys of the appliance's own are made, and "@" is nowhere in the token */
+    bool wraps; /* three keys of the appliance's own are made, and "@" is nowhere in the token */
     void (*release)(void);    /* shares that it waits for, before it is executed, */
     void (*help)(void);       /* or after a death in it, so that it is settled */
     void (*begin_anew)(void); /* what is needed once more for one after that was not done */

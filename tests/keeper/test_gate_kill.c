@@ -19,9 +19,11 @@ struct round {
     bool is_done; /* asked for anew after the kill, and done */
 };
 
+#define WRAPPING_KEYS 3u /* of one version */
+
 /* So far, of the row that is tried: */
 static unsigned rounds;
-static unsigned versions; /* of keys that are in the token */
+static unsigned objects; /* of keys that are in the token */
 
 static void put_text(const struct round *round, const char *text, struct ps_buf *out)
 {
@@ -284,10 +286,10 @@ static void bring_to_its_end(struct round *round)
     assert_told_once(round);
 }
 
-/* Versions of the round's keys that are not destroyed; of two secret keys of ours as of a pair. */
-static unsigned count_versions(const struct round *round)
+/* Of the round's keys that are not destroyed two for each version; or the three keys that wrap. */
+static unsigned count_objects(const struct round *round)
 {
-    unsigned count = round->row->wraps ? 1 : 0;
+    unsigned count = 0;
 
     for (unsigned i = 0; i <= round->row->more_keys && !round->row->wraps; i++) {
         char text[16];
@@ -300,23 +302,23 @@ static unsigned count_versions(const struct round *round)
             count -= body_count("\"state\":\"destroyed\",\"kid\"");
         }
     }
-    return count;
+    return round->row->wraps ? WRAPPING_KEYS : 2 * count;
 }
 
 /*
- * Nothing is in the token but two objects for each version of a key, those of the appliance's own
- * two keys, two anchors and the token itself. What a dead execution left there is swept; a token
+ * Nothing is in the token but the objects of keys, those of the appliance's own two keys among
+ * them, two anchors and the token itself. What a dead execution left there is swept; a token
  * that was approved logs in after that.
  */
 static void wait_for_what_it_leaves(const struct round *round)
 {
     const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
 
-    versions += count_versions(round);
-    while (!has_effect(round) || stack_count_objects(&stack, 0) != 2 * versions + 3) {
+    objects += count_objects(round);
+    while (!has_effect(round) || stack_count_objects(&stack, 0) != objects + 3) {
         if (ps_clock_mono_ns() > deadline) {
-            fail_msg("%s: %u objects of %u versions", round->row->it.type,
-                     stack_count_objects(&stack, 0), versions);
+            fail_msg("%s: %u objects, of keys %u", round->row->it.type,
+                     stack_count_objects(&stack, 0), objects);
         }
         (void)usleep(2000);
     }
@@ -405,7 +407,7 @@ static void make_old_wrapping(void)
 {
     if (rounds == 1) {
         expect(201, change("wrapping.create", "", "{}"));
-        versions++;
+        objects += WRAPPING_KEYS;
     }
     (void)snprintf(kill_old_wrapping, sizeof kill_old_wrapping, "{\"version\":%u}", rounds);
 }
@@ -551,7 +553,7 @@ static int make_stack(void **state)
     }
     is_under_way = true;
     rounds = 0;
-    versions = 2;
+    objects = 4; /* of the pairs of the log and of the identity */
     fixture_begin_with_faults();
     return 0;
 }

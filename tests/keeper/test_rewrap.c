@@ -124,7 +124,7 @@ static void what_was_begun_goes_on_after_a_death(void **state)
 {
     (void)state;
     tap_set(TAP, &msg_token_rewrap_info, 3, TAP_REFUSE);
-    tap_set(TAP, &msg_token_destroy_info, 1, TAP_REFUSE);
+    tap_set(TAP, &msg_token_destroy_info, 2, TAP_REFUSE); /* two copies are made */
     begin();
     wait_for_requests(&msg_token_rewrap_info, 4);
     assert_int_equal(count_under(2), 3);
@@ -144,7 +144,7 @@ static void what_was_begun_goes_on_after_a_death(void **state)
     all_sign();
 }
 
-/* Neither the pair nor the copy. */
+/* Neither the pair nor the copies. */
 static void nothing_stays_of_it_in_the_token(void **state)
 {
     const unsigned before = stack_count_objects(&stack, 0);
@@ -153,7 +153,7 @@ static void nothing_stays_of_it_in_the_token(void **state)
     expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
     assert_false(body_has("\"code\":\"rewrap\""));
     expect(201, change("wrapping.destroy", "", "{\"version\":1}"));
-    wait_for_object_count(0, before - 2);
+    wait_for_object_count(0, before - 3); /* of each kind one */
     all_sign();
     start_again();
     all_sign();

@@ -125,13 +125,13 @@ static void what_stays_of_it_is_found_by_an_inventory(void **state)
 {
     (void)state;
     tap_set(SPARE->tap, &msg_token_carry_in_info, 0, TAP_REFUSE_AFTER);
-    tap_set(SPARE->tap, &msg_token_destroy_info, 2, TAP_REFUSE);
+    tap_set(SPARE->tap, &msg_token_destroy_info, 3, TAP_REFUSE);
     expect_soon(503, "wrapping.carry");
     assert_true(body_has("could not be destroyed: the next wrapping.carry does it"));
     tap_set(SPARE->tap, &msg_token_carry_in_info, 0, TAP_PASS);
     tap_set(SPARE->tap, &msg_token_destroy_info, 0, TAP_PASS);
     run_inventory();
-    assert_int_equal(body_count("\"kind\":\"misplaced\""), 2);
+    assert_int_equal(body_count("\"kind\":\"misplaced\""), 3);
     assert_true(body_has("\"key\":\"privyseal.wrapping\",\"kind\":\"misplaced\""));
 }
 
@@ -214,7 +214,7 @@ static void what_it_holds_is_found_when_it_comes_back(void **state)
     stack_return_token(&stack);
     stack_start_keeper(&stack);
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
-    wait_for_text(READ_INVENTORY, "", "\"kind\":\"undead\"", 2);
+    wait_for_text(READ_INVENTORY, "", "\"kind\":\"undead\"", 3);
     assert_true(body_has("\"key\":\"privyseal.wrapping\",\"kind\":\"undead\""));
     assert_true(body_has("\"key\":\"privyseal.record-mac\",\"kind\":\"undead\""));
 }

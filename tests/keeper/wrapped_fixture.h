@@ -64,4 +64,17 @@ static inline PS_UNUSED void sign_elsewhere(const char *name)
     }
 }
 
+/* What they have open is open no more. */
+static inline PS_UNUSED void restart_tokens(size_t processes)
+{
+    for (size_t i = 0; i < processes; i++) {
+        stack_stop_token(&stack, i);
+    }
+    stack_wait_state(&stack, APPLIANCE_DEGRADED);
+    for (size_t i = 0; i < processes; i++) {
+        stack_start_token(&stack, i);
+    }
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+}
+
 #endif

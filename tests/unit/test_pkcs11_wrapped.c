@@ -276,9 +276,12 @@ static void carry_in(const struct msg_token_carried *carried, struct process_ans
     const struct msg_token_carry_in message = {.transport_id = key_id(&transport),
                                                .wrapping_id = key_id(&wrapping),
                                                .wrapping_label = ps_bytes_str("a.key"),
+                                               .secrets_id = key_id(&secrets),
+                                               .secrets_label = ps_bytes_str("a.key"),
                                                .mac_id = key_id(&mac),
                                                .mac_label = ps_bytes_str("a.key"),
                                                .wrapping = carried->wrapping,
+                                               .secrets = carried->secrets,
                                                .mac = carried->mac};
 
     process_call(&other, &msg_token_carry_in_info, &message, ret_answer);
@@ -299,19 +302,43 @@ static void sign_at_other(const struct outside *key)
     assert_true(verifies(&key->key, key->alg, data, &answer));
 }
 
+/* The same MAC as at home. */
+static void mac_at_other(const struct outside *key)
+{
+    PS_BUF_AUTO record = {.max = TOKEN_RECORD_MAX};
+    struct msg_token_use message = {.object_id = key_id(&key->key),
+                                    .action = TOKEN_MAC,
+                                    .key_type = (uint8_t)key->key.type,
+                                    .data = ps_bytes_str("a message"),
+                                    .is_wrapped = 1};
+    uint8_t at_home[TOKEN_MAC_LEN];
+    struct process_answer answer;
+    const struct msg_token_used *used = (const void *)answer.message;
+
+    mac_with(key, at_home);
+    assert_ok(ipc_encode(&wrapped_record_info, &key->record, &record));
+    message.record = ps_buf_bytes(&record);
+    process_call(&other, &msg_token_use_info, &message, &answer);
+    assert_answered(&answer);
+    assert_true(ps_bytes_equal(used->octets, ps_bytes(at_home, sizeof at_home)));
+}
+
 static void keys_that_are_carried_open_what_was_wrapped_before(void **state)
 {
     static struct outside key;
+    static struct outside secret;
     static struct process_answer carried;
     struct process_answer answer;
 
     (void)state;
     make_outside(&key, PS_ALG_ES256, PS_KEY_EC_P256);
+    make_outside_secret(&secret, PS_KEY_HMAC_SHA256);
     carry_out(SO_PIN, ps_bytes(transport.spki, transport.spki_len), &carried);
     assert_answered(&carried);
     carry_in((const struct msg_token_carried *)(const void *)carried.message, &answer);
     assert_answered(&answer);
     sign_at_other(&key);
+    mac_at_other(&secret);
     ask(&key, true, &answer);
     assert_true(was_unwrapped(&answer));
     /* Once: their ids are taken. */
@@ -327,6 +354,7 @@ static void assert_so_pin_refused(const struct process_answer *answer)
     assert_ptr_equal(answer->info, &msg_token_carried_info);
     assert_int_equal(carried->so_pin_refused, 1);
     assert_int_equal(carried->wrapping.len, 0);
+    assert_int_equal(carried->secrets.len, 0);
     assert_int_equal(carried->mac.len, 0);
 }
 

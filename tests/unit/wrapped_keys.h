@@ -11,10 +11,11 @@ enum { CACHE = 3 };
 
 static struct process shared;
 static struct test_key wrapping;
+static struct test_key secrets; /* what wraps secret keys */
 static struct test_key mac;
 
-static inline PS_UNUSED void make_carried(struct test_key *key, enum ps_key_type type,
-                                          enum ps_usage usage)
+static inline PS_UNUSED void make_carried_for(struct test_key *key, enum ps_key_type type,
+                                              enum ps_usage usage, bool for_secrets)
 {
     struct process_answer answer;
     struct msg_token_generate message = {.label = ps_bytes_str("a.key"),
@@ -22,11 +23,19 @@ static inline PS_UNUSED void make_carried(struct test_key *key, enum ps_key_type
                                          .usage = (uint8_t)usage,
                                          .flags = TOKEN_KEY_EXTRACTABLE};
 
+    message.flags |= for_secrets ? TOKEN_KEY_FOR_SECRETS : 0;
+
     *key = (struct test_key){.type = type};
     ps_random(key->id, sizeof key->id);
     message.object_id = key_id(key);
     process_call(&shared, &msg_token_generate_info, &message, &answer);
     keep_key(&answer, key);
+}
+
+static inline PS_UNUSED void make_carried(struct test_key *key, enum ps_key_type type,
+                                          enum ps_usage usage)
+{
+    make_carried_for(key, type, usage, false);
 }
 
 static inline PS_UNUSED int make_shared(void **state)
@@ -41,6 +50,7 @@ static inline PS_UNUSED int make_shared(void **state)
     initialise_token(&shared);
     process_make_ready(&shared);
     make_carried(&wrapping, PS_KEY_AES_256, PS_USAGE_WRAP);
+    make_carried_for(&secrets, PS_KEY_AES_256, PS_USAGE_WRAP, true);
     make_carried(&mac, PS_KEY_HMAC_SHA256, PS_USAGE_MAC);
     return 0;
 }
@@ -77,6 +87,14 @@ static inline PS_UNUSED void init_outside(struct outside *outside, enum ps_alg a
     };
 }
 
+static inline PS_UNUSED void init_secret(struct outside *outside, enum ps_key_type type)
+{
+    init_outside(outside, PS_ALG_NONE, type);
+    outside->record.usage = type == PS_KEY_AES_256 ? PS_USAGE_ENCRYPT : PS_USAGE_MAC;
+    outside->record.algorithms = ps_bytes(NULL, 0);
+    outside->record.wrapping_id = key_id(&secrets);
+}
+
 static inline PS_UNUSED void ask_to_make(const struct outside *outside,
                                          struct process_answer *ret_answer)
 {
@@ -89,24 +107,66 @@ static inline PS_UNUSED void ask_to_make(const struct outside *outside,
     process_call(&shared, &msg_token_make_wrapped_info, &message, ret_answer);
 }
 
-static inline PS_UNUSED void make_outside(struct outside *outside, enum ps_alg alg,
-                                          enum ps_key_type type)
+/* What init_outside or init_secret says. */
+static inline PS_UNUSED void make_initialised(struct outside *outside)
 {
     struct process_answer answer;
     const struct msg_token_wrapped *made = (const void *)answer.message;
 
-    init_outside(outside, alg, type);
     ask_to_make(outside, &answer);
     assert_answered(&answer);
     assert_ptr_equal(answer.info, &msg_token_wrapped_info);
     assert_int_equal(made->mac.len, TOKEN_MAC_LEN);
-    memcpy(outside->key.spki, made->public_key.data, made->public_key.len);
+    if (made->public_key.len != 0) {
+        memcpy(outside->key.spki, made->public_key.data, made->public_key.len);
+    }
     outside->key.spki_len = made->public_key.len;
     memcpy(outside->blob, made->blob.data, made->blob.len);
     memcpy(outside->mac, made->mac.data, made->mac.len);
     outside->record.public_key = ps_bytes(outside->key.spki, outside->key.spki_len);
     outside->record.blob = ps_bytes(outside->blob, made->blob.len);
     outside->record.mac = ps_bytes(outside->mac, sizeof outside->mac);
+}
+
+static inline PS_UNUSED void make_outside(struct outside *outside, enum ps_alg alg,
+                                          enum ps_key_type type)
+{
+    init_outside(outside, alg, type);
+    make_initialised(outside);
+}
+
+static inline PS_UNUSED void make_outside_secret(struct outside *outside, enum ps_key_type type)
+{
+    init_secret(outside, type);
+    make_initialised(outside);
+    assert_int_equal(outside->record.public_key.len, 0);
+}
+
+/* One use of a secret key, with its record. */
+static inline PS_UNUSED void use_secret(const struct outside *outside,
+                                        struct msg_token_use *message,
+                                        struct process_answer *ret_answer)
+{
+    PS_BUF_AUTO record = {.max = TOKEN_RECORD_MAX};
+
+    assert_ok(ipc_encode(&wrapped_record_info, &outside->record, &record));
+    message->object_id = key_id(&outside->key);
+    message->key_type = (uint8_t)outside->key.type;
+    message->is_wrapped = 1;
+    message->record = ps_buf_bytes(&record);
+    process_call(&shared, &msg_token_use_info, message, ret_answer);
+}
+
+static inline PS_UNUSED void mac_with(const struct outside *outside, uint8_t out[TOKEN_MAC_LEN])
+{
+    struct process_answer answer;
+    const struct msg_token_used *used = (const void *)answer.message;
+    struct msg_token_use message = {.action = TOKEN_MAC, .data = ps_bytes_str("a message")};
+
+    use_secret(outside, &message, &answer);
+    assert_answered(&answer);
+    assert_int_equal(used->octets.len, TOKEN_MAC_LEN);
+    memcpy(out, used->octets.data, TOKEN_MAC_LEN);
 }
 
 static inline PS_UNUSED void ask_with(const struct outside *outside, struct ps_bytes record,
@@ -154,20 +214,23 @@ static inline PS_UNUSED void must_be_refused_anew(const struct outside *outside)
     assert_problem(PS_PROBLEM_RECORD_DAMAGED, &answer);
 }
 
-static struct test_key transport;
+static PS_UNUSED struct test_key transport;
 
 /* What an answer borrows lasts until the next one. */
 static inline PS_UNUSED void keep_carried(struct process_answer *answer)
 {
-    static uint8_t octets[2][512];
+    static uint8_t octets[3][512];
     struct msg_token_carried *carried = (void *)answer->message;
 
     if (answer->info == &msg_token_carried_info && carried->so_pin_refused == 0) {
-        assert_true(carried->wrapping.len == 512 && carried->mac.len == 512);
+        assert_true(carried->wrapping.len == 512 && carried->mac.len == 512 &&
+                    carried->secrets.len == 512);
         memcpy(octets[0], carried->wrapping.data, 512);
         memcpy(octets[1], carried->mac.data, 512);
+        memcpy(octets[2], carried->secrets.data, 512);
         carried->wrapping.data = octets[0];
         carried->mac.data = octets[1];
+        carried->secrets.data = octets[2];
     }
 }
 
@@ -178,6 +241,7 @@ static inline PS_UNUSED void carry_out(const char *so_pin, struct ps_bytes publi
                                                 .pin = ps_bytes_str(TEST_PIN),
                                                 .public_key = public_key,
                                                 .wrapping_id = key_id(&wrapping),
+                                                .secrets_id = key_id(&secrets),
                                                 .mac_id = key_id(&mac)};
 
     process_call(&shared, &msg_token_carry_out_info, &message, ret_answer);

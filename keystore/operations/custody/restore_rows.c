@@ -5,7 +5,6 @@
 #include "lib/formats/public_key/public_key.h"
 
 static const char *const own_names[RESTORED_KEYS] = {LOG_KEY_NAME, IDENTITY_KEY_NAME};
-static const char *const wrap_names[] = {WRAPPING_KEY_NAME, RECORD_MAC_KEY_NAME};
 
 static bool is_gone(const struct restore_params *params, struct ps_bytes token)
 {
@@ -140,8 +139,8 @@ enum ps_err restore_put_rows(struct operation *op, const struct restore_params *
     for (size_t i = 0; i < RESTORED_KEYS; i++) {
         PS_TRY(replace_key(op, i, token, &params->offer.keys[i]));
     }
-    for (size_t i = 0; i < PS_COUNT_OF(wrap_names); i++) {
-        PS_TRY(rehome(op, params, wrap_names[i]));
+    for (size_t i = 0; i < WRAPPING_KEYS_COUNT; i++) {
+        PS_TRY(rehome(op, params, wrapping_key_names[i]));
     }
     return PS_OK;
 }

@@ -4,8 +4,9 @@
 #include "keystore/custody/records.h"
 
 /*
- * A key of no meaning, to show that two tokens hold the same keys that wrap: one makes and wraps
- * it, the other opens it and signs, and the signature has to verify. Nothing of it stays.
+ * Keys of no meaning, to show that two tokens hold the same keys that wrap: one makes and wraps
+ * them, the other opens them. The private one signs there, and the signature has to verify; the
+ * secret one has to open. Nothing of them stays.
  */
 struct trial_key;
 

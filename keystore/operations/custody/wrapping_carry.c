@@ -14,9 +14,9 @@
 #include <stdlib.h>
 
 /*
- * Carries the two keys that wrap to a second token: under the pair that was prepared there, whose
- * fingerprint people have approved, and with the word of the first token's security officer. It is
- * done when a key that one token has wrapped signs in the other.
+ * Carries the keys that wrap, and the one of the MACs, to a second token: under the pair that was
+ * prepared there, whose fingerprint people have approved, and with the word of the first token's
+ * security officer. It is done when a key that one token has wrapped signs in the other.
  */
 
 #define LOGIN_LIMIT_NS (60 * PS_NS_PER_S)
@@ -303,6 +303,8 @@ static void on_left(void *context, const struct token_answer *answer)
         .transport_id = version_object_id(carry->transport),
         .wrapping_id = version_object_id(carry->keys.wrapping),
         .wrapping_label = ps_bytes_str(WRAPPING_KEY_NAME),
+        .secrets_id = version_object_id(carry->keys.secrets),
+        .secrets_label = ps_bytes_str(WRAPPING_SECRETS_KEY_NAME),
         .mac_id = version_object_id(carry->keys.mac),
         .mac_label = ps_bytes_str(RECORD_MAC_KEY_NAME),
     };
@@ -317,6 +319,7 @@ static void on_left(void *context, const struct token_answer *answer)
         return;
     }
     message.wrapping = carried->wrapping;
+    message.secrets = carried->secrets;
     message.mac = carried->mac;
     carry->may_be_there = true;
     go_or_fail(carry, tokens_call(carry->op->token, &msg_token_carry_in_info, &message, 0,
@@ -330,6 +333,7 @@ static void leave(struct carry *carry)
         .pin = tokens_pin(carry->from),
         .public_key = version_spki(carry->transport),
         .wrapping_id = version_object_id(carry->keys.wrapping),
+        .secrets_id = version_object_id(carry->keys.secrets),
         .mac_id = version_object_id(carry->keys.mac),
     };
 
@@ -357,7 +361,8 @@ static void on_cleared(void *context, const struct token_answer *answer)
 /* By the catalog it does not hold them: what has their ids is left of an attempt. */
 static void clear_next(struct carry *carry)
 {
-    const struct key_version *versions[] = {carry->keys.wrapping, carry->keys.mac};
+    const struct key_version *versions[] = {carry->keys.wrapping, carry->keys.secrets,
+                                            carry->keys.mac};
     struct msg_token_destroy message = {0};
 
     if (carry->cleared == PS_COUNT_OF(versions)) {
@@ -376,21 +381,16 @@ static void clear_next(struct carry *carry)
 static enum ps_err find_versions(struct carry *carry, const struct carry_params *params)
 {
     const struct keeper *keeper = carry->op->keeper;
-    const struct key *wrapping = keys_find(keeper->keys, ps_bytes_str(WRAPPING_KEY_NAME));
-    const struct key *mac = keys_find(keeper->keys, ps_bytes_str(RECORD_MAC_KEY_NAME));
 
     carry->transport = transport_version(keeper);
-    if (wrapping == NULL || mac == NULL || carry->transport == NULL ||
-        carry->transport->number != params->transport) {
-        return ps_fail(PS_E_STATE, 0, "there is nothing to carry, or nothing to carry it under");
+    if (carry->transport == NULL || carry->transport->number != params->transport) {
+        return ps_fail(PS_E_STATE, 0, "there is nothing to carry them under");
     }
-    carry->keys.wrapping = key_version(wrapping, (uint32_t)params->version);
-    carry->keys.mac = key_version(mac, (uint32_t)params->version);
-    if (carry->keys.wrapping == NULL || carry->keys.mac == NULL ||
+    if (!wrapping_keys_at(keeper, (uint32_t)params->version, &carry->keys) ||
         version_is_on(carry->keys.wrapping, params->token)) {
         return ps_fail(PS_E_STATE, 0, "there is no such version, or it is there already");
     }
-    carry->from = tokens_find(keeper->tokens, ps_bytes_str(wrapping->token));
+    carry->from = tokens_find(keeper->tokens, ps_bytes_str(carry->keys.wrapping->key->token));
     carry->op->token = tokens_find(keeper->tokens, params->token);
     return carry->from != NULL && carry->op->token != NULL && carry->from != carry->op->token
                ? PS_OK

@@ -6,20 +6,24 @@
 #include "lib/base/encode.h"
 
 /*
- * Makes the two keys by which others live outside the tokens, or their next versions: one that
- * wraps, and one for the MACs. Both have the same number, and the version before is used for what
- * it wrapped only.
+ * Makes the keys by which others live outside the tokens, or their next versions: one that wraps
+ * private keys, one that wraps secret keys, and one for the MACs. All have the same number, and the
+ * version before is used for what it wrapped only.
  */
 
-enum { WRAPPING, RECORD_MAC, KEYS };
+enum { WRAPPING, SECRETS, RECORD_MAC, KEYS };
+
+_Static_assert(KEYS == WRAPPING_KEYS_COUNT, "each of them is made");
 
 static const struct kind {
     const char *name;
     enum ps_key_type type;
     enum ps_usage usage;
+    bool for_secrets;
 } kinds[KEYS] = {
-    [WRAPPING] = {WRAPPING_KEY_NAME, PS_KEY_AES_256, PS_USAGE_WRAP},
-    [RECORD_MAC] = {RECORD_MAC_KEY_NAME, PS_KEY_HMAC_SHA256, PS_USAGE_MAC},
+    [WRAPPING] = {WRAPPING_KEY_NAME, PS_KEY_AES_256, PS_USAGE_WRAP, false},
+    [SECRETS] = {WRAPPING_SECRETS_KEY_NAME, PS_KEY_AES_256, PS_USAGE_WRAP, true},
+    [RECORD_MAC] = {RECORD_MAC_KEY_NAME, PS_KEY_HMAC_SHA256, PS_USAGE_MAC, false},
 };
 
 struct create_request {
@@ -272,7 +276,8 @@ static void make_next(struct operation *op, bool settles)
                                    .type = kind->type,
                                    .usage = kind->usage,
                                    .label = ps_bytes_str(kind->name),
-                                   .is_carried = true};
+                                   .is_carried = true,
+                                   .for_secrets = kind->for_secrets};
 
     if (settles) {
         make_settle(op, &spec, &op->objects[op->made], on_settled);

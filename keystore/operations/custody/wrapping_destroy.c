@@ -6,11 +6,10 @@
 #include "lib/base/encode.h"
 
 /*
- * Destroys an old version of the two keys that wrap, in every token that holds it: once nothing is
- * under it that anybody will use. What is in a backup of before can be opened no more.
+ * Destroys an old version of the keys that wrap and of the one of the MACs, in every token that
+ * holds it: once nothing is under it that anybody will use. What is in a backup of before can be
+ * opened no more.
  */
-
-enum { WRAPPING, RECORD_MAC, KEYS };
 
 struct destroy_request {
     uint32_t version;
@@ -66,6 +65,7 @@ static enum ps_err put_params(const struct operation *op, const struct wrapping_
     writer_decimal(&json, "left", left);
     writer_begin_array(&json, "objects");
     writer_hex(&json, NULL, version_object_id(keys->wrapping));
+    writer_hex(&json, NULL, version_object_id(keys->secrets));
     writer_hex(&json, NULL, version_object_id(keys->mac));
     writer_end_array(&json);
     put_tokens(op->keeper, keys->wrapping, &json);
@@ -321,12 +321,12 @@ static enum ps_err find_next(struct operation *op)
     struct ps_bytes name;
 
     for (;;) {
-        PS_TRY(text_at(op, "tokens", op->cleaned / KEYS, &name));
+        PS_TRY(text_at(op, "tokens", op->cleaned / WRAPPING_KEYS_COUNT, &name));
         op->token = tokens_find(op->keeper->tokens, name);
         if (op->token != NULL) {
             return PS_OK;
         }
-        op->cleaned += KEYS - op->cleaned % KEYS;
+        op->cleaned += WRAPPING_KEYS_COUNT - op->cleaned % WRAPPING_KEYS_COUNT;
     }
 }
 
@@ -337,7 +337,7 @@ static enum ps_err destroy_next(struct operation *op)
     struct ps_bytes hex;
 
     PS_TRY(find_next(op));
-    PS_TRY(text_at(op, "objects", op->cleaned % KEYS, &hex));
+    PS_TRY(text_at(op, "objects", op->cleaned % WRAPPING_KEYS_COUNT, &hex));
     PS_TRY(ps_hex_decode(hex, &id));
     message.object_id = ps_buf_bytes(&id);
     op->is_waiting =

@@ -9,7 +9,7 @@
  */
 
 /* Objects that it makes, in the order of the document. */
-enum { REWRAP_PAIR, REWRAP_COPY, REWRAP_OBJECTS };
+enum { REWRAP_PAIR, REWRAP_COPY, REWRAP_SECRETS_COPY, REWRAP_OBJECTS };
 
 struct rewrap_params {
     struct ps_bytes token;

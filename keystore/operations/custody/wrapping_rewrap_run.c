@@ -12,21 +12,26 @@
 #include <stdlib.h>
 
 /*
- * Wraps every key anew that lives outside the tokens under an older version of the wrapping key.
- * What that key opens cannot be wrapped, so that the token gets a copy of it for this one time, as
- * a second token would: under a pair made for it, with the word of its security officer. The copy
- * goes with a session of one process. When that is gone, what was carried makes another; when the
+ * Wraps every key anew that lives outside the tokens under an older version of the wrapping keys.
+ * What those open cannot be wrapped, so that the token gets a copy of both for this one time, as a
+ * second token would: under a pair made for it, with the word of its security officer. The copies
+ * go with a session of one process. When that is gone, what was carried makes others; when the
  * keeper is, everything is begun anew, but for the keys that are under the new version by then.
  */
 
 /* Whoever asks is told after this time that it goes on. */
 #define PATIENCE_NS (2 * PS_NS_PER_S)
 
+/* Of the key that wraps private keys, and of the one that wraps secret keys. */
+#define COPIES 2u
+
+_Static_assert(REWRAP_COPY + COPIES == REWRAP_OBJECTS, "the copies come behind the pair");
+
 enum stage {
-    STAGE_LEAVES,  /* the old key, under the pair */
-    STAGE_ARRIVES, /* as a copy */
+    STAGE_LEAVES,  /* the old keys, under the pair */
+    STAGE_ARRIVES, /* as copies, one after the other */
     STAGE_WRAPS,
-    STAGE_CLOSES /* pair and copy go */
+    STAGE_CLOSES /* pair and copies go */
 };
 
 struct rewrap {
@@ -34,8 +39,11 @@ struct rewrap {
     struct wrapping_keys from;
     struct wrapping_keys to;
     enum stage stage;
-    uint8_t carried[512];
-    size_t carried_len;
+    struct {
+        uint8_t octets[512];
+        size_t len;
+    } carried[COPIES];
+    size_t arrived; /* copies that the process has */
     struct rewrapping *walk;
     struct rewrapping_progress progress;
     size_t closed;
@@ -77,10 +85,11 @@ static void tell(struct rewrap *rewrap)
     }
 }
 
-/* The tick comes back here. */
+/* The tick comes back here. Whatever was the reason, copies are made anew. */
 static void wait(struct rewrap *rewrap)
 {
     rewrap->op->is_waiting = false;
+    rewrap->arrived = 0;
     tell(rewrap);
 }
 
@@ -114,13 +123,19 @@ static void on_closed(void *context, const struct token_answer *answer)
     next_stage(rewrap);
 }
 
-/* The copy may be open in whichever process had it: whatever comes of the rest, it goes. */
+static struct ps_bytes object_of(const struct operation *op, size_t which)
+{
+    return ps_bytes(op->objects[which].id, OBJECT_ID_LEN);
+}
+
+/* The copies may be open in whichever process had them: whatever comes of the rest, they go. */
 static void close_everywhere(const struct operation *op)
 {
-    const struct msg_token_destroy message = {
-        .object_id = ps_bytes(op->objects[REWRAP_COPY].id, OBJECT_ID_LEN)};
+    for (size_t i = 0; i < COPIES; i++) {
+        const struct msg_token_destroy message = {.object_id = object_of(op, REWRAP_COPY + i)};
 
-    tokens_tell_all(op->token, &msg_token_destroy_info, &message);
+        tokens_tell_all(op->token, &msg_token_destroy_info, &message);
+    }
 }
 
 /* What stays under the old version is told to who asked, and to the operators if it is anything. */
@@ -160,14 +175,13 @@ static void finish(struct rewrap *rewrap)
 
 static void close_next(struct rewrap *rewrap)
 {
-    const struct object *objects = rewrap->op->objects;
     struct msg_token_destroy message = {0};
 
     if (rewrap->closed == REWRAP_OBJECTS) {
         finish(rewrap);
         return;
     }
-    message.object_id = ps_bytes(objects[rewrap->closed].id, OBJECT_ID_LEN);
+    message.object_id = object_of(rewrap->op, rewrap->closed);
     call(rewrap, &msg_token_destroy_info, &message, on_closed);
 }
 
@@ -214,8 +228,8 @@ static void walk(struct rewrap *rewrap)
     struct operation *op = rewrap->op;
     const struct rewrapping_spec spec = {.keeper = op->keeper,
                                          .place = op->objects[REWRAP_PAIR].place,
-                                         .copy_id =
-                                             ps_bytes(op->objects[REWRAP_COPY].id, OBJECT_ID_LEN),
+                                         .copy_id = object_of(op, REWRAP_COPY),
+                                         .secrets_copy_id = object_of(op, REWRAP_SECRETS_COPY),
                                          .from = rewrap->from.wrapping->number,
                                          .to = rewrap->to,
                                          .progress = &rewrap->progress};
@@ -233,13 +247,14 @@ static void on_arrived(void *context, const struct token_answer *answer)
 
     operation_note_calls(rewrap->op, answer);
     if (answer->outcome == TOKEN_ANSWERED) {
-        rewrap->stage = STAGE_WRAPS;
+        rewrap->arrived++;
+        rewrap->stage = rewrap->arrived == COPIES ? STAGE_WRAPS : STAGE_ARRIVES;
         next_stage(rewrap);
     } else if (answer->outcome == TOKEN_GONE) {
         wait(rewrap);
     } else {
         rewrap->op->goes_on = false;
-        fail(rewrap, "the token did not make the copy", answer);
+        fail(rewrap, "the token did not make a copy", answer);
     }
 }
 
@@ -248,11 +263,13 @@ static void on_cleared(void *context, const struct token_answer *answer)
 {
     struct rewrap *rewrap = context;
     const struct operation *op = rewrap->op;
+    const size_t which = rewrap->arrived;
     const struct msg_token_rewrap_begin message = {
-        .transport_id = ps_bytes(op->objects[REWRAP_PAIR].id, OBJECT_ID_LEN),
-        .copy_id = ps_bytes(op->objects[REWRAP_COPY].id, OBJECT_ID_LEN),
-        .label = ps_bytes_str(WRAPPING_KEY_NAME),
-        .wrapping = ps_bytes(rewrap->carried, rewrap->carried_len),
+        .transport_id = object_of(op, REWRAP_PAIR),
+        .copy_id = object_of(op, REWRAP_COPY + which),
+        .label = ps_bytes_str(wrapping_key_names[which]),
+        .wrapping = ps_bytes(rewrap->carried[which].octets, rewrap->carried[which].len),
+        .is_for_secrets = REWRAP_COPY + which == REWRAP_SECRETS_COPY,
     };
 
     operation_note_calls(rewrap->op, answer);
@@ -265,11 +282,18 @@ static void on_cleared(void *context, const struct token_answer *answer)
 
 static void arrive(struct rewrap *rewrap)
 {
-    struct object *copy = &rewrap->op->objects[REWRAP_COPY];
+    struct object *copy = &rewrap->op->objects[REWRAP_COPY + rewrap->arrived];
     const struct msg_token_destroy message = {.object_id = ps_bytes(copy->id, OBJECT_ID_LEN)};
 
     copy->place = rewrap->op->objects[REWRAP_PAIR].place;
     call(rewrap, &msg_token_destroy_info, &message, on_cleared);
+}
+
+/* At most 512 octets by the message. */
+static void take_carried(struct rewrap *rewrap, size_t which, struct ps_bytes carried)
+{
+    rewrap->carried[which].len = carried.len;
+    memcpy(rewrap->carried[which].octets, carried.data, carried.len);
 }
 
 static void on_left(void *context, const struct token_answer *answer)
@@ -280,13 +304,13 @@ static void on_left(void *context, const struct token_answer *answer)
     operation_note_calls(rewrap->op, answer);
     if (answer->outcome != TOKEN_ANSWERED || answer->info != &msg_token_carried_info) {
         rewrap->op->goes_on = false;
-        fail(rewrap, "the token did not give the old key to itself", answer);
+        fail(rewrap, "the token did not give the old keys to itself", answer);
     } else if (carried->so_pin_refused != 0) {
         rewrap->op->goes_on = false;
         fail(rewrap, so_pin_refuse(rewrap->op, rewrap->op->token), NULL);
     } else {
-        rewrap->carried_len = carried->wrapping.len; /* at most 512 by the message */
-        memcpy(rewrap->carried, carried->wrapping.data, carried->wrapping.len);
+        take_carried(rewrap, 0, carried->wrapping);
+        take_carried(rewrap, 1, carried->secrets);
         rewrap->stage = STAGE_ARRIVES;
         wait(rewrap); /* its process logs in again */
     }
@@ -300,6 +324,7 @@ static void leave(struct rewrap *rewrap, struct ps_bytes spki)
         .pin = tokens_pin(op->token),
         .public_key = spki,
         .wrapping_id = version_object_id(rewrap->from.wrapping),
+        .secrets_id = version_object_id(rewrap->from.secrets),
         .mac_id = version_object_id(rewrap->from.mac),
     };
 
@@ -403,8 +428,7 @@ static void on_pair_gone(void *context, const struct token_answer *answer)
 
 static void clear_pair(struct operation *op)
 {
-    const struct msg_token_destroy message = {
-        .object_id = ps_bytes(op->objects[REWRAP_PAIR].id, OBJECT_ID_LEN)};
+    const struct msg_token_destroy message = {.object_id = object_of(op, REWRAP_PAIR)};
 
     op->is_waiting =
         tokens_call(op->token, &msg_token_destroy_info, &message, 0, on_pair_gone, op) == PS_OK;

@@ -1,11 +1,9 @@
 #include "keystore/operations/custody/wrapping_rows.h"
 
-static const char *const names[] = {WRAPPING_KEY_NAME, RECORD_MAC_KEY_NAME};
-
 void wrapping_lock_keys(struct operation *op)
 {
-    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
-        operation_lock(op, "key", ps_bytes_str(names[i]));
+    for (size_t i = 0; i < WRAPPING_KEYS_COUNT; i++) {
+        operation_lock(op, "key", ps_bytes_str(wrapping_key_names[i]));
     }
 }
 
@@ -19,8 +17,10 @@ enum ps_err wrapping_params_objects(struct operation *op, size_t count)
     op->object_count = 0;
     PS_TRY(document_objects(op, list));
     for (size_t i = 1; i < count; i++) {
-        if (memcmp(op->objects[0].id, op->objects[i].id, OBJECT_ID_LEN) == 0) {
-            return ps_fail(PS_E_INPUT, 0, "objects: one id twice");
+        for (size_t before = 0; before < i; before++) {
+            if (memcmp(op->objects[before].id, op->objects[i].id, OBJECT_ID_LEN) == 0) {
+                return ps_fail(PS_E_INPUT, 0, "objects: one id twice");
+            }
         }
     }
     return PS_OK;
@@ -58,10 +58,10 @@ static void put_version(struct operation *op, const struct version_row *version)
 
 enum ps_err wrapping_rows_add_replica(struct operation *op, uint32_t number, struct ps_bytes token)
 {
-    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+    for (size_t i = 0; i < WRAPPING_KEYS_COUNT; i++) {
         VERSION_ROW_AUTO version = {.row = {.parser = NULL}};
 
-        PS_TRY(read_version(op, names[i], number, &version));
+        PS_TRY(read_version(op, wrapping_key_names[i], number, &version));
         if (version.record.replica_count == VERSION_REPLICAS_MAX) {
             return ps_fail(PS_E_LIMIT, 0, "it is in %u tokens already", VERSION_REPLICAS_MAX + 1);
         }
@@ -73,10 +73,10 @@ enum ps_err wrapping_rows_add_replica(struct operation *op, uint32_t number, str
 
 enum ps_err wrapping_rows_set_empty(struct operation *op, uint32_t number)
 {
-    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+    for (size_t i = 0; i < WRAPPING_KEYS_COUNT; i++) {
         VERSION_ROW_AUTO version = {.row = {.parser = NULL}};
 
-        PS_TRY(read_version(op, names[i], number, &version));
+        PS_TRY(read_version(op, wrapping_key_names[i], number, &version));
         version.record.expires_s = retrace_now_s(op);
         put_version(op, &version);
     }
@@ -85,8 +85,8 @@ enum ps_err wrapping_rows_set_empty(struct operation *op, uint32_t number)
 
 enum ps_err wrapping_rows_destroy(struct operation *op, uint32_t number)
 {
-    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
-        const struct key *key = keys_find(op->keeper->keys, ps_bytes_str(names[i]));
+    for (size_t i = 0; i < WRAPPING_KEYS_COUNT; i++) {
+        const struct key *key = keys_find(op->keeper->keys, ps_bytes_str(wrapping_key_names[i]));
 
         if (key == NULL) {
             return ps_fail(PS_E_STATE, 0, "there is no key that wraps");
