@@ -309,10 +309,11 @@ static void put_row(const struct key_version *version, const struct token *token
 {
     const struct key *key = version->key;
     const bool is_carried = !ps_bytes_equal_str(tokens_name(token), key->token);
-    const bool is_for_secrets = strcmp(key->name, WRAPPING_SECRETS_KEY_NAME) == 0;
+    bool is_for_secrets;
     size_t label_len;
 
     assert(key != NULL);
+    is_for_secrets = strcmp(key->name, WRAPPING_SECRETS_KEY_NAME) == 0;
     label_len = strnlen(key->name, 64);
     ps_buf_put_u16(out, (uint16_t)version->object_id_len);
     ps_buf_put(out, version_object_id(version));
