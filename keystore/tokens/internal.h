@@ -13,7 +13,7 @@
 #define SLOTS           256u
 #define WINDOW_LEAST    32u
 #define WINDOW_MOST     224u
-#define COST_A_SESSION  64u
+#define COST_A_SESSION  128u
 #define TOKENS_MAX      32u
 #define PROCESSES_MAX   64u
 #define NOTICE_TEXT_MAX 128u

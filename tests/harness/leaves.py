@@ -40,9 +40,14 @@ def read_use(log_directory):
         yield from read_tree(shard)
 
 
+# The appliance's own uses of keys: what it signs by its schedule, such as a list of revoked
+# certificates, without a request.
+OWN = b'"caller":"privyseal.'
+
+
 class UseCounter:
-    """How many leaves the record of uses has. A count reads on where the last one ended, in each
-    shard."""
+    """How many leaves of requests the record of uses has. A count reads on where the last one
+    ended, in each shard."""
 
     def __init__(self, log_directory):
         self.directory = pathlib.Path(log_directory) / "use"
@@ -55,8 +60,8 @@ class UseCounter:
                 file.seek(at)
                 octets = file.read()
             end = 0
-            for _leaf, end in whole_leaves(octets):
-                leaves += 1
+            for leaf, end in whole_leaves(octets):
+                leaves += OWN not in leaf
             self.seen[shard.name] = (at + end, leaves)
         return sum(leaves for _at, leaves in self.seen.values())
 
