@@ -9,7 +9,7 @@
 static void answer_error(struct exchange *exchange, const char *code)
 {
     envelope_put_error(code, ps_clock_real_ns(), http_request_out(exchange->request));
-    service_answer_json(exchange);
+    endpoint_answer_json(exchange->request);
 }
 
 /* Of our own mistakes and of the disk only the line tells. */
@@ -37,7 +37,7 @@ static void answer_client(struct exchange *exchange, const struct client *client
     ps_buf_put_str(&response, "}");
     envelope_put_response(ps_buf_bytes(&response), ps_clock_real_ns(),
                           http_request_out(exchange->request));
-    service_answer_json(exchange);
+    endpoint_answer_json(exchange->request);
 }
 
 /* Reads the request into the client, or answers: false. */
@@ -60,7 +60,7 @@ static bool read_request(struct exchange *exchange, unsigned shape, struct clien
     }
     if (err == PS_E_INPUT) {
         envelope_put_mistakes(&mistakes, now_ns, http_request_out(exchange->request));
-        service_answer_json(exchange);
+        endpoint_answer_json(exchange->request);
         return false;
     }
     if (err != PS_OK) {
@@ -105,8 +105,8 @@ void client_change(struct exchange *exchange, const struct endpoint *endpoint)
     enum ps_err err;
 
     client_init(&client);
-    err = client_id_valid(exchange->variable)
-              ? clients_get(service->db, exchange->variable, &client)
+    err = client_id_valid(exchange->found.variable)
+              ? clients_get(service->db, exchange->found.variable, &client)
               : PS_E_NOT_FOUND;
     if (err == PS_E_NOT_FOUND) {
         answer_error(exchange, "invalid_client_id");

@@ -17,10 +17,7 @@ struct settings_oidc {
 
 struct oidc_config {
     struct settings_oidc oidc;
-    struct settings_appliance appliance;
-    struct settings_listener public;
-    struct settings_listener management;
-    struct settings_administrators administrators;
+    struct settings_common common;
 };
 
 extern const struct config_table oidc_config_table;

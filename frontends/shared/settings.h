@@ -45,4 +45,42 @@ bool settings_check_listener(const struct settings_listener *listener, const cha
 bool settings_check_appliance(const struct settings_appliance *appliance, const char *path,
                               struct ps_buf *errors);
 
+/* The same of all sections here together, which a companion has in its struct. */
+struct settings_common {
+    struct settings_appliance appliance;
+    struct settings_listener public;
+    struct settings_listener management;
+    struct settings_administrators administrators;
+};
+bool settings_check_common(const struct settings_common *common, const char *path,
+                           struct ps_buf *errors);
+
+/*
+ * Reads and checks a file's octets; nothing on the machine is looked at.
+ *
+ * size:   of the program's struct
+ * check:  what the table cannot tell; false: there are mistakes, in `errors`
+ * errors: gets one line per mistake
+ * Errors: PS_E_INPUT (lines in `errors`), PS_E_NO_MEMORY
+ */
+typedef bool settings_check_fn(const void *config, const char *path, struct ps_buf *errors);
+struct settings_reading {
+    const struct config_table *table;
+    size_t size;
+    settings_check_fn *check;
+    void (*clear)(void *config); /* frees what is in the struct; not it */
+};
+PS_MUST_USE enum ps_err settings_parse(const struct settings_reading *reading, const char *path,
+                                       struct ps_bytes text, struct ps_buf *errors,
+                                       void **ret_config);
+
+/* Sections of a program's table that are in its `struct settings_common common`. */
+#define SETTINGS_SECTIONS(type)                                                                    \
+    {"appliance", SECTION_appliance, offsetof(type, common.appliance)},                            \
+        {"public", SECTION_listener, offsetof(type, common.public)},                               \
+        {"management", SECTION_listener, offsetof(type, common.management)},                       \
+    {                                                                                              \
+        "administrators", SECTION_administrators, offsetof(type, common.administrators)            \
+    }
+
 #endif

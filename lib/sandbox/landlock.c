@@ -193,6 +193,7 @@ static enum ps_err allow_role(const struct rules *rules, const struct sandbox_ro
         PS_TRY(allow_all(rules, keeper_reads, PS_COUNT_OF(keeper_reads)));
         PS_TRY(allow_all(rules, network_reads, PS_COUNT_OF(network_reads)));
         PS_TRY(allow_lines(rules, role->readable, READ_RIGHTS));
+        PS_TRY(allow_lines(rules, role->writable, READ_RIGHTS | WRITE_RIGHTS));
         return allow(rules, role->data_directory, READ_RIGHTS | WRITE_RIGHTS);
     case SANDBOX_API:
         return PS_OK;

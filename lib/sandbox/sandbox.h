@@ -55,7 +55,7 @@ struct sandbox_role {
     const char *module;         /* token, as the rest */
     const char *store;
     const char *readable; /* companion, too */
-    const char *writable;
+    const char *writable; /* companion, too */
     const char *system_calls;
     bool network;
 };

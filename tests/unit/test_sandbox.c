@@ -332,7 +332,8 @@ static void the_keeper_has_its_data_directory_and_nothing_else(void **state)
 static void a_companion_has_its_data_directory_and_may_call_others(void **state)
 {
     struct role_case test = {
-        .role = {.kind = SANDBOX_COMPANION, .data_directory = data, .readable = ""}};
+        .role = {
+            .kind = SANDBOX_COMPANION, .data_directory = data, .readable = "", .writable = ""}};
     struct tries tries;
 
     (void)state;

@@ -1,4 +1,4 @@
-#include "frontends/oidc/jwks.h"
+#include "frontends/shared/jwks.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -13,8 +13,7 @@
 struct jwks {
     struct call call; /* first: a call is its jwks */
     struct calls *calls;
-    const char *set;
-    uint64_t fresh_s;
+    struct jwks_options options;
     enum privyseal_result result; /* of the call, as the next two */
     struct privyseal_answer answer;
     char why[256];
@@ -30,8 +29,8 @@ static void work(struct call *call, struct privyseal *client)
 {
     struct jwks *jwks = (struct jwks *)(void *)call;
 
-    jwks->result =
-        privyseal_get_jwks(client, jwks->set[0] == '\0' ? NULL : jwks->set, &jwks->answer);
+    jwks->result = privyseal_get_jwks(
+        client, jwks->options.set[0] == '\0' ? NULL : jwks->options.set, &jwks->answer);
     if (jwks->result != PRIVYSEAL_OK) {
         (void)strncpy(jwks->why, privyseal_last_error(client), sizeof jwks->why - 1);
     }
@@ -80,7 +79,12 @@ static enum ps_err take(struct jwks *jwks)
     uint8_t hash[PS_SHA256_LEN];
     PS_BUF_AUTO body = {.max = OCTETS_MAX};
 
-    ps_buf_put(&body, ps_bytes(jwks->answer.body, jwks->answer.body_len));
+    if (jwks->options.convert != NULL) {
+        PS_TRY(jwks->options.convert(jwks->options.context,
+                                     ps_bytes(jwks->answer.body, jwks->answer.body_len), &body));
+    } else {
+        ps_buf_put(&body, ps_bytes(jwks->answer.body, jwks->answer.body_len));
+    }
     PS_TRY(ps_buf_status(&body));
     ps_sha256(ps_buf_bytes(&body), hash);
     ps_base64url_encode(ps_bytes(hash, sizeof hash), jwks->etag);
@@ -113,7 +117,8 @@ static void done(struct call *call)
     }
 }
 
-enum ps_err jwks_new(struct calls *calls, const char *set, uint64_t fresh_s, struct jwks **ret_jwks)
+enum ps_err jwks_new(struct calls *calls, const struct jwks_options *options,
+                     struct jwks **ret_jwks)
 {
     struct jwks *jwks = calloc(1, sizeof *jwks);
 
@@ -122,8 +127,7 @@ enum ps_err jwks_new(struct calls *calls, const char *set, uint64_t fresh_s, str
     }
     jwks->call = (struct call){.work = work, .done = done};
     jwks->calls = calls;
-    jwks->set = set;
-    jwks->fresh_s = fresh_s;
+    jwks->options = *options;
     *ret_jwks = jwks;
     return PS_OK;
 }
@@ -138,7 +142,7 @@ void jwks_free(struct jwks *jwks)
 
 void jwks_answer(struct jwks *jwks, struct http_request *request, struct jwks_wait *wait)
 {
-    if (is_younger_than(jwks, jwks->fresh_s)) {
+    if (is_younger_than(jwks, jwks->options.fresh_s)) {
         answer(jwks, request);
         return;
     }

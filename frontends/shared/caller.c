@@ -1,4 +1,5 @@
-#include "frontends/oidc/service.h"
+#include "frontends/shared/caller.h"
+
 #include "lib/base/encode.h"
 
 #include <stdio.h>

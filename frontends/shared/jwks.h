@@ -1,5 +1,5 @@
-#ifndef FRONTENDS_OIDC_JWKS_H
-#define FRONTENDS_OIDC_JWKS_H
+#ifndef FRONTENDS_SHARED_JWKS_H
+#define FRONTENDS_SHARED_JWKS_H
 
 #include "frontends/shared/calls.h"
 #include "lib/http/request.h"
@@ -14,11 +14,14 @@ struct jwks;
 #define JWKS_MAX_AGE_S 60u
 #define JWKS_KEPT_S    3600u
 
-/*
- * set:     stays valid; "": the default one
- * fresh_s: how long an answer is told without asking again
- */
-PS_MUST_USE enum ps_err jwks_new(struct calls *calls, const char *set, uint64_t fresh_s,
+struct jwks_options {
+    const char *set;  /* stays valid; "": the default one */
+    uint64_t fresh_s; /* how long an answer is told without asking again */
+    /* What is told instead of the set, made of it; NULL: the set itself. Errors: PS_E_INPUT, ... */
+    enum ps_err (*convert)(void *context, struct ps_bytes set, struct ps_buf *out);
+    void *context;
+};
+PS_MUST_USE enum ps_err jwks_new(struct calls *calls, const struct jwks_options *options,
                                  struct jwks **ret_jwks);
 
 /* After calls_free. */
