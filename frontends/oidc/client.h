@@ -71,8 +71,17 @@ PS_MUST_USE enum ps_err client_read(struct json_value request, unsigned shape,
 /* What a client id may be: whatever stands in a path as it is, 1 to CLIENT_ID_MAX characters. */
 bool client_id_valid(struct ps_bytes id);
 
+/* What additionalConfig has that the program goes by. */
+struct client_terms {
+    bool encrypted_userinfo;
+    bool pushed_requests;     /* no others */
+    bool dpop;                /* no other tokens */
+    bool pkce;                /* no code without it */
+    uint64_t consent_minutes; /* 0: for ever */
+};
+
 /* additionalConfig by its closed schema. Errors: PS_E_INPUT. */
-PS_MUST_USE enum ps_err client_check_additional(struct json_value value);
+PS_MUST_USE enum ps_err client_read_terms(struct json_value value, struct client_terms *ret_terms);
 
 /*
  * Exact, without wildcards: https, http to the own machine, or a private-use scheme (RFC 8252

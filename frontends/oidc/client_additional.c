@@ -3,18 +3,26 @@
 #define CONSENT_MINUTES_LEAST 10
 #define TITLE_MAX             100u
 
+/* No number: browsers would put a member of such a name before all others, and hash that. */
+static bool is_language(struct ps_bytes name)
+{
+    return name.len != 0 && (ps_is_letter(name.data[0]) || name.data[0] == '@');
+}
+
 /* A text in several languages; "@none" for the others is there. */
 static bool is_titles(struct json_value value)
 {
     struct json_value text;
+    struct ps_bytes name;
     struct ps_bytes octets;
     uint32_t cursor = 0;
 
     if (json_type(value) != JSON_OBJECT || !json_member(value, "@none", &text)) {
         return false;
     }
-    while (json_next(value, &cursor, NULL, &text)) {
-        if (json_string(text, &octets) != PS_OK || octets.len == 0 || octets.len > 4 * TITLE_MAX) {
+    while (json_next(value, &cursor, &name, &text)) {
+        if (!is_language(name) || json_string(text, &octets) != PS_OK || octets.len == 0 ||
+            octets.len > 4 * TITLE_MAX) {
             return false;
         }
     }
@@ -82,7 +90,7 @@ static const struct json_field additional_fields[] = {
     JSON_FIELD(struct additional, require_pkce, JSON_KIND_BOOL, false, 0),
 };
 
-enum ps_err client_check_additional(struct json_value value)
+enum ps_err client_read_terms(struct json_value value, struct client_terms *ret_terms)
 {
     static const char *const types[] = {"JWS", "JWE", NULL};
     struct additional additional = {.consent_expire_in_mins = CONSENT_MINUTES_LEAST};
@@ -97,5 +105,16 @@ enum ps_err client_check_additional(struct json_value value)
         return ps_fail(PS_E_INPUT, 0, "consent_expire_in_mins is at least %d",
                        CONSENT_MINUTES_LEAST);
     }
-    return (seen & 2) != 0 ? check_purpose(additional.purpose) : PS_OK;
+    if ((seen & 2) != 0) {
+        PS_TRY(check_purpose(additional.purpose));
+    }
+    *ret_terms = (struct client_terms){
+        .encrypted_userinfo =
+            (seen & 1) != 0 && is_one_of(additional.userinfo_response_type, types + 1),
+        .pushed_requests = additional.require_pushed_authorization_requests,
+        .dpop = additional.dpop_bound_access_tokens,
+        .pkce = additional.require_pkce,
+        .consent_minutes = (seen & 16) != 0 ? additional.consent_expire_in_mins : 0,
+    };
+    return PS_OK;
 }

@@ -355,7 +355,9 @@ static enum ps_err read_encryption_key(struct reading *reading, struct json_valu
 
 static enum ps_err read_additional(struct reading *reading, struct json_value value)
 {
-    PS_TRY(client_check_additional(value));
+    struct client_terms terms;
+
+    PS_TRY(client_read_terms(value, &terms));
     return set_json(&reading->client->fields[CLIENT_ADDITIONAL_CONFIG], value);
 }
 

@@ -28,11 +28,40 @@ const struct config_table oidc_config_table = {
     .section_count = PS_COUNT_OF(sections),
 };
 
+/* RFC 8414 section 2: https, no query, no fragment; to the own machine http will do. */
+static bool is_place(const char *url, bool with_path)
+{
+    const bool local =
+        strncmp(url, "http://127.0.0.1:", 17) == 0 || strncmp(url, "http://localhost:", 17) == 0;
+    const char *rest = strncmp(url, "https://", 8) == 0 ? url + 8 : local ? url + 7 : "";
+    const size_t len = strspn(
+        rest, with_path ? "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:[]/"
+                        : "abcdefghijklmnopqrstuvwxyz0123456789-.:[]");
+
+    return len != 0 && rest[len] == '\0' && rest[len - 1] != '/';
+}
+
+static bool check_places(const struct settings_oidc *settings, const char *path,
+                         struct ps_buf *errors)
+{
+    const size_t before = errors->len;
+
+    if (!is_place(settings->url, false)) {
+        config_put_error(errors, path, 0, "[oidc] url is no https://HOST[:PORT]");
+    }
+    if (settings->issuer[0] != '\0' && !is_place(settings->issuer, true)) {
+        config_put_error(errors, path, 0, "[oidc] issuer is no https:// address");
+    }
+    return errors->len == before;
+}
+
 static bool check(const void *config, const char *path, struct ps_buf *errors)
 {
     const struct oidc_config *oidc = config;
 
-    return settings_check_common(&oidc->common, path, errors);
+    const bool good = check_places(&oidc->oidc, path, errors);
+
+    return settings_check_common(&oidc->common, path, errors) && good;
 }
 
 static void clear(void *config)

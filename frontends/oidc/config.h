@@ -9,6 +9,14 @@
  */
 struct settings_oidc {
     char *data;
+    char *url;
+    char *issuer;
+    char *acr_file;
+    char *authorize_scopes;
+    char *credential_scopes;
+    uint64_t transaction_s;
+    uint64_t pushed_request_s;
+    uint64_t transactions;
     char *jwks_set;
     uint64_t jwks_fresh_s;
     char *claims;

@@ -1,5 +1,11 @@
 #include "frontends/oidc/clients.h"
 #include "frontends/oidc/service.h"
+#include "lib/base/clock.h"
+#include "lib/base/line.h"
+#include "lib/system/file.h"
+
+#define BOOT_ID_MAX 64u
+#define SWEEP_S     5u
 
 static enum ps_err read_config(struct service *service, const char *path, struct ps_bytes text,
                                struct ps_buf *errors, struct program_settings *ret_settings)
@@ -13,9 +19,44 @@ static enum ps_err read_config(struct service *service, const char *path, struct
     return PS_OK;
 }
 
+static enum ps_err open_store(struct service *service)
+{
+    const struct settings_oidc *settings = &service->config->oidc;
+    PS_BUF_AUTO boot = {.max = 0};
+
+    PS_TRY(file_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &boot));
+    return store_open(settings->data, ps_buf_bytes(&boot), settings->transactions,
+                      ps_clock_real_ns() / PS_NS_PER_S, &service->store);
+}
+
+static enum ps_err read_acrs(struct service *service)
+{
+    const char *path = service->config->oidc.acr_file;
+
+    if (path[0] != '\0') {
+        PS_TRY(file_read(path, ACR_FILE_MAX, &service->acr_text));
+    }
+    return acr_new(ps_buf_bytes(&service->acr_text), &service->acrs);
+}
+
 static enum ps_err open_own(struct service *service)
 {
-    return clients_open(service->config->oidc.data, &service->db);
+    const struct settings_oidc *settings = &service->config->oidc;
+
+    places_init(&service->places, settings->url, settings->issuer);
+    PS_TRY(read_acrs(service));
+    PS_TRY(clients_open(settings->data, &service->db));
+    return open_store(service);
+}
+
+static void on_sweep(void *context)
+{
+    struct service *service = context;
+
+    if (store_sweep(service->store, ps_clock_real_ns() / PS_NS_PER_S) != PS_OK) {
+        ps_line(PS_ERROR, "not_swept", PS_STR("why", ps_detail()->text));
+    }
+    ps_timer_set_in(service->sweep, SWEEP_S * PS_NS_PER_S);
 }
 
 static enum ps_err start(struct service *service, struct program *program)
@@ -23,6 +64,11 @@ static enum ps_err start(struct service *service, struct program *program)
     const struct settings_oidc *settings = &service->config->oidc;
 
     PS_TRY(json_new(&service->json));
+    for (size_t i = 0; i < PS_COUNT_OF(service->readers); i++) {
+        PS_TRY(json_new(&service->readers[i]));
+    }
+    PS_TRY(ps_timer_new(program->loop, on_sweep, service, &service->sweep));
+    ps_timer_set_in(service->sweep, SWEEP_S * PS_NS_PER_S);
     return jwks_new(
         program->calls,
         &(struct jwks_options){.set = settings->jwks_set, .fresh_s = settings->jwks_fresh_s},
@@ -32,7 +78,14 @@ static enum ps_err start(struct service *service, struct program *program)
 static void clear(struct service *service)
 {
     jwks_free(service->jwks);
+    ps_timer_free(service->sweep);
+    for (size_t i = 0; i < PS_COUNT_OF(service->readers); i++) {
+        json_free(service->readers[i]);
+    }
     json_free(service->json);
+    store_close(service->store);
+    acr_free(service->acrs);
+    ps_buf_clear(&service->acr_text);
     db_close(service->db);
     oidc_config_free(service->config);
 }

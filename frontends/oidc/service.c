@@ -3,7 +3,7 @@
 #include "frontends/oidc/envelope.h"
 #include "lib/base/clock.h"
 
-#define BASE "/v1/esignet"
+#define BASE PLACES_BASE
 
 static void serve_jwks(struct exchange *exchange, const struct endpoint *endpoint)
 {
@@ -14,6 +14,10 @@ static void serve_jwks(struct exchange *exchange, const struct endpoint *endpoin
 static const struct endpoint public_endpoints[] = {
     {BASE "/oauth/.well-known/jwks.json", HTTP_GET, serve_jwks, 0, 0},
     {"/.well-known/jwks.json", HTTP_GET, serve_jwks, 0, 0},
+    {BASE "/csrf/token", HTTP_GET, csrf_tell, 0, 0},
+    {BASE "/oauth/par", HTTP_POST, par_take, FORM_MAX, 0},
+    {BASE "/authorization/v3/oauth-details", HTTP_POST, details_begin, ENVELOPE_MAX, 0},
+    {BASE "/authorization/par-oauth-details", HTTP_POST, details_begin_pushed, ENVELOPE_MAX, 0},
     {"/health/live", HTTP_GET, endpoint_serve_live, 0, 0},
 };
 
@@ -31,6 +35,20 @@ static const struct endpoint management_endpoints[] = {
     {BASE "/client-mgmt/client/{id}", HTTP_PATCH, client_change, ENVELOPE_MAX, ALL_OF(SHAPE_PATCH)},
     {"/health/live", HTTP_GET, endpoint_serve_live, 0, 0},
 };
+
+struct authorize_terms service_terms(const struct service *service, const struct client *client,
+                                     bool pushed)
+{
+    return (struct authorize_terms){
+        .client = client,
+        .acrs = service->acrs,
+        .authorize_scopes = ps_bytes_str(service->config->oidc.authorize_scopes),
+        .credential_scopes = ps_bytes_str(service->config->oidc.credential_scopes),
+        .pushed = pushed,
+        .first = service->readers[0],
+        .second = service->readers[1],
+    };
+}
 
 void oidc_refuse_caller(struct http_request *request, unsigned status, const char *code)
 {

@@ -1,7 +1,9 @@
 #ifndef FRONTENDS_OIDC_SERVICE_H
 #define FRONTENDS_OIDC_SERVICE_H
 
+#include "frontends/oidc/authorize.h"
 #include "frontends/oidc/config.h"
+#include "frontends/oidc/places.h"
 #include "frontends/shared/caller.h"
 #include "frontends/shared/endpoint.h"
 #include "frontends/shared/jwks.h"
@@ -13,7 +15,13 @@
 struct service {
     struct oidc_config *config;
     struct db *db;
-    struct json *json; /* of the request that is being read; nothing of it is kept */
+    struct store *store;
+    struct ps_buf acr_text; /* what `acrs` was read from */
+    struct acr_map *acrs;
+    struct places places;
+    struct json *json;       /* of the request that is being read; nothing of it is kept */
+    struct json *readers[2]; /* of what is JSON in that */
+    struct ps_timer *sweep;
     struct jwks *jwks;
 };
 
@@ -25,5 +33,15 @@ void oidc_refuse_caller(struct http_request *request, unsigned status, const cha
 /* clients_admin.c */
 void client_create(struct exchange *exchange, const struct endpoint *endpoint);
 void client_change(struct exchange *exchange, const struct endpoint *endpoint);
+
+/* par.c, details.c, browser.c */
+void par_take(struct exchange *exchange, const struct endpoint *endpoint);
+void details_begin(struct exchange *exchange, const struct endpoint *endpoint);
+void details_begin_pushed(struct exchange *exchange, const struct endpoint *endpoint);
+void csrf_tell(struct exchange *exchange, const struct endpoint *endpoint);
+
+/* By what an authorization request of this client is judged. */
+struct authorize_terms service_terms(const struct service *service, const struct client *client,
+                                     bool pushed);
 
 #endif

@@ -23,6 +23,12 @@ static const struct {
     [HTTP_IDEMPOTENCY_KEY] = {"Idempotency-Key", 15, false},
     [HTTP_IF_MATCH] = {"If-Match", 8, false},
     [HTTP_IF_NONE_MATCH] = {"If-None-Match", 13, false},
+    [HTTP_AUTHORIZATION] = {"Authorization", 13, false},
+    [HTTP_COOKIE] = {"Cookie", 6, false},
+    [HTTP_DPOP] = {"DPoP", 4, false},
+    [HTTP_X_XSRF_TOKEN] = {"X-XSRF-TOKEN", 12, false},
+    [HTTP_OAUTH_DETAILS_KEY] = {"oauth-details-key", 17, false},
+    [HTTP_OAUTH_DETAILS_HASH] = {"oauth-details-hash", 18, false},
 };
 
 struct reading {

@@ -13,6 +13,8 @@ from .places import BUILD
 
 PROGRAM = BUILD / "frontends" / "oidc" / "privyseal-oidc"
 BASE = "/v1/esignet"
+URL = "https://idp.example"
+ISSUER = URL + BASE
 
 
 def now(offset_s=0):
@@ -35,7 +37,7 @@ class Oidc:
         (self.directory / "data").mkdir(mode=0o700)
         self.config = self.directory / "oidc.conf"
         lines = {
-            "oidc": [f"data = {self.directory}/data", "log_level = debug"],
+            "oidc": [f"data = {self.directory}/data", f"url = {URL}", "log_level = debug"],
             "appliance": [f"socket = {socket}", "timeout_ms = 5000"],
             "public": [f"socket = {self.public_socket}"],
             "management": [f"socket = {self.management_socket}"],

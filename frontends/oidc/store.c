@@ -1,0 +1,261 @@
+#include "frontends/oidc/store.h"
+
+#include "frontends/oidc/seal.h"
+#include "lib/base/encode.h"
+#include "lib/base/hash.h"
+#include "lib/db/migrate.h"
+
+#include <stdlib.h>
+
+struct store {
+    struct db *db;
+    uint64_t since_s; /* what was before is forgotten; 0: nothing is */
+    uint64_t most;
+    uint64_t count;
+};
+
+/* Version 1. */
+static const char first[] = "CREATE TABLE item ("
+                            " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 32),"
+                            " state INTEGER NOT NULL,"
+                            " expires_s INTEGER NOT NULL,"
+                            " body BLOB NOT NULL"
+                            ") STRICT, WITHOUT ROWID;"
+                            "CREATE INDEX item_expires ON item (expires_s);"
+                            "CREATE TABLE used ("
+                            " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 32),"
+                            " expires_s INTEGER NOT NULL"
+                            ") STRICT, WITHOUT ROWID;"
+                            "CREATE INDEX used_expires ON used (expires_s);"
+                            "CREATE TABLE life ("
+                            " one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),"
+                            " boot TEXT NOT NULL,"
+                            " since_s INTEGER NOT NULL"
+                            ") STRICT;";
+
+static const char *const steps[] = {first};
+
+static const struct db_schema schema = {
+    .what = "database of transactions of privyseal-oidc",
+    .application_id = 0x50565452, /* "PVTR" */
+    .steps = steps,
+    .count = PS_COUNT_OF(steps),
+};
+
+void store_make_handle(char ret_handle[STORE_HANDLE_LEN + 1])
+{
+    uint8_t random[32];
+
+    ps_random(random, sizeof random);
+    ps_base64url_encode(ps_bytes(random, sizeof random), ret_handle);
+    ret_handle[STORE_HANDLE_LEN] = '\0';
+}
+
+static void hash_key(const struct store_key *key, uint8_t ret_id[PS_SHA256_LEN])
+{
+    const uint8_t kind = (uint8_t)key->kind;
+    const struct ps_bytes parts[] = {ps_bytes(&kind, 1), key->handle};
+
+    ps_hash_parts(PS_SHA256, parts, PS_COUNT_OF(parts), ret_id);
+}
+
+static enum ps_err read_life(struct store *store, struct ps_bytes boot, bool *ret_known,
+                             bool *ret_same)
+{
+    DB_QUERY_AUTO *query = NULL;
+
+    PS_TRY(db_query_begin(store->db, "SELECT boot, since_s FROM life", &query));
+    PS_TRY(db_query_step(query, ret_known));
+    *ret_same = false;
+    if (*ret_known) {
+        *ret_same = ps_bytes_equal(db_column_text(query, 0), boot);
+        store->since_s = db_column_u64(query, 1);
+    }
+    return db_query_status(query);
+}
+
+static enum ps_err write_life(struct store *store, struct ps_bytes boot)
+{
+    DB_QUERY_AUTO *query = NULL;
+
+    PS_TRY(db_query_begin(store->db, "INSERT OR REPLACE INTO life VALUES (1, ?1, ?2)", &query));
+    db_bind_text(query, 1, boot);
+    db_bind_u64(query, 2, store->since_s);
+    return db_query_run(query);
+}
+
+/* Commits were not synced: what the machine forgot when it went down nobody can tell. */
+static enum ps_err begin_life(struct store *store, struct ps_bytes boot, uint64_t now_s)
+{
+    DB_TRANSACTION_AUTO transaction = {0};
+    bool known = false;
+    bool same = false;
+
+    PS_TRY(db_begin(store->db, &transaction));
+    PS_TRY(read_life(store, boot, &known, &same));
+    if (!same) {
+        store->since_s = known ? now_s : 0;
+        PS_TRY(db_run(store->db, "DELETE FROM item; DELETE FROM used;"));
+        PS_TRY(write_life(store, boot));
+    }
+    return db_commit(&transaction);
+}
+
+static enum ps_err count_items(struct store *store)
+{
+    DB_QUERY_AUTO *query = NULL;
+    bool row = false;
+
+    PS_TRY(db_query_begin(store->db, "SELECT count(*) FROM item", &query));
+    PS_TRY(db_query_step(query, &row));
+    store->count = db_column_u64(query, 0);
+    return db_query_status(query);
+}
+
+static enum ps_err begin(struct store *store, const char *directory, struct ps_bytes boot,
+                         uint64_t now_s)
+{
+    PS_BUF_AUTO path = {.max = 4096};
+
+    ps_buf_printf(&path, "%s/transactions.db", directory);
+    ps_buf_put_u8(&path, '\0');
+    PS_TRY(ps_buf_status(&path));
+    PS_TRY(db_open((const char *)path.data, &store->db));
+    PS_TRY(db_migrate(store->db, &schema));
+    PS_TRY(begin_life(store, boot, now_s));
+    PS_TRY(db_run(store->db, "PRAGMA synchronous = NORMAL;"));
+    return count_items(store);
+}
+
+enum ps_err store_open(const char *directory, struct ps_bytes boot, uint64_t most, uint64_t now_s,
+                       struct store **ret_store)
+{
+    PS_CLEANUP(store_close_cleanup) struct store *store = calloc(1, sizeof *store);
+
+    if (store == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    store->most = most;
+    PS_TRY(begin(store, directory, boot, now_s));
+    *ret_store = store;
+    store = NULL;
+    return PS_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store != NULL) {
+        db_close(store->db);
+        free(store);
+    }
+}
+
+bool store_may_forget(const struct store *store, uint64_t signed_s)
+{
+    return signed_s <= store->since_s && store->since_s != 0;
+}
+
+enum ps_err store_put(struct store *store, const struct store_key *key, enum store_state state,
+                      uint64_t expires_s, struct ps_bytes record)
+{
+    uint8_t id[PS_SHA256_LEN];
+    DB_QUERY_AUTO *query = NULL;
+    PS_BUF_AUTO sealed = {.max = STORE_RECORD_MAX + SEAL_EXTRA};
+
+    if (store->count >= store->most) {
+        return ps_fail(PS_E_LIMIT, 0, "%llu logins are under way",
+                       (unsigned long long)store->count);
+    }
+    hash_key(key, id);
+    PS_TRY(seal_close(key->handle, record, &sealed));
+    PS_TRY(db_query_begin(store->db, "INSERT INTO item VALUES (?1, ?2, ?3, ?4)", &query));
+    db_bind_octets(query, 1, ps_bytes(id, sizeof id));
+    db_bind_u64(query, 2, (uint64_t)state);
+    db_bind_u64(query, 3, expires_s);
+    db_bind_octets(query, 4, ps_buf_bytes(&sealed));
+    PS_TRY(db_query_run(query));
+    store->count++;
+    return PS_OK;
+}
+
+enum ps_err store_get(struct store *store, const struct store_key *key, enum store_state state,
+                      uint64_t now_s, struct ps_buf *record)
+{
+    uint8_t id[PS_SHA256_LEN];
+    DB_QUERY_AUTO *query = NULL;
+    bool found = false;
+
+    hash_key(key, id);
+    PS_TRY(db_query_begin(store->db,
+                          "SELECT state, body FROM item WHERE id = ?1 AND expires_s > ?2", &query));
+    db_bind_octets(query, 1, ps_bytes(id, sizeof id));
+    db_bind_u64(query, 2, now_s);
+    PS_TRY(db_query_step(query, &found));
+    if (!found) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "there is none, or its time is over");
+    }
+    if (db_column_u64(query, 0) != (uint64_t)state) {
+        PS_TRY(db_query_status(query));
+        return ps_fail(PS_E_STATE, 0, "it is in another state");
+    }
+    PS_TRY(seal_open(key->handle, db_column_octets(query, 1), record));
+    return db_query_status(query);
+}
+
+static enum ps_err remove_item(struct store *store, const struct store_key *key)
+{
+    uint8_t id[PS_SHA256_LEN];
+    DB_QUERY_AUTO *query = NULL;
+
+    hash_key(key, id);
+    PS_TRY(db_query_begin(store->db, "DELETE FROM item WHERE id = ?1", &query));
+    db_bind_octets(query, 1, ps_bytes(id, sizeof id));
+    return db_query_run(query);
+}
+
+enum ps_err store_take(struct store *store, const struct store_key *key, enum store_state state,
+                       uint64_t now_s, struct ps_buf *record)
+{
+    DB_TRANSACTION_AUTO transaction = {0};
+
+    PS_TRY(db_begin(store->db, &transaction));
+    PS_TRY(store_get(store, key, state, now_s, record));
+    PS_TRY(remove_item(store, key));
+    PS_TRY(db_commit(&transaction));
+    store->count--;
+    return PS_OK;
+}
+
+enum ps_err store_use_once(struct store *store, struct ps_bytes whose, struct ps_bytes id,
+                           uint64_t expires_s)
+{
+    const uint8_t between = 0;
+    const struct ps_bytes parts[] = {whose, ps_bytes(&between, 1), id};
+    uint8_t hash[PS_SHA256_LEN];
+    DB_QUERY_AUTO *query = NULL;
+
+    ps_hash_parts(PS_SHA256, parts, PS_COUNT_OF(parts), hash);
+    PS_TRY(db_query_begin(store->db, "INSERT INTO used VALUES (?1, ?2)", &query));
+    db_bind_octets(query, 1, ps_bytes(hash, sizeof hash));
+    db_bind_u64(query, 2, expires_s);
+    return db_query_run(query);
+}
+
+enum ps_err store_sweep(struct store *store, uint64_t now_s)
+{
+    DB_QUERY_AUTO *items = NULL;
+    DB_QUERY_AUTO *used = NULL;
+
+    PS_TRY(db_query_begin(store->db, "DELETE FROM item WHERE expires_s <= ?1", &items));
+    db_bind_u64(items, 1, now_s);
+    PS_TRY(db_query_run(items));
+    store->count -= db_changes(store->db);
+    PS_TRY(db_query_begin(store->db, "DELETE FROM used WHERE expires_s <= ?1", &used));
+    db_bind_u64(used, 1, now_s);
+    return db_query_run(used);
+}
+
+uint64_t store_count(const struct store *store)
+{
+    return store->count;
+}
