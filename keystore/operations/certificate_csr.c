@@ -151,7 +151,9 @@ enum ps_err certificate_csr_describe(struct operation *op, struct writer *json)
     PS_TRY(key_params_subject(op, &key, &number));
     writer_str(json, "key", key->name);
     writer_number(json, "version", number);
-    writer_raw(json, "result", ps_buf_bytes(&op->result));
+    if (op->result.len != 0) {
+        writer_raw(json, "result", ps_buf_bytes(&op->result));
+    }
     ps_buf_printf(&op->location, "/v1/operations/%s", op->id);
     op->status = 201;
     return ps_buf_status(&op->result);

@@ -109,6 +109,9 @@ static enum ps_err put_result(const struct operation *op, struct ps_buf *out)
     if (!op->is_part) {
         put_outcome(op, &json);
     }
+    if (op->is_done && op->result.len != 0) {
+        writer_raw(&json, "result", ps_buf_bytes(&op->result));
+    }
     if (op->type->before_genesis) {
         writer_begin_array(&json, "signatures");
         gate_put_signatures(op->keeper->gate, op->id, &json);

@@ -434,6 +434,17 @@ static enum ps_err forget_reserved(struct keeper *keeper, struct json_value data
     return PS_OK;
 }
 
+/* What its row and the answer to a repetition say of it: for readers, as all of both is. */
+static enum ps_err take_result(struct operation *op, struct json_value data)
+{
+    struct json_value result;
+
+    if (json_member(data, "result", &result)) {
+        ps_buf_put(&op->result, json_raw(result));
+    }
+    return ps_buf_status(&op->result);
+}
+
 static enum ps_err restore(struct operations *operations, struct json_value data,
                            struct operation **ret_op)
 {
@@ -460,6 +471,7 @@ static enum ps_err restore(struct operations *operations, struct json_value data
     PS_TRY(copy_id(*ret_op, id));
     PS_TRY(document_of_row(*ret_op, &row));
     PS_TRY(take_idempotency(*ret_op, data));
+    PS_TRY(take_result(*ret_op, data));
     if (json_member(data, "idempotency", &idempotency)) {
         PS_TRY(document_text(idempotency, "caller", &text));
         memcpy((*ret_op)->caller, text.data, text.len < PS_NAME_MAX ? text.len : PS_NAME_MAX);

@@ -24,6 +24,7 @@ struct row {
     const char *name;
     /* What this reads once it is done, and only then; after '!' not then. NULL: only its result. */
     const char *effect;
+    const char *result;    /* and what the operation itself says then; NULL: nothing */
     void (*prepare)(void); /* what no operation makes */
     unsigned more_keys;    /* than "@", named "@.1" and so on */
     bool wraps; /* three keys of the appliance's own are made, and "@" is nowhere in the token */
@@ -120,7 +121,9 @@ static void complete_shard(void);
 
 /* Genesis has a test of its own. */
 static const struct row rows[] = {
-    {.it = {"certificate.csr", "@", "{\"subject\":{\"common_name\":\"@\"}}"}, .before = {MAKE_KEY}},
+    {.it = {"certificate.csr", "@", "{\"subject\":{\"common_name\":\"@\"}}"},
+     .before = {MAKE_KEY},
+     .result = "\"csr\":\"-----BEGIN CERTIFICATE REQUEST-----\\n"},
     {.it = {"certificate.install", "@", kill_chain},
      .before = {MAKE_KEY},
      .resource = READ_KEY,
@@ -331,6 +334,7 @@ static const struct row rows[] = {
      .begin_anew = kill_lose_pin},
     {.it = {"wrapping.destroy", "", kill_old_wrapping},
      .before = {MAKE_WRAPPING},
+     .result = "\"not_destroyed_in\":[]",
      .prepare = make_old_wrapping},
     /* From here on the token has no PIN any more: nobody sends it one. */
     {.it = {"appliance.lock", "", "{}"},

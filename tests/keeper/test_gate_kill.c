@@ -257,6 +257,9 @@ static void assert_told_once(const struct round *round)
     /* Readers see it as soon as its rows are there. */
     wait_for_text(READ_OPERATION, round->draft.id,
                   strstr(rest, ":done") != NULL ? "\"state\":\"done\"" : "\"state\":\"failed\"", 1);
+    if (strstr(rest, ":done") != NULL && round->row->result != NULL) {
+        assert_true(body_has(round->row->result));
+    }
 }
 
 /* Whatever was there of it: afterwards it was done, once. */

@@ -304,10 +304,12 @@ static void what_the_token_has_done_is_done_once(void **state)
     draft_clear(&draft);
     ask_and_approve("wrapping.rewrap", "", "{}", &draft);
     die_at_result(1);
+    assert_true(body_has("\"result\":{\"left\":0,\"left_keys\":[]}"));
     assert_int_equal(count_under(2), 0);
     draft_clear(&draft);
     ask_and_approve("wrapping.destroy", "", "{\"version\":2}", &draft);
     die_at_result(0);
+    assert_true(body_has("\"result\":{\"not_destroyed_in\":[]}"));
     expect(404, change("wrapping.destroy", "", "{\"version\":2}"));
     all_sign();
 }
