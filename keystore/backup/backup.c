@@ -23,9 +23,17 @@
 #define AGAIN_NS      (600 * PS_NS_PER_S)
 #define ROW_MAX       BACKUP_RECORD_MAX
 
-enum stage { STAGE_IDLE, STAGE_ROWS, STAGE_NAMED, STAGE_SIGNED, STAGE_LEAVES, STAGE_CHECK };
-static const char *const stage_names[] = {"idle",    "rows",   "naming",
-                                          "signing", "leaves", "checking"};
+enum stage {
+    STAGE_IDLE,
+    STAGE_ROWS,
+    STAGE_NAMED,
+    STAGE_SIGNED,
+    STAGE_LEAVES,
+    STAGE_CHECK,
+    STAGE_KEPT /* it is good, and the leaf that says so is on its way */
+};
+static const char *const stage_names[] = {"idle",   "rows",     "naming",  "signing",
+                                          "leaves", "checking", "checking"};
 
 struct backups {
     struct keeper *keeper;
@@ -156,6 +164,17 @@ static enum ps_err remove_old(struct backups *backups)
     return PS_OK;
 }
 
+/* Who is told that there is none under way finds the leaf of the last one. */
+static void on_kept(void *context, bool is_durable)
+{
+    struct backups *backups = context;
+
+    (void)is_durable; /* whatever becomes of the log, it is good */
+    if (backups->stage == STAGE_KEPT) {
+        clear_work(backups);
+    }
+}
+
 static enum ps_err record_kept(struct backups *backups, const struct backup_summary *summary)
 {
     PS_BUF_AUTO data = {.max = 512};
@@ -167,7 +186,7 @@ static enum ps_err record_kept(struct backups *backups, const struct backup_summ
     writer_number(&json, "octets", summary->octets);
     writer_number(&json, "rows", summary->rows);
     writer_end_object(&json);
-    return record(backups, "backup-kept", ps_buf_bytes(&data), NULL);
+    return record(backups, "backup-kept", ps_buf_bytes(&data), on_kept);
 }
 
 /* That it was signed by the key which it names itself would prove nothing. */
@@ -191,16 +210,20 @@ static enum ps_err check_key(const struct backups *backups, const struct backup_
 static enum ps_err finish(struct backups *backups)
 {
     struct backup_summary summary;
+    enum ps_err err;
 
     PS_TRY(backup_reader_finish(backups->reader, &summary));
     PS_TRY(check_key(backups, &summary));
-    PS_TRY(record_kept(backups, &summary));
-    backups->stage = STAGE_IDLE; /* it is good, and a leaf says so: it stays, whatever fails now */
+    backups->stage = STAGE_KEPT;
+    err = record_kept(backups, &summary);
+    if (err != PS_OK) {
+        backups->stage = STAGE_CHECK; /* no leaf says that it is good: it does not stay */
+        return err;
+    }
     PS_TRY(remove_old(backups));
     ps_line(PS_INFO, "backup_kept", PS_STR("file", backups->name), PS_NUM("octets", summary.octets),
             PS_NUM("leaves", summary.leaves), PS_NUM("rows", summary.rows));
     backups->failure[0] = 0;
-    clear_work(backups);
     return PS_OK;
 }
 
@@ -394,6 +417,7 @@ static enum ps_err do_slice(struct backups *backups)
     case STAGE_IDLE:
     case STAGE_NAMED:
     case STAGE_SIGNED:
+    case STAGE_KEPT:
         break;
     }
     return PS_OK;

@@ -159,6 +159,7 @@ enum ps_err holders_put_destroyed(const struct keeper *keeper, const struct key 
     }
     if (read_shelf(keeper, &shelf) != PS_OK) {
         ps_line(PS_WARNING, "backups_not_listed", PS_STR("detail", ps_detail()->text));
+        writer_bool(json, "backups_unknown", true);
         return PS_OK;
     }
     writer_number(json, "backups_in_all", put_names(&shelf, &spans, json));

@@ -26,8 +26,8 @@ PS_MUST_USE enum ps_err holders_put_span(const struct keeper *keeper, uint64_t f
                                          uint64_t until_s, struct writer *json);
 
 /*
- * The same of what was destroyed of it, for who looks at it; nothing when nothing was, and when the
- * directory cannot be read just now. Errors: those of catalog and log.
+ * The same of what was destroyed of it, for who looks at it: nothing when nothing was, and
+ * `backups_unknown` when the directory cannot be read just now. Errors: those of catalog and log.
  */
 PS_MUST_USE enum ps_err holders_put_destroyed(const struct keeper *keeper, const struct key *key,
                                               struct writer *json);

@@ -84,12 +84,20 @@ class Box:
         assert answer.status in (200, 201), answer
         return asked["id"]
 
-    def sign(self, key):
+    def ask(self, path, body):
         client = Client(str(self.bare.directory / "clients.sock"), 60)
         try:
-            return client.request("POST", "/v1/jws/sign", {"key": key, "payload": PAYLOAD})
+            return client.request("POST", path, body)
         finally:
             client.close()
+
+    def sign(self, key):
+        return self.ask("/v1/jws/sign", {"key": key, "payload": PAYLOAD})
+
+    def use(self, key, verb, **members):
+        answer = self.ask(f"/v1/keys/{key}/{verb}", members)
+        assert answer.status == 200, (key, verb, answer)
+        return answer.json()
 
     def system(self):
         return self.send("GET", "/v1/system").json()
@@ -246,12 +254,16 @@ def equip(box):
     for kind, algorithm in WRAPPED.items():
         box.make(f"kept.{kind}", type=kind, algorithms=[algorithm], residence="wrapped",
                  recovery="wrapped")
+    for name, kind, usage in (("aes", "aes-256", "encrypt"), ("mac", "hmac-sha256", "mac")):
+        box.make(f"kept.{name}", type=kind, usage=usage, residence="wrapped", recovery="wrapped")
     box.make("lost.ed25519", type="ed25519", algorithms=["EdDSA"])
     box.make("lost.rsa", type="rsa-3072", algorithms=["RS256"])
     box.make("lost.aes", type="aes-256", usage="encrypt")
     box.make("lost.mac", type="hmac-sha256", usage="mac")
     box.change("POST", "/v1/grants", {"client": "operator", "keys": "*",
                                       "operations": ["jws.sign"], "formats": ["jws"]})
+    box.change("POST", "/v1/grants", {"client": "operator", "keys": "kept.*",
+                                      "operations": ["mac", "encrypt", "decrypt"]})
     box.change("POST", "/v1/clients", {"name": "front", "uids": [7001], "listener": "clients"})
     return carried
 
@@ -267,6 +279,8 @@ def lives(model, tmp_path_factory):
         carried = equip(box)
         for kind in WRAPPED:
             assert box.sign(f"kept.{kind}").status == 200, kind
+        sealed = box.use("kept.aes", "encrypt", plaintext=PAYLOAD)["ciphertext"]
+        mac = box.use("kept.mac", "mac", message=PAYLOAD)["mac"]
         backup = box.backup()
         said = json.loads(command(PRIVYSEAL, "backup", "verify", backup, "--json").stdout)
         removed = [box.do("officer.remove", "officer-5"), box.do("client.remove", "front"),
@@ -278,7 +292,7 @@ def lives(model, tmp_path_factory):
         bare.stop()
         shutil.rmtree(bare.directory / "tokens")  # the first token is no more
         yield {"bare": bare, "people": people, "backup": backup, "genesis": said["genesis"],
-               "mirror": mirror}
+               "mirror": mirror, "sealed": sealed, "mac": mac}
 
 
 def replace_holder(box, directory):
@@ -338,6 +352,8 @@ def test_a_life_goes_on_with_the_second_token(lives, model, tmp_path):
         for kind in WRAPPED:
             expected = 409 if kind == "ec-p521" else 200  # it was suspended after the backup
             assert box.sign(f"kept.{kind}").status == expected, kind
+        assert box.use("kept.aes", "decrypt", ciphertext=lives["sealed"])["plaintext"] == PAYLOAD
+        assert box.use("kept.mac", "mac/verify", message=PAYLOAD, mac=lives["mac"])["valid"]
         assert box.sign("lost.ed25519").status == 503
         people = [item["person"] for item in box.send("GET", "/v1/officers").json()["items"]]
         assert "officer-5" not in people

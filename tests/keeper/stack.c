@@ -250,7 +250,7 @@ static int run_token(const struct stack *stack, size_t number, int fd)
         .token = ps_bytes_str(name_of(stack, number)),
         .number = number_of(stack, number),
         .module = ps_bytes_str(stack->module),
-        .sessions = 1,
+        .sessions = stack->sessions == 0 ? 1 : stack->sessions,
         .call_timeout_ms = WIRE_LIMIT_MS / 4,
         .cache_keys = stack->cache_keys == 0 ? 64 : stack->cache_keys,
     };
@@ -372,7 +372,9 @@ static void on_pin_keep(struct stack *stack, const struct msg_pin_keep *message)
 
 static void send_pins(struct stack *stack)
 {
-    send_pin(stack, 0);
+    if (!stack->lacks_first) {
+        send_pin(stack, 0);
+    }
     for (size_t i = 0; i < stack->processes; i++) {
         if (stack->tokens[i].name != NULL) {
             send_pin(stack, i);
@@ -516,7 +518,9 @@ void stack_start_keeper(struct stack *stack)
     stack_connect_api(stack, &stack->clients, IPC_ROLE_API_CLIENTS);
     stack_connect_api(stack, &stack->management, IPC_ROLE_API_MANAGEMENT);
     send_pins(stack);
-    wire_send(&stack->supervisor, &msg_pin_info, &so_pin);
+    if (!stack->lacks_first) {
+        wire_send(&stack->supervisor, &msg_pin_info, &so_pin);
+    }
     for (size_t i = 0; i < stack->processes; i++) {
         if (stack->tokens[i].pid != 0) {
             connect_token(stack, i);

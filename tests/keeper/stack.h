@@ -50,8 +50,10 @@ struct stack {
     uint32_t disk_reserve_mb;    /* of the keeper; 0: 1 */
     const char *program;         /* hash of the program, as the supervisor tells it; NULL: "1" */
     uint32_t cache_keys;         /* of token processes; 0: 64 */
+    uint32_t sessions;           /* of token processes; 0: 1 */
     uint32_t keys_in_memory;     /* of the keeper; 0: 4096 */
     struct faults *faults;       /* of keepers that are started from now on; NULL: none */
+    bool lacks_first;            /* keepers that are started from now on have added tokens alone */
     bool supervises; /* whatever the keeper asks its supervisor is done while the test waits */
 };
 

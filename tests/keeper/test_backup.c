@@ -49,6 +49,7 @@ static int make_stack(void **state)
     assert_int_equal(mkdir(directory, 0700), 0);
     stack.backups = directory;
     stack.faults = faults_new();
+    stack.sessions = 2;
     return 0;
 }
 
@@ -104,6 +105,10 @@ static void one_of_the_future_holds_none_up(void **state)
     "{\"name\":\"" name "\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"        \
     "\"algorithms\":[\"ES256\"],\"residence\":\"wrapped\",\"recovery\":\"wrapped\"}"
 
+#define WRAPPED_SECRET(name, type, usage)                                                          \
+    "{\"name\":\"" name "\",\"type\":\"" type "\",\"usage\":\"" usage                              \
+    "\",\"residence\":\"wrapped\"}"
+
 /* They were written long ago, before any key was made. */
 static void make_all_old(void)
 {
@@ -153,6 +158,37 @@ static void those_of_one_second_are_files_of_their_own(void **state)
     assert_int_equal(count_backups(), before + 2);
 }
 
+/* Whoever sees none under way finds the leaf of the last one. */
+static void it_is_under_way_until_its_leaf_is_durable(void **state)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + 2 * WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    (void)state;
+    faults_set(stack.faults, FAULT_HOLD_EVENTS, 1); /* the leaf that names its rows is the first */
+    expect(202, ask_task(TASK_BACKUP));
+    while (!faults_happened(stack.faults)) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        (void)usleep(5000);
+    }
+    expect(200, stack_read(&stack, READ_BACKUPS, "", &body));
+    assert_false(body_has("\"state\":\"idle\""));
+    assert_true(faults_clear(stack.faults));
+    wait_for_idle("privyseal-backup");
+}
+
+static char away[180];
+
+static void take_directory_away(void)
+{
+    (void)snprintf(away, sizeof away, "%s.away", directory);
+    assert_int_equal(rename(directory, away), 0);
+}
+
+static void put_directory_back(void)
+{
+    assert_int_equal(rename(away, directory), 0);
+}
+
 /* Those that were written before it was made do not hold it. */
 static void what_is_destroyed_names_the_backups_that_hold_it(void **state)
 {
@@ -175,6 +211,11 @@ static void what_is_destroyed_names_the_backups_that_hold_it(void **state)
     make_all_old();
     expect(200, stack_read(&stack, READ_KEY, "held", &body));
     assert_true(body_has("\"backups\":[],\"backups_in_all\":0"));
+    take_directory_away();
+    expect(200, stack_read(&stack, READ_KEY, "held", &body));
+    assert_true(body_has("\"backups_unknown\":true"));
+    assert_false(body_has("\"backups\":"));
+    put_directory_back();
 }
 
 /* --- Drills --- */
@@ -197,13 +238,15 @@ static void a_drill_opens_keys_of_the_newest_backup(void **state)
     (void)state;
     expect(201, change("key.create", "", WRAPPED("drilled")));
     expect(201, change("key.create", "", WRAPPED("gone")));
+    expect(201, change("key.create", "", WRAPPED_SECRET("drilled.aes", "aes-256", "encrypt")));
+    expect(201, change("key.create", "", WRAPPED_SECRET("drilled.mac", "hmac-sha256", "mac")));
     expect(200, sign("drilled"));
     make_backup();
     expect(202, ask_task(TASK_DRILL));
     wait_for_drill(1);
     assert_true(body_has("\"good\":true"));
     assert_true(body_has("\"other_token\":false"));
-    assert_true(body_has("\"rows\":2,\"token\":\"" STACK_TOKEN "\",\"tried\":2"));
+    assert_true(body_has("\"rows\":4,\"token\":\"" STACK_TOKEN "\",\"tried\":4"));
     expect(200, sign("drilled"));
 }
 
@@ -216,7 +259,7 @@ static void what_was_destroyed_since_is_not_opened(void **state)
     expect(202, ask_task(TASK_DRILL));
     wait_for_drill(2);
     assert_true(body_has("\"good\":true"));
-    assert_true(body_has("\"passed_over\":1,\"rows\":2,\"token\":\"" STACK_TOKEN "\",\"tried\":1"));
+    assert_true(body_has("\"passed_over\":1,\"rows\":4,\"token\":\"" STACK_TOKEN "\",\"tried\":3"));
 }
 
 /* People are to know which backups hold it; whoever asks is told why they cannot. */
@@ -224,19 +267,25 @@ static void nobody_destroys_what_is_perhaps_in_backups(const char *key)
 {
     const struct msg_change message = stack_change_message("key.destroy", key, "{}");
     struct draft draft;
-    char away[180];
 
-    (void)snprintf(away, sizeof away, "%s.away", directory);
-    assert_int_equal(rename(directory, away), 0);
+    take_directory_away();
     expect(409, draft_ask(&stack, &message, &draft, &body));
     assert_true(body_has("[backup] directory"));
-    assert_int_equal(rename(away, directory), 0);
+    put_directory_back();
 }
 
-/* A drill of a backup with one record, of a key that is gone since, shows nothing. */
+static void destroy(const char *key)
+{
+    expect(201, change("key.deactivate", key, "{}"));
+    expect(201, change("key.destroy", key, "{}"));
+}
+
+/* A drill of a backup with records of keys alone that are gone since shows nothing. */
 static void one_that_tried_nothing_is_not_good(void **state)
 {
     (void)state;
+    destroy("drilled.aes");
+    destroy("drilled.mac");
     expect(201, change("key.deactivate", "drilled", "{}"));
     nobody_destroys_what_is_perhaps_in_backups("drilled");
     expect(201, change("key.destroy", "drilled", "{}"));
@@ -244,7 +293,7 @@ static void one_that_tried_nothing_is_not_good(void **state)
     wait_for_drill(3);
     assert_true(body_has("\"good\":false"));
     assert_true(body_has("none of its keys could be tried"));
-    assert_true(body_has("\"passed_over\":2"));
+    assert_true(body_has("\"passed_over\":4"));
     expect(201, change("key.create", "", WRAPPED("drilled.again")));
 }
 
@@ -344,7 +393,7 @@ static void what_a_drill_said_is_known_after_a_start(void **state)
 
 /* --- The mirror of the log --- */
 
-static char mirror[160];
+static char mirror[170];
 
 static void put_mirror_path(const char *name, char out[240])
 {
@@ -402,6 +451,33 @@ static void wait_for_failure(const char *text)
     } while (!body_has(text));
 }
 
+/* It would write into what it mirrors. */
+static void the_log_is_no_mirror_of_itself(void **state)
+{
+    PS_BUF_AUTO before = {.max = 1024u * 1024u};
+    PS_BUF_AUTO after = {.max = 1024u * 1024u};
+    char path[240];
+
+    (void)state;
+    (void)snprintf(mirror, sizeof mirror, "%s/log", stack.data);
+    put_mirror_path("events/entries", path);
+    restart_keeper(APPLIANCE_OPERATIONAL);
+    wait_for_failure("somebody has it open");
+    read_whole(path, &before);
+    expect(201, change("key.create", "", EC_KEY("unmirrored")));
+    (void)snprintf(mirror, sizeof mirror, "%s/mirror", stack.directory);
+    restart_keeper(APPLIANCE_OPERATIONAL);
+    wait_for_mirror();
+    compare_with_log();
+    read_whole(path, &after);
+    while (before.len != 0 && before.data[before.len - 1] == 0) {
+        before.len--; /* room for what comes next */
+    }
+    assert_true(before.len != 0 && before.len < after.len);
+    assert_memory_equal(after.data, before.data, before.len);
+    expect(200, sign("unmirrored"));
+}
+
 static void write_mirror(const char *name, struct ps_bytes octets)
 {
     char path[240];
@@ -418,6 +494,7 @@ static void write_mirror(const char *name, struct ps_bytes octets)
 static void a_mirror_of_another_log_is_not_written(void **state)
 {
     const uint64_t deadline = ps_clock_mono_ns() + 2 * WIRE_LIMIT_MS * PS_NS_PER_MS;
+    const unsigned alarms = leaves_count_alarms(&stack, "mirror");
     const struct ps_bytes entries = ps_bytes("\0\1x", 3);
     const uint8_t signature[64] = {7};
     const struct note_key key = {.name = ps_bytes_str("x/events"), .type = NOTE_ED25519};
@@ -436,7 +513,7 @@ static void a_mirror_of_another_log_is_not_written(void **state)
     stack_start_keeper(&stack);
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     wait_for_failure("put back");
-    while (leaves_count_alarms(&stack, "mirror") == 0) {
+    while (leaves_count_alarms(&stack, "mirror") == alarms) {
         assert_true(ps_clock_mono_ns() < deadline);
         (void)usleep(5000);
     }
@@ -452,6 +529,7 @@ int main(void)
         cmocka_unit_test(one_that_does_not_verify_is_removed),
         cmocka_unit_test(one_of_the_future_holds_none_up),
         cmocka_unit_test(those_of_one_second_are_files_of_their_own),
+        cmocka_unit_test(it_is_under_way_until_its_leaf_is_durable),
         cmocka_unit_test(what_is_destroyed_names_the_backups_that_hold_it),
         cmocka_unit_test(a_drill_opens_keys_of_the_newest_backup),
         cmocka_unit_test(what_was_destroyed_since_is_not_opened),
@@ -461,6 +539,7 @@ int main(void)
         cmocka_unit_test(one_that_does_not_verify_fails_the_drill),
         cmocka_unit_test(what_a_drill_said_is_known_after_a_start),
         cmocka_unit_test(what_is_recorded_is_in_the_mirror_too),
+        cmocka_unit_test(the_log_is_no_mirror_of_itself),
         cmocka_unit_test(a_mirror_of_another_log_is_not_written),
     };
 
