@@ -201,31 +201,34 @@ static void put_warnings(const struct keeper *keeper, struct writer *json)
 }
 
 typedef enum ps_err losses_fn(const struct keeper *keeper, size_t limit, struct writer *out,
-                              size_t *ret_count);
+                              struct losses *ret_losses);
 
-static enum ps_err put_losses(const struct keeper *keeper, const char *name, losses_fn *fn,
-                              struct writer *json)
+static enum ps_err put_losses(const struct keeper *keeper, losses_fn *fn, struct writer *json,
+                              struct losses *ret_losses)
 {
-    size_t count;
-
-    writer_begin_object(json, name);
     writer_begin_array(json, "keys");
-    PS_TRY(fn(keeper, LOSSES_NAMED, json, &count));
+    PS_TRY(fn(keeper, LOSSES_NAMED, json, ret_losses));
     writer_end_array(json);
-    writer_number(json, "count", count);
-    writer_end_object(json);
+    writer_number(json, "count", ret_losses->lost);
     return PS_OK;
 }
 
 /* What is gone, and what goes with one token. */
 static enum ps_err put_recovery(const struct keeper *keeper, struct writer *json)
 {
+    struct losses losses;
+
     if (!keeper->appliance.exists) {
         return PS_OK;
     }
     writer_begin_object(json, "recovery");
-    PS_TRY(put_losses(keeper, "one_token", losses_put_in_one_token, json));
-    PS_TRY(put_losses(keeper, "unrecoverable", losses_put, json));
+    writer_begin_object(json, "one_token");
+    PS_TRY(put_losses(keeper, losses_put_in_one_token, json, &losses));
+    writer_end_object(json);
+    writer_begin_object(json, "unrecoverable");
+    PS_TRY(put_losses(keeper, losses_put, json, &losses));
+    writer_number(json, "unknown", losses.unknown);
+    writer_end_object(json);
     writer_end_object(json);
     return PS_OK;
 }

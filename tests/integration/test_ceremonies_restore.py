@@ -151,7 +151,7 @@ def test_a_drill_opens_the_newest_backup_in_the_second_token(room, backup):
 def test_what_one_token_alone_holds_is_named(room):
     recovery = system(room)["recovery"]
     assert recovery["one_token"] == {"count": 1, "keys": ["left"]}
-    assert recovery["unrecoverable"] == {"count": 0, "keys": []}
+    assert recovery["unrecoverable"] == {"count": 0, "keys": [], "unknown": 0}
 
 
 def test_a_drill_by_hand_is_recorded(room, backup):
@@ -179,5 +179,5 @@ def test_an_appliance_moves_to_another_machine(room, backup, model, tmp_path):
         typed(there, "restore-appliance", A, machine="M 2", genesis=genesis[:16], lost="1",
               end="officer-1, today")
         wait_until(lambda: sign(there, "kept") == 200, 60, "the key to sign there")
-        assert system(there)["recovery"]["unrecoverable"] == {"count": 1, "keys": ["left"]}
+        assert system(there)["recovery"]["unrecoverable"] == {"count": 1, "keys": ["left"], "unknown": 0}
         assert sign(there, "left") != 200

@@ -182,6 +182,37 @@ static void what_is_destroyed_is_closed_in_every_process(void **state)
     tap_set(SPARE->tap, &msg_token_destroy_info, 0, TAP_PASS);
 }
 
+/* Without the first token, which alone has the second version of the key that wraps. */
+static void what_is_lost_is_told_by_what_wrapped_it(void **state)
+{
+    (void)state;
+    make_key("w.older");
+    expect(201, change("wrapping.create", "", "{}"));
+    make_key("w.newer");
+    wait_for_text(READ_SYSTEM, "", "\"unrecoverable\":{\"keys\":[],\"count\":0,\"unknown\":0}", 1);
+    stack_kill_keeper(&stack);
+    kill_first_token();
+    stack.lacks_first = true;
+    stack_start_keeper(&stack);
+    stack_wait_started(&stack);
+    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+    assert_true(body_has("\"w.newer\"],\"count\":4,\"unknown\":0")); /* with those that wrap */
+    sql("alter table row rename to aside");
+    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+    assert_true(body_has("\"count\":3,\"unknown\":3"));
+    sql("alter table aside rename to row");
+    stack_kill_keeper(&stack);
+    stack.lacks_first = false;
+    for (size_t i = 0; i < PROCESSES; i++) {
+        stack_start_token(&stack, i);
+    }
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    sign_elsewhere("w.newer");
+    expect(201, change_when_free("key.deactivate", "w.older", "{}"));
+    expect(201, change_when_free("key.destroy", "w.older", "{}"));
+}
+
 /* While the second token does not answer; then it is in the configuration no more. */
 static void a_version_is_destroyed_though_a_token_is_gone_that_holds_it(void **state)
 {
@@ -228,6 +259,7 @@ int main(void)
         cmocka_unit_test(what_stays_of_it_is_found_by_an_inventory),
         cmocka_unit_test(a_second_token_opens_what_the_first_has_wrapped),
         cmocka_unit_test(what_is_destroyed_is_closed_in_every_process),
+        cmocka_unit_test(what_is_lost_is_told_by_what_wrapped_it),
         cmocka_unit_test(a_version_is_destroyed_though_a_token_is_gone_that_holds_it),
         cmocka_unit_test(what_it_holds_is_found_when_it_comes_back),
     };

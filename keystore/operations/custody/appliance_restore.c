@@ -45,7 +45,7 @@ static enum ps_err put_params(struct operation *op, const struct restored_offer 
     const struct restored_key *identity = &offer->keys[RESTORED_IDENTITY];
     struct writer json = writer(&op->resolved);
     struct gone gone = {.op = op, .json = &json};
-    size_t lost;
+    struct losses losses;
 
     writer_begin_object(&json, NULL);
     writer_begin_array(&json, "gone");
@@ -56,9 +56,9 @@ static enum ps_err put_params(struct operation *op, const struct restored_offer 
     writer_decimal(&json, "leaves", restored_leaves(restored));
     writer_octets(&json, "log_public", ps_bytes(log->spki, log->spki_len));
     writer_begin_array(&json, "lost");
-    PS_TRY(losses_put_all(op->keeper, LOST_MAX, &json, &lost));
+    PS_TRY(losses_put_all(op->keeper, LOST_MAX, &json, &losses));
     writer_end_array(&json);
-    writer_decimal(&json, "lost_count", lost);
+    writer_decimal(&json, "lost_count", losses.lost);
     writer_bool(&json, "mirrored", restored_is_mirrored(restored));
     writer_begin_array(&json, "objects");
     writer_hex(&json, NULL, ps_bytes(log->object_id, OBJECT_ID_LEN));
