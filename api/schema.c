@@ -39,6 +39,8 @@ struct change_body {
     struct ps_bytes new_signature;
 
     struct ps_bytes client;
+    uint64_t maximum;
+    struct json_value template;
     struct json_value operations;
     uint64_t rate_per_s;
     struct ps_bytes not_after;
@@ -129,6 +131,18 @@ static const struct json_field key_batch_fields[] = {
     COMMON,
     FIELD(keys, ARRAY, true, 0),
     NEW_KEY,
+};
+
+static const struct json_field family_create_fields[] = {
+    COMMON,
+    FIELD(client, NAME, true, 128),
+    FIELD(maximum, U64, true, 100000000),
+    FIELD(template, OBJECT, true, 0),
+};
+
+static const struct json_field family_key_fields[] = {
+    COMMON,
+    FIELD(name, NAME, true, 128),
 };
 
 static const struct json_field key_version_fields[] = {
@@ -253,6 +267,8 @@ SCHEMA(nothing);
 SCHEMA(genesis);
 SCHEMA(key_create);
 SCHEMA(key_batch);
+SCHEMA(family_create);
+SCHEMA(family_key);
 SCHEMA(key_version);
 SCHEMA(certificate_csr);
 SCHEMA(certificate_install);

@@ -17,7 +17,8 @@ extern const struct body_schema schema_nothing, schema_genesis, schema_key_creat
     schema_configuration_approve, schema_exception_record, schema_officer_enrol,
     schema_officer_replace, schema_policy_change, schema_key_batch, schema_client_certificate,
     schema_certificate_csr, schema_certificate_install, schema_certificate_issue,
-    schema_certificate_root, schema_certificate_revoke, schema_profile_put;
+    schema_certificate_root, schema_certificate_revoke, schema_profile_put, schema_family_create,
+    schema_family_key;
 
 /*
  * Checks `body` against the schema and the members that every change may have, which are taken

@@ -99,13 +99,7 @@ static enum ps_err keep_row(void *context, const struct catalog_row *row)
     if (catalog_kind_is_of_keys(row->kind)) {
         return truth_set(keeper->truth, row);
     }
-    for (uint64_t revision = 0; revision < row->revision; revision++) {
-        const struct catalog_change change = {
-            .kind = row->kind, .name = row->name, .expected = revision, .body = row->body};
-
-        PS_TRY(catalog_apply(keeper->known, &change, 1, row->event, NULL));
-    }
-    return PS_OK;
+    return catalog_keep_row(keeper->known, row);
 }
 
 /* Of a row of keys that is newer than the snapshot. */
@@ -169,6 +163,7 @@ static enum ps_err load_change(struct keeper *keeper, const struct catalog_chang
     case CATALOG_SET:
     case CATALOG_PROFILE:
     case CATALOG_REVOCATION:
+    case CATALOG_FAMILY:
     case CATALOG_PIN:
     case CATALOG_TOKEN:
     case CATALOG_PRUNED:

@@ -242,6 +242,7 @@ const struct cli_command cli_commands[] = {
      .management = true,
      .options = {{"batch", "FILE", CLI_MEMBERS, "keys", "their names and kind; see privyseal(1)"},
                  CHANGE_OPTIONS}},
+#include "appliance/cli/families.def"
     {.words = "keys rotate",
      .arguments = "NAME",
      .summary = "make its next version",

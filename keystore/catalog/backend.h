@@ -25,6 +25,11 @@ struct catalog_ops {
      */
     enum ps_err (*apply)(void *backend, const struct catalog_change *changes, size_t count,
                          uint64_t event, const struct catalog_answer *answer);
+    /*
+     * A row with the revision and event that it has elsewhere; PS_E_CONFLICT: there is one of its
+     * name. NULL: not in this backend.
+     */
+    enum ps_err (*keep)(void *backend, const struct catalog_row *row);
     /* PS_E_NOT_FOUND; an expired one is forgotten and not found. Memory as with get. */
     enum ps_err (*get_answer)(void *backend, struct ps_bytes caller, struct ps_bytes key,
                               uint64_t now_ns, struct ps_buf *memory,

@@ -130,6 +130,13 @@ enum ps_err catalog_apply(struct catalog *catalog, const struct catalog_change *
     return catalog->ops->apply(catalog->backend, changes, count, event, answer);
 }
 
+enum ps_err catalog_keep_row(struct catalog *catalog, const struct catalog_row *row)
+{
+    assert(catalog->walks == 0 && catalog->ops->keep != NULL && row->revision != 0);
+    PS_TRY(catalog_check_name(row->kind, row->name));
+    return catalog->ops->keep(catalog->backend, row);
+}
+
 enum ps_err catalog_get_answer(struct catalog *catalog, struct ps_bytes caller, struct ps_bytes key,
                                uint64_t now_ns, struct ps_buf *memory,
                                struct catalog_answer *ret_answer)

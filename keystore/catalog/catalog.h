@@ -38,6 +38,11 @@ PS_MUST_USE enum ps_err catalog_list(struct catalog *catalog, enum catalog_kind 
 PS_MUST_USE enum ps_err catalog_apply(struct catalog *catalog, const struct catalog_change *changes,
                                       size_t count, uint64_t event,
                                       const struct catalog_answer *answer);
+/*
+ * Takes over a row of another catalog, with the revision and the event that it has there, into one
+ * in memory. Errors: PS_E_CONFLICT (it has one of this name), PS_E_INPUT (no name).
+ */
+PS_MUST_USE enum ps_err catalog_keep_row(struct catalog *catalog, const struct catalog_row *row);
 PS_MUST_USE enum ps_err catalog_get_answer(struct catalog *catalog, struct ps_bytes caller,
                                            struct ps_bytes key, uint64_t now_ns,
                                            struct ps_buf *memory,

@@ -4,6 +4,9 @@
 
 #include <assert.h>
 
+/* Larger than any row of a key: as much as a leaf has. */
+#define KEY_ROW_MAX (48u * 1024u)
+
 static const char *const states[KEY_STATE_COUNT] = {
     [KEY_PRE_ACTIVATION] = "pre-activation", [KEY_ACTIVE] = "active",
     [KEY_SUSPENDED] = "suspended",           [KEY_DEACTIVATED] = "deactivated",
@@ -355,4 +358,15 @@ void key_record_put(const struct key_record *record, struct ps_buf *out)
     record_put_number(out, ",\"validity_s\":", record->validity_s);
     record_put_text(out, ",\"verify\":", ps_bytes_str(key_verify_name(record->verify)));
     ps_buf_put_str(out, "}");
+}
+
+bool key_record_is_same(const struct key_record *one, const struct key_record *other)
+{
+    PS_BUF_AUTO a = {.max = KEY_ROW_MAX};
+    PS_BUF_AUTO b = {.max = KEY_ROW_MAX};
+
+    key_record_put(one, &a);
+    key_record_put(other, &b);
+    return ps_buf_status(&a) == PS_OK && ps_buf_status(&b) == PS_OK &&
+           ps_bytes_equal(ps_buf_bytes(&a), ps_buf_bytes(&b));
 }

@@ -114,6 +114,9 @@ PS_MUST_USE enum ps_err version_record_read(struct json_value row,
 void key_record_put(const struct key_record *record, struct ps_buf *out);
 void version_record_put(const struct version_record *record, struct ps_buf *out);
 
+/* Whether their rows would be the same. */
+bool key_record_is_same(const struct key_record *one, const struct key_record *other);
+
 /* The name of a version's row: "<key>/<number>", at most KEY_VERSION_NAME_MAX octets. */
 void version_record_put_name(struct ps_bytes key, uint32_t number, struct ps_buf *out);
 

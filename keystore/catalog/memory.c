@@ -232,6 +232,21 @@ static enum ps_err memory_apply(void *backend, const struct catalog_change *chan
     return err;
 }
 
+static enum ps_err memory_keep(void *backend, const struct catalog_row *row)
+{
+    struct memory *memory = backend;
+    const struct catalog_change change = {
+        .kind = row->kind, .name = row->name, .expected = row->revision - 1, .body = row->body};
+    struct step step = {.list = &memory->rows[row->kind]};
+
+    if (ordered_find(step.list, row->name) != NULL) {
+        return catalog_fail_conflict(&change);
+    }
+    PS_TRY(new_row(step.list, &change, row->event, &step.added));
+    take(&step);
+    return PS_OK;
+}
+
 static void drop_answer(struct memory *memory, struct ordered_node *node)
 {
     take(&(struct step){.list = &memory->answers, .removed = node});
@@ -343,6 +358,7 @@ static const struct catalog_ops memory_ops = {
     .get = memory_get,
     .list = memory_list,
     .apply = memory_apply,
+    .keep = memory_keep,
     .get_answer = memory_get_answer,
     .begin_answer = memory_begin_answer,
     .forget_answer = memory_forget_answer,

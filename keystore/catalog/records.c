@@ -78,6 +78,15 @@ static enum ps_err check_revocation(struct json_value row, struct ps_buf *name)
     return PS_OK;
 }
 
+static enum ps_err check_family(struct json_value row, struct ps_buf *name)
+{
+    struct family_record record;
+
+    PS_TRY(family_record_read(row, &record));
+    ps_buf_put(name, record.prefix);
+    return PS_OK;
+}
+
 static enum ps_err check_policy(struct json_value row, struct ps_buf *name)
 {
     struct policy_record record;
@@ -148,6 +157,7 @@ static check_fn *const checks[CATALOG_KIND_COUNT] = {
     [CATALOG_PIN] = check_pin,
     [CATALOG_PROFILE] = check_profile,
     [CATALOG_REVOCATION] = check_revocation,
+    [CATALOG_FAMILY] = check_family,
 };
 
 enum ps_err record_check(enum catalog_kind kind, struct ps_bytes name, struct json_value row)

@@ -4,6 +4,7 @@
 #include "keystore/catalog/access_record.h"
 #include "keystore/catalog/appliance_record.h"
 #include "keystore/catalog/certificate_record.h"
+#include "keystore/catalog/family_record.h"
 #include "keystore/catalog/issuing_record.h"
 #include "keystore/catalog/key_record.h"
 #include "keystore/catalog/pin_record.h"

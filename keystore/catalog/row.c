@@ -13,6 +13,7 @@ static const char *const kinds[CATALOG_KIND_COUNT] = {
     [CATALOG_SET] = "set",
     [CATALOG_PROFILE] = "profile",
     [CATALOG_REVOCATION] = "revocation",
+    [CATALOG_FAMILY] = "family",
     [CATALOG_POLICY] = "policy",
     [CATALOG_ROSTER] = "roster",
     [CATALOG_PIN] = "pin",

@@ -23,6 +23,7 @@ enum catalog_kind {
     CATALOG_SET,        /* JWKS set */
     CATALOG_PROFILE,    /* of certificates that clients are given */
     CATALOG_REVOCATION, /* "<key>/<serial>" */
+    CATALOG_FAMILY,     /* prefix of its keys: who may make them, of which kind, and how many */
     CATALOG_POLICY,     /* "policy": epoch, rules */
     CATALOG_ROSTER,     /* person */
     CATALOG_PIN,        /* "<token>/<user|so>": a splitting of a PIN and its sealed shares */

@@ -1,5 +1,6 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/operations/family.h"
 #include "keystore/policy/rules.h"
 #include "keystore/reads/reads.h"
 
@@ -369,20 +370,83 @@ bool client_remove_resolve(struct operation *op, struct json_value body)
     return client_state_resolve(op, body);
 }
 
-bool client_remove_check(struct operation *op)
-{
-    ROW_AUTO row = {.parser = NULL};
-    struct client_record record;
-
-    return find_client(op, &row, &record) && !is_the_caller(op) &&
-           way_in_stays(op, &(struct way_in_closing){.client = record.name});
-}
-
+/* What goes with a client. */
 struct removal {
     struct operation *op;
     struct ps_bytes client;
     struct json *parser;
 };
+
+static enum ps_err read_family(const struct removal *removal, const struct catalog_row *row,
+                               bool *ret_is_its)
+{
+    struct family_record family;
+    struct json_value body;
+
+    PS_TRY(json_parse(removal->parser, row->body, &JSON_LIMITS_REQUEST, &body));
+    PS_TRY(family_record_read(body, &family));
+    *ret_is_its = ps_bytes_equal(family.client, removal->client);
+    return PS_OK;
+}
+
+static enum ps_err lock_family(void *context, const struct catalog_row *row)
+{
+    const struct removal *removal = context;
+    bool is_its;
+
+    PS_TRY(read_family(removal, row, &is_its));
+    if (is_its) {
+        family_lock(removal->op, row->name);
+    }
+    return PS_OK;
+}
+
+static enum ps_err each_family(struct operation *op, struct ps_bytes client, catalog_row_fn *fn)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct removal removal = {.op = op, .client = client};
+
+    PS_TRY(json_new(&parser));
+    removal.parser = parser;
+    return catalog_list(op->keeper->known, CATALOG_FAMILY, ps_bytes(NULL, 0), UINT32_MAX, fn,
+                        &removal);
+}
+
+bool client_remove_check(struct operation *op)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct client_record record;
+    enum ps_err err;
+
+    if (!find_client(op, &row, &record) || is_the_caller(op) ||
+        !way_in_stays(op, &(struct way_in_closing){.client = record.name})) {
+        return false;
+    }
+    err = each_family(op, record.name, lock_family);
+    if (err != PS_OK) {
+        operation_refuse_error(op, err);
+    }
+    return err == PS_OK;
+}
+
+static enum ps_err remove_row(const struct removal *removal, const struct catalog_row *row)
+{
+    if (removal->op->change_count == CHANGES_MAX) {
+        return ps_fail(PS_E_STATE, 0,
+                       "the client has too many grants and families: revoke some first");
+    }
+    operation_remove(removal->op, row->kind, row->name, row->revision);
+    return PS_OK;
+}
+
+static enum ps_err remove_family(void *context, const struct catalog_row *row)
+{
+    const struct removal *removal = context;
+    bool is_its;
+
+    PS_TRY(read_family(removal, row, &is_its));
+    return is_its ? remove_row(removal, row) : PS_OK;
+}
 
 static enum ps_err remove_grant(void *context, const struct catalog_row *row)
 {
@@ -392,14 +456,7 @@ static enum ps_err remove_grant(void *context, const struct catalog_row *row)
 
     PS_TRY(json_parse(removal->parser, row->body, &JSON_LIMITS_REQUEST, &body));
     PS_TRY(grant_record_read(body, &grant));
-    if (!ps_bytes_equal(grant.client, removal->client)) {
-        return PS_OK;
-    }
-    if (removal->op->change_count == CHANGES_MAX) {
-        return ps_fail(PS_E_STATE, 0, "the client has too many grants: revoke some first");
-    }
-    operation_remove(removal->op, CATALOG_GRANT, row->name, row->revision);
-    return PS_OK;
+    return ps_bytes_equal(grant.client, removal->client) ? remove_row(removal, row) : PS_OK;
 }
 
 enum ps_err client_remove_rows(struct operation *op)
@@ -414,8 +471,9 @@ enum ps_err client_remove_rows(struct operation *op)
     removal.parser = parser;
     op->status = 200;
     operation_remove(op, CATALOG_CLIENT, removal.client, row.revision);
-    return catalog_list(op->keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX,
-                        remove_grant, &removal);
+    PS_TRY(catalog_list(op->keeper->known, CATALOG_GRANT, ps_bytes(NULL, 0), UINT32_MAX,
+                        remove_grant, &removal));
+    return each_family(op, removal.client, remove_family);
 }
 
 enum ps_err client_describe(struct operation *op, struct writer *json)

@@ -7,21 +7,14 @@ static bool is_the_same(struct operation *op, const struct key_record *wanted, b
 {
     ROW_AUTO row = {.parser = NULL};
     struct key_record present;
-    PS_BUF_AUTO a;
-    PS_BUF_AUTO b;
-    struct key_record compared = *wanted;
 
-    ps_buf_init(&a, LOG_ENTRY_MAX);
-    ps_buf_init(&b, LOG_ENTRY_MAX);
     if (row_read(op->keeper, CATALOG_KEY, wanted->name, &row) != PS_OK ||
         key_record_read(row.body, &present) != PS_OK) {
         return false;
     }
-    present.state = compared.state;
-    present.latest = compared.latest;
-    key_record_put(&present, &a);
-    key_record_put(&compared, &b);
-    *ret_same = ps_bytes_equal(ps_buf_bytes(&a), ps_buf_bytes(&b));
+    present.state = wanted->state;
+    present.latest = wanted->latest;
+    *ret_same = key_record_is_same(&present, wanted);
     return true;
 }
 
@@ -44,6 +37,15 @@ static void answer_existing(struct operation *op, const struct key_record *recor
     }
 }
 
+bool new_key_is_new(struct operation *op, const struct key_record *record)
+{
+    if (keys_find(op->keeper->keys, record->name) == NULL) {
+        return true;
+    }
+    answer_existing(op, record);
+    return false;
+}
+
 bool key_create_resolve(struct operation *op, struct json_value body)
 {
     return new_key_resolve(op, body, false);
@@ -61,14 +63,8 @@ bool key_create_check(struct operation *op)
         operation_refuse_error(op, err);
         return false;
     }
-    if (!new_key_obeys_rules(op, &record)) {
-        return false;
-    }
-    if (keys_find(op->keeper->keys, record.name) != NULL) {
-        answer_existing(op, &record);
-        return false;
-    }
-    return new_key_has_its_token(op, record.token) && new_key_can_live(op, &record) &&
+    return new_key_obeys_rules(op, &record) && new_key_is_new(op, &record) &&
+           new_key_has_its_token(op, record.token) && new_key_can_live(op, &record) &&
            new_key_fits_sets(op, &record);
 }
 
@@ -103,7 +99,7 @@ enum ps_err key_create_rows(struct operation *op)
     return put_rows(op, &made.made);
 }
 
-static bool prepare(struct operation *op, struct key_record *record, struct make_spec *ret_spec)
+bool new_key_prepare(struct operation *op, struct key_record *record, struct make_spec *ret_spec)
 {
     enum ps_err err = key_params_read(op, record);
 
@@ -130,7 +126,7 @@ void key_create_execute(struct operation *op)
     struct key_record record;
     struct make_spec spec;
 
-    if (prepare(op, &record, &spec)) {
+    if (new_key_prepare(op, &record, &spec)) {
         make_key(op, &spec, &op->objects[0], on_made);
     }
 }
@@ -140,7 +136,7 @@ void key_create_settle(struct operation *op)
     struct key_record record;
     struct make_spec spec;
 
-    if (prepare(op, &record, &spec)) {
+    if (new_key_prepare(op, &record, &spec)) {
         make_settle(op, &spec, &op->objects[0], on_made);
     }
 }

@@ -100,6 +100,8 @@ void key_params_put(const struct key_record *record, const struct new_ids *ids,
     put_lists(record, &json);
     put_attributes(record, &json);
     writer_str(&json, "class", key_class_name(record->class));
+    writer_text_if(&json, "client", ids->terms == NULL ? ps_bytes(NULL, 0) : ids->terms->client);
+    writer_text_if(&json, "family", ids->family);
     put_formats(record, &json);
     put_jwt(record, &json);
     if (is_batch) {
@@ -110,7 +112,10 @@ void key_params_put(const struct key_record *record, const struct new_ids *ids,
     if (record->labels.doc != NULL && json_put_canonical(record->labels, out) != PS_OK) {
         out->err = PS_E_INTERNAL; /* what a record may hold, it may hold */
     }
-    if (!is_batch) {
+    if (ids->terms != NULL) {
+        writer_decimal(&json, "maximum", ids->terms->maximum);
+        writer_text(&json, "prefix", ids->terms->prefix);
+    } else if (!is_batch) {
         writer_text(&json, "name", record->name);
         writer_hex(&json, "object_id", ps_bytes(ids->objects[0].id, OBJECT_ID_LEN));
     }
@@ -214,7 +219,7 @@ static enum ps_err read_choices(struct json_value params, struct key_record *rec
 enum ps_err key_params_read(struct operation *op, struct key_record *record)
 {
     struct json_value params = op->params;
-    struct json_value keys;
+    struct json_value other;
 
     *record = (struct key_record){.latest = 1};
     PS_TRY(read_choices(params, record));
@@ -223,8 +228,9 @@ enum ps_err key_params_read(struct operation *op, struct key_record *record)
     if (!json_member(params, "labels", &record->labels)) {
         return ps_fail(PS_E_INPUT, 0, "no labels");
     }
-    if (!json_member(params, "keys", &keys)) {
-        PS_TRY(document_text(params, "name", &record->name));
+    if (!json_member(params, "keys", &other)) {
+        PS_TRY(document_text(params, json_member(params, "prefix", &other) ? "prefix" : "name",
+                             &record->name));
     }
     PS_TRY(document_text(params, "residence", &record->residence));
     PS_TRY(document_text(params, "recovery", &record->recovery));

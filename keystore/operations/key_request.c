@@ -282,6 +282,22 @@ enum ps_err new_key_check_form(const struct key_record *record)
     return key_record_read(row, &read);
 }
 
+/* All but its name. */
+static enum ps_err read_kind(const struct create_request *request, struct key_record *record)
+{
+    PS_TRY(check_absent(request));
+    record->token = request->token;
+    record->validity_s = request->validity_s;
+    PS_TRY(read_choices(request, record));
+    PS_TRY(read_algorithms(request->algorithms, record));
+    PS_TRY(read_formats(request->formats, record));
+    PS_TRY(read_nested(request, record));
+    fill_defaults(request, record);
+    record->class = choose_class(request, record);
+    record->verify = choose_verify(request, record);
+    return PS_OK;
+}
+
 enum ps_err new_key_read(struct json_value body, struct key_record *ret_record,
                          struct json_value *ret_keys)
 {
@@ -289,18 +305,27 @@ enum ps_err new_key_read(struct json_value body, struct key_record *ret_record,
     struct key_record record = {.state = KEY_ACTIVE, .latest = 1};
 
     PS_TRY(json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL));
-    PS_TRY(check_absent(&request));
     PS_TRY(read_names(&request, &record));
-    record.token = request.token;
-    record.validity_s = request.validity_s;
-    PS_TRY(read_choices(&request, &record));
-    PS_TRY(read_algorithms(request.algorithms, &record));
-    PS_TRY(read_formats(request.formats, &record));
-    PS_TRY(read_nested(&request, &record));
-    fill_defaults(&request, &record);
-    record.class = choose_class(&request, &record);
-    record.verify = choose_verify(&request, &record);
+    PS_TRY(read_kind(&request, &record));
     *ret_record = record;
     *ret_keys = request.keys;
+    return PS_OK;
+}
+
+enum ps_err new_key_read_template(struct json_value body, struct ps_bytes prefix,
+                                  struct key_record *ret_record)
+{
+    struct create_request request = {.portable = false};
+    struct key_record record = {.name = prefix, .state = KEY_ACTIVE, .latest = 1};
+
+    PS_TRY(json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL));
+    if (request.name.len != 0 || request.keys.doc != NULL) {
+        return ps_fail(PS_E_INPUT, 0, "`template`: it names no keys");
+    }
+    if (request.residence.len == 0) {
+        request.residence = ps_bytes_str("wrapped");
+    }
+    PS_TRY(read_kind(&request, &record));
+    *ret_record = record;
     return PS_OK;
 }

@@ -3,7 +3,7 @@
 
 #include "keystore/operations/internal.h"
 
-/* What key.create, key.create_batch and key.rotate share. */
+/* What key.create, key.create_batch, key.rotate and family.make_key share. */
 
 /* --- key_request.c --- */
 /*
@@ -14,8 +14,18 @@
  */
 PS_MUST_USE enum ps_err new_key_read(struct json_value body, struct key_record *ret_record,
                                      struct json_value *ret_keys);
+/* The same of a family's keys, which all reside wrapped: named by their prefix. */
+PS_MUST_USE enum ps_err new_key_read_template(struct json_value body, struct ps_bytes prefix,
+                                              struct key_record *ret_record);
 /* The form of the row that it will be: labels, lengths, characters. Errors: PS_E_INPUT. */
 PS_MUST_USE enum ps_err new_key_check_form(const struct key_record *record);
+
+/* --- key_create.c: of one key --- */
+/* False, and it has ended: there is one of its name, the same (200) or another. */
+bool new_key_is_new(struct operation *op, const struct key_record *record);
+/* False: the operation has failed. What its document says, and how it is made. */
+bool new_key_prepare(struct operation *op, struct key_record *ret_record,
+                     struct make_spec *ret_spec);
 
 /* --- new_key.c; false: the operation was refused --- */
 /* Both to the resolved parameters: the object's ids are reserved. */

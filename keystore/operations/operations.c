@@ -125,7 +125,9 @@ static struct authority decide_named_keys(struct operation *op, struct question 
             is_any = true;
         }
     }
-    /* What names no key is refused later, and told so to who may make some. */
+    /* A family is named by the prefix of its keys. What names no key is refused later, and told so
+     * to who may make some. */
+    question->key = is_any ? question->key : ps_buf_bytes(&op->subject);
     return is_any ? authority : decide(op, question, message->request_id);
 }
 

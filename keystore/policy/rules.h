@@ -24,6 +24,9 @@ struct key_rule_context {
 const struct rule *rules_check_key(const struct key_record *key,
                                    const struct key_rule_context *context);
 
+/* Besides what its keys must be. */
+const struct rule *rules_check_family(const struct family_record *family);
+
 struct client_rule_context {
     bool is_practice;
     const uint32_t *refused_uids; /* of our own roles */

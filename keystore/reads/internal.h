@@ -39,6 +39,8 @@ enum ps_err read_key_public(struct read *read);
 enum ps_err read_key_certificate(struct read *read);
 enum ps_err read_crl(struct read *read);
 enum ps_err read_profiles(struct read *read);
+enum ps_err read_families(struct read *read);
+enum ps_err read_family(struct read *read);
 enum ps_err read_inventory(struct read *read);
 enum ps_err read_backups(struct read *read);
 enum ps_err read_drill(struct read *read);

@@ -24,6 +24,7 @@ void read_put_key(struct key *key, bool with_versions, struct writer *json);
 void read_put_certificate(const struct key_version *version, struct writer *json);
 void read_put_key_etag(const struct key *key, struct ps_buf *out);
 void read_put_client(const struct client_record *client, uint64_t revision, struct writer *json);
+void read_put_family(const struct family_record *family, uint64_t revision, struct writer *json);
 void read_put_grant(const struct grant_record *grant, struct writer *json);
 void read_put_person(const struct person *person, uint64_t revision, struct writer *json);
 void read_put_profile(const struct profile_record *profile, uint64_t revision, struct writer *json);

@@ -345,6 +345,8 @@ enum read_resource {
     READ_LOG_WITNESS_REQUEST, /* body of add-checkpoint; name: tree; from: what the witness saw */
     READ_AUDIT_REPORT, /* from, to: of the time, ns since 1970; name: key, after: caller, or empty
                         */
+    READ_FAMILIES,     /* of keys: list of those that the caller may see */
+    READ_FAMILY,       /* name: its prefix */
     READ_RESOURCE_COUNT
 };
 

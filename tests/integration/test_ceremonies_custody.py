@@ -1,6 +1,9 @@
 """The scripts of PINs and of the key that wraps, run unchanged; what officers do between is done with stock tools."""
 
+import json
+import os
 import re
+import subprocess
 
 from jwcrypto import jwe, jwk
 import pytest
@@ -8,12 +11,14 @@ import pytest
 from harness import documents
 from harness.appliance import wait_until
 from harness.bare import BareAppliance
+from harness.contract import Contract
 from harness.holders import Holders
 from harness.http_unix import Client, unb64u
 from harness.leaves import read_events
 from harness.officers import call
 from harness.people import Gate
-from harness.rooms import A, Room, complete, entry, genesis_hash, typed
+from harness.places import PRIVYSEAL
+from harness.rooms import A, B, C, Room, complete, entry, genesis_hash, typed
 
 TOKEN = "b"  # attended
 HOLDERS = ["officer-2", "officer-3", "officer-4"]
@@ -155,6 +160,51 @@ def test_the_key_that_wraps_is_made_and_rotated_with_the_keys_under_it(room):
     assert "C_Login as SO" in calls and "C_WrapKey" in calls
 
 
+class Wallet:
+    """The client of a family, whose answers are held against the contract."""
+
+    def __init__(self, room):
+        self.socket = str(room.bare.directory / "clients.sock")
+        self.client = Client(self.socket, 60)
+        self.contract = Contract()
+
+    def __call__(self, expected, method, target, body=None):
+        answer = self.client.request(method, target, body=body)
+        self.contract.check(method, target, answer)
+        assert answer.status == expected, answer
+        return answer.json()
+
+    def make(self, expected, name):
+        return self(expected, "POST", "/v1/families/wallet./keys", {"name": name})
+
+    def type(self, *words):
+        done = subprocess.run([PRIVYSEAL, *words], env={**os.environ, "PRIVYSEAL_SOCKET": self.socket}, check=False,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done
+        return done.stdout
+
+
+def test_a_client_makes_keys_of_a_family_by_itself(room):
+    template, wallet = room.directory / "template", Wallet(room)
+    template.write_text(json.dumps({"type": "ec-p256", "usage": "sign", "formats": ["jws"]}))
+    complete(room, "make-family", B, prefix="wallet.", client="operator", maximum="2", template=template)
+    made = wallet.make(201, "wallet.one")
+    assert made["residence"] == "wrapped" and wallet.make(200, "wallet.one")["versions"] == made["versions"]
+    assert "wallet.two" in wallet.type("family", "make-key", "wallet.", "--name", "wallet.two")
+    wallet.make(422, "wallet.three")
+    assert wallet.type("family", "list").split("\n")[1].split() == ["wallet.", "operator", "2", "2", "no"]
+    shown = json.loads(wallet.type("family", "show", "wallet.", "--json"))
+    assert shown == wallet(200, "GET", "/v1/families/wallet.") and [shown] == wallet(200, "GET", "/v1/families")["items"]
+    assert shown["template"]["algorithms"] == ["ES256"]
+    complete(room, "suspend-family", C, family="wallet.")
+    assert wallet.make(409, "wallet.three")["state"] == "suspended"
+    complete(room, "resume-family", B, family="wallet.")
+    wallet.make(422, "wallet.three")
+    complete(room, "revoke-family", B, family="wallet.")
+    wallet.make(404, "wallet.three")
+    assert room.bare.management().get("/v1/keys/wallet.two").status == 200
+
+
 def test_the_key_that_wraps_is_carried_to_a_second_token(room):
     def on_paper(shown):
         return re.findall("fingerprint +([0-9a-f]{16})", shown)[-1]
@@ -191,7 +241,7 @@ def test_a_transcript_says_what_was_called_in_the_tokens(room):
 
 def test_each_transcript_verifies(room):
     bundles = sorted(room.directory.glob("*.bundle"))
-    assert len(bundles) == 10, bundles
+    assert len(bundles) == 14, bundles
     for bundle in bundles:
         done = call("verify", bundle, "--genesis", genesis_hash(room))
         assert done.returncode == 0 and "FAIL" not in done.stdout, done

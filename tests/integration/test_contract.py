@@ -466,6 +466,21 @@ def test_clients_grants_and_sets(ask, manage):
     manage.change(200, "DELETE", "/v1/jwks-sets/contract")
 
 
+def test_families(ask, manage):
+    """No key wraps here; test_ceremonies_custody.py holds the good answers against the contract."""
+    template = {member: value for member, value in KEY.items() if member != "name"}
+    family = {"client": "operator", "maximum": 5, "template": template}
+    ask(200, "GET", "/v1/families")
+    ask(404, "GET", "/v1/families/contract.")
+    manage.change(422, "PUT", "/v1/families/contract.", family)
+    manage(400, "PUT", "/v1/families/contract.", {"client": "operator", "maximum": 5})
+    ask(404, "POST", "/v1/families/contract./keys", {"name": "contract.new"})
+    ask(400, "POST", "/v1/families/contract./keys", {"name": "contract.new", "type": "aes-256"})
+    for step in ("suspend", "resume"):
+        manage(404, "POST", f"/v1/families/contract./{step}", {"requester": "officer-1"})
+    manage(404, "DELETE", "/v1/families/contract.", {"requester": "officer-1"})
+
+
 def test_people_and_policy(manage):
     """What changes them is held against the contract by test_people.py."""
     entry = {"person": "nobody", "role": "officer", "keys": [],

@@ -164,6 +164,14 @@ def make_cases(running):
         "key-compromise": Case(variables=key, query=DRY, body={}),
         "key-withdraw": Case(good=409, variables=key, query=DRY, body={}),
         "key-destroy": Case(good=409, variables=key, query=DRY, body={}),
+        # No key wraps here, so that there is no family.
+        "families": Case(), "family": Case(good=404, variables=("none.",)),
+        "family-key": Case(good=404, variables=("none.",), query=DRY, body={"name": "none.a"}),
+        "family-create": Case(good=422, variables=("none.",), query=DRY, body={
+            "client": "oidc", "maximum": 1, "template": {
+                member: value for member, value in NEW_KEY.items() if member != "name"}}),
+        **{f"family-{verb}": Case(good=404, variables=("none.",), query=DRY, body={})
+           for verb in ("suspend", "resume", "revoke")},
         "certificate-csr": Case(query=DRY, body={"key": KEY, "subject": {"common_name": "a"}}),
         "certificate-install": Case(good=400, variables=key, query=DRY, body={"chain": "none"}),
         "certificate-issue": Case(good=422, variables=key, query=DRY, body={

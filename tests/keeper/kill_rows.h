@@ -25,6 +25,7 @@ struct row {
     /* What this reads once it is done, and only then; after '!' not then. NULL: only its result. */
     const char *effect;
     const char *result;    /* and what the operation itself says then; NULL: nothing */
+    void (*once)(void);    /* what is made before the first round */
     void (*prepare)(void); /* what no operation makes */
     unsigned more_keys;    /* than "@", named "@.1" and so on */
     bool wraps; /* three keys of the appliance's own are made, and "@" is nowhere in the token */
@@ -66,6 +67,12 @@ struct row {
         "key.create", "",                                                                          \
             "{\"name\":\"@\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"       \
             "\"residence\":\"wrapped\"}"                                                           \
+    }
+#define MAKE_FAMILY                                                                                \
+    {                                                                                              \
+        "family.create", "@.",                                                                     \
+            "{\"client\":\"tester\",\"maximum\":3,\"template\":{\"type\":\"ec-p256\","             \
+            "\"usage\":\"sign\",\"formats\":[\"jws\"]}}"                                           \
     }
 #define MAKE_CLIENT                                                                                \
     {                                                                                              \
@@ -111,6 +118,7 @@ struct row {
 static char kill_old_wrapping[32]; /* the parameters of wrapping.destroy */
 
 static void make_old_wrapping(void);
+static void make_first_wrapping(void);
 static void get_certificate(void);
 static void add_token(void);
 static void accept_token(void);
@@ -313,6 +321,29 @@ static const struct row rows[] = {
      .name = "@",
      .effect = "\"state\":\"destroyed\"",
      .wraps = true},
+    {.it = MAKE_FAMILY,
+     .resource = READ_FAMILY,
+     .name = "@.",
+     .effect = "\"prefix\":\"@.\"",
+     .once = make_first_wrapping},
+    {.it = {"family.suspend", "@.", "{}"},
+     .before = {MAKE_FAMILY},
+     .resource = READ_FAMILY,
+     .name = "@.",
+     .effect = "\"suspended\":true",
+     .once = make_first_wrapping},
+    {.it = {"family.resume", "@.", "{}"},
+     .before = {MAKE_FAMILY, {"family.suspend", "@.", "{}"}},
+     .resource = READ_FAMILY,
+     .name = "@.",
+     .effect = "!\"suspended\":true",
+     .once = make_first_wrapping},
+    {.it = {"family.revoke", "@.", "{}"},
+     .before = {MAKE_FAMILY},
+     .resource = READ_FAMILY,
+     .name = "@.",
+     .effect = "!\"prefix\":\"@.\"",
+     .once = make_first_wrapping},
     {.it = {"configuration.approve", "", "{}"},
      .resource = READ_SYSTEM,
      .name = "",

@@ -404,13 +404,18 @@ static void kill_at_each_call(const struct row *row)
     }
 }
 
+static void make_first_wrapping(void)
+{
+    expect(201, change("wrapping.create", "", "{}"));
+    objects += WRAPPING_KEYS;
+}
+
 /* Two versions of the key that wraps, the older without any key under it: each round has made one.
  */
 static void make_old_wrapping(void)
 {
     if (rounds == 1) {
-        expect(201, change("wrapping.create", "", "{}"));
-        objects += WRAPPING_KEYS;
+        make_first_wrapping();
     }
     (void)snprintf(kill_old_wrapping, sizeof kill_old_wrapping, "{\"version\":%u}", rounds);
 }
@@ -515,15 +520,15 @@ static const struct row *row_of(const char *type)
 }
 
 /*
- * What a client does to itself waits for nobody: test_gate_certificate.c. An RSA key of 4096 bits
- * for each death takes too long: test_gate_kill_wrapping.c. An appliance is restored once:
- * test_restore_kill.c.
+ * What a client does for itself waits for nobody: test_gate_certificate.c, test_family.c. An RSA
+ * key of 4096 bits for each death takes too long: test_gate_kill_wrapping.c. An appliance is
+ * restored once: test_restore_kill.c.
  */
 static bool is_tried_elsewhere(const char *type)
 {
-    static const char *const types[] = {"appliance.restore",  "genesis",
-                                        "client.certificate", "wrapping.carry",
-                                        "wrapping.prepare",   "wrapping.rewrap"};
+    static const char *const types[] = {"appliance.restore", "genesis",        "client.certificate",
+                                        "family.make_key",   "wrapping.carry", "wrapping.prepare",
+                                        "wrapping.rewrap"};
 
     for (size_t i = 0; i < PS_COUNT_OF(types); i++) {
         if (strcmp(type, types[i]) == 0) {
@@ -565,6 +570,7 @@ static void killed_at_any_leaf_it_is_executed_once(void **state)
 {
     const struct row *const *row = *state;
 
+    give((*row)->once);
     kill_at_each_call(*row);
     kill_wait_for_pruned();
     /* A death is none: nobody is called out of bed for what the appliance clears by itself. */

@@ -13,6 +13,7 @@ union any_record {
     struct set_record set;
     struct profile_record profile;
     struct revocation_record revocation;
+    struct family_record family;
     struct policy_record policy;
     struct pin_record pin;
     struct pruned_record pruned;
@@ -58,6 +59,8 @@ static inline enum ps_err record_round_trip(enum catalog_kind kind, struct json_
         ROUND_TRIP(profile);
     case CATALOG_REVOCATION:
         ROUND_TRIP(revocation);
+    case CATALOG_FAMILY:
+        ROUND_TRIP(family);
     case CATALOG_POLICY:
         ROUND_TRIP(policy);
     case CATALOG_PIN:

@@ -220,7 +220,8 @@ static bool is_free(const char *type, const struct copy *copy)
     const bool is_attribute =
         strcmp(copy->name, "common_name") == 0 || strcmp(copy->name, "organization") == 0;
 
-    if ((strncmp(type, "key.create", strlen("key.create")) == 0 &&
+    if (((strncmp(type, "key.create", strlen("key.create")) == 0 ||
+          strncmp(type, "family.", strlen("family.")) == 0) &&
          (strcmp(copy->name, "owner") == 0 || strcmp(copy->name, "room") == 0)) ||
         (strcmp(type, "profile.put") == 0 && is_attribute)) {
         return copy->mutation != TWICE && copy->mutation != NUMBER && copy->mutation != NOTHING;

@@ -43,6 +43,17 @@
     "\"subject\":{\"common_name\":\"c-*\",\"country\":\"MA\"}}"
 #define REVOCATION_ROW                                                                             \
     "{\"key\":\"ca\",\"reason\":\"key-compromise\",\"revoked_s\":5,\"serial\":\"AQI\"}"
+#define FAMILY_KEY                                                                                 \
+    "{\"algorithms\":[\"ES256\"],\"formats\":[\"jws\"],"                                           \
+    "\"jwt\":{\"iss\":\"\",\"max_ttl_s\":0,\"typ\":\"\"},"                                         \
+    "\"labels\":{},\"latest\":1,\"name\":\"wallet.\",\"recovery\":\"wrapped\","                    \
+    "\"residence\":\"wrapped\",\"rotation\":{\"period_s\":0,\"publish_ahead_s\":0,\"retain_s\":0}" \
+    ","                                                                                            \
+    "\"state\":\"active\",\"token\":\"a\",\"type\":\"ec-p256\",\"usage\":\"sign\","                \
+    "\"validity_s\":0,\"verify\":\"sampled\"}"
+#define FAMILY_ROW                                                                                 \
+    "{\"client\":\"wallet\",\"key\":" FAMILY_KEY ",\"made\":2,\"maximum\":3,"                      \
+    "\"prefix\":\"wallet.\",\"suspended\":false}"
 #define POLICY_ROW_                                                                                \
     "{\"document\":{\"classes\":{\"A\":{\"auditors\":\"1\",\"officers\":\"2"                       \
     "\",\"requester\":\"excluded\"},\"B\":{\"auditors\":\"0\",\"officers\":"                       \
@@ -90,6 +101,7 @@ static const struct good goods[] = {
     {CATALOG_SET, "default", SET_ROW},
     {CATALOG_PROFILE, "clients", PROFILE_ROW},
     {CATALOG_REVOCATION, "ca/AQI", REVOCATION_ROW},
+    {CATALOG_FAMILY, "wallet.", FAMILY_ROW},
     {CATALOG_POLICY, "policy", POLICY_ROW_},
     {CATALOG_PIN, "a/user", PIN_ROW},
     {CATALOG_TOKEN, "a", TOKEN_ROW},
@@ -404,6 +416,15 @@ static const struct replaced replacements[] = {
     {CATALOG_REVOCATION, "reason", "\"hold\"", PS_E_INPUT},
     {CATALOG_REVOCATION, "serial", "\"\"", PS_E_INPUT},
     {CATALOG_REVOCATION, "serial", "\"AAE\"", PS_E_INPUT},
+    {CATALOG_FAMILY, "maximum", "0", PS_E_INPUT},
+    {CATALOG_FAMILY, "maximum", "1", PS_E_INPUT}, /* fewer than are made */
+    {CATALOG_FAMILY, "maximum", "2", PS_OK},
+    {CATALOG_FAMILY, "maximum", "100000000", PS_OK},
+    {CATALOG_FAMILY, "maximum", "100000001", PS_E_INPUT},
+    {CATALOG_FAMILY, "made", "4", PS_E_INPUT},
+    {CATALOG_FAMILY, "prefix", "\"other.\"", PS_E_INPUT}, /* not that of its key */
+    {CATALOG_FAMILY, "key", "{}", PS_E_INPUT},
+    {CATALOG_FAMILY, "suspended", "1", PS_E_INPUT},
     {CATALOG_SET, "keys", "[]", PS_OK},
     {CATALOG_SET, "keys", "[\"A\"]", PS_E_INPUT},
     {CATALOG_SET, "max_age_s", "3155760000", PS_OK},

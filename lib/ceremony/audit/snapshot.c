@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 /* Rows of other kinds are not asked for as of a date. */
-static const char *const kinds[] = {"client", "grant"};
-static const char *const names[] = {"clients", "grants"};
+static const char *const kinds[] = {"client", "family", "grant"};
+static const char *const names[] = {"clients", "families", "grants"};
 
 struct kept {
     struct kept *next;

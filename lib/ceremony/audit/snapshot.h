@@ -4,8 +4,8 @@
 #include "lib/ceremony/replay/replay.h"
 
 /*
- * Roster, policy, clients and grants as they were at a time: the same replay that judges the
- * operations, looked at when the leaves of then had been taken.
+ * Roster, policy, clients, families and grants as they were at a time: the same replay that judges
+ * the operations, looked at when the leaves of then had been taken.
  */
 struct audit_snapshot;
 
@@ -28,7 +28,8 @@ PS_MUST_USE enum ps_err audit_snapshot_finish(struct audit_snapshot *snapshot,
 /* There was no genesis at that time. */
 bool audit_snapshot_is_empty(const struct audit_snapshot *snapshot);
 
-/* Members of a JSON object, each with a comma before it: roster, policy, clients, grants. */
+/* Members of a JSON object, each with a comma before it: roster, policy, clients, families, grants.
+ */
 void audit_snapshot_put(const struct audit_snapshot *snapshot, struct ps_buf *out);
 
 #endif

@@ -32,6 +32,8 @@ static const struct section {
     {"roster", "People at the end of the period", "The roster, as the log leads to it", true},
     {"policy", "Policy at the end of the period", "How many of whom approve what", true},
     {"clients", "Clients at the end of the period", "Programs, and how they are known", false},
+    {"families", "Families of keys at the end of the period",
+     "Of which keys a client makes so many without people for each", false},
     {"grants", "Grants at the end of the period", "What they may do", false},
 };
 

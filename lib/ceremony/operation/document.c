@@ -101,7 +101,8 @@ static bool names_issuer(const struct operation_type_info *type, struct json_val
     struct json_value rotation;
     struct json_value value;
 
-    if ((type->about != OPERATION_ABOUT_KEY && type->about != OPERATION_ABOUT_PROFILE) ||
+    if ((type->about != OPERATION_ABOUT_KEY && type->about != OPERATION_ABOUT_FAMILY &&
+         type->about != OPERATION_ABOUT_PROFILE) ||
         json_type(params) != JSON_OBJECT) {
         return false;
     }

@@ -50,5 +50,6 @@ bool operation_keys_next(struct operation_keys *keys, struct ps_bytes *ret_name)
 
 bool operation_makes_keys(const struct operation_type_info *type)
 {
-    return strcmp(type->name, "key.create") == 0 || strcmp(type->name, "key.create_batch") == 0;
+    return strcmp(type->name, "key.create") == 0 || strcmp(type->name, "key.create_batch") == 0 ||
+           strcmp(type->name, "family.make_key") == 0;
 }

@@ -32,6 +32,7 @@ static const char *const abouts[] = {
     [OPERATION_ABOUT_APPLIANCE] = "appliance",
     [OPERATION_ABOUT_CERTIFICATE] = "certificate",
     [OPERATION_ABOUT_CLIENT] = "client",
+    [OPERATION_ABOUT_FAMILY] = "family",
     [OPERATION_ABOUT_KEY] = "key",
     [OPERATION_ABOUT_OPERATION] = "operation",
     [OPERATION_ABOUT_PERSON] = "person",

@@ -221,7 +221,7 @@ static enum ps_err on_signature(struct replay *replay, uint64_t index,
 
 /*
  * Without a draft before it, it is what the policy of a key has the appliance do, or what a client
- * does to itself, by the statement in its document. Neither ever changes who decides.
+ * does for itself, by the statement in its document or by a family. None ever changes who decides.
  */
 static enum ps_err take_own(struct replay *replay, const struct log_event *event)
 {
