@@ -2,7 +2,7 @@
 #define FRONTENDS_SHARED_CALLS_H
 
 #include "api/client/privyseal.h"
-#include "lib/base/loop.h"
+#include "frontends/shared/workers.h"
 
 /*
  * Calls of the appliance, made by a few threads so that the event loop never waits for one. Each
@@ -12,16 +12,16 @@ struct calls;
 
 /* One call; the caller's memory, from calls_make until `done`. */
 struct call {
+    struct job job; /* of calls_make */
     /* On one of the threads; touches nothing but the call. */
     void (*work)(struct call *call, struct privyseal *client);
     /* In the loop. The call is the caller's again. */
     void (*done)(struct call *call);
-    struct call *next;
 };
 
 /*
  * options: copied; its texts stay valid
- * threads: 1 to 64
+ * threads: 1 to WORKERS_MAX
  * waiting: how many calls may wait for a thread
  * Errors: PS_E_NO_MEMORY, PS_E_INPUT (options name no appliance), PS_E_INTERNAL
  */
