@@ -12,6 +12,11 @@ PROGRAMS = {"privyseal": BUILD / "appliance" / "privyseal",
             "privyseal-officer": BUILD / "appliance" / "officer" / "privyseal-officer"}
 
 
+COMPANIONS = {"privyseal-oidc.8": ["oidc/keys.def", "shared/settings.def"],
+              "privyseal-registry.8": ["plugins/registry/keys.def"],
+              "privyseal-authenticator-http.8": ["plugins/http/keys.def"]}
+
+
 def help_of(program, *words):
     return subprocess.run([str(PROGRAMS[program]), "help", *words], check=True,
                           capture_output=True, text=True).stdout
@@ -52,14 +57,14 @@ def rows(name):
         yield row.split(", ")[1], "".join(words)
 
 
-def check_oidc():
-    page = (TOP / "docs" / "man" / "privyseal-oidc.8").read_text()
-    known = [*rows("oidc/keys.def"), *rows("shared/settings.def")]
+def check_keys(name, *tables):
+    page = (TOP / "docs" / "man" / name).read_text()
+    known = [row for table in tables for row in rows(table)]
     for key, told in known:
         if not re.search(rf"^\.It Ic {key} = Ar \w+\n{re.escape(told)}\.$", page, re.M):
-            yield f"privyseal-oidc.8 lacks {key} as the table has it"
-    if len(known) != len(re.findall(r"^\.It Ic ", page, re.M)):
-        yield "privyseal-oidc.8 has keys that there are not"
+            yield f"{name} lacks {key} as the table has it"
+    if len(known) != len(re.findall(r"^\.It Ic \w+ = ", page, re.M)):
+        yield f"{name} has keys that there are not"
 
 
 def check_pages():
@@ -72,7 +77,9 @@ def check_pages():
 
 def main():
     found = [line for program in PROGRAMS for line in check_command_line(program)]
-    found += [*check_oidc(), *check_pages()]
+    for name, tables in COMPANIONS.items():
+        found += check_keys(name, *tables)
+    found += check_pages()
     print("\n".join(found))
     return 1 if found else 0
 

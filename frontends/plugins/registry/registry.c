@@ -1,0 +1,143 @@
+#include "frontends/plugins/registry/registry.h"
+
+#include "frontends/plugins/registry/logins.h"
+#include "frontends/plugins/registry/secret_hash.h"
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "lib/system/file.h"
+
+#include <stdlib.h>
+
+static enum ps_err read_config(const char *path, struct registry *registry)
+{
+    PS_BUF_AUTO text = {.max = CONFIG_FILE_MAX};
+    PS_BUF_AUTO errors = {.max = 65536};
+    enum ps_err err;
+
+    PS_TRY(file_read(path, CONFIG_FILE_MAX, &text));
+    err = registry_config_parse(path, ps_buf_bytes(&text), &errors, &registry->config);
+    /* The first of them; each line is a whole sentence. */
+    if (err == PS_E_INPUT && errors.len != 0) {
+        const uint8_t *end = memchr(errors.data, '\n', errors.len);
+
+        return ps_fail(PS_E_INPUT, 0, "%.*s",
+                       end == NULL ? (int)errors.len : (int)(end - errors.data),
+                       (const char *)errors.data);
+    }
+    return err;
+}
+
+/* The database's directory, and that of passwords. */
+static enum ps_err tell_writable(struct registry *registry)
+{
+    const char *database = registry->config->registry.database;
+    const size_t len = (size_t)(strrchr(database, '/') - database);
+
+    ps_buf_printf(&registry->writable, "%.*s\n%s", (int)len, database,
+                  registry->config->otp.directory);
+    ps_buf_put_u8(&registry->writable, '\0');
+    return ps_buf_status(&registry->writable);
+}
+
+enum ps_err registry_open(const char *config, struct registry *registry)
+{
+    *registry = (struct registry){.writable = {.max = 8192}};
+    (void)pthread_mutex_init(&registry->mutex, NULL);
+    PS_TRY(secret_hash_init());
+    PS_TRY(read_config(config, registry));
+    PS_TRY(delivery_open(registry->config, &registry->delivery));
+    PS_TRY(persons_open(registry->config->registry.database, &registry->db));
+    PS_TRY(persons_secret(registry->db, registry->secret));
+    return tell_writable(registry);
+}
+
+void registry_close(struct registry *registry)
+{
+    delivery_close(&registry->delivery);
+    db_close(registry->db);
+    registry_config_free(registry->config);
+    ps_buf_clear(&registry->writable);
+    ps_wipe(registry->secret, sizeof registry->secret);
+    (void)pthread_mutex_destroy(&registry->mutex);
+}
+
+static struct privyseal_auth_text text_of(struct ps_bytes octets)
+{
+    return (struct privyseal_auth_text){(const char *)octets.data, octets.len};
+}
+
+struct privyseal_auth_answer registry_failure(enum ps_err err)
+{
+    struct privyseal_auth_answer answer = {.result = PRIVYSEAL_AUTH_FAILED,
+                                           .detail = text_of(ps_bytes_str(ps_detail()->text))};
+
+    if (err == PS_E_BUSY || err == PS_E_NO_MEMORY) {
+        answer.result = PRIVYSEAL_AUTH_AWAY;
+    } else if (err == PS_E_DENIED || err == PS_E_NOT_FOUND || err == PS_E_INPUT) {
+        answer.result = PRIVYSEAL_AUTH_REFUSED;
+    } else if (err == PS_E_LIMIT) {
+        answer.result = PRIVYSEAL_AUTH_REFUSED;
+        answer.code = text_of(ps_bytes_str("individual_id_blocked"));
+    }
+    return answer;
+}
+
+enum ps_err registry_otp_place(const struct registry *registry,
+                               const struct privyseal_auth_request *request, struct ps_bytes person,
+                               struct ps_buf *login, struct otp_place *ret_place)
+{
+    const struct privyseal_auth_text texts[] = {request->relying_party, request->client,
+                                                request->transaction};
+
+    ps_buf_reset(login);
+    for (size_t i = 0; i < PS_COUNT_OF(texts); i++) {
+        ps_buf_put_json_string(login, ps_bytes(texts[i].data, texts[i].len));
+    }
+    PS_TRY(ps_buf_status(login));
+    *ret_place = (struct otp_place){.secret = registry->secret,
+                                    .person = person,
+                                    .login = ps_buf_bytes(login),
+                                    .now_s = ps_clock_real_ns() / PS_NS_PER_S};
+    return PS_OK;
+}
+
+static enum ps_err find_claims(struct registry *registry,
+                               const struct privyseal_auth_request *request, struct person *person)
+{
+    const struct login_place place = {
+        .secret = registry->secret, .request = request, .now_s = ps_clock_real_ns() / PS_NS_PER_S};
+    PS_BUF_AUTO id = {.max = PERSON_ID_MAX};
+    enum ps_err err;
+
+    (void)pthread_mutex_lock(&registry->mutex);
+    err = login_use(registry->db, &place, &id);
+    if (err == PS_OK) {
+        err = persons_find(registry->db, ps_buf_bytes(&id), person);
+    }
+    (void)pthread_mutex_unlock(&registry->mutex);
+    return err;
+}
+
+static enum ps_err exchange(struct registry *registry, const struct privyseal_auth_request *request,
+                            struct ps_buf *out)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    PERSON_AUTO person;
+
+    person_init(&person);
+    PS_TRY(json_new(&json));
+    PS_TRY(find_claims(registry, request, &person));
+    return person_put_claims(json, ps_buf_bytes(&person.claims), &request->claims,
+                             &request->locales, out);
+}
+
+void registry_exchange(struct registry *registry, const struct privyseal_auth_request *request,
+                       struct registry_said *said, struct privyseal_auth_answer *ret_answer)
+{
+    const enum ps_err err = exchange(registry, request, &said->one);
+
+    *ret_answer = err == PS_OK
+                      ? (struct privyseal_auth_answer){.result = PRIVYSEAL_AUTH_OK,
+                                                       .claims = text_of(ps_buf_bytes(&said->one))}
+                      : registry_failure(err);
+}

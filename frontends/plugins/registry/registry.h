@@ -1,0 +1,54 @@
+#ifndef FRONTENDS_PLUGINS_REGISTRY_REGISTRY_H
+#define FRONTENDS_PLUGINS_REGISTRY_REGISTRY_H
+
+#include "frontends/plugins/privyseal_authenticator.h"
+#include "frontends/plugins/registry/deliver.h"
+#include "frontends/plugins/registry/otp.h"
+#include "frontends/plugins/registry/persons.h"
+
+#include <pthread.h>
+
+/* The register of people, asked by several threads at once. */
+struct registry {
+    struct registry_config *config;
+    struct delivery delivery;
+    pthread_mutex_t mutex; /* of the database */
+    struct db *db;
+    uint8_t secret[REGISTRY_SECRET_LEN];
+    struct ps_buf writable; /* of the description */
+};
+
+/* Reads its configuration file and opens what that names. To be cleared also after an error. */
+PS_MUST_USE enum ps_err registry_open(const char *config, struct registry *registry);
+void registry_close(struct registry *registry);
+
+/* Texts of the answer. */
+struct registry_said {
+    struct ps_buf one; /* masked email; kyc token; claims */
+    struct ps_buf two; /* masked mobile; subject */
+    struct ps_buf metadata;
+};
+
+/*
+ * What each call of the interface comes to. `said` holds the texts, empty before, and is the
+ * caller's to wipe.
+ *
+ * Blocks: tens of milliseconds for PINs and passwords; delivery_send
+ */
+void registry_send_otp(struct registry *registry, const struct privyseal_auth_request *request,
+                       struct registry_said *said, struct privyseal_auth_answer *ret_answer);
+void registry_authenticate(struct registry *registry, const struct privyseal_auth_request *request,
+                           struct registry_said *said, struct privyseal_auth_answer *ret_answer);
+void registry_exchange(struct registry *registry, const struct privyseal_auth_request *request,
+                       struct registry_said *said, struct privyseal_auth_answer *ret_answer);
+
+/* An answer for what failed, with the detail of it. */
+struct privyseal_auth_answer registry_failure(enum ps_err err);
+
+/* Where one-time passwords of a login are kept. login: gets the text that the place points into */
+PS_MUST_USE enum ps_err registry_otp_place(const struct registry *registry,
+                                           const struct privyseal_auth_request *request,
+                                           struct ps_bytes person, struct ps_buf *login,
+                                           struct otp_place *ret_place);
+
+#endif
