@@ -24,16 +24,22 @@ static enum ps_err seal(const struct pin_set_spec *spec, size_t index, struct ps
                         struct pin_set_share *share)
 {
     SECRET_AUTO octets = {.max = SHARE_OCTETS_MAX};
+    uint8_t blind[SHARE_BLIND_LEN];
+    enum ps_err err;
     struct share plain = {.pin = spec->pin,
                           .number = (uint8_t)(index + 1),
                           .threshold = (uint8_t)spec->threshold,
                           .count = (uint8_t)spec->count,
                           .token = spec->token,
                           .officer = spec->holders[index].officer,
-                          .value = value};
+                          .value = value,
+                          .blind = ps_bytes(blind, sizeof blind)};
 
     memcpy(plain.set, spec->set.data, SHARE_SET_LEN);
-    PS_TRY(share_put(&plain, &octets));
+    ps_random(blind, sizeof blind);
+    err = share_put(&plain, &octets);
+    ps_wipe(blind, sizeof blind);
+    PS_TRY(err);
     share_commit(ps_buf_bytes(&octets), share->commitment);
     ps_buf_init(&share->sealed, CMS_SEALED_MAX);
     return cms_seal(spec->holders[index].certificate, ps_buf_bytes(&octets), &share->sealed);

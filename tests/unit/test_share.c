@@ -108,6 +108,15 @@ static struct share example(void)
                           .value = ps_bytes_str("0123456789")};
 }
 
+/* As they are made. */
+static struct share blinded(void)
+{
+    struct share share = example();
+
+    share.blind = ps_bytes_str("0123456789abcdef");
+    return share;
+}
+
 static void put(const struct share *share, struct ps_buf *out)
 {
     ps_buf_init(out, SHARE_OCTETS_MAX);
@@ -116,7 +125,7 @@ static void put(const struct share *share, struct ps_buf *out)
 
 static void what_is_written_is_read_back(void **state)
 {
-    const struct share share = example();
+    const struct share share = blinded();
     struct share read;
     PS_BUF_AUTO octets;
 
@@ -131,11 +140,31 @@ static void what_is_written_is_read_back(void **state)
     assert_text(read.token, "main");
     assert_text(read.officer, "officer-2");
     assert_text(read.value, "0123456789");
+    assert_text(read.blind, "0123456789abcdef");
+}
+
+/* "PSSHARE", and what a splitting has kept for years. */
+static void one_of_version_1_is_read_as_it_was_written(void **state)
+{
+    const struct share share = example();
+    struct share read;
+    PS_BUF_AUTO octets;
+
+    (void)state;
+    put(&share, &octets);
+    assert_int_equal(octets.data[7], 1);
+    assert_ok(share_read(ps_buf_bytes(&octets), &read));
+    assert_text(read.value, "0123456789");
+    assert_int_equal(read.blind.len, 0);
+    octets.data[7] = 2;
+    assert_fails(PS_E_INPUT, share_read(ps_buf_bytes(&octets), &read));
+    octets.data[7] = 3;
+    assert_fails(PS_E_INPUT, share_read(ps_buf_bytes(&octets), &read));
 }
 
 static void every_truncation_and_a_trailing_octet_are_input_errors(void **state)
 {
-    const struct share share = example();
+    const struct share share = blinded();
     struct share read;
     PS_BUF_AUTO octets;
 
@@ -150,7 +179,7 @@ static void every_truncation_and_a_trailing_octet_are_input_errors(void **state)
 
 static void members_out_of_bounds_are_input_errors(void **state)
 {
-    struct share wrong[8];
+    struct share wrong[9];
     PS_BUF_AUTO octets = {.max = SHARE_OCTETS_MAX};
 
     (void)state;
@@ -165,6 +194,7 @@ static void members_out_of_bounds_are_input_errors(void **state)
     wrong[5].officer = ps_bytes(NULL, 0);
     wrong[6].value = ps_bytes(NULL, 0);
     wrong[7].pin = (enum share_pin)3;
+    wrong[8].blind = ps_bytes_str("0123456789abcde");
     for (size_t i = 0; i < PS_COUNT_OF(wrong); i++) {
         assert_fails(PS_E_INPUT, share_put(&wrong[i], &octets));
     }
@@ -196,6 +226,7 @@ int main(void)
         cmocka_unit_test(bounds_of_a_split),
         cmocka_unit_test(shares_that_do_not_belong_together_are_an_input_error),
         cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(one_of_version_1_is_read_as_it_was_written),
         cmocka_unit_test(every_truncation_and_a_trailing_octet_are_input_errors),
         cmocka_unit_test(members_out_of_bounds_are_input_errors),
         cmocka_unit_test(one_flipped_bit_makes_another_commitment),

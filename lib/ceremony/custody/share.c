@@ -5,8 +5,11 @@
 
 #include <libgfshare.h>
 
-static const char magic[] = "PSSHARE\x01";
+static const char magic[] = "PSSHARE";
 #define MAGIC_LEN (sizeof magic - 1)
+
+/* Versions. */
+enum { PLAIN = 1, BLINDED = 2 };
 
 static const char commitment_name[] = "privyseal share commitment v1";
 
@@ -32,7 +35,8 @@ static enum ps_err check(const struct share *share)
     if (!ps_name_valid(share->token) || !ps_name_valid(share->officer)) {
         return ps_fail(PS_E_INPUT, 0, "a share's token or officer is no name");
     }
-    if (share->value.len == 0 || share->value.len > SHARE_VALUE_MAX) {
+    if (share->value.len == 0 || share->value.len > SHARE_VALUE_MAX ||
+        (share->blind.len != 0 && share->blind.len != SHARE_BLIND_LEN)) {
         return ps_fail(PS_E_INPUT, 0, "a share is empty or too long");
     }
     return PS_OK;
@@ -48,6 +52,7 @@ enum ps_err share_put(const struct share *share, struct ps_buf *out)
 {
     PS_TRY(check(share));
     ps_buf_put(out, ps_bytes(magic, MAGIC_LEN));
+    ps_buf_put_u8(out, share->blind.len != 0 ? BLINDED : PLAIN);
     ps_buf_put_u8(out, (uint8_t)share->pin);
     ps_buf_put_u8(out, share->threshold);
     ps_buf_put_u8(out, share->count);
@@ -56,6 +61,7 @@ enum ps_err share_put(const struct share *share, struct ps_buf *out)
     put_short(share->token, out);
     put_short(share->officer, out);
     put_short(share->value, out);
+    ps_buf_put(out, share->blind);
     return ps_buf_status(out);
 }
 
@@ -68,9 +74,12 @@ enum ps_err share_read(struct ps_bytes octets, struct share *ret_share)
 {
     struct ps_reader reader = ps_reader(octets);
     struct share share = {.pin = SHARE_PIN_USER};
+    const struct ps_bytes begin = ps_reader_take(&reader, MAGIC_LEN);
+    const uint8_t version = ps_reader_u8(&reader);
     struct ps_bytes set;
 
-    if (!ps_bytes_equal(ps_reader_take(&reader, MAGIC_LEN), ps_bytes(magic, MAGIC_LEN))) {
+    if (!ps_bytes_equal(begin, ps_bytes(magic, MAGIC_LEN)) ||
+        (version != PLAIN && version != BLINDED)) {
         return ps_fail(PS_E_INPUT, 0, "not a share of a PIN, or of a later version");
     }
     share.pin = (enum share_pin)ps_reader_u8(&reader);
@@ -81,6 +90,7 @@ enum ps_err share_read(struct ps_bytes octets, struct share *ret_share)
     share.token = take_short(&reader);
     share.officer = take_short(&reader);
     share.value = take_short(&reader);
+    share.blind = ps_reader_take(&reader, version == BLINDED ? SHARE_BLIND_LEN : 0);
     if (ps_reader_finish(&reader) != PS_OK) {
         return ps_fail(PS_E_INPUT, 0, "a share that is cut off, or has something behind it");
     }

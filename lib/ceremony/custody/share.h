@@ -9,7 +9,8 @@
  * A PIN in shares, m of n (Shamir over GF(2^8), by libgfshare). Fewer than m say nothing of it but
  * how long it is. Each share says whose it is and of which PIN, and all that is bound by its
  * commitment, so that one that is damaged, or somebody else's, is named before the PIN is put
- * together.
+ * together. Commitments are for all to see: a share has random octets besides its value, so that
+ * nobody finds the value of a short PIN's share by trying.
  */
 
 enum share_pin { SHARE_PIN_USER = 1, SHARE_PIN_SO = 2 };
@@ -17,6 +18,7 @@ const char *share_pin_name(enum share_pin pin); /* "user", "so" */
 
 enum {
     SHARE_SET_LEN = 16,
+    SHARE_BLIND_LEN = 16,
     SHARE_THRESHOLD_MIN = 2,
     SHARE_COUNT_MAX = 16,
     SHARE_VALUE_MAX = 255,   /* octets of the PIN, and of each share's value */
@@ -33,11 +35,13 @@ struct share {
     struct ps_bytes token;   /* name (lib/base/name.h) */
     struct ps_bytes officer; /* name */
     struct ps_bytes value;   /* secret */
+    struct ps_bytes blind;   /* secret: SHARE_BLIND_LEN random octets; empty: version 1 has none */
 };
 
 /*
- * The share's octets: "PSSHARE" and version 1; pin, threshold, count, number, one octet each; set
- * (16); token, officer and value, each after one octet of length. `out` has to be wiped.
+ * The share's octets: "PSSHARE" and the version, 2; pin, threshold, count, number, one octet each;
+ * set (16); token, officer and value, each after one octet of length; blind (16). Version 1 ends
+ * before that; none is made any more. `out` has to be wiped.
  * Errors: PS_E_INPUT (a member out of its limits); the buffer's.
  */
 PS_MUST_USE enum ps_err share_put(const struct share *share, struct ps_buf *out);
