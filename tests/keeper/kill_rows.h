@@ -100,7 +100,7 @@ struct row {
             "\"subject\":{\"common_name\":\"*\"}}"                                                 \
     }
 
-/* A certificate of P-256 for key agreement; its private half was not kept. */
+/* Certificates of P-256 for key agreement; their private halves were not kept. */
 #define OFFICER_CERTIFICATE                                                                        \
     "MIIBdjCCARugAwIBAgIUMb9pUgJIvyb-elJhdEEPZtx5vbIwCgYIKoZIzj0EAwIwEDEOMA"                       \
     "wGA1UEAwwFY2Fyb2wwHhcNMjYxMTIxMDIxMTE3WhcNMzYxMTE4MDIxMTE3WjAQMQ4wDAYD"                       \
@@ -111,9 +111,19 @@ struct row {
     "GCCqGSM49BAMCA0kAMEYCIQCPd37YlFo7I4OtTlzsVVW_ckniz4cmJbCBxMtRR47yLAIhA"                       \
     "KClIacUJoHJnUcuQvfzZ3u85pjX9nGMJ_ulTE_D55Dt"
 
+#define OTHER_CERTIFICATE                                                                          \
+    "MIIBcTCCARegAwIBAgIUXY89vmcp_Wb_WlBbJJZiuyR0MvAwCgYIKoZIzj0EAwIwDjEMMA"                       \
+    "oGA1UEAwwDYm9iMB4XDTI2MTEyMTAyMTExN1oXDTM2MTExODAyMTExN1owDjEMMAoGA1UE"                       \
+    "AwwDYm9iMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAErrkvrbpGvh8PSmtDoyuXP8VpQn"                       \
+    "MZURQLEd5QzdA1dBT7O5P9iz6irqcbcMfAb26eNbNUosLUitB0alNHFNyFSKNTMFEwHQYD"                       \
+    "VR0OBBYEFO9K0NhR8Us33B-xw0xE-zPAsvk2MB8GA1UdIwQYMBaAFO9K0NhR8Us33B-xw0"                       \
+    "xE-zPAsvk2MA8GA1UdEwEB_wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAJ0L6-tCEMbt"                       \
+    "XvrJjTJUZ-Stu32QH_bxjUjuMtfB4E5QAiBZx72k4Vm0pRJ5xL4N7vSLDfsZaqsaFGh5vN"                       \
+    "ovPS8emA"
+
 #define SPLIT_IN_TWO                                                                               \
     "\"threshold\":2,\"holders\":[{\"officer\":\"alice\",\"certificate\":\"" OFFICER_CERTIFICATE   \
-    "\"},{\"officer\":\"bob\",\"certificate\":\"" OFFICER_CERTIFICATE "\"}]}"
+    "\"},{\"officer\":\"bob\",\"certificate\":\"" OTHER_CERTIFICATE "\"}]}"
 
 static char kill_old_wrapping[32]; /* the parameters of wrapping.destroy */
 

@@ -64,6 +64,23 @@ const char *shares_so_parameters(void)
     return text;
 }
 
+const char *shares_of_one_certificate(void)
+{
+    static const char member[] = "\"certificate\":\"";
+    static char text[4200];
+    const char *first = strstr(holders(), member);
+    int len;
+
+    assert_non_null(first);
+    first += sizeof member - 1;
+    len = (int)strcspn(first, "\"");
+    (void)snprintf(text, sizeof text,
+                   "{\"threshold\":2,\"holders\":[{\"officer\":\"%s\",\"certificate\":\"%.*s\"},"
+                   "{\"officer\":\"%s\",\"certificate\":\"%.*s\"}]}",
+                   shares_holders[0], len, first, shares_holders[1], len, first);
+    return text;
+}
+
 static struct ps_bytes key_of(const char *officer)
 {
     for (size_t i = 0; i < PS_COUNT_OF(shares_holders); i++) {

@@ -10,7 +10,8 @@
 
 /* Parameters of pin.split and pin.change: alice and bob hold shares, and both are needed. */
 const char *shares_parameters(void);
-const char *shares_so_parameters(void); /* the same for the security officer's PIN */
+const char *shares_so_parameters(void);      /* the same for the security officer's PIN */
+const char *shares_of_one_certificate(void); /* one of them could open both */
 extern const char *const shares_holders[2];
 
 /*

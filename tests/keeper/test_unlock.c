@@ -43,6 +43,18 @@ static void assert_settled(void)
     assert_false(body_has("\"next\":true"));
 }
 
+static void each_holder_has_their_own_certificate(void **state)
+{
+    const struct msg_change message =
+        stack_change_message("pin.split", STACK_TOKEN, shares_of_one_certificate());
+    DRAFT_AUTO none = {.id = ""};
+
+    (void)state;
+    expect(400, draft_ask(&stack, &message, &none, &body));
+    assert_true(body_has("alice and bob have one certificate"));
+    assert_settled();
+}
+
 /* --- A change --- */
 
 /* Refused, and nobody can know whether before or after it was done: who logs in anew finds out. */
@@ -356,6 +368,7 @@ static void once_it_is_split_the_configured_one_is_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_holder_has_their_own_certificate),
         cmocka_unit_test(a_pin_that_the_token_did_not_take_is_not_its_pin),
         cmocka_unit_test(a_pin_that_it_took_without_saying_so_is_its_pin),
         cmocka_unit_test(a_pin_that_got_lost_is_asked_for_while_the_token_works),

@@ -125,22 +125,35 @@ enum ps_err pin_params_read(const struct operation *op, struct pin_params *ret_p
 }
 
 static enum ps_err check_holder(const struct operation *op, struct json_value value,
-                                struct ps_bytes *ret_officer)
+                                struct holder *ret_holder)
 {
     const struct person *person;
 
-    PS_TRY(document_text(value, "officer", ret_officer));
-    person = roster_find(gate_roster(op->keeper->gate), *ret_officer);
+    PS_TRY(document_text(value, "officer", &ret_holder->officer));
+    PS_TRY(document_text(value, "certificate", &ret_holder->certificate));
+    person = roster_find(gate_roster(op->keeper->gate), ret_holder->officer);
     if (person == NULL || person->role != ROSTER_OFFICER || person->is_suspended) {
         return ps_fail(PS_E_INPUT, 0, "%.*s is no officer of the roster, or is suspended",
-                       PS_BYTES_FMT(*ret_officer));
+                       PS_BYTES_FMT(ret_holder->officer));
     }
     return PS_OK;
 }
 
+/* Who can open the shares of two people is as many as the threshold says sooner than it says. */
+static enum ps_err check_two(const struct holder *one, const struct holder *other)
+{
+    if (ps_bytes_equal(one->officer, other->officer)) {
+        return ps_fail(PS_E_INPUT, 0, "%.*s is there twice", PS_BYTES_FMT(one->officer));
+    }
+    return ps_bytes_equal(one->certificate, other->certificate)
+               ? ps_fail(PS_E_INPUT, 0, "%.*s and %.*s have one certificate: each has their own",
+                         PS_BYTES_FMT(one->officer), PS_BYTES_FMT(other->officer))
+               : PS_OK;
+}
+
 static enum ps_err check_holders(const struct operation *op, struct json_value holders)
 {
-    struct ps_bytes names[SHARE_COUNT_MAX];
+    struct holder all[SHARE_COUNT_MAX];
     struct json_value value;
     uint32_t cursor = 0;
     size_t count = 0;
@@ -149,11 +162,9 @@ static enum ps_err check_holders(const struct operation *op, struct json_value h
         if (count == SHARE_COUNT_MAX) {
             return ps_fail(PS_E_INPUT, 0, "at most %d people hold shares", SHARE_COUNT_MAX);
         }
-        PS_TRY(check_holder(op, value, &names[count]));
+        PS_TRY(check_holder(op, value, &all[count]));
         for (size_t i = 0; i < count; i++) {
-            if (ps_bytes_equal(names[i], names[count])) {
-                return ps_fail(PS_E_INPUT, 0, "%.*s is there twice", PS_BYTES_FMT(names[i]));
-            }
+            PS_TRY(check_two(&all[i], &all[count]));
         }
         count++;
     }
