@@ -121,6 +121,13 @@ void findings_add_missing(struct findings *findings, const struct holding *holdi
     add(findings, ps_bytes(NULL, 0), "missing", holding->key, holding->version);
 }
 
+void findings_add_not_offered(struct findings *findings, const struct holding *holding)
+{
+    say(findings, holding->key, holding->version,
+        "is of a kind that the profile of its token offers no more");
+    add(findings, ps_bytes(NULL, 0), "not-offered", holding->key, holding->version);
+}
+
 void findings_add_drifted(struct findings *findings, const struct holding *holding,
                           struct ps_bytes what)
 {

@@ -37,6 +37,8 @@ void findings_add_undead(struct findings *findings, const struct key_version *ve
 /* One of a version that is not to have any in this token. */
 void findings_add_misplaced(struct findings *findings, const struct key_version *version);
 void findings_add_missing(struct findings *findings, const struct holding *holding);
+/* One of a kind that the token's profile offers no more. */
+void findings_add_not_offered(struct findings *findings, const struct holding *holding);
 /* what: as msg_token_checked names it, or "public key" */
 void findings_add_drifted(struct findings *findings, const struct holding *holding,
                           struct ps_bytes what);

@@ -263,6 +263,10 @@ static void judge_key(struct inventory *inventory, struct holding *holding, uint
     if (version == NULL || holding->is_missing) {
         return;
     }
+    if (ps_bytes_equal_str(differs, TOKEN_DIFFERS_PROFILE)) {
+        findings_add_not_offered(&inventory->pass.findings, holding);
+        return;
+    }
     if (differs.len != 0) {
         findings_add_drifted(&inventory->pass.findings, holding, differs);
         return;

@@ -302,9 +302,11 @@ struct msg_token_objects {
  * msg_token_generate. `found` is one row for each, in the same order: u8 TOKEN_HAS_..., the SHA-256
  * of its SubjectPublicKeyInfo (32 octets, zeros where there is none), u16 length + the name of what
  * is not as expected ("CKA_SIGN"; "id": several objects of a kind have it; "object": it cannot be
- * read); empty: nothing.
+ * read; TOKEN_DIFFERS_PROFILE: the profile offers no such keys any more, and nothing was compared);
+ * empty: nothing.
  */
 enum { TOKEN_CHECK_KEYS_MAX = 256, TOKEN_CHECK_NAME_MAX = 64 };
+#define TOKEN_DIFFERS_PROFILE "profile"
 struct msg_token_check {
     struct ps_bytes expected;
 };

@@ -238,6 +238,16 @@ static uint32_t number_of(const struct stack *stack, size_t number)
     return stack->tokens[number].name == NULL ? (uint32_t)number : 0;
 }
 
+static void leave_out(const char *line, struct ps_buf *profile)
+{
+    uint8_t *at = line == NULL ? NULL : memmem(profile->data, profile->len, line, strlen(line));
+
+    assert_true(line == NULL || at != NULL);
+    if (at != NULL) {
+        memset(at, ' ', strlen(line));
+    }
+}
+
 static int run_token(const struct stack *stack, size_t number, int fd)
 {
     char uri[100];
@@ -265,6 +275,7 @@ static int run_token(const struct stack *stack, size_t number, int fd)
                    stack->directory, suffix_of(stack, number));
     (void)snprintf(directory, sizeof directory, "%s/store%s", stack->directory,
                    suffix_of(stack, number));
+    leave_out(stack->not_offered, &profile);
     config.profile = ps_buf_bytes(&profile);
     config.environment = ps_bytes_str(environment);
     config.sync_directory = ps_bytes_str(directory);

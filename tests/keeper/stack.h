@@ -42,7 +42,8 @@ struct stack {
     const char *backups;         /* directory; NULL: none are made */
     const char *mirror;          /* of events: directory; NULL: none */
     const char *witnesses;       /* lines of the configuration; NULL: none */
-    const char *module;          /* of the token processes that are started from now on */
+    const char *module;          /* of the token processes that are started from now on, */
+    const char *not_offered;     /* and what their profile lacks; NULL: nothing */
     uint32_t request_timeout_ms; /* of keepers that are started from now on */
     uint8_t configuration[32];   /* hash of its security section, as the supervisor tells it */
     uint64_t shard_leaves;       /* of the log of uses; 0: a million */

@@ -275,6 +275,43 @@ static void another_module_waits_for_approval(void **state)
     expect(200, change("token.approve", STACK_TOKEN, "{}"));
 }
 
+static void start_token_with(const char *not_offered)
+{
+    stack.not_offered = not_offered;
+    stack_stop_token(&stack, 0);
+    stack_wait_state(&stack, APPLIANCE_DEGRADED);
+    stack_start_token(&stack, 0);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+}
+
+static void run_inventory(void)
+{
+    const struct msg_task message = {
+        .caller = stack_caller(), .request_id = ps_bytes_str("task-1"), .task = TASK_INVENTORY};
+    struct wire_frame answer;
+
+    stack_call(&stack, &stack.management, &msg_task_info, &message, &answer);
+    assert_int_equal(stack_status_of(&answer, &body), 202);
+    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 1);
+}
+
+/* The profile was exchanged since. One key is a finding, and all the others are looked at. */
+static void an_inventory_goes_on_behind_a_key_that_its_profile_does_not_offer(void **state)
+{
+    (void)state;
+    expect(201, change("key.create", "",
+                       "{\"name\":\"t.521\",\"type\":\"ec-p521\",\"usage\":\"sign\",\"formats\":"
+                       "[\"jws\"]}"));
+    start_token_with("\"ES512\": {\"mechanism\": \"CKM_ECDSA\"},");
+    run_inventory();
+    assert_true(
+        body_has("\"findings\":[{\"key\":\"t.521\",\"kind\":\"not-offered\",\"version\":1}],"
+                 "\"found\":1"));
+    start_token_with(NULL);
+    run_inventory();
+    assert_true(body_has("\"findings\":[],\"found\":0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +322,7 @@ int main(void)
         cmocka_unit_test(bookkeeping_of_no_form_harms_nobody),
         cmocka_unit_test(only_what_was_executed_is_ended_at_a_start),
         cmocka_unit_test(a_lost_catalog_is_made_anew),
+        cmocka_unit_test(an_inventory_goes_on_behind_a_key_that_its_profile_does_not_offer),
         cmocka_unit_test(another_module_waits_for_approval),
     };
 
