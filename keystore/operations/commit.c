@@ -190,7 +190,8 @@ static enum ps_err list_reserved(const struct operation *op, struct ps_buf *name
     for (size_t i = 0; i < op->object_count; i++) {
         const struct object *object = &op->objects[i];
 
-        if (object->revision != 0 && (!op->is_part || object->use == OBJECT_KEPT)) {
+        if (object->revision != 0 && object->use != OBJECT_LEFT &&
+            (!op->is_part || object->use == OBJECT_KEPT)) {
             out[count++] = (struct catalog_change){.kind = CATALOG_RESERVED,
                                                    .name = object_name_at(names, i),
                                                    .expected = object->revision};

@@ -332,7 +332,8 @@ void key_destroy_settle(struct operation *op)
         op->token = tokens_find(op->keeper->tokens, name);
     }
     if (op->token == NULL && !is_of_wrapped(op)) {
-        operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is not configured");
+        settle_without_token(op, "what was not destroyed of the key is in it still; should it come "
+                                 "back, ask for this again");
         return;
     }
     key_destroy_execute(op);

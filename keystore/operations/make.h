@@ -72,6 +72,12 @@ void clean_sweep_then(struct operation *op, void (*fn)(struct operation *op, boo
 bool settle_is_quiet(struct operations *operations, struct token *token);
 bool operation_is_alive(const struct operations *operations, const struct operation *op);
 void settle_open(struct operation *op);
+/*
+ * Its end when the token has left the configuration: nobody can ask that what it has. What it was
+ * making there keeps its reserved ids, so that a sweep destroys it should the token come back.
+ * left: what becomes of the rest, a sentence of at most 180 octets
+ */
+void settle_without_token(struct operation *op, const char *left);
 /* Which of its objects' ids are reserved in the catalog still. Errors: PS_E_STORAGE, ... */
 PS_MUST_USE enum ps_err settle_take_reserved(struct operation *op);
 void remembered_finish(struct operations *operations);

@@ -10,7 +10,8 @@
 enum object_use {
     OBJECT_NEW,     /* a failure takes it away */
     OBJECT_IN_PART, /* of a key whose rows are being recorded */
-    OBJECT_KEPT     /* of one that is recorded: nothing of this operation touches it any more */
+    OBJECT_KEPT,    /* of one that is recorded: nothing of this operation touches it any more */
+    OBJECT_LEFT     /* its token is configured no more: reserved until a sweep finds it there */
 };
 
 struct object {

@@ -17,7 +17,8 @@ struct operation_type {
     bool narrows;     /* only ever takes capability away: takes effect with its leaf */
     bool needs_token; /* cannot begin while the token is away */
     bool settles_early; /* its settle looks itself how the token is, and whether it is quiet */
-    bool settles_unconfigured; /* its settle also ends it when its token is configured no more */
+    bool settles_unconfigured; /* its settle says itself what is left in a token of no configuration
+                                */
     /* Of which token the SO PIN is needed: see so_pin.h. NULL: of none. */
     bool (*needs_so_pin)(struct json_value params, struct ps_bytes *ret_token);
     /*

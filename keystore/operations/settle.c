@@ -1,5 +1,6 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/custody/holdings.h"
 #include "keystore/gate/gate.h"
 #include "keystore/state.h"
 #include "lib/base/encode.h"
@@ -229,6 +230,34 @@ bool settle_is_quiet(struct operations *operations, struct token *token)
     return false;
 }
 
+/* Those of keys that are recorded are keys' by now. Errors: nothing can be said of one now. */
+static enum ps_err leave_objects(struct operation *op)
+{
+    for (size_t i = 0; i < op->object_count; i++) {
+        const struct key_version *owner;
+        const enum ps_err err =
+            holdings_owner(op->keeper, ps_bytes(op->objects[i].id, OBJECT_ID_LEN), &owner);
+
+        if (err != PS_OK && err != PS_E_NOT_FOUND && !holdings_is_unclear(err)) {
+            return err;
+        }
+        op->objects[i].use = err == PS_E_NOT_FOUND ? OBJECT_LEFT : OBJECT_KEPT;
+    }
+    return PS_OK;
+}
+
+void settle_without_token(struct operation *op, const char *left)
+{
+    if (leave_objects(op) != PS_OK) {
+        ps_line(PS_ERROR, "operation_not_settled", PS_STR("operation", op->id),
+                PS_STR("detail", ps_detail()->text));
+        op->step = OPERATION_OPEN;
+        return;
+    }
+    operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token has left the configuration: %s",
+                     left);
+}
+
 void settle_open(struct operation *op)
 {
     struct token *token = keeper_main_token(op->keeper);
@@ -246,13 +275,16 @@ void settle_open(struct operation *op)
     if (document_text(op->params, "token", &name) == PS_OK) {
         token = tokens_find(op->keeper->tokens, name);
     }
-    if (token == NULL ? !op->type->settles_unconfigured
-                      : !op->type->settles_early &&
-                            (!tokens_is_ready(token) || !settle_is_quiet(op->operations, token))) {
+    if (token != NULL && !op->type->settles_early &&
+        (!tokens_is_ready(token) || !settle_is_quiet(op->operations, token))) {
         return; /* looked at again when it is there */
     }
     op->step = OPERATION_EXECUTING;
-    op->type->settle(op);
+    if (token == NULL && !op->type->settles_unconfigured) {
+        settle_without_token(op, "what it was making there is destroyed should it come back");
+    } else {
+        op->type->settle(op);
+    }
 }
 
 static enum ps_err document_of_row(struct operation *op, struct row *row)

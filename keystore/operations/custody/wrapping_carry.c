@@ -392,9 +392,9 @@ static enum ps_err find_versions(struct carry *carry, const struct carry_params 
     }
     carry->from = tokens_find(keeper->tokens, ps_bytes_str(carry->keys.wrapping->key->token));
     carry->op->token = tokens_find(keeper->tokens, params->token);
-    return carry->from != NULL && carry->op->token != NULL && carry->from != carry->op->token
+    return carry->op->token != NULL && carry->from != carry->op->token
                ? PS_OK
-               : ps_fail(PS_E_TOKEN, 0, "one of the two tokens is not configured");
+               : ps_fail(PS_E_TOKEN, 0, "the token that they go to is not configured");
 }
 
 static struct carry *begin(struct operation *op)
@@ -430,24 +430,52 @@ void wrapping_carry_execute(struct operation *op)
         return;
     }
     carry = begin(op);
-    if (carry != NULL) {
+    if (carry != NULL && carry->from == NULL) {
+        fail(carry, "the token that they are in is not configured", NULL);
+    } else if (carry != NULL) {
         clear_next(carry);
     }
 }
 
-/* Whether they have arrived shows when they are tried. */
-void wrapping_carry_settle(struct operation *op)
+static bool has_destination(const struct operation *op)
 {
-    struct carry *carry = begin(op);
+    struct carry_params params;
 
-    if (carry != NULL && !tokens_is_ready(carry->from)) {
+    return read_params(op, &params) != PS_OK ||
+           tokens_find(op->keeper->tokens, params.token) != NULL;
+}
+
+/* Whether they have arrived shows when they are tried. */
+static void settle(struct carry *carry)
+{
+    struct operation *op = carry->op;
+
+    carry->settles = true;
+    carry->may_be_there = true;
+    if (carry->from == NULL) {
+        fail(carry, "the token that they left has left the configuration", NULL);
+    } else if (tokens_is_ready(carry->from)) {
+        try_there(carry);
+    } else {
         op->work = NULL;
         op->step = OPERATION_OPEN;
         free_carry(carry);
-    } else if (carry != NULL) {
-        carry->settles = true;
-        carry->may_be_there = true;
-        try_there(carry);
+    }
+}
+
+void wrapping_carry_settle(struct operation *op)
+{
+    struct carry *carry;
+
+    if (!has_destination(op)) {
+        settle_without_token(op, "what has arrived there of the keys that wrap stays in it; should "
+                                 "it come back, an inventory finds that, and the next "
+                                 "wrapping.carry to it destroys it");
+        return;
+    }
+    carry = begin(op);
+    if (carry != NULL) {
+        settle(carry);
     }
 }
 

@@ -57,14 +57,19 @@ static enum ps_err read_params(struct operation *op, struct prepare_params *ret_
     return key_params_object(op, 0);
 }
 
-/* Where a pair is left from before, it goes first. */
+/* Where the pair of before is; NULL: its token has left the configuration. */
+static struct token *token_of(const struct operation *op, const struct key_version *before)
+{
+    return tokens_find(op->keeper->tokens, ps_bytes_str(before->key->token));
+}
+
+/* Where a pair is left from before, it goes first. One whose token is configured no more stays. */
 static bool is_predecessor_there(struct operation *op)
 {
     const struct key_version *before = transport_version(op->keeper);
-    const struct token *token =
-        before == NULL ? NULL : tokens_find(op->keeper->tokens, ps_bytes_str(before->key->token));
+    const struct token *token = before == NULL ? NULL : token_of(op, before);
 
-    if (before == NULL || (token != NULL && tokens_is_ready(token))) {
+    if (token == NULL || tokens_is_ready(token)) {
         return true;
     }
     operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE,
@@ -164,10 +169,28 @@ enum ps_err wrapping_prepare_rows(struct operation *op)
     return put_rows(op, &made.made);
 }
 
+/* A pair that nobody could destroy: by the rows it is, and an inventory finds it there. */
+static enum ps_err put_result(struct operation *op)
+{
+    const struct key_version *before = transport_version(op->keeper);
+    struct writer json = writer(&op->result);
+
+    if (before == NULL || token_of(op, before) != NULL) {
+        return PS_OK;
+    }
+    writer_begin_object(&json, NULL);
+    writer_begin_array(&json, "not_destroyed_in");
+    writer_str(&json, NULL, before->key->token);
+    writer_end_array(&json);
+    writer_end_object(&json);
+    return ps_buf_status(&op->result);
+}
+
 static void on_made(struct operation *op, const struct made *made)
 {
-    const enum ps_err err = put_rows(op, made);
+    enum ps_err err = put_result(op);
 
+    err = err == PS_OK ? put_rows(op, made) : err;
     if (err != PS_OK) {
         operation_failed_error(op, err);
     } else {
@@ -216,18 +239,16 @@ static void on_predecessor_gone(void *context, const struct token_answer *answer
 void wrapping_prepare_execute(struct operation *op)
 {
     const struct key_version *before = transport_version(op->keeper);
-    struct token *token =
-        before == NULL ? NULL : tokens_find(op->keeper->tokens, ps_bytes_str(before->key->token));
+    struct token *token = before == NULL ? NULL : token_of(op, before);
 
     if (!find_token(op)) {
         return;
     }
-    if (before == NULL) {
+    if (token == NULL) {
         make(op);
         return;
     }
     op->is_waiting =
-        token != NULL &&
         tokens_call(token, &msg_token_destroy_info,
                     &(struct msg_token_destroy){.object_id = version_object_id(before)}, 0,
                     on_predecessor_gone, op) == PS_OK;
@@ -255,8 +276,11 @@ enum ps_err wrapping_prepare_describe(struct operation *op, struct writer *json)
     }
     transport_fingerprint(version, fingerprint);
     writer_str(json, "fingerprint", fingerprint);
+    if (op->result.len != 0) {
+        writer_raw(json, "result", ps_buf_bytes(&op->result));
+    }
     writer_str(json, "token", version->key->token);
     writer_number(json, "version", version->number);
     ps_buf_put_str(&op->location, "/v1/system");
-    return PS_OK;
+    return ps_buf_status(&op->result);
 }

@@ -437,16 +437,32 @@ static void clear_pair(struct operation *op)
     }
 }
 
+static bool has_its_token(struct operation *op)
+{
+    struct rewrap_params params;
+
+    return rewrap_read_params(op, &params) != PS_OK ||
+           tokens_find(op->keeper->tokens, params.token) != NULL;
+}
+
 /*
  * After a crash: people have approved it, and keys may be under the new version. It is begun anew,
- * unless the security officer's PIN is not there any more.
+ * unless the security officer's PIN is not there any more, or the token is not.
  */
 void wrapping_rewrap_settle(struct operation *op)
 {
-    const enum ps_err err = begin(op);
-    const char *why = err == PS_OK ? custody_why_no_so_pin(op->keeper, op->token) : NULL;
+    const char *why = NULL;
+    enum ps_err err;
 
+    if (!has_its_token(op)) {
+        settle_without_token(op, "keys that were wrapped anew stay so, the others are as they "
+                                 "were, and what was made for it there is destroyed should it "
+                                 "come back");
+        return;
+    }
+    err = begin(op);
     if (op->token != NULL) {
+        why = err == PS_OK ? custody_why_no_so_pin(op->keeper, op->token) : NULL;
         op->objects_made = true;
         close_everywhere(op);
     }

@@ -1,0 +1,254 @@
+#include "tests/keeper/gate_fixture.h"
+#include "tests/keeper/wrapped_fixture.h"
+
+/*
+ * Operations on the keys that wrap, begun in a token that leaves the configuration while the keeper
+ * is dead: each ends, its locks are free, and what it left goes should the token come back. The
+ * tests follow each other; an RSA pair takes seconds, so that two are made in all.
+ */
+
+#define SPARE    "spare" /* that the keys that wrap are carried to */
+#define SPARE_AT 1u
+#define HOME     "home" /* that they are in; the last one, so that it can leave alone */
+#define HOME_AT  2u
+#define LEFT     "the token has left the configuration: "
+
+#define IN_HOME "{\"token\":\"" HOME "\"}"
+
+static struct draft draft; /* of the operation that nobody is there for */
+
+static void wait_for_tokens(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    struct msg_change trial = stack_change_message("wrapping.create", "", IN_HOME);
+    DRAFT_AUTO none;
+
+    for (size_t i = SPARE_AT; i < stack.processes; i++) {
+        char text[60];
+
+        (void)snprintf(text, sizeof text, "\"token\":\"%s\",\"state\":\"ready\"",
+                       stack.tokens[i].name);
+        wait_for_text(READ_SYSTEM, "", text, 1);
+    }
+    trial.dry_run = 1;
+    while (draft_ask(&stack, &trial, &none, &body) == 503) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        (void)usleep(1000);
+    }
+}
+
+static void take_in(const char *name, size_t number)
+{
+    stack.tokens[number].tap = tap_new();
+    stack_add_token(&stack, name);
+    wait_for_text(READ_SYSTEM, "", "needs-login", 1);
+    expect(201, change("token.accept", name, "{}"));
+    wait_for_tokens();
+}
+
+static int make_stack(void **state)
+{
+    (void)state;
+    stack_use_memory();
+    fixture_begin_with_faults();
+    take_in(SPARE, SPARE_AT);
+    take_in(HOME, HOME_AT);
+    return 0;
+}
+
+static int end_stack(void **state)
+{
+    draft_clear(&draft);
+    return fixture_end(state);
+}
+
+static void ask_and_approve_it(const char *type, const char *subject, const char *parameters)
+{
+    draft_clear(&draft);
+    ask_and_approve(type, subject, parameters, &draft);
+}
+
+/* Begun, and nobody answers: the token does not hear of a request of this kind. */
+static void hold_at(size_t number, const struct ipc_message *info)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    struct tap *tap = stack.tokens[number].tap;
+    const unsigned before = tap_count(tap, info);
+    const struct msg_operation_step message = step_message(&draft, "execute");
+
+    tap_set(tap, info, 0, TAP_HOLD);
+    (void)wire_send(&stack.management, &msg_operation_step_info, &message);
+    while (tap_count(tap, info) == before) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        (void)usleep(1000);
+    }
+    stack_kill_keeper(&stack);
+    tap_set(tap, info, 0, TAP_PASS);
+}
+
+static void start(void)
+{
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+}
+
+static void start_without(size_t tokens)
+{
+    for (size_t i = 0; i < tokens; i++) {
+        stack_drop_token(&stack);
+    }
+    start();
+}
+
+static void start_with(size_t tokens)
+{
+    const struct msg_pin so_pin = {
+        .token = ps_bytes_str(HOME), .pin = ps_bytes_str(STACK_SO_PIN), .is_so = 1};
+
+    stack_kill_keeper(&stack);
+    for (size_t i = 0; i < tokens; i++) {
+        stack_return_token(&stack);
+    }
+    start();
+    wire_send(&stack.supervisor, &msg_pin_info, &so_pin);
+    stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT); /* comes after it */
+    wait_for_tokens();
+}
+
+static void expect_ended(const char *why)
+{
+    wait_for_text(READ_OPERATION, draft.id, "\"state\":\"failed\"", 1);
+    assert_true(body_has(why));
+}
+
+/* The keeper dies when all is done in the token, and nobody was told. */
+static void die_at_result(void)
+{
+    faults_kill_at_leaf(stack.faults, "\"kind\":\"result\"", 0);
+    (void)draft_execute(&stack, &draft, &body);
+    assert_true(faults_clear(stack.faults));
+    stack_kill_keeper(&stack);
+}
+
+/* It is made again, which needs its locks. */
+static void what_was_made_goes_when_the_token_is_back(void **state)
+{
+    const unsigned objects = stack_count_objects(&stack, HOME_AT);
+
+    (void)state;
+    ask_and_approve_it("wrapping.create", "", IN_HOME);
+    die_at_result();
+    assert_int_equal(stack_count_objects(&stack, HOME_AT), objects + 3);
+    start_without(1);
+    expect_ended(LEFT "what it was making there is destroyed should it come back");
+    assert_true(leaves_tell(&stack, draft.id,
+                            "draft request:alice approve:bob approve:carol approve:amira intent "
+                            "result:not-done"));
+    start_with(1);
+    wait_for_object_count(HOME_AT, objects);
+    expect(201, change("wrapping.create", "", IN_HOME));
+    expect(201, change("key.create", "",
+                       "{\"name\":\"w.one\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":"
+                       "[\"jws\"],\"residence\":\"wrapped\",\"token\":\"" HOME "\"}"));
+    expect(200, sign("w.one"));
+}
+
+/* So many that some are recorded before the rest is. */
+#define BATCH 17
+
+static void keys_of_a_batch_that_are_recorded_stay(void **state)
+{
+    PS_BUF_AUTO text = {.max = 4096};
+    char name[16];
+
+    (void)state;
+    ps_buf_put_str(&text, "{\"keys\":[");
+    for (unsigned i = 0; i < BATCH; i++) {
+        ps_buf_printf(&text, "%s{\"name\":\"b.%u\"}", i == 0 ? "" : ",", i);
+    }
+    ps_buf_put_str(&text, "],\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
+                          "\"residence\":\"wrapped\",\"token\":\"" HOME "\"}");
+    ps_buf_put_u8(&text, 0);
+    ask_and_approve_it("key.create_batch", "", (const char *)text.data);
+    die_at_result();
+    start_without(1);
+    expect_ended(LEFT);
+    start_with(1);
+    for (unsigned i = 0; i < BATCH; i++) {
+        (void)snprintf(name, sizeof name, "b.%u", i);
+        expect(i < BATCH - 1 ? 200 : 404, sign(name));
+    }
+}
+
+static void keys_are_wrapped_anew_no_more(void **state)
+{
+    (void)state;
+    expect(201, change("wrapping.create", "", IN_HOME));
+    ask_and_approve_it("wrapping.rewrap", "", "{}");
+    hold_at(HOME_AT, &msg_token_generate_info);
+    start_without(1);
+    expect_ended(LEFT "keys that were wrapped anew stay so, the others are as they were");
+    start_with(1);
+    expect(200, sign("w.one"));
+}
+
+static void nothing_is_prepared_any_more(void **state)
+{
+    (void)state;
+    ask_and_approve_it("wrapping.prepare", SPARE, "{}");
+    hold_at(SPARE_AT, &msg_token_generate_info);
+    start_without(2);
+    expect_ended(LEFT "what it was making there");
+    start_with(2);
+    expect(201, change("wrapping.prepare", SPARE, "{}"));
+    assert_false(body_has("not_destroyed_in"));
+}
+
+/* They had arrived, and by the catalog they are not there. */
+static void what_has_arrived_goes_when_its_source_is_gone(void **state)
+{
+    const unsigned objects = stack_count_objects(&stack, SPARE_AT);
+
+    (void)state;
+    ask_and_approve_it("wrapping.carry", "", "{}");
+    hold_at(SPARE_AT, &msg_token_sign_info);
+    assert_int_equal(stack_count_objects(&stack, SPARE_AT), objects + 3);
+    start_without(1);
+    expect_ended("the token that they left has left the configuration");
+    wait_for_object_count(SPARE_AT, objects);
+    start_with(1);
+}
+
+static void nothing_is_carried_to_a_token_that_is_gone(void **state)
+{
+    (void)state;
+    ask_and_approve_it("wrapping.carry", "", "{}");
+    hold_at(SPARE_AT, &msg_token_carry_in_info);
+    start_without(2);
+    expect_ended(LEFT "what has arrived there of the keys that wrap stays in it");
+}
+
+/* Or no other token could ever be prepared. */
+static void a_pair_in_a_token_that_is_gone_is_in_the_way_of_none(void **state)
+{
+    (void)state;
+    expect(201, change("wrapping.prepare", STACK_TOKEN, "{}"));
+    assert_true(body_has("\"result\":{\"not_destroyed_in\":[\"" SPARE "\"]}"));
+    start_with(2);
+    wait_for_text(READ_INVENTORY, "", "\"key\":\"privyseal.transport\",\"kind\":\"undead\"", 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_made_goes_when_the_token_is_back),
+        cmocka_unit_test(keys_of_a_batch_that_are_recorded_stay),
+        cmocka_unit_test(keys_are_wrapped_anew_no_more),
+        cmocka_unit_test(nothing_is_prepared_any_more),
+        cmocka_unit_test(what_has_arrived_goes_when_its_source_is_gone),
+        cmocka_unit_test(nothing_is_carried_to_a_token_that_is_gone),
+        cmocka_unit_test(a_pair_in_a_token_that_is_gone_is_in_the_way_of_none),
+    };
+
+    return cmocka_run_group_tests(tests, make_stack, end_stack);
+}
