@@ -205,6 +205,28 @@ static void a_splitting_anew_leaves_none_behind(void **state)
     expect_splittings(1, 0);
 }
 
+/* Its holders have lost the shares of both: the security officer gives it another, and none is
+ * left. */
+static void a_reset_takes_the_place_of_what_was_left(void **state)
+{
+    DRAFT_AUTO draft;
+
+    (void)state;
+    leave_user_change();
+    start_with_other();
+    stack_start_token(&stack, OTHER_AT);
+    send_so_pin();
+    expect_splittings(2, 1);
+    ask_and_approve_soon("pin.reset", shares_parameters(), &draft);
+    expect(201, execute_soon(&draft));
+    expect_splittings(1, 0);
+    stack_stop_token(&stack, OTHER_AT);
+    start_with_other();
+    stack_start_token(&stack, OTHER_AT);
+    unlock_other();
+    expect_splittings(1, 0);
+}
+
 /* --- The security officer's --- */
 
 static void ask_for_so_change(struct draft *ret_draft)
@@ -277,6 +299,7 @@ int main(void)
         cmocka_unit_test(its_holders_unlock_it_when_it_comes_back),
         cmocka_unit_test(a_change_in_vain_leaves_the_pin_that_it_has),
         cmocka_unit_test(a_splitting_anew_leaves_none_behind),
+        cmocka_unit_test(a_reset_takes_the_place_of_what_was_left),
         cmocka_unit_test(a_so_pin_that_may_be_another_is_tried_before_it_is_changed),
         cmocka_unit_test(what_was_left_goes_with_the_token),
     };
