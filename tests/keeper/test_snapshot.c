@@ -303,6 +303,108 @@ static void who_goes_on_writing_holds_up_no_more_than_changes(void **state)
     expect(201, change("key.resume", "w.2", "{}"));
 }
 
+/* --- The walk beside the comparison --- */
+
+#define DRAFTS 44 /* with NAMES names each they are several slices of a walk */
+#define NAMES  128
+
+static void make_the_log_long(void)
+{
+    PS_BUF_AUTO text = {.max = 48 * 1024};
+
+    for (unsigned i = 0; i < DRAFTS; i++) {
+        struct msg_change message = stack_change_message("key.create_batch", "", "");
+        DRAFT_AUTO draft;
+
+        ps_buf_reset(&text);
+        ps_buf_put_str(&text, "{\"keys\":[");
+        for (unsigned k = 0; k < NAMES; k++) {
+            ps_buf_printf(&text, "%s{\"name\":\"long.%0118u.%u\"}", k == 0 ? "" : ",", i, k);
+        }
+        ps_buf_put_str(&text, "],\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"]}");
+        message.parameters = ps_buf_bytes(&text);
+        expect(202, draft_ask(&stack, &message, &draft, &body));
+    }
+    snapshot_of_now();
+}
+
+/* What the comparison and the walk are at. */
+struct progress {
+    bool is_comparing; /* and not at the walk alone */
+    bool is_walking;
+    unsigned long compared;
+    unsigned long walked;
+    unsigned long read; /* of a walk */
+};
+
+static unsigned long number_in(const char *text, const char *member)
+{
+    const char *at = strstr(text, member);
+
+    return at == NULL ? 0 : strtoul(at + strlen(member), NULL, 10);
+}
+
+static struct progress look(void)
+{
+    const char *text;
+
+    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+    ps_buf_put_u8(&body, 0);
+    text = strstr((const char *)body.data, "\"check\":");
+    assert_non_null(text);
+    return (struct progress){
+        .is_comparing = strstr(text, "\"phase\":\"leaves\"") != NULL ||
+                        strstr(text, "\"phase\":\"rows\"") != NULL,
+        .is_walking = strstr(text, "\"read\":") != NULL,
+        .compared = number_in(text, "\"compared\":"),
+        .walked = number_in(text, "\"walked\":"),
+        .read = number_in(text, "\"read\":"),
+    };
+}
+
+/*
+ * A comparison that begins while the log is being read. It is one and the same as long as it
+ * compares and none has ended: nobody else has a turn of their own meanwhile.
+ */
+static bool walk_gets_on_in_a_comparison(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    struct progress first;
+    struct progress now;
+
+    write_and_have_it_noticed();
+    sql("update row set revision = revision + 1 where kind = 'wrapped'");
+    do {
+        assert_true(ps_clock_mono_ns() < deadline);
+        now = look();
+    } while (now.is_comparing);
+    (void)change_would_be(); /* has it noticed that it is written to once more */
+    first = look();
+    now = first;
+    while (first.is_comparing && first.is_walking && now.is_comparing &&
+           now.compared == first.compared) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        if (now.walked != first.walked || now.read != first.read) {
+            return true;
+        }
+        now = look();
+    }
+    return false;
+}
+
+static void a_walk_goes_on_beside_a_comparison(void **state)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    (void)state;
+    make_the_log_long();
+    do {
+        assert_true(ps_clock_mono_ns() < deadline);
+        wait_until_all_is_compared();
+    } while (!walk_gets_on_in_a_comparison());
+    wait_until_all_is_compared();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +417,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_takes_none_of_the_room_of_the_logs),
         cmocka_unit_test(snapshots_that_nobody_signs_do_not_pile_up),
         cmocka_unit_test(who_goes_on_writing_holds_up_no_more_than_changes),
+        cmocka_unit_test(a_walk_goes_on_beside_a_comparison),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
