@@ -146,6 +146,25 @@ def test_a_witness_runs_once_it_has_a_key(machine):
     wait_until(lambda: answer() == "400", 20, "the witness to answer")
 
 
+def test_a_copy_of_the_log_is_fetched_once_its_key_is_sealed(machine):
+    key = "privyseal-log-copy-key"
+    machine.inside("install", "-d", "-m", "0700", "/etc/credstore.encrypted")
+    machine.inside("systemd-creds", "encrypt", f"--name={key}", "-",
+                   f"/etc/credstore.encrypted/{key}", input="a key")
+    machine.play("log-copy.yml", privyseal_log_copy_url="https://keys.example.org:8444",
+                 privyseal_log_copy_ca="/etc/privyseal/log-copy/ca.pem",
+                 privyseal_log_copy_certificate="/etc/privyseal/log-copy/cert.pem",
+                 privyseal_log_copy_log_key="keys.example.org/events+01234567+AQ",
+                 privyseal_release_directory="/var/lib/privyseal-log-copy-releases").good()
+    assert machine.is_active("privyseal-log-copy.timer")
+    timer = machine.inside("systemctl", "is-enabled", "privyseal-log-copy.timer")
+    assert timer.stdout.strip() == "enabled"
+    said = machine.seen("/etc/default/privyseal-log-copy").read_text()
+    assert "PRIVYSEAL_MANAGEMENT_URL=https://keys.example.org:8444\n" in said
+    assert "PRIVYSEAL_LOG_KEY=keys.example.org/events+01234567+AQ\n" in said
+    assert machine.uid("privyseal-log-copy") != 0
+
+
 def test_officers_have_their_program(machine):
     done = machine.play("officer.yml",
                         privyseal_release_directory="/var/lib/privyseal-officer-releases").good()
