@@ -181,7 +181,11 @@ static void ask(struct unproven *unproven)
     struct token *token = wrapping_keys_token_for(keeper, version->key);
     enum ps_err err;
 
-    if (token == NULL || !tokens_is_ready(token)) {
+    if (token == NULL) {
+        unproven->was_answered = true; /* by nobody, before its token is configured again */
+        return;
+    }
+    if (!tokens_is_ready(token)) {
         return;
     }
     err = version->key->is_wrapped ? send_open(unproven, token) : send_find(unproven, token);
@@ -234,6 +238,11 @@ static void ask_some(struct operations *operations, bool again)
 
 void operations_prove(struct operations *operations)
 {
+    const bool was_proving = operations_is_proving(operations);
+
     ask_some(operations, false);
     ask_some(operations, true);
+    if (was_proving && !operations_is_proving(operations)) {
+        state_look(operations->keeper);
+    }
 }

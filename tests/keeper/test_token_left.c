@@ -154,8 +154,9 @@ static void what_was_made_goes_when_the_token_is_back(void **state)
 }
 
 /* So many that some are recorded before the rest is. */
-#define BATCH 17
+#define BATCH 17u
 
+/* Where nobody has signed for that leaf yet, a start waits for no token that is not there. */
 static void keys_of_a_batch_that_are_recorded_stay(void **state)
 {
     PS_BUF_AUTO text = {.max = 4096};
@@ -174,10 +175,12 @@ static void keys_of_a_batch_that_are_recorded_stay(void **state)
     start_without(1);
     expect_ended(LEFT);
     start_with(1);
-    for (unsigned i = 0; i < BATCH; i++) {
+    for (unsigned i = 0; i < BATCH - 1; i++) {
         (void)snprintf(name, sizeof name, "b.%u", i);
-        expect(i < BATCH - 1 ? 200 : 404, sign(name));
+        sign_elsewhere(name);
     }
+    (void)snprintf(name, sizeof name, "b.%u", BATCH - 1);
+    expect(404, sign(name));
 }
 
 static void keys_are_wrapped_anew_no_more(void **state)
