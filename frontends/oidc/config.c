@@ -5,12 +5,7 @@
 enum { SECTION_oidc, SECTION_appliance, SECTION_listener, SECTION_administrators };
 
 static const struct config_key keys[] = {
-#define CONFIG_KEY(section_, key, kind, fallback, least, most, flags, help)                        \
-    {#key,          SECTION_##section_,                                                            \
-     CONFIG_##kind, offsetof(struct settings_##section_, key),                                     \
-     fallback,      least,                                                                         \
-     most,          help,                                                                          \
-     flags},
+#define CONFIG_KEY SETTINGS_ROW
 #include "frontends/oidc/keys.def"
 #include "frontends/shared/settings.def"
 #undef CONFIG_KEY

@@ -74,6 +74,14 @@ PS_MUST_USE enum ps_err settings_parse(const struct settings_reading *reading, c
                                        struct ps_bytes text, struct ps_buf *errors,
                                        void **ret_config);
 
+/* A row of a table of keys; the program has its SECTION_ numbers. */
+#define SETTINGS_ROW(section_, key, kind, fallback, least, most, flags, help)                      \
+    {#key,          SECTION_##section_,                                                            \
+     CONFIG_##kind, offsetof(struct settings_##section_, key),                                     \
+     fallback,      least,                                                                         \
+     most,          help,                                                                          \
+     flags},
+
 /* Sections of a program's table that are in its `struct settings_common common`. */
 #define SETTINGS_SECTIONS(type)                                                                    \
     {"appliance", SECTION_appliance, offsetof(type, common.appliance)},                            \

@@ -13,4 +13,10 @@
  */
 void ps_buf_put_base58btc(struct ps_buf *buf, struct ps_bytes octets);
 
+/*
+ * Strict: each octet string has exactly one text. Errors: PS_E_INPUT (another character, more than
+ * PS_BASE58_MAX octets); PS_E_LIMIT, PS_E_NO_MEMORY through the buffer.
+ */
+PS_MUST_USE enum ps_err ps_base58btc_decode(struct ps_bytes text, struct ps_buf *out);
+
 #endif

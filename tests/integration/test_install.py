@@ -21,10 +21,11 @@ KEY = "oidc.id-token"
 FILES = [
     "bin/privyseal", "bin/privyseal-officer", "include/privyseal.h",
     "include/privyseal_auth_call.h", "include/privyseal_authenticator.h",
-    "include/privyseal_jwe.h",
+    "include/privyseal_data_provider.h", "include/privyseal_jwe.h",
     "include/privyseal_key_use.h",
     "include/privyseal_sign.h",
     "include/privyseal_x509.h",
+    "lib/systemd/system/privyseal-certify.service",
     "lib/systemd/system/privyseal-log-copy.service", "lib/systemd/system/privyseal-log-copy.timer",
     "lib/systemd/system/privyseal-log-feed.service",
     "lib/systemd/system/privyseal-oidc.service",
@@ -33,17 +34,19 @@ FILES = [
     "lib/systemd/system/privyseald-management.socket", "lib/systemd/system/privyseald.service",
     "lib/sysusers.d/privyseal-log-copy.conf", "lib/sysusers.d/privyseal-witness.conf",
     "lib/sysusers.d/privyseal.conf", "lib/tmpfiles.d/privyseal-witness.conf",
-    "lib/tmpfiles.d/privyseal.conf", "sbin/privyseal-oidc", "sbin/privyseal-registry",
+    "lib/tmpfiles.d/privyseal.conf", "sbin/privyseal-certify", "sbin/privyseal-oidc",
+    "sbin/privyseal-registry",
     "sbin/privyseald",
     "share/bash-completion/completions/privyseal",
     "share/bash-completion/completions/privyseal-officer", "share/doc/privyseal/privyseal-authenticator-http.conf",
-    "share/doc/privyseal/privyseal-oidc.conf", "share/doc/privyseal/privyseal-registry.conf",
+    "share/doc/privyseal/privyseal-certify.conf", "share/doc/privyseal/privyseal-oidc.conf", "share/doc/privyseal/privyseal-registry.conf",
     "share/doc/privyseal/privyseald.conf", "share/doc/privyseal/sample-people.csv",
     "share/fish/vendor_completions.d/privyseal-officer.fish",
     "share/fish/vendor_completions.d/privyseal.fish",
     "share/man/man1/privyseal-officer.1", "share/man/man1/privyseal.1",
     "share/man/man3/privyseal.3", "share/man/man5/privyseald.conf.5",
-    "share/man/man8/privyseal-authenticator-http.8", "share/man/man8/privyseal-oidc.8",
+    "share/man/man8/privyseal-authenticator-http.8", "share/man/man8/privyseal-certify.8",
+    "share/man/man8/privyseal-oidc.8",
     "share/man/man8/privyseal-registry.8", "share/man/man8/privyseald.8",
     *(f"share/privyseal/ceremonies/{script.name}"
       for script in sorted((TOP / "docs" / "ceremonies").glob("*.json"))),
@@ -51,7 +54,7 @@ FILES = [
     "share/zsh/site-functions/_privyseal", "share/zsh/site-functions/_privyseal-officer",
 ]
 LIBRARY = ["privyseal/authenticator-http.so", "privyseal/authenticator-registry.so", "libprivyseal.so", "libprivyseal.so.0", "libprivyseal.so.0.1.0",
-           "pkgconfig/privyseal.pc"]
+           "pkgconfig/privyseal.pc", "privyseal/data-csv.so", "privyseal/data-sql.so"]
 NO_TOOL = "systemd's tools are not installed"
 
 

@@ -13,6 +13,7 @@ PROGRAMS = {"privyseal": BUILD / "appliance" / "privyseal",
 
 
 COMPANIONS = {"privyseal-oidc.8": ["oidc/keys.def", "shared/settings.def"],
+              "privyseal-certify.8": ["certify/keys.def", "shared/settings.def"],
               "privyseal-registry.8": ["plugins/registry/keys.def"],
               "privyseal-authenticator-http.8": ["plugins/http/keys.def"]}
 

@@ -47,11 +47,45 @@ static void the_longest_is_encoded_and_one_more_octet_is_not(void **state)
     assert_fails(PS_E_LIMIT, ps_buf_status(&text));
 }
 
+static void published_examples_are_decoded(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        PS_BUF_AUTO octets = {.max = 256};
+        PS_BUF_AUTO hex = {.max = 512};
+
+        assert_ok(ps_base58btc_decode(ps_bytes_str(rows[i].text), &octets));
+        ps_buf_put_hex(&hex, ps_buf_bytes(&octets));
+        assert_text(ps_buf_bytes(&hex), rows[i].hex);
+    }
+}
+
+static void what_is_no_base58_is_an_input_error(void **state)
+{
+    static const char *const bad[] = {"0", "O", "I", "l", "2NEp o7", "2g=", "\xc3\xa9"};
+    char longest[PS_BASE58_MAX * 2];
+    PS_BUF_AUTO octets = {.max = 1024};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(bad); i++) {
+        assert_fails(PS_E_INPUT, ps_base58btc_decode(ps_bytes_str(bad[i]), &octets));
+    }
+    memset(longest, '1', sizeof longest);
+    assert_ok(ps_base58btc_decode(ps_bytes(longest, PS_BASE58_MAX), &octets));
+    assert_int_equal(octets.len, PS_BASE58_MAX);
+    assert_fails(PS_E_INPUT, ps_base58btc_decode(ps_bytes(longest, PS_BASE58_MAX + 1), &octets));
+    assert_fails(PS_E_INPUT, ps_base58btc_decode(ps_bytes(longest, sizeof longest), &octets));
+    octets.max = octets.len + 1;
+    assert_fails(PS_E_LIMIT, ps_base58btc_decode(ps_bytes_str("112"), &octets));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_examples_are_encoded),
         cmocka_unit_test(the_longest_is_encoded_and_one_more_octet_is_not),
+        cmocka_unit_test(published_examples_are_decoded),
+        cmocka_unit_test(what_is_no_base58_is_an_input_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,12 @@ PS_MUST_USE enum ps_err public_key_from_jwk_value(struct json_value jwk,
  */
 PS_MUST_USE enum ps_err public_key_check_jwk_form(struct json_value jwk);
 PS_MUST_USE enum ps_err public_key_from_pem(struct ps_bytes pem, struct public_key **ret_key);
+/*
+ * The public key as a Multikey has it after its codec: of Ed25519 the 32 octets of RFC 8032, of EC
+ * keys the compressed point (SEC 1 section 2.3.3).
+ */
+PS_MUST_USE enum ps_err public_key_from_point(enum ps_key_type type, struct ps_bytes octets,
+                                              struct public_key **ret_key);
 /* DER; takes the key only, checks no signature, date or path. */
 PS_MUST_USE enum ps_err public_key_from_certificate(struct ps_bytes der,
                                                     struct public_key **ret_key);
