@@ -92,15 +92,23 @@ static struct token *find_ready_holder(const struct keeper *keeper)
     return NULL;
 }
 
-struct token *wrapping_keys_token_for(const struct keeper *keeper, const struct key *key)
+struct token *wrapping_keys_maker(const struct keeper *keeper, struct ps_bytes token)
 {
-    struct token *own = tokens_find(keeper->tokens, ps_bytes_str(key->token));
+    struct token *own = tokens_find(keeper->tokens, token);
     struct token *other = NULL;
 
-    if (key->is_wrapped && (own == NULL || !tokens_is_ready(own))) {
+    if (own == NULL || !tokens_is_ready(own)) {
         other = find_ready_holder(keeper);
     }
     return other == NULL ? own : other;
+}
+
+struct token *wrapping_keys_token_for(const struct keeper *keeper, const struct key *key)
+{
+    const struct ps_bytes token = ps_bytes_str(key->token);
+
+    return key->is_wrapped ? wrapping_keys_maker(keeper, token)
+                           : tokens_find(keeper->tokens, token);
 }
 
 bool wrapping_keys_allow(const struct keeper *keeper, const struct token_view *view,

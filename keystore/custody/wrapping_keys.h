@@ -43,6 +43,9 @@ bool version_is_on(const struct key_version *version, struct ps_bytes token);
  */
 struct token *wrapping_keys_token_for(const struct keeper *keeper, const struct key *key);
 
+/* Where a wrapped key is made: in this token, or in any other that wraps while it is away. */
+struct token *wrapping_keys_maker(const struct keeper *keeper, struct ps_bytes token);
+
 /* Whether keys of this type can be made in that token. */
 bool wrapping_keys_allow(const struct keeper *keeper, const struct token_view *view,
                          struct ps_bytes token, enum ps_key_type type);

@@ -1,5 +1,6 @@
 #include "keystore/operations/family.h"
 
+#include "keystore/custody/wrapping_keys.h"
 #include "keystore/operations/new_key.h"
 
 /*
@@ -50,9 +51,14 @@ static enum ps_err resolve(struct operation *op, struct json_value body)
     struct key_request request = {.name = {NULL, 0}};
     struct token_view view = {.number = 0};
     struct family_record family;
+    const struct token *maker;
 
     PS_TRY(json_read_object(body, request_fields, PS_COUNT_OF(request_fields), &request, NULL));
     PS_TRY(find_own(op, prefix, &row, &family));
+    maker = wrapping_keys_maker(op->keeper, family.key.token);
+    if (maker != NULL) {
+        family.key.token = tokens_name(maker);
+    }
     if (!new_key_find_token(op, family.key.token, &view)) {
         return PS_OK; /* answered */
     }
@@ -87,6 +93,14 @@ static void one_clear(struct one *one)
 }
 #define ONE_AUTO PS_CLEANUP(one_clear) struct one
 
+/* The token of a family may be away, or gone with the machine that it was in. */
+static bool wraps(const struct keeper *keeper, struct ps_bytes token)
+{
+    struct wrapping_keys keys;
+
+    return wrapping_keys_now(keeper, &keys) && version_is_on(keys.wrapping, token);
+}
+
 /* Whose it is, its name and its kind. Errors: PS_E_NOT_FOUND, PS_E_DENIED. */
 static enum ps_err read_one(struct operation *op, struct one *one)
 {
@@ -103,6 +117,7 @@ static enum ps_err read_one(struct operation *op, struct one *one)
     }
     wanted = one->family.key;
     wanted.name = one->key.name;
+    wanted.token = wraps(op->keeper, one->key.token) ? one->key.token : wanted.token;
     return key_record_is_same(&wanted, &one->key)
                ? PS_OK
                : ps_fail(PS_E_DENIED, 0, "it is not of the family's kind");
@@ -130,13 +145,25 @@ void family_key_lock(struct operation *op)
     operation_lock_keys(op);
 }
 
+/* Whichever token has made it: it is opened in others, too. */
+static bool is_new(struct operation *op, const struct key_record *record)
+{
+    const struct key *present = keys_find(op->keeper->keys, record->name);
+    struct key_record wanted = *record;
+
+    if (present != NULL && present->is_wrapped) {
+        wanted.token = ps_bytes_str(present->token);
+    }
+    return new_key_is_new(op, &wanted);
+}
+
 bool family_key_check(struct operation *op)
 {
     ONE_AUTO one = {.row = {.parser = NULL}};
     enum ps_err err = read_one(op, &one);
 
     if (err == PS_OK) {
-        if (!new_key_is_new(op, &one.key)) {
+        if (!is_new(op, &one.key)) {
             return false;
         }
         err = check_room(&one.family);

@@ -86,6 +86,14 @@ def sign(room, key):
         client.close()
 
 
+def make_of_family(room, name):
+    client = Client(str(room.bare.directory / "clients.sock"), 60)
+    try:
+        return client.request("POST", "/v1/families/wallet./keys", {"name": name}).status
+    finally:
+        client.close()
+
+
 def system(room):
     return send(room, "GET", "/v1/system").json()
 
@@ -115,6 +123,9 @@ def room(model, tmp_path_factory):
             operation(made, kind, subject)
         change(made, "/v1/keys", {"name": "kept", "residence": "wrapped", "recovery": "wrapped", **KEY})
         change(made, "/v1/keys", {"name": "left", **KEY})
+        change(made, "/v1/operations", {"type": "family.create", "subject": "wallet.", "params": {
+            "client": "operator", "maximum": 2, "template": KEY}})
+        assert make_of_family(made, "wallet.one") == 201
         change(made, "/v1/grants", {"client": "operator", "keys": "*", "operations": ["jws.sign"],
                                     "formats": ["jws"]})
         yield made
@@ -143,7 +154,7 @@ def test_a_drill_opens_the_newest_backup_in_the_second_token(room, backup):
 
     last = wait_until(drilled, 60, "the drill")
     assert last["good"] and last["other_token"] and last["token"] == "b", last
-    assert last["file"] == backup.name and last["rows"] == last["tried"] == 1, last
+    assert last["file"] == backup.name and last["rows"] == last["tried"] == 2, last
     leaves = [leaf for leaf in read_events(room.bare.directory / "data" / "log") if leaf["kind"] == "drill"]
     assert leaves[-1]["data"] == last and leaves[-1]["caller"] == "operator"
 
@@ -181,3 +192,6 @@ def test_an_appliance_moves_to_another_machine(room, backup, model, tmp_path):
         wait_until(lambda: sign(there, "kept") == 200, 60, "the key to sign there")
         assert system(there)["recovery"]["unrecoverable"] == {"count": 1, "keys": ["left"], "unknown": 0}
         assert sign(there, "left") != 200
+        # What was made there counts here, and the token that made it is gone.
+        assert [make_of_family(there, f"wallet.{name}") for name in ("one", "two", "three")] == [200, 201, 422]
+        assert sign(there, "wallet.one") == sign(there, "wallet.two") == 200
