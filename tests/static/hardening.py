@@ -10,7 +10,10 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / "build"
 PROGRAMS = ["appliance/privyseald", "appliance/privyseal",
-            "appliance/officer/privyseal-officer"]
+            "appliance/officer/privyseal-officer", "frontends/oidc/privyseal-oidc",
+            "frontends/plugins/registry/privyseal-registry",
+            "frontends/plugins/registry/authenticator-registry.so",
+            "frontends/plugins/http/authenticator-http.so"]
 
 
 def readelf(option, path):
