@@ -1,12 +1,15 @@
 /*
  * A front end that is nothing but the host of a plugin: questions come on standard input, one JSON
  * object per line, answers go to standard output as they come. Ends with standard input, when all
- * is answered; with a third argument at once.
+ * is answered; with "at-once" as third argument before that. With "confined" it enters a
+ * companion's sandbox.
  */
 #include "frontends/plugins/host.h"
 #include "lib/base/buf.h"
 #include "lib/base/encode.h"
 #include "lib/formats/json/json.h"
+#include "lib/sandbox/sandbox.h"
+#include "lib/sandbox/variant.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -27,6 +30,7 @@ struct driver {
     size_t open; /* questions */
     bool ended;
     bool at_once;
+    bool confined;
 };
 
 struct asking {
@@ -243,6 +247,22 @@ static void describe(const struct driver *driver)
     print_line(&out);
 }
 
+/* As a companion does it, without a place of its own. */
+static enum ps_err confine(const struct driver *driver)
+{
+    const struct privyseal_auth_description *is = authenticator_description(driver->authenticator);
+    const struct sandbox_role role = {.kind = SANDBOX_COMPANION,
+                                      .data_directory = "/nowhere",
+                                      .readable = is->readable,
+                                      .writable = is->writable};
+
+    if (!driver->confined) {
+        return PS_OK;
+    }
+    variant_begin_role();
+    return sandbox_enter_role(&role);
+}
+
 static int fail(void)
 {
     (void)fprintf(stderr, "%s\n", ps_detail()->text);
@@ -255,7 +275,7 @@ static int run(struct driver *driver, const struct authenticator_options *option
         return fail();
     }
     describe(driver);
-    if (authenticator_start(driver->authenticator) != PS_OK ||
+    if (confine(driver) != PS_OK || authenticator_start(driver->authenticator) != PS_OK ||
         ps_watch_new(driver->loop, STDIN_FILENO, EPOLLIN, on_input, driver, &driver->watch) !=
             PS_OK ||
         ps_loop_run(driver->loop) != PS_OK) {
@@ -270,7 +290,8 @@ int main(int argc, char **argv)
     int code;
 
     assert(argc == 3 || argc == 4);
-    driver.at_once = argc == 4;
+    driver.at_once = argc == 4 && strcmp(argv[3], "at-once") == 0;
+    driver.confined = argc == 4 && strcmp(argv[3], "confined") == 0;
     (void)signal(SIGPIPE, SIG_IGN);
     assert(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
     assert(ps_loop_new(&driver.loop) == PS_OK && json_new(&driver.json) == PS_OK);

@@ -89,6 +89,9 @@ class Plugin:
             code = self.stop()
             if not any(exception):
                 assert code == 0, self.log.read_text()[-4000:]
+        self.remove()
+
+    def remove(self):
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

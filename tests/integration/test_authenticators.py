@@ -303,7 +303,7 @@ def test_what_waits_at_the_end_is_given_up(identity):
     answer = made.answer(1)
     assert (answer["result"], answer["detail"]) == (AWAY, "the program ends")
     assert made.stop() == 0
-    made.__exit__(None)
+    made.remove()
 
 
 @pytest.mark.parametrize("lines", ["", "other"])
@@ -327,6 +327,34 @@ def test_nobody_there_is_away(identity):
         assert made.call("certificates")["result"] == AWAY
 
 
+def test_both_do_in_the_sandbox_what_they_do_without(identity, tmp_path):
+    """Files that they opened before, threads, networks: what a companion's sandbox leaves them."""
+    identity.set("keys.json", {"keys": []})
+    made = Plugin("http", configured(identity))
+    made.start("confined")
+    assert made.call("certificates")["result"] == OK
+    assert made.stop() == 0
+    made.remove()
+    certified = Certified(tmp_path)
+    secret = tmp_path / "password"
+    secret.write_text("relay-password")
+    secret.chmod(0o600)
+    with Relay(certified) as relay:
+        made = Plugin("registry", "[registry]\ndatabase = OWN/registry.db\n[otp]\ndirectory = OWN/otp\n"
+                                  f"[smtp]\nfrom = login@example.org\nuser = login\npassword = {secret}\n"
+                                  f"url = smtp://127.0.0.1:{relay.port}\nca = {certified.ca}\n")
+        (made.directory / "otp").mkdir(mode=0o700)
+        registry(made, "import", SAMPLES)
+        made.start("confined")
+        answer = made.call("send_otp", individual=ONE, channels=["email", "phone"])
+        assert answer["result"] == OK, answer
+        assert len(relay.messages) == 1
+        assert log_in(made, "t-1", "OTP", sent(made, ONE)["otp"])["result"] == OK
+        assert log_in(made, "t-2", "PIN", "111111")["result"] == OK
+        assert made.stop() == 0
+        made.remove()
+
+
 @pytest.mark.parametrize("kind, lines, why", [
     ("http", "[identity]\nurl = http://id.example\n", "begins with https://"),
     ("http", "[identity]\nurl = https://id.example\nca = /nowhere.pem\n", "cannot open /nowhere.pem"),
@@ -338,4 +366,4 @@ def test_a_configuration_with_a_mistake_is_refused(kind, lines, why):
     made.start()
     assert made.stop() == 1
     assert why in made.log.read_text()
-    made.__exit__(None)
+    made.remove()
