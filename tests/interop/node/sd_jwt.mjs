@@ -2,10 +2,12 @@
 // input, one result per line on standard output.
 //
 //   {"do": "verify", "sd_jwt": <with its disclosures>, "jwk": {...}}   answers with header and claims
+//   {"do": "verify-vc", ...}                                           the same with `@sd-jwt/sd-jwt-vc`
 //   {"do": "issue", "payload": {...}, "disclose": ["a", "b"]}          answers with it and its public JWK
 import readline from 'node:readline'
 import { createHash, randomBytes, sign, verify, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { SDJwtInstance } from '@sd-jwt/core'
+import { SDJwtVcInstance } from '@sd-jwt/sd-jwt-vc'
 
 const hasher = (data, alg) => createHash(alg.replace('-', '')).update(data).digest()
 const saltGenerator = (length) => randomBytes(length).toString('base64url')
@@ -14,7 +16,8 @@ const hashOf = (key) => (key.asymmetricKeyType === 'ed25519' ? null : 'sha256')
 
 async function check(row) {
   const key = createPublicKey({ key: row.jwk, format: 'jwk' })
-  const instance = new SDJwtInstance({
+  const Instance = row.do === 'verify-vc' ? SDJwtVcInstance : SDJwtInstance
+  const instance = new Instance({
     hasher,
     saltGenerator,
     verifier: async (data, signature) =>
