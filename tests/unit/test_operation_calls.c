@@ -13,7 +13,7 @@ static struct token_process process = {.token = &token};
 static int make(void **state)
 {
     (void)state;
-    op = (struct operation){.call_count = 0};
+    memset(&op, 0, sizeof op);
     ps_buf_init(&op.calls, CALLS_OCTETS_MAX);
     return 0;
 }

@@ -166,7 +166,7 @@ static void a_list_has_a_limit(void **state)
 
 static void a_list_that_must_not_be_empty_is_not(void **state)
 {
-    static const char *const format =
+    static const char format[] =
         "{\"deciders\":[%s],\"decision\":\"d\",\"expected\":\"e\",\"happened\":\"h\"}";
     char params[256];
 
