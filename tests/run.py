@@ -174,11 +174,19 @@ def suite_unit() -> Iterator[Result]:
     yield from meson_tests("unit", BUILD)
 
 
+def check(script) -> Result:
+    began = time.monotonic()
+    code, text = run(["/usr/bin/python3", str(script), str(BUILD)])
+    outcome = {0: "passed", 77: "skipped"}.get(code, "failed")
+    return Result("static", script.stem, outcome, text[-6000:] if code else "",
+                  time.monotonic() - began)
+
+
 def suite_static() -> Iterator[Result]:
-    for script in sorted((TOP / "tests" / "static").glob("*.py")):
-        code, text = run(["/usr/bin/python3", str(script), str(BUILD)])
-        outcome = {0: "passed", 77: "skipped"}.get(code, "failed")
-        yield Result("static", script.stem, outcome, text[-6000:] if code else "")
+    """The analysers take all processors for minutes, each of the others one."""
+    scripts = sorted((TOP / "tests" / "static").glob("*.py"))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield from pool.map(check, scripts)
 
 
 def suite_integration() -> Iterator[Result]:
@@ -203,9 +211,12 @@ def suite_sanitized() -> Iterator[Result]:
            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
            # Programs are slower here; all of it is done without sanitizers.
            "PRIVYSEAL_RACES": "300", "PRIVYSEAL_KILL_STRIDE": "5"}
-    yield from meson_tests("sanitized", BUILD_SANITIZED, env=env)
-    yield from pytest("sanitized", [TOP / "tests" / "integration" / "test_first_signature.py"],
-                      env=dict(env, PRIVYSEAL_BUILD=str(BUILD_SANITIZED)))
+    whole = [TOP / "tests" / "integration" / "test_first_signature.py"]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(lambda: list(pytest(
+            "sanitized", whole, env=dict(env, PRIVYSEAL_BUILD=str(BUILD_SANITIZED)))))
+        yield from meson_tests("sanitized", BUILD_SANITIZED, env=env)
+        yield from beside.result()
 
 
 # The log's writer thread, and the workers of a token process with several sessions.
@@ -236,9 +247,10 @@ SUITES = {
     "unit": Suite(suite_unit),
     "integration": Suite(suite_integration),
     "interop": Suite(suite_interop),
-    "static": Suite(ahead=suite_static),
     "sanitized": Suite(suite_sanitized, ahead=build_sanitized),
     "threads": Suite(suite_threads, ahead=build_threads),
+    # Last, so that its analysers have what all tests before leave of the processors.
+    "static": Suite(ahead=suite_static),
 }
 
 
