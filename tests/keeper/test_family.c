@@ -43,7 +43,7 @@ static unsigned send(struct wire *wire, const struct msg_change *message)
 static unsigned make_as(uint32_t uid, const char *family, const char *name)
 {
     char parameters[200];
-    struct msg_change message;
+    struct msg_change message = {0};
 
     (void)snprintf(parameters, sizeof parameters, "{\"name\":\"%s\"}", name);
     message = key_message(family, parameters);
@@ -268,7 +268,7 @@ struct plant {
 static void put_document(const char *family, struct draft *draft)
 {
     char parameters[100];
-    struct msg_change message;
+    struct msg_change message = {0};
     static unsigned number;
 
     (void)snprintf(parameters, sizeof parameters, "{\"name\":\"%splanted\"}", family);
