@@ -235,7 +235,24 @@ static void tell_way(struct told *told, struct json_value way, struct ps_buf *ou
     }
 }
 
-void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_buf *out)
+/* Whether all factors of the way are among these. */
+static bool way_fits(struct json_value way, struct ps_bytes factors)
+{
+    struct factor factor;
+    struct json_value value;
+    uint32_t cursor = 0;
+    bool has_types;
+
+    while (json_next(way, &cursor, NULL, &value)) {
+        if (read_factor(value, &factor, &has_types) != PS_OK || !words_have(factors, factor.type)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
+                     struct ps_buf *out)
 {
     struct told told = {.count = 0};
     struct json_value names;
@@ -249,8 +266,40 @@ void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_
         const bool known = find_acr(map, acr, &names);
 
         while (known && json_next(names, &cursor, NULL, &name) && find_way(map, name, &way)) {
-            tell_way(&told, way, out);
+            if (way_fits(way, available)) {
+                tell_way(&told, way, out);
+            }
         }
     }
     ps_buf_put_u8(out, ']');
+}
+
+static bool is_reached(const struct acr_map *map, struct ps_bytes acr, struct ps_bytes factors)
+{
+    struct json_value names;
+    struct json_value name;
+    struct json_value way;
+    uint32_t cursor = 0;
+
+    if (!find_acr(map, acr, &names)) {
+        return false;
+    }
+    while (json_next(names, &cursor, NULL, &name) && find_way(map, name, &way)) {
+        if (way_fits(way, factors)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void acr_put_reached(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes factors,
+                     struct ps_buf *out)
+{
+    struct ps_bytes acr;
+
+    while (words_next(&acrs, &acr)) {
+        if (is_reached(map, acr, factors)) {
+            words_add(out, acr);
+        }
+    }
 }

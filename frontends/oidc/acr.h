@@ -21,7 +21,14 @@ bool acr_is_known(const struct acr_map *map, struct ps_bytes acr);
 /*
  * Appends the factors of all these ACRs (words), as authFactors of oauth-details: an array with an
  * array for each way to reach one of them, each way once.
+ *
+ * available: words: factors that there are; a way that needs another is left out
  */
-void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_buf *out);
+void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
+                     struct ps_buf *out);
+
+/* Appends, as words, those of the ACRs that these factors (words) reach. */
+void acr_put_reached(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes factors,
+                     struct ps_buf *out);
 
 #endif

@@ -137,20 +137,6 @@ static bool is_words_of(struct ps_bytes list, const char *words)
     return true;
 }
 
-static enum ps_err read_terms(struct judging *judging)
-{
-    const struct json_limits limits = {CLIENT_TEXT_MAX, 8, 1000, false};
-    const struct client *client = judging->terms->client;
-    struct json_value root;
-
-    if (json_parse(judging->terms->first, ps_buf_bytes(&client->fields[CLIENT_ADDITIONAL_CONFIG]),
-                   &limits, &root) != PS_OK ||
-        client_read_terms(root, &judging->client) != PS_OK) {
-        return ps_fail(PS_E_INTERNAL, 0, "the client's additionalConfig is damaged");
-    }
-    return PS_OK;
-}
-
 /* Compared octet by octet (RFC 9700 section 2.1). */
 static enum ps_err judge_redirect_uri(const struct judging *judging)
 {
@@ -289,7 +275,7 @@ enum ps_err authorize_judge(const struct authorize *request, const struct author
     struct judging judging = {
         .request = request, .terms = terms, .transaction = ret_transaction, .ret_code = ret_code};
 
-    PS_TRY(read_terms(&judging));
+    PS_TRY(client_terms_of(terms->client, terms->first, &judging.client));
     PS_TRY(judge_redirect_uri(&judging));
     if (judging.client.pushed_requests && !terms->pushed) {
         return deny(&judging, "invalid_request");
@@ -302,5 +288,7 @@ enum ps_err authorize_judge(const struct authorize *request, const struct author
     PS_TRY(judge_proofs(&judging));
     PS_TRY(judge_rest(&judging));
     PS_TRY(authorize_judge_claims(request, terms, ret_transaction, ret_code));
+    PS_TRY(transaction_set(ret_transaction, TRANSACTION_RELYING_PARTY,
+                           ps_buf_bytes(&terms->client->fields[CLIENT_RELYING_PARTY])));
     return transaction_set(ret_transaction, TRANSACTION_CLIENT, ps_buf_bytes(&terms->client->id));
 }

@@ -83,6 +83,10 @@ struct client_terms {
 /* additionalConfig by its closed schema. Errors: PS_E_INPUT. */
 PS_MUST_USE enum ps_err client_read_terms(struct json_value value, struct client_terms *ret_terms);
 
+/* The same of a client as it is stored. Errors: PS_E_INTERNAL: its row is damaged. */
+PS_MUST_USE enum ps_err client_terms_of(const struct client *client, struct json *reader,
+                                        struct client_terms *ret_terms);
+
 /*
  * Exact, without wildcards: https, http to the own machine, or a private-use scheme (RFC 8252
  * section 7); no fragment, no user, no control character.

@@ -118,3 +118,17 @@ enum ps_err client_read_terms(struct json_value value, struct client_terms *ret_
     };
     return PS_OK;
 }
+
+enum ps_err client_terms_of(const struct client *client, struct json *reader,
+                            struct client_terms *ret_terms)
+{
+    const struct json_limits limits = {CLIENT_TEXT_MAX, 8, 1000, false};
+    struct json_value root;
+
+    if (json_parse(reader, ps_buf_bytes(&client->fields[CLIENT_ADDITIONAL_CONFIG]), &limits,
+                   &root) != PS_OK ||
+        client_read_terms(root, ret_terms) != PS_OK) {
+        return ps_fail(PS_E_INTERNAL, 0, "the client's additionalConfig is damaged");
+    }
+    return PS_OK;
+}

@@ -21,7 +21,29 @@ static const char first[] = "CREATE TABLE client ("
                             " updated_s INTEGER NOT NULL"
                             ") STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = {first};
+/* Version 2: consent.c. */
+static const char second[] = "CREATE TABLE consent ("
+                             " client TEXT NOT NULL,"
+                             " subject TEXT NOT NULL,"
+                             " asked BLOB NOT NULL,"
+                             " accepted TEXT NOT NULL,"
+                             " permitted TEXT NOT NULL,"
+                             " given_s INTEGER NOT NULL,"
+                             " ends_s INTEGER NOT NULL,"
+                             " PRIMARY KEY (client, subject)"
+                             ") STRICT, WITHOUT ROWID;"
+                             "CREATE TABLE consent_history ("
+                             " number INTEGER PRIMARY KEY,"
+                             " client TEXT NOT NULL,"
+                             " subject TEXT NOT NULL,"
+                             " asked BLOB NOT NULL,"
+                             " accepted TEXT NOT NULL,"
+                             " permitted TEXT NOT NULL,"
+                             " given_s INTEGER NOT NULL,"
+                             " ends_s INTEGER NOT NULL"
+                             ") STRICT;";
+
+static const char *const steps[] = {first, second};
 
 static const struct db_schema schema = {
     .what = "database of privyseal-oidc",

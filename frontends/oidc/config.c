@@ -2,7 +2,13 @@
 
 #include <stdlib.h>
 
-enum { SECTION_oidc, SECTION_appliance, SECTION_listener, SECTION_administrators };
+enum {
+    SECTION_oidc,
+    SECTION_authenticator,
+    SECTION_appliance,
+    SECTION_listener,
+    SECTION_administrators
+};
 
 static const struct config_key keys[] = {
 #define CONFIG_KEY SETTINGS_ROW
@@ -13,6 +19,7 @@ static const struct config_key keys[] = {
 
 static const struct config_section_info sections[] = {
     {"oidc", SECTION_oidc, offsetof(struct oidc_config, oidc)},
+    {"authenticator", SECTION_authenticator, offsetof(struct oidc_config, authenticator)},
     SETTINGS_SECTIONS(struct oidc_config),
 };
 

@@ -15,6 +15,13 @@ struct settings_oidc {
     char *authorize_scopes;
     char *credential_scopes;
     uint64_t transaction_s;
+    uint64_t authenticated_s;
+    uint64_t code_s;
+    uint64_t tries_per_login;
+    uint64_t tries_per_address;
+    uint64_t tries_per_person;
+    uint64_t tries_window_s;
+    struct config_uids proxies;
     uint64_t pushed_request_s;
     uint64_t transactions;
     char *jwks_set;
@@ -23,8 +30,17 @@ struct settings_oidc {
     uint64_t log_level; /* enum ps_level */
 };
 
+struct settings_authenticator {
+    char *plugin;
+    char *config;
+    uint64_t timeout_ms;
+    uint64_t threads;
+    uint64_t waiting;
+};
+
 struct oidc_config {
     struct settings_oidc oidc;
+    struct settings_authenticator authenticator;
     struct settings_common common;
 };
 

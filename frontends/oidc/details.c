@@ -44,7 +44,8 @@ static void put_details(const struct service *service, const struct transaction 
     ps_buf_printf(out, "{\"transactionId\":\"%s\"", handle);
     put_text("logoUrl", ps_buf_bytes(&client->fields[CLIENT_LOGO_URI]), out);
     ps_buf_put_str(out, ",\"authFactors\":");
-    acr_put_factors(service->acrs, transaction_text(transaction, TRANSACTION_ACRS), out);
+    acr_put_factors(service->acrs, transaction_text(transaction, TRANSACTION_ACRS),
+                    ps_bytes_str(service->factors), out);
     put_list("authorizeScopes", transaction, TRANSACTION_AUTHORIZE_SCOPES, out);
     put_list("essentialClaims", transaction, TRANSACTION_ESSENTIAL, out);
     put_list("voluntaryClaims", transaction, TRANSACTION_VOLUNTARY, out);
@@ -68,8 +69,11 @@ static enum ps_err keep(struct service *service, struct transaction *transaction
     const uint64_t expires_s =
         ps_clock_real_ns() / PS_NS_PER_S + service->config->oidc.transaction_s;
     uint8_t hash[PS_SHA256_LEN];
+    uint8_t id[10];
     PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
 
+    ps_random(id, sizeof id);
+    ps_buf_put_hex(&transaction->of[TRANSACTION_AUTHENTICATOR_ID], ps_bytes(id, sizeof id));
     ps_sha256(details, hash);
     ps_buf_put_base64url(&transaction->of[TRANSACTION_DETAILS_HASH], ps_bytes(hash, sizeof hash));
     PS_TRY(transaction_write(transaction, &record));

@@ -25,7 +25,7 @@ static enum ps_err check_time(struct json_value root, uint64_t now_ns)
 enum ps_err envelope_open(struct json *json, struct ps_bytes body, uint64_t now_ns,
                           struct json_value *ret_request)
 {
-    const struct json_limits limits = {ENVELOPE_MAX, 8, 1000, false};
+    const struct json_limits limits = {ENVELOPE_CHALLENGE_MAX, 8, 1000, false};
     struct json_value root;
     struct json_value request;
 

@@ -10,8 +10,9 @@
 /* How far the clock of a caller may be from ours. */
 #define ENVELOPE_LEEWAY_S 120u
 
-/* Largest request, in octets. */
-#define ENVELOPE_MAX (64u * 1024u)
+/* Largest request, in octets; and of one that has a challenge in it. */
+#define ENVELOPE_MAX           (64u * 1024u)
+#define ENVELOPE_CHALLENGE_MAX (512u * 1024u)
 
 /*
  * Errors: PS_E_INPUT: no JSON, no such members, or not of this time; PS_E_LIMIT, PS_E_NO_MEMORY

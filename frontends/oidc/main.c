@@ -49,6 +49,56 @@ static enum ps_err open_own(struct service *service)
     return open_store(service);
 }
 
+static void write_line(const char *plugin, const char *event, const char *detail)
+{
+    ps_line(PS_INFO, event, PS_STR("plugin", plugin), PS_STR("detail", detail));
+}
+
+static enum ps_err load_plugins(struct service *service, struct ps_loop *loop)
+{
+    const struct settings_authenticator *settings = &service->config->authenticator;
+    const struct authenticator_options options = {
+        .path = settings->plugin,
+        .config = settings->config,
+        .threads = settings->threads,
+        .waiting = settings->waiting,
+        .log = write_line,
+    };
+
+    service->factors = "";
+    if (settings->plugin[0] == '\0') {
+        return PS_OK;
+    }
+    PS_TRY(authenticator_open(&options, loop, &service->authenticator));
+    service->factors = authenticator_description(service->authenticator)->factors;
+    return PS_OK;
+}
+
+static void put_places(const struct service *service, struct program_places *places)
+{
+    const struct privyseal_auth_description *has;
+
+    if (service->authenticator != NULL) {
+        has = authenticator_description(service->authenticator);
+        ps_buf_printf(&places->readable, "%s\n", has->readable);
+        ps_buf_printf(&places->writable, "%s\n", has->writable);
+    }
+}
+
+static enum ps_err start_plugins(struct service *service)
+{
+    const struct settings_oidc *settings = &service->config->oidc;
+
+    service->limits = (struct attempts_limits){
+        .per_transaction = settings->tries_per_login,
+        .per_source = settings->tries_per_address,
+        .per_individual = settings->tries_per_person,
+        .window_s = settings->tries_window_s,
+    };
+    PS_TRY(attempts_new(service->store, &service->limits, &service->attempts));
+    return service->authenticator == NULL ? PS_OK : authenticator_start(service->authenticator);
+}
+
 static void on_sweep(void *context)
 {
     struct service *service = context;
@@ -69,6 +119,7 @@ static enum ps_err start(struct service *service, struct program *program)
     }
     PS_TRY(ps_timer_new(program->loop, on_sweep, service, &service->sweep));
     ps_timer_set_in(service->sweep, SWEEP_S * PS_NS_PER_S);
+    PS_TRY(start_plugins(service));
     return jwks_new(
         program->calls,
         &(struct jwks_options){.set = settings->jwks_set, .fresh_s = settings->jwks_fresh_s},
@@ -77,6 +128,8 @@ static enum ps_err start(struct service *service, struct program *program)
 
 static void clear(struct service *service)
 {
+    authenticator_close(service->authenticator);
+    attempts_free(service->attempts);
     jwks_free(service->jwks);
     ps_timer_free(service->sweep);
     for (size_t i = 0; i < PS_COUNT_OF(service->readers); i++) {
@@ -98,6 +151,8 @@ static const struct program_kind kind = {
     .refuse_caller = oidc_refuse_caller,
     .read = read_config,
     .open = open_own,
+    .load = load_plugins,
+    .put_places = put_places,
     .start = start,
     .clear = clear,
 };

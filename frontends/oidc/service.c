@@ -1,5 +1,7 @@
 #include "frontends/oidc/service.h"
 
+#include "frontends/oidc/authenticate.h"
+#include "frontends/oidc/code.h"
 #include "frontends/oidc/envelope.h"
 #include "lib/base/clock.h"
 
@@ -18,6 +20,11 @@ static const struct endpoint public_endpoints[] = {
     {BASE "/oauth/par", HTTP_POST, par_take, FORM_MAX, 0},
     {BASE "/authorization/v3/oauth-details", HTTP_POST, details_begin, ENVELOPE_MAX, 0},
     {BASE "/authorization/par-oauth-details", HTTP_POST, details_begin_pushed, ENVELOPE_MAX, 0},
+    {BASE "/authorization/send-otp", HTTP_POST, authenticate_send_otp, ENVELOPE_MAX, 0},
+    {BASE "/authorization/v3/authenticate", HTTP_POST, authenticate_person, ENVELOPE_CHALLENGE_MAX,
+     0},
+    {BASE "/authorization/claim-details", HTTP_GET, code_tell_claims, 0, 0},
+    {BASE "/authorization/auth-code", HTTP_POST, code_give, ENVELOPE_MAX, 0},
     {"/health/live", HTTP_GET, endpoint_serve_live, 0, 0},
 };
 

@@ -1,9 +1,11 @@
 #ifndef FRONTENDS_OIDC_SERVICE_H
 #define FRONTENDS_OIDC_SERVICE_H
 
+#include "frontends/oidc/attempts.h"
 #include "frontends/oidc/authorize.h"
 #include "frontends/oidc/config.h"
 #include "frontends/oidc/places.h"
+#include "frontends/plugins/host.h"
 #include "frontends/shared/caller.h"
 #include "frontends/shared/endpoint.h"
 #include "frontends/shared/jwks.h"
@@ -19,6 +21,10 @@ struct service {
     struct ps_buf acr_text; /* what `acrs` was read from */
     struct acr_map *acrs;
     struct places places;
+    struct authenticator *authenticator; /* NULL: none is configured, and nobody can log in */
+    const char *factors;                 /* that it knows, between spaces */
+    struct attempts_limits limits;
+    struct attempts *attempts;
     struct json *json;       /* of the request that is being read; nothing of it is kept */
     struct json *readers[2]; /* of what is JSON in that */
     struct ps_timer *sweep;

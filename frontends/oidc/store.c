@@ -33,7 +33,15 @@ static const char first[] = "CREATE TABLE item ("
                             " since_s INTEGER NOT NULL"
                             ") STRICT;";
 
-static const char *const steps[] = {first};
+/* Version 2. */
+static const char second[] = "CREATE TABLE tally ("
+                             " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 32),"
+                             " count INTEGER NOT NULL,"
+                             " expires_s INTEGER NOT NULL"
+                             ") STRICT, WITHOUT ROWID;"
+                             "CREATE INDEX tally_expires ON tally (expires_s);";
+
+static const char *const steps[] = {first, second};
 
 static const struct db_schema schema = {
     .what = "database of transactions of privyseal-oidc",
@@ -95,7 +103,7 @@ static enum ps_err begin_life(struct store *store, struct ps_bytes boot, uint64_
     PS_TRY(read_life(store, boot, &known, &same));
     if (!same) {
         store->since_s = known ? now_s : 0;
-        PS_TRY(db_run(store->db, "DELETE FROM item; DELETE FROM used;"));
+        PS_TRY(db_run(store->db, "DELETE FROM item; DELETE FROM used; DELETE FROM tally;"));
         PS_TRY(write_life(store, boot));
     }
     return db_commit(&transaction);
@@ -226,6 +234,68 @@ enum ps_err store_take(struct store *store, const struct store_key *key, enum st
     return PS_OK;
 }
 
+/* What has another state, or none, changes nothing. */
+enum ps_err store_move(struct store *store, const struct store_key *key,
+                       const struct store_move *move, struct ps_bytes record)
+{
+    uint8_t id[PS_SHA256_LEN];
+    DB_QUERY_AUTO *query = NULL;
+    PS_BUF_AUTO sealed = {.max = STORE_RECORD_MAX + SEAL_EXTRA};
+
+    hash_key(key, id);
+    PS_TRY(seal_close(key->handle, record, &sealed));
+    PS_TRY(db_query_begin(store->db,
+                          "UPDATE item SET state = ?3, expires_s = ?4, body = ?5"
+                          " WHERE id = ?1 AND state = ?2 AND expires_s > ?6",
+                          &query));
+    db_bind_octets(query, 1, ps_bytes(id, sizeof id));
+    db_bind_u64(query, 2, (uint64_t)move->from);
+    db_bind_u64(query, 3, (uint64_t)move->to);
+    db_bind_u64(query, 4, move->expires_s);
+    db_bind_octets(query, 5, ps_buf_bytes(&sealed));
+    db_bind_u64(query, 6, move->now_s);
+    PS_TRY(db_query_run(query));
+    return db_changes(store->db) == 1 ? PS_OK
+                                      : ps_fail(PS_E_STATE, 0, "it is in another state, or over");
+}
+
+enum ps_err store_tally(struct store *store, struct ps_bytes name, uint64_t now_s,
+                        uint64_t window_s, uint64_t *ret_count)
+{
+    uint8_t id[PS_SHA256_LEN];
+    DB_QUERY_AUTO *query = NULL;
+    bool row = false;
+
+    ps_sha256(name, id);
+    PS_TRY(db_query_begin(store->db,
+                          "INSERT INTO tally VALUES (?1, 1, ?2 + ?3) ON CONFLICT (id) DO UPDATE SET"
+                          " count = CASE WHEN expires_s <= ?2 THEN 1 ELSE count + 1 END,"
+                          " expires_s = CASE WHEN expires_s <= ?2 THEN ?2 + ?3 ELSE expires_s END"
+                          " RETURNING count",
+                          &query));
+    db_bind_octets(query, 1, ps_bytes(id, sizeof id));
+    db_bind_u64(query, 2, now_s);
+    db_bind_u64(query, 3, window_s);
+    PS_TRY(db_query_step(query, &row));
+    *ret_count = db_column_u64(query, 0);
+    PS_TRY(db_query_status(query));
+    /* Only its end makes it lasting. */
+    return db_query_step(query, &row);
+}
+
+enum ps_err store_untally(struct store *store, struct ps_bytes name, uint64_t count)
+{
+    uint8_t id[PS_SHA256_LEN];
+    DB_QUERY_AUTO *query = NULL;
+
+    ps_sha256(name, id);
+    PS_TRY(db_query_begin(store->db, "UPDATE tally SET count = max(0, count - ?2) WHERE id = ?1",
+                          &query));
+    db_bind_octets(query, 1, ps_bytes(id, sizeof id));
+    db_bind_u64(query, 2, count);
+    return db_query_run(query);
+}
+
 enum ps_err store_use_once(struct store *store, struct ps_bytes whose, struct ps_bytes id,
                            uint64_t expires_s)
 {
@@ -245,6 +315,7 @@ enum ps_err store_sweep(struct store *store, uint64_t now_s)
 {
     DB_QUERY_AUTO *items = NULL;
     DB_QUERY_AUTO *used = NULL;
+    DB_QUERY_AUTO *tallies = NULL;
 
     PS_TRY(db_query_begin(store->db, "DELETE FROM item WHERE expires_s <= ?1", &items));
     db_bind_u64(items, 1, now_s);
@@ -252,7 +323,10 @@ enum ps_err store_sweep(struct store *store, uint64_t now_s)
     store->count -= db_changes(store->db);
     PS_TRY(db_query_begin(store->db, "DELETE FROM used WHERE expires_s <= ?1", &used));
     db_bind_u64(used, 1, now_s);
-    return db_query_run(used);
+    PS_TRY(db_query_run(used));
+    PS_TRY(db_query_begin(store->db, "DELETE FROM tally WHERE expires_s <= ?1", &tallies));
+    db_bind_u64(tallies, 1, now_s);
+    return db_query_run(tallies);
 }
 
 uint64_t store_count(const struct store *store)

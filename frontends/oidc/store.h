@@ -58,6 +58,28 @@ PS_MUST_USE enum ps_err store_get(struct store *store, const struct store_key *k
 PS_MUST_USE enum ps_err store_take(struct store *store, const struct store_key *key,
                                    enum store_state state, uint64_t now_s, struct ps_buf *record);
 
+struct store_move {
+    enum store_state from;
+    enum store_state to;
+    uint64_t now_s;
+    uint64_t expires_s;
+};
+
+/*
+ * Goes to another state, with another record and end. Further error: PS_E_STATE: it is not in the
+ * state `from`, or its time is over; nothing is changed then.
+ */
+PS_MUST_USE enum ps_err store_move(struct store *store, const struct store_key *key,
+                                   const struct store_move *move, struct ps_bytes record);
+
+/*
+ * Counts one more of what has this name (any octets), from 1; anew when `window_s` have passed
+ * since the first. And as many less.
+ */
+PS_MUST_USE enum ps_err store_tally(struct store *store, struct ps_bytes name, uint64_t now_s,
+                                    uint64_t window_s, uint64_t *ret_count);
+PS_MUST_USE enum ps_err store_untally(struct store *store, struct ps_bytes name, uint64_t count);
+
 /*
  * Remembers what may be used once. Further error: PS_E_CONFLICT: it was used.
  *

@@ -3,8 +3,8 @@
 #include "lib/base/encode.h"
 #include "lib/base/reader.h"
 
-#define FIELD_MAX      8192u
-#define RECORD_VERSION 1u
+#define FIELD_MAX      TRANSACTION_LIST_MAX
+#define RECORD_VERSION 2u
 
 void transaction_init(struct transaction *transaction)
 {

@@ -10,6 +10,7 @@
  */
 enum transaction_field {
     TRANSACTION_CLIENT,
+    TRANSACTION_RELYING_PARTY,
     TRANSACTION_REDIRECT_URI,
     TRANSACTION_STATE,
     TRANSACTION_NONCE,
@@ -23,9 +24,21 @@ enum transaction_field {
     TRANSACTION_CLAIMS_LOCALES,
     TRANSACTION_CODE_CHALLENGE, /* S256 */
     TRANSACTION_DPOP_JKT,
-    TRANSACTION_DETAILS_HASH, /* of what the browser was told: oauth-details-hash */
+    TRANSACTION_DETAILS_HASH,     /* of what the browser was told: oauth-details-hash */
+    TRANSACTION_AUTHENTICATOR_ID, /* what the plugin knows it by */
+    TRANSACTION_INDIVIDUAL,       /* from here on: when somebody has shown who they are */
+    TRANSACTION_KYC_TOKEN,
+    TRANSACTION_SUBJECT,
+    TRANSACTION_AUTH_TIME, /* decimal, seconds */
+    TRANSACTION_CONSENT_ACTION,
+    TRANSACTION_CONSENT_END, /* decimal, seconds; 0: none */
+    TRANSACTION_ACCEPTED,    /* claims */
+    TRANSACTION_PERMITTED,   /* authorize scopes */
     TRANSACTION_FIELDS
 };
+
+/* The longest list of words. */
+#define TRANSACTION_LIST_MAX 8192u
 
 struct transaction {
     struct ps_buf of[TRANSACTION_FIELDS];

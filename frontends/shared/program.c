@@ -37,6 +37,9 @@ static int load(struct program *program, const char *path)
 static enum ps_err open_all(struct program *program)
 {
     PS_TRY(program->kind->open(program->service));
+    if (program->kind->load != NULL) {
+        PS_TRY(program->kind->load(program->service, program->loop));
+    }
     PS_TRY(serve_open(&program->settings.common->public, false, &program->public));
     return serve_open(&program->settings.common->management, true, &program->management);
 }

@@ -36,6 +36,8 @@ struct program_kind {
     void (*refuse_caller)(struct http_request *request, unsigned status, const char *code);
     /* Opens what the sandbox would not let it open. */
     enum ps_err (*open)(struct service *service);
+    /* Loads what is a part of the program's own process, before the sandbox; NULL: nothing. */
+    enum ps_err (*load)(struct service *service, struct ps_loop *loop);
     /* NULL: none. */
     void (*put_places)(const struct service *service, struct program_places *places);
     /* In the sandbox, before the first request. */

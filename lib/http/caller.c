@@ -141,3 +141,16 @@ void caller_identify(struct http_connection *connection)
         connection->over = PS_PROBLEM_RATE_LIMITED;
     }
 }
+
+struct ps_bytes http_request_peer(const struct http_request *request)
+{
+    const struct tally *tally = request->connection->tally;
+    const size_t network = 1 + 8;
+
+    if (tally == NULL) {
+        return ps_bytes(NULL, 0);
+    }
+    return ps_bytes(tally->key, tally->key[0] == TALLY_ADDRESS && tally->key_len > network
+                                    ? network
+                                    : tally->key_len);
+}

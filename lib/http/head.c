@@ -29,6 +29,7 @@ static const struct {
     [HTTP_X_XSRF_TOKEN] = {"X-XSRF-TOKEN", 12, false},
     [HTTP_OAUTH_DETAILS_KEY] = {"oauth-details-key", 17, false},
     [HTTP_OAUTH_DETAILS_HASH] = {"oauth-details-hash", 18, false},
+    [HTTP_X_REAL_IP] = {"X-Real-IP", 9, false},
 };
 
 struct reading {

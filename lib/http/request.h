@@ -41,12 +41,19 @@ enum http_header {
     HTTP_X_XSRF_TOKEN,
     HTTP_OAUTH_DETAILS_KEY,
     HTTP_OAUTH_DETAILS_HASH,
+    HTTP_X_REAL_IP,
     HTTP_HEADER_COUNT
 };
 
 enum http_method http_request_method(const struct http_request *request);
 const struct http_target *http_request_target(const struct http_request *request);
 const struct http_caller *http_request_caller(const struct http_request *request);
+
+/*
+ * Octets that are the same for all requests of one user, certificate or address (of IPv6 one
+ * network of 64 bits): for limits, not for who somebody is. May be none.
+ */
+struct ps_bytes http_request_peer(const struct http_request *request);
 
 /* The value as it stood there; data is NULL when the header is absent. */
 struct ps_bytes http_request_header(const struct http_request *request, enum http_header header);

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     acr_put_factors(map, ps_bytes_str("a mosip:idp:acr:generated-code mosip:idp:acr:biometrics a"),
-                    &out);
+                    ps_bytes_str("OTP BIO PIN"), &out);
     assert(ps_buf_status(&out) == PS_OK);
     assert(json_parse(json, ps_buf_bytes(&out), &limits, &root) == PS_OK);
     assert(json_type(root) == JSON_ARRAY);

@@ -130,6 +130,38 @@ class Browser:
     def begin_pushed(self, name, uri):
         return self.post(PAR_DETAILS, {"clientId": name, "requestUri": uri})
 
+    def in_login(self):
+        return {**self.headers(), "oauth-details-key": self.details["transactionId"],
+                "oauth-details-hash": details_hash(self.details)}
+
+    def open(self, answer):
+        """What a login begins with: the answer of begin or begin_pushed."""
+        assert answer.status == 200 and answer.json()["errors"] == [], answer
+        self.details = answer.json()["response"]
+        return self
+
+    def step(self, path, headers=None, **members):
+        """One of the login's steps: its answer."""
+        request = {"transactionId": self.details["transactionId"], **members}
+        return self.post(f"{BASE}/authorization/{path}", request, headers or self.in_login())
+
+    def send_otp(self, person, channels=("email",), **more):
+        return self.step("send-otp", individualId=person, otpChannels=list(channels),
+                         captchaToken=None, **more)
+
+    def authenticate(self, person, factor, challenge, headers=None):
+        form = {"OTP": "alpha-numeric", "PIN": "number", "PWD": "alpha-numeric",
+                "KBI": "base64url-encoded-json"}[factor]
+        return self.step("v3/authenticate", headers, individualId=person, challengeList=[
+            {"authFactorType": factor, "challenge": challenge, "format": form}])
+
+    def claim_details(self):
+        return self.client.get(f"{BASE}/authorization/claim-details", headers=self.in_login())
+
+    def consent(self, claims=(), scopes=()):
+        return self.step("auth-code", acceptedClaims=list(claims),
+                         permittedAuthorizeScopes=list(scopes))
+
     def close(self):
         self.client.close()
 

@@ -40,7 +40,7 @@ MAY_INCLUDE = {
     "frontends/plugins/registry": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/system"],
     "frontends/plugins/http": ["lib/base", "lib/config", "lib/formats", "lib/system"],
     "frontends/oidc": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/http", "lib/sandbox", "lib/system",
-                       "api/client", "frontends/shared"],
+                       "api/client", "frontends/shared", "frontends/plugins"],
     "frontends/certify": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/http", "lib/sandbox",
                           "lib/system", "lib/rdf", "lib/jsonld", "api/client", "frontends/shared"],
     # Loaded by it, and no part of it but for the interface.

@@ -1,0 +1,107 @@
+#include "frontends/oidc/login.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+
+void login_init(struct login *login, struct exchange *exchange)
+{
+    *login = (struct login){.exchange = exchange};
+    transaction_init(&login->transaction);
+}
+
+void login_clear(struct login *login)
+{
+    transaction_clear(&login->transaction);
+}
+
+static enum ps_err find(struct login *login, enum store_state state)
+{
+    const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(login->handle)};
+    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX + 1};
+    enum ps_err err = store_get(login->exchange->service->store, &key, state,
+                                ps_clock_real_ns() / PS_NS_PER_S, &record);
+
+    if (err == PS_OK) {
+        err = transaction_read(ps_buf_bytes(&record), &login->transaction);
+    }
+    return err == PS_E_STATE ? PS_E_NOT_FOUND : err;
+}
+
+bool login_open(struct login *login, enum store_state state)
+{
+    const struct http_request *request = login->exchange->request;
+    const struct ps_bytes key = http_request_header(request, HTTP_OAUTH_DETAILS_KEY);
+    const struct ps_bytes hash = http_request_header(request, HTTP_OAUTH_DETAILS_HASH);
+    enum ps_err err = PS_E_NOT_FOUND;
+
+    login->state = state;
+    if (key.len == STORE_HANDLE_LEN) {
+        memcpy(login->handle, key.data, key.len);
+        err = find(login, state);
+    }
+    if (err == PS_E_NOT_FOUND) {
+        browser_refuse(login->exchange, "invalid_transaction");
+    } else if (err != PS_OK) {
+        browser_fail(login->exchange, err);
+    } else if (!ps_bytes_equal_secret(
+                   hash, transaction_text(&login->transaction, TRANSACTION_DETAILS_HASH))) {
+        browser_refuse(login->exchange, "invalid_request");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool login_open_request(struct login *login, enum store_state state, struct json_value *ret_request)
+{
+    struct json_value value;
+    struct ps_bytes named;
+
+    if (!browser_open(login->exchange, ret_request) || !login_open(login, state)) {
+        return false;
+    }
+    if (!json_member(*ret_request, "transactionId", &value) ||
+        json_string(value, &named) != PS_OK || !ps_bytes_equal_str(named, login->handle)) {
+        browser_refuse(login->exchange, "invalid_transaction_id");
+        return false;
+    }
+    return true;
+}
+
+static bool is_proxy(const struct exchange *exchange)
+{
+    const struct http_caller *caller = http_request_caller(exchange->request);
+    const struct config_uids *proxies = &exchange->service->config->oidc.proxies;
+
+    for (size_t i = 0; caller->kind == HTTP_CALLER_UNIX && i < proxies->count; i++) {
+        if (proxies->ids[i] == caller->uid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct ps_bytes login_source(const struct exchange *exchange, char text[LOGIN_SOURCE_MAX])
+{
+    const struct ps_bytes told = http_request_header(exchange->request, HTTP_X_REAL_IP);
+    struct ps_bytes peer = http_request_peer(exchange->request);
+
+    if (is_proxy(exchange) && told.len != 0 && told.len <= LOGIN_SOURCE_MAX) {
+        memcpy(text, told.data, told.len);
+        return ps_bytes(text, told.len);
+    }
+    peer.len = peer.len < LOGIN_SOURCE_MAX / 2 ? peer.len : LOGIN_SOURCE_MAX / 2;
+    for (size_t i = 0; i < peer.len; i++) {
+        text[2 * i] = "0123456789abcdef"[peer.data[i] >> 4];
+        text[2 * i + 1] = "0123456789abcdef"[peer.data[i] & 15];
+    }
+    return ps_bytes(text, 2 * peer.len);
+}
+
+void login_answer_away(struct exchange *exchange)
+{
+    http_refuse(exchange->request,
+                &(struct http_problem){.problem = PS_PROBLEM_KEEPER_UNAVAILABLE,
+                                       .detail = ps_bytes_str("who people are cannot be asked now"),
+                                       .retry_after_s = 1});
+}

@@ -1,0 +1,36 @@
+#ifndef FRONTENDS_OIDC_LOGIN_H
+#define FRONTENDS_OIDC_LOGIN_H
+
+#include "frontends/oidc/attempts.h"
+#include "frontends/oidc/browser.h"
+#include "frontends/plugins/host.h"
+
+/* A request of the pages within a login: which is told by the header oauth-details-key. */
+struct login {
+    struct exchange *exchange;
+    char handle[STORE_HANDLE_LEN + 1];
+    enum store_state state;
+    struct transaction transaction;
+};
+void login_init(struct login *login, struct exchange *exchange);
+void login_clear(struct login *login);
+#define LOGIN_AUTO PS_CLEANUP(login_clear) struct login
+
+/*
+ * Finds the transaction that the headers name, in this state, and sees that the browser was told
+ * what we told it (oauth-details-hash). Answers when not: false.
+ */
+bool login_open(struct login *login, enum store_state state);
+
+/* The same, with a body whose transactionId is the same. */
+bool login_open_request(struct login *login, enum store_state state,
+                        struct json_value *ret_request);
+
+/* Where the person is, for limits: equal for requests from one address. */
+#define LOGIN_SOURCE_MAX 64u
+struct ps_bytes login_source(const struct exchange *exchange, char text[LOGIN_SOURCE_MAX]);
+
+/* The appliance or the register of people is away. */
+void login_answer_away(struct exchange *exchange);
+
+#endif

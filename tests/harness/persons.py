@@ -1,0 +1,41 @@
+"""People for privyseal-oidc: the registry plugin with its sample people, and its one-time passwords."""
+
+import json
+import shutil
+import subprocess
+
+from .appliance import PATIENCE_S, wait_until
+from .places import BUILD
+
+PLUGIN = BUILD / "frontends" / "plugins" / "registry" / "authenticator-registry.so"
+TOOL = BUILD / "frontends" / "plugins" / "registry" / "privyseal-registry"
+
+
+class People:
+    """`oidc`: not started yet. Its own directory has the database and the passwords that are sent."""
+
+    def __init__(self, table, directory):
+        self.directory = directory
+        self.otps = directory / "otp"
+        self.otps.mkdir(mode=0o700)
+        database = directory / "registry.db"
+        subprocess.run([TOOL, "--database", database, "import", table], check=True,
+                       capture_output=True, timeout=PATIENCE_S)
+        self.config = directory / "registry.conf"
+        self.config.write_text(f"[registry]\ndatabase = {database}\n"
+                               "wrong_per_source = 1000\nwrong_per_person = 10000\n"
+                               f"[otp]\ndirectory = {self.otps}\n")
+
+    def settings(self):
+        return {"authenticator": [f"plugin = {PLUGIN}", f"config = {self.config}"]}
+
+    def otp(self, person):
+        """The password that was sent last; it is taken away, so that the next one is a new one."""
+        path = self.otps / f"{person}.json"
+        wait_until(path.exists, PATIENCE_S, f"a password for {person}")
+        sent = json.loads(path.read_text())["otp"]
+        path.unlink()
+        return sent
+
+    def close(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
