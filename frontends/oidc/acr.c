@@ -303,3 +303,16 @@ void acr_put_reached(const struct acr_map *map, struct ps_bytes acrs, struct ps_
         }
     }
 }
+
+void acr_put_all(const struct acr_map *map, struct ps_bytes factors, struct ps_buf *out)
+{
+    struct json_value names;
+    struct ps_bytes acr;
+    uint32_t cursor = 0;
+
+    while (json_next(map->acrs, &cursor, &acr, &names)) {
+        if (is_reached(map, acr, factors)) {
+            words_add(out, acr);
+        }
+    }
+}

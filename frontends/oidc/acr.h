@@ -27,6 +27,9 @@ bool acr_is_known(const struct acr_map *map, struct ps_bytes acr);
 void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
                      struct ps_buf *out);
 
+/* Appends, as words, all ACRs that these factors (words) reach. */
+void acr_put_all(const struct acr_map *map, struct ps_bytes factors, struct ps_buf *out);
+
 /* Appends, as words, those of the ACRs that these factors (words) reach. */
 void acr_put_reached(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes factors,
                      struct ps_buf *out);

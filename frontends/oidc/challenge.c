@@ -99,7 +99,9 @@ enum ps_err challenge_read(struct json_value request, struct challenges *ret_cha
         PS_TRY(read_one(item, ret_challenges, &types, ret_code));
     }
     PS_TRY(ps_buf_status(&types));
-    memcpy(ret_challenges->words, types.data, types.len);
+    if (types.len != 0) {
+        memcpy(ret_challenges->words, types.data, types.len);
+    }
     ret_challenges->types = ps_bytes(ret_challenges->words, types.len);
     return PS_OK;
 }

@@ -17,6 +17,12 @@ struct settings_oidc {
     uint64_t transaction_s;
     uint64_t authenticated_s;
     uint64_t code_s;
+    uint64_t access_token_s;
+    uint64_t id_token_s;
+    char *access_token_key;
+    char *id_token_key;
+    char *userinfo_key;
+    char *credential_audience;
     uint64_t tries_per_login;
     uint64_t tries_per_address;
     uint64_t tries_per_person;

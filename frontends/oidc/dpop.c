@@ -1,5 +1,7 @@
 #include "frontends/oidc/dpop.h"
 
+#include "lib/base/encode.h"
+#include "lib/base/hash.h"
 #include "lib/formats/jose/header.h"
 #include "lib/formats/jose/jws.h"
 
@@ -60,6 +62,53 @@ static bool url_is(struct json_value root, const char *url)
     return ps_bytes_equal_str(ps_bytes(said.data, len), url);
 }
 
+static void make_nonce(char ret_nonce[DPOP_NONCE_LEN + 1])
+{
+    uint8_t random[16];
+
+    ps_random(random, sizeof random);
+    ps_base64url_encode(ps_bytes(random, sizeof random), ret_nonce);
+    ret_nonce[DPOP_NONCE_LEN] = '\0';
+}
+
+const char *dpop_nonce(struct dpop_nonces *nonces, uint64_t now_s)
+{
+    if (nonces->newest[0] == '\0' || now_s >= nonces->since_s + DPOP_NONCE_S) {
+        if (nonces->newest[0] != '\0' && now_s < nonces->since_s + 2 * DPOP_NONCE_S) {
+            memcpy(nonces->before, nonces->newest, sizeof nonces->before);
+        } else {
+            make_nonce(nonces->before);
+        }
+        make_nonce(nonces->newest);
+        nonces->since_s = now_s;
+    }
+    return nonces->newest;
+}
+
+static bool has_nonce(const struct dpop_request *request, struct json_value root)
+{
+    if (request->nonces == NULL) {
+        return true;
+    }
+    (void)dpop_nonce(request->nonces, request->now_s);
+    return says(root, "nonce", ps_bytes_str(request->nonces->newest)) ||
+           says(root, "nonce", ps_bytes_str(request->nonces->before));
+}
+
+/* RFC 9449 section 4.2: ath, the hash of the token that the proof comes with. */
+static bool is_for_token(const struct dpop_request *request, struct json_value root)
+{
+    uint8_t hash[PS_SHA256_LEN];
+    char text[64];
+
+    if (request->token.len == 0) {
+        return true;
+    }
+    ps_sha256(request->token, hash);
+    ps_base64url_encode(ps_bytes(hash, sizeof hash), text);
+    return says(root, "ath", ps_bytes(text, ps_base64url_len(sizeof hash)));
+}
+
 static enum ps_err check_claims(const struct dpop_request *request, struct json_value root,
                                 struct ps_bytes *ret_jti, int64_t *ret_issued_s)
 {
@@ -78,7 +127,7 @@ static enum ps_err check_claims(const struct dpop_request *request, struct json_
         ret_jti->len == 0 || ret_jti->len > JTI_MAX) {
         return deny("jti is missing");
     }
-    return PS_OK;
+    return is_for_token(request, root) ? PS_OK : deny("ath is of another token");
 }
 
 enum ps_err dpop_check(const struct dpop_request *request, struct ps_bytes proof,
@@ -102,6 +151,9 @@ enum ps_err dpop_check(const struct dpop_request *request, struct ps_bytes proof
     err = verify(&jws, &key);
     if (err != PS_OK) {
         return err == PS_E_NO_MEMORY ? err : PS_E_DENIED;
+    }
+    if (!has_nonce(request, root)) {
+        return ps_fail(PS_E_STATE, 0, "DPoP: nonce is not one of ours");
     }
     if (store_may_forget(request->store, (uint64_t)issued_s - DPOP_LEEWAY_S)) {
         return deny("it was signed before this machine started");

@@ -119,6 +119,7 @@ static enum ps_err start(struct service *service, struct program *program)
     }
     PS_TRY(ps_timer_new(program->loop, on_sweep, service, &service->sweep));
     ps_timer_set_in(service->sweep, SWEEP_S * PS_NS_PER_S);
+    service->calls = program->calls;
     PS_TRY(start_plugins(service));
     return jwks_new(
         program->calls,

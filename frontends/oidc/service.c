@@ -2,7 +2,9 @@
 
 #include "frontends/oidc/authenticate.h"
 #include "frontends/oidc/code.h"
+#include "frontends/oidc/discovery.h"
 #include "frontends/oidc/envelope.h"
+#include "frontends/oidc/token.h"
 #include "lib/base/clock.h"
 
 #define BASE PLACES_BASE
@@ -25,6 +27,15 @@ static const struct endpoint public_endpoints[] = {
      0},
     {BASE "/authorization/claim-details", HTTP_GET, code_tell_claims, 0, 0},
     {BASE "/authorization/auth-code", HTTP_POST, code_give, ENVELOPE_MAX, 0},
+    {BASE "/oauth/v2/token", HTTP_POST, token_give, FORM_MAX, 0},
+    {BASE "/oidc/userinfo", HTTP_GET, userinfo_tell, 0, 0},
+    {BASE "/oidc/userinfo", HTTP_POST, userinfo_tell, FORM_MAX, 0},
+    {BASE "/.well-known/openid-configuration", HTTP_GET, discovery_tell, 0, 0},
+    {BASE "/oidc/.well-known/openid-configuration", HTTP_GET, discovery_tell, 0, 0},
+    {"/.well-known/openid-configuration", HTTP_GET, discovery_tell, 0, 0},
+    {BASE "/oauth/.well-known/oauth-authorization-server", HTTP_GET, discovery_tell, 0, 0},
+    {"/.well-known/oauth-authorization-server", HTTP_GET, discovery_tell, 0, 0},
+    {"/.well-known/oauth-authorization-server" BASE, HTTP_GET, discovery_tell, 0, 0},
     {"/health/live", HTTP_GET, endpoint_serve_live, 0, 0},
 };
 

@@ -4,6 +4,7 @@
 #include "frontends/oidc/attempts.h"
 #include "frontends/oidc/authorize.h"
 #include "frontends/oidc/config.h"
+#include "frontends/oidc/dpop.h"
 #include "frontends/oidc/places.h"
 #include "frontends/plugins/host.h"
 #include "frontends/shared/caller.h"
@@ -25,6 +26,8 @@ struct service {
     const char *factors;                 /* that it knows, between spaces */
     struct attempts_limits limits;
     struct attempts *attempts;
+    struct calls *calls;
+    struct dpop_nonces nonces;
     struct json *json;       /* of the request that is being read; nothing of it is kept */
     struct json *readers[2]; /* of what is JSON in that */
     struct ps_timer *sweep;

@@ -221,6 +221,13 @@ static enum ps_err remove_item(struct store *store, const struct store_key *key)
     return db_query_run(query);
 }
 
+enum ps_err store_drop(struct store *store, const struct store_key *key)
+{
+    PS_TRY(remove_item(store, key));
+    store->count -= db_changes(store->db);
+    return PS_OK;
+}
+
 enum ps_err store_take(struct store *store, const struct store_key *key, enum store_state state,
                        uint64_t now_s, struct ps_buf *record)
 {
@@ -245,7 +252,8 @@ enum ps_err store_move(struct store *store, const struct store_key *key,
     hash_key(key, id);
     PS_TRY(seal_close(key->handle, record, &sealed));
     PS_TRY(db_query_begin(store->db,
-                          "UPDATE item SET state = ?3, expires_s = ?4, body = ?5"
+                          "UPDATE item SET state = ?3, body = ?5,"
+                          " expires_s = CASE WHEN ?4 = 0 THEN expires_s ELSE ?4 END"
                           " WHERE id = ?1 AND state = ?2 AND expires_s > ?6",
                           &query));
     db_bind_octets(query, 1, ps_bytes(id, sizeof id));

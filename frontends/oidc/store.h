@@ -23,7 +23,7 @@ enum store_state { STORE_OPEN = 1, STORE_AUTHENTICATED, STORE_IN_USE, STORE_USED
 void store_make_handle(char ret_handle[STORE_HANDLE_LEN + 1]);
 
 /* Largest record, before it is sealed. */
-#define STORE_RECORD_MAX (32u * 1024u)
+#define STORE_RECORD_MAX (1280u * 1024u)
 
 struct store_key {
     enum store_kind kind;
@@ -58,11 +58,14 @@ PS_MUST_USE enum ps_err store_get(struct store *store, const struct store_key *k
 PS_MUST_USE enum ps_err store_take(struct store *store, const struct store_key *key,
                                    enum store_state state, uint64_t now_s, struct ps_buf *record);
 
+/* Makes that there is none, if there is one. */
+PS_MUST_USE enum ps_err store_drop(struct store *store, const struct store_key *key);
+
 struct store_move {
     enum store_state from;
     enum store_state to;
     uint64_t now_s;
-    uint64_t expires_s;
+    uint64_t expires_s; /* 0: as it was */
 };
 
 /*

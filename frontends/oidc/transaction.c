@@ -11,6 +11,7 @@ void transaction_init(struct transaction *transaction)
     for (size_t i = 0; i < TRANSACTION_FIELDS; i++) {
         ps_buf_init(&transaction->of[i], FIELD_MAX);
     }
+    transaction->of[TRANSACTION_CLAIMS].max = TRANSACTION_CLAIMS_MAX;
 }
 
 void transaction_clear(struct transaction *transaction)

@@ -31,11 +31,16 @@ enum transaction_field {
     TRANSACTION_SUBJECT,
     TRANSACTION_AUTH_TIME, /* decimal, seconds */
     TRANSACTION_CONSENT_ACTION,
-    TRANSACTION_CONSENT_END, /* decimal, seconds; 0: none */
-    TRANSACTION_ACCEPTED,    /* claims */
-    TRANSACTION_PERMITTED,   /* authorize scopes */
+    TRANSACTION_CONSENT_END,  /* decimal, seconds; 0: none */
+    TRANSACTION_ACCEPTED,     /* claims */
+    TRANSACTION_PERMITTED,    /* authorize scopes */
+    TRANSACTION_CLAIMS,       /* what is told of the person: JSON, a JWS or a JWE */
+    TRANSACTION_ACCESS_TOKEN, /* of a code that was used */
     TRANSACTION_FIELDS
 };
+
+/* A person's photo may be among the claims. */
+#define TRANSACTION_CLAIMS_MAX (1024u * 1024u)
 
 /* The longest list of words. */
 #define TRANSACTION_LIST_MAX 8192u

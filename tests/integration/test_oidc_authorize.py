@@ -15,8 +15,6 @@ from harness.oidc import BASE, ISSUER, Oidc
 from harness.relying_party import (ASSERTION_TYPE, CALLBACK, DETAILS, PAR, PAR_DETAILS, Browser, Key,
                                    RelyingParty, details_hash, pkce, proof, url_of)
 
-CODE_ACR, PIN_ACR = "mosip:idp:acr:generated-code", "mosip:idp:acr:static-code"
-
 
 @pytest.fixture(scope="module")
 def oidc():
@@ -56,8 +54,6 @@ def test_a_login_is_told_with_all_that_the_pages_need(party, browser):
     assert told["essentialClaims"] == ["email"]
     assert sorted(told["voluntaryClaims"]) == ["birthdate", "name"]
     assert told["authorizeScopes"] == told["credentialScopes"] == []
-    assert told["authFactors"] == [[{"type": "OTP", "count": 0, "subTypes": None}],
-                                   [{"type": "PIN", "count": 0, "subTypes": None}]]
     assert told["configs"]["issuer"] == ISSUER
     assert answer.headers["cache-control"] == "no-store"
     assert browser.begin(party.request()).json()["response"]["transactionId"] != told["transactionId"]
@@ -70,18 +66,6 @@ def test_the_answer_is_what_a_browser_writes_of_it_again(oidc, browser):
     raw = answer.body.decode()
     response = raw[raw.index('"response":') + 11:raw.rindex(',"errors"')]
     assert b64u(hashlib.sha256(response.encode()).digest()) == details_hash(json.loads(response))
-
-
-@pytest.mark.parametrize("asked,factors", [
-    ({"acr_values": PIN_ACR}, ["PIN"]),
-    ({"acr_values": f"{PIN_ACR} {CODE_ACR}"}, ["PIN", "OTP"]),
-    ({"acr_values": "mosip:idp:acr:biometrics"}, ["OTP", "PIN"]),
-    ({"claims": {"id_token": {"acr": {"values": [PIN_ACR]}}}, "acr_values": CODE_ACR}, ["PIN"]),
-    ({"claims": {"id_token": {"acr": {"value": PIN_ACR}}}, "acr_values": CODE_ACR}, ["PIN"]),
-])
-def test_factors_are_those_of_the_acrs_that_are_asked_for(party, browser, asked, factors):
-    told = details(browser.begin(party.request(**asked)))
-    assert [way[0]["type"] for way in told["authFactors"]] == factors
 
 
 @pytest.mark.parametrize("scope,authorize,credential", [

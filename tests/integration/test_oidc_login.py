@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not ROOT, reason="plugins are root's")
 TABLE = (pathlib.Path(__file__).resolve().parents[2] / "frontends" / "plugins" / "registry" /
          "sample-people.csv")
 ONE, TWO, THREE, FOUR = (f"100000000{number}" for number in (1, 2, 3, 4))
-PIN_ACR = "mosip:idp:acr:static-code"
+CODE_ACR, PIN_ACR = "mosip:idp:acr:generated-code", "mosip:idp:acr:static-code"
 PROXY = "X-Real-IP"
 
 
@@ -79,6 +79,19 @@ def test_a_login_by_a_one_time_password_ends_with_a_code(people, party, begin):
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", got.pop("code"))
     assert got == {"redirectUri": CALLBACK, "state": "s-1", "nonce": "n-1"}
     assert codes(browser.consent(["name"])) == ["invalid_transaction"]
+
+
+@pytest.mark.parametrize("asked,factors", [
+    ({"acr_values": PIN_ACR}, ["PIN"]),
+    ({"acr_values": f"{PIN_ACR} {CODE_ACR}"}, ["PIN", "OTP"]),
+    ({"acr_values": "mosip:idp:acr:biometrics"}, ["OTP", "PIN"]),
+    ({"claims": {"id_token": {"acr": {"values": [PIN_ACR]}}}, "acr_values": CODE_ACR}, ["PIN"]),
+    ({"claims": {"id_token": {"acr": {"value": PIN_ACR}}}, "acr_values": CODE_ACR}, ["PIN"]),
+])
+def test_factors_are_those_of_the_acrs_that_are_asked_for(party, begin, asked, factors):
+    told = begin(party, **asked).details
+    assert told["authFactors"] == [[{"type": factor, "count": 0, "subTypes": None}]
+                                   for factor in factors]
 
 
 def test_a_pin_does_where_it_is_registered(oidc, party, begin):
