@@ -23,7 +23,7 @@ enum privyseal_data_result {
     PRIVYSEAL_DATA_FAILED
 };
 
-/* A line `option = NAME=value` of the configuration. */
+/* A line `option = NAME=value` of the configuration; valid until open returns. */
 struct privyseal_data_option {
     const char *name;
     const char *value;

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import threading
 import time
 
@@ -17,6 +18,7 @@ from harness.certify import (BASE, ISSUER, PLUGINS, SERVER, Authority, Certify, 
                              body_draft, configuration, decoded)
 from harness.http_unix import b64u, unb64u
 from harness.oidc import Oidc
+from harness.places import BUILD
 
 ROOT = os.geteuid() == 0
 METADATA = ["/.well-known/openid-credential-issuer",
@@ -490,13 +492,28 @@ def test_a_plugin_that_is_none_or_anybodys_keeps_the_program_from_starting(autho
 
 
 @pytest.mark.parametrize("section,line,words", [
-    ("certify", "issuer = https://Issuer.example", "there is one already"),
-    ("tokens", "jwks_url = http://login.example/jwks", "either jwks_file or jwks_url"),
+    ("certify", "issuer = https://Issuer.example", "in lower case"),
+    ("certify", "issuer = http://issuer.example", "is https://HOST"),
+    ("certify", "issuer = https://issuer.example/other", "perhaps with /v1/certify"),
     ("certify", "claims = x", "there is no such key"),
+    ("tokens", "jwks_url = https://login.example/jwks", "either jwks_file or jwks_url"),
+    ("provider Bad", "plugin = /x", "a provider's section is [provider NAME]"),
+    ("provider people", "plugin = /x", "there is such a provider already"),
 ])
 def test_mistakes_of_the_configuration_are_named(authority, section, line, words):
     certify = Certify("/nowhere", authority, more={section: [line]})
+    if line.startswith("issuer"):
+        text = certify.config.read_text()
+        certify.config.write_text(text.replace(f"issuer = {ISSUER}\n", "", 1))
     done = certify.check_config()
-    assert done.returncode == 1 and done.stderr, (words, done)
+    assert done.returncode == 1 and words in done.stderr, done
     certify.__exit__()
 
+
+def test_the_example_of_a_configuration_is_one():
+    example = BUILD / "frontends" / "certify" / "systemd" / "privyseal-certify.conf"
+    assert "@" not in example.read_text()
+    done = subprocess.run([BUILD / "frontends" / "certify" / "privyseal-certify", "--config", example,
+                           "--check-config"], check=False, capture_output=True, text=True,
+                          timeout=PATIENCE_S)
+    assert (done.returncode, done.stderr) == (0, "")
