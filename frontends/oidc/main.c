@@ -25,8 +25,8 @@ static enum ps_err open_store(struct service *service)
     PS_BUF_AUTO boot = {.max = 0};
 
     PS_TRY(file_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &boot));
-    return store_open(settings->data, ps_buf_bytes(&boot), settings->transactions,
-                      ps_clock_real_ns() / PS_NS_PER_S, &service->store);
+    return oidc_store_open(settings->data, ps_buf_bytes(&boot), settings->transactions,
+                           ps_clock_real_ns() / PS_NS_PER_S, &service->store);
 }
 
 static enum ps_err read_acrs(struct service *service)

@@ -135,8 +135,8 @@ static enum ps_err begin(struct store *store, const char *directory, struct ps_b
     return count_items(store);
 }
 
-enum ps_err store_open(const char *directory, struct ps_bytes boot, uint64_t most, uint64_t now_s,
-                       struct store **ret_store)
+enum ps_err oidc_store_open(const char *directory, struct ps_bytes boot, uint64_t most,
+                            uint64_t now_s, struct store **ret_store)
 {
     PS_CLEANUP(store_close_cleanup) struct store *store = calloc(1, sizeof *store);
 

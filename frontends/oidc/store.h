@@ -34,8 +34,8 @@ struct store_key {
  * boot: names this start of the machine
  * most: how many things there may be
  */
-PS_MUST_USE enum ps_err store_open(const char *directory, struct ps_bytes boot, uint64_t most,
-                                   uint64_t now_s, struct store **ret_store);
+PS_MUST_USE enum ps_err oidc_store_open(const char *directory, struct ps_bytes boot, uint64_t most,
+                                        uint64_t now_s, struct store **ret_store);
 void store_close(struct store *store);
 PS_DEFINE_CLEANUP(struct store, store_close)
 

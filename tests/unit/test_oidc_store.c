@@ -36,7 +36,7 @@ static struct store *open_at(const char *boot, uint64_t most, uint64_t now_s)
 {
     struct store *store = NULL;
 
-    assert_int_equal(store_open(directory, ps_bytes_str(boot), most, now_s, &store), PS_OK);
+    assert_int_equal(oidc_store_open(directory, ps_bytes_str(boot), most, now_s, &store), PS_OK);
     return store;
 }
 
