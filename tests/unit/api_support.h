@@ -222,7 +222,7 @@ struct call {
 struct answer {
     unsigned status;
     char head[2048];
-    char body[256 * 1024];
+    char body[512 * 1024];
 };
 
 static struct answer answer;
