@@ -5,6 +5,7 @@
 #include "tests/keeper/kill_people.h"
 #include "tests/keeper/kill_pins.h"
 #include "tests/keeper/kill_shards.h"
+#include "tests/keeper/kill_software.h"
 
 /*
  * One operation of every type, for test_gate_kill.c: how it is asked for, and how one sees it done.
@@ -132,8 +133,6 @@ static void make_first_wrapping(void);
 static void get_certificate(void);
 static void add_token(void);
 static void accept_token(void);
-static void exchange_module(void);
-static void exchange_configuration(void);
 static void ask_for_another(void);
 static void complete_shard(void);
 
@@ -308,7 +307,7 @@ static const struct row rows[] = {
      .resource = READ_SYSTEM,
      .name = "",
      .effect = "!unapproved",
-     .prepare = exchange_module},
+     .prepare = kill_exchange_module},
     {.it = {"exception", "",
             "{\"expected\":\"@\",\"happened\":\"#\",\"decision\":\"none\",\"deciders\":[\"alice\"]"
             "}"}},
@@ -358,7 +357,7 @@ static const struct row rows[] = {
      .resource = READ_SYSTEM,
      .name = "",
      .effect = "!\"code\":\"configuration\"",
-     .prepare = exchange_configuration},
+     .prepare = kill_exchange_configuration},
     {.it = {"pin.split", STACK_TOKEN, "{" SPLIT_IN_TWO}},
     {.it = {"pin.split", STACK_TOKEN, "{\"pin\":\"so\"," SPLIT_IN_TWO}},
     {.it = {"pin.change", STACK_TOKEN, kill_holders},

@@ -565,39 +565,6 @@ static void a_chain_has_at_most_so_many_octets(void **state)
     assert_int_equal(check_chain_of(4, CERTIFICATE_OCTETS_MAX / 4), PS_E_INPUT);
 }
 
-static void kinds_have_their_names(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < CATALOG_KIND_COUNT; i++) {
-        enum catalog_kind kind = CATALOG_KIND_COUNT;
-
-        assert_true(
-            catalog_kind_by_name(ps_bytes_str(catalog_kind_name((enum catalog_kind)i)), &kind));
-        assert_int_equal(kind, i);
-    }
-    enum catalog_kind kind;
-    assert_false(catalog_kind_by_name(ps_bytes_str("keys"), &kind));
-    assert_false(catalog_kind_by_name(ps_bytes_str(""), &kind));
-}
-
-/* A row and a column per state: pre, active, suspended, deactivated, compromised, ... */
-static void states_change_as_the_table_says(void **state)
-{
-    static const char *const table[KEY_STATE_COUNT] = {
-        ".x..xxx", "..xxx..", ".x.xx..", "....xx.", ".....x.", ".......", "....xx.",
-    };
-
-    (void)state;
-    for (unsigned from = 0; from < KEY_STATE_COUNT; from++) {
-        for (unsigned to = 0; to < KEY_STATE_COUNT; to++) {
-            assert_int_equal(key_state_may_become((enum key_state)from, (enum key_state)to),
-                             table[from][to] == 'x');
-        }
-    }
-    assert_false(key_state_may_become(KEY_STATE_COUNT, KEY_ACTIVE));
-    assert_false(key_state_may_become(KEY_ACTIVE, KEY_STATE_COUNT));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -613,8 +580,6 @@ int main(void)
         cmocka_unit_test(values_of_a_key_are_read),
         cmocka_unit_test(failed_read_leaves_the_record_as_it_was),
         cmocka_unit_test(a_chain_has_at_most_so_many_octets),
-        cmocka_unit_test(kinds_have_their_names),
-        cmocka_unit_test(states_change_as_the_table_says),
     };
 
     return cmocka_run_group_tests(tests, make_reader, free_reader);
