@@ -1,5 +1,6 @@
 #include "appliance/role.h"
 
+#include "appliance/turns.h"
 #include "lib/base/line.h"
 #include "lib/base/name.h"
 #include "lib/ipc/channel.h"
@@ -9,7 +10,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -224,19 +224,6 @@ static void put_name(int argc, char **argv, char label[ROLE_LABEL_MAX])
     (void)prctl(PR_SET_NAME, kernel_name, 0, 0, 0);
 }
 
-/*
- * A token process computes in long stretches. Work that arrives for it does not interrupt those who
- * pass work on, so that they pass on more of it at a time: 6 % more signatures on two processors.
- */
-static void settle_scheduling(enum ipc_role role)
-{
-    const struct sched_param none = {.sched_priority = 0};
-
-    if (role == IPC_ROLE_TOKEN) {
-        (void)sched_setscheduler(0, SCHED_BATCH, &none);
-    }
-}
-
 static enum ps_err enter(struct received *received, enum ipc_role role, struct ps_loop **ret_loop)
 {
     PS_TRY(sandbox_forbid_dumps());
@@ -245,7 +232,7 @@ static enum ps_err enter(struct received *received, enum ipc_role role, struct p
     settle_signals();
     PS_TRY(receive_config(received, role));
     warm_up();
-    settle_scheduling(role);
+    role_settle_turns(role);
     PS_TRY(sandbox_enter_role(&received->sandbox));
     return ps_loop_new(ret_loop);
 }
