@@ -5,6 +5,7 @@ On the sources: an include of another folder that the table does not allow. On t
 a symbol of a library that only one folder may use.
 """
 
+import functools
 import pathlib
 import re
 import subprocess
@@ -100,6 +101,7 @@ def check_includes():
                 yield f"{name} uses Cryptoki types outside pkcs11"
 
 
+@functools.cache
 def objects():
     return [path for path in BUILD.rglob("*.o") if "/tests/" not in str(path)]
 
@@ -115,12 +117,25 @@ def symbols(path, *options):
     return {line.split()[-1] for line in listing.splitlines() if line.strip()}
 
 
+@functools.cache
+def symbols_of_objects(*options):
+    """{path: names} of all, which is read by one program."""
+    found = {path: set() for path in objects()}
+    if found:
+        listing = subprocess.run(["nm", "-A", *options, *map(str, found)], check=True, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        for line in listing.splitlines():
+            path, _, rest = line.partition(":")
+            found[pathlib.Path(path)].add(rest.split()[-1])
+    return found
+
+
 def check_symbols():
     if not objects():
         yield f"no objects under {BUILD}"
-    for path in objects():
+    for path, used in symbols_of_objects("-u").items():
         folder = folder_of_object(path)
-        for symbol in symbols(path, "-u"):
+        for symbol in used:
             for pattern, only in ONLY:
                 if pattern.search(symbol) and folder != only:
                     yield f"{path.name} in {folder} uses {symbol}, which only {only} may"
@@ -132,9 +147,9 @@ def check_names():
     without a word.
     """
     places = {}
-    for path in objects():
+    for path, defined in symbols_of_objects("-g", "--defined-only").items():
         if path.parent.name.endswith(".a.p"):
-            for symbol in symbols(path, "-g", "--defined-only"):
+            for symbol in defined:
                 places.setdefault(symbol, set()).add(f"{folder_of_object(path)}/{path.name}")
     for symbol, where in sorted(places.items()):
         if len(where) > 1:
@@ -147,16 +162,16 @@ def check_officer():
     if "operation_document_parse" not in own:
         yield f"{OFFICER.name} has no symbols to be checked by"
     # A static function of one of its parts may be called as a function elsewhere.
-    parts = set().union(*(symbols(path, "--defined-only") for path in objects()
+    parts = set().union(*(defined for path, defined in symbols_of_objects("--defined-only").items()
                           if folder_of_object(path) in OFFICERS_PARTS))
     for library in ("libcrypto.a", "libgfshare.a", "libqrcodegen.a", "libsodium.a"):
         place = subprocess.run(["cc", f"-print-file-name={library}"], check=True, text=True,
                                capture_output=True).stdout.strip()
         parts |= symbols(place, "--defined-only")
     foreign = {symbol for symbol in own if NOT_FOR_OFFICERS.search(symbol)}
-    for path in objects():
+    for path, defined in symbols_of_objects("-g", "--defined-only").items():
         if folder_of_object(path) not in OFFICERS_PARTS:
-            foreign |= (own & symbols(path, "-g", "--defined-only")) - parts
+            foreign |= (own & defined) - parts
     for symbol in sorted(foreign):
         yield f"{OFFICER.name} has {symbol}, which is no part of it"
 
