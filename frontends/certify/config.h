@@ -15,6 +15,7 @@ struct settings_certify {
     char *jwks_set;
     uint64_t jwks_fresh_s;
     uint64_t nonce_ttl_s;
+    char *contexts;
     uint64_t log_level; /* enum ps_level */
 };
 

@@ -1,6 +1,7 @@
 #include "frontends/certify/configuration.h"
 
 #include "frontends/certify/claims.h"
+#include "frontends/certify/configuration_ldp.h"
 #include "frontends/certify/disclose.h"
 #include "frontends/certify/vc_template.h"
 
@@ -27,6 +28,9 @@ struct definition {
     struct json_value subject;
     struct json_value order;
     struct json_value sd_claim;
+    struct ps_bytes suite;
+    struct json_value contexts;
+    struct json_value types;
     uint32_t validity_s;
     bool chain;
 };
@@ -50,6 +54,9 @@ static const struct json_field fields[] = {
     FIELD("validitySeconds", validity_s, JSON_KIND_U32, false, VALIDITY_MOST_S),
     FIELD("sdJwtVct", vct, JSON_KIND_STRING, false, 512),
     FIELD("sdClaim", sd_claim, JSON_KIND_ARRAY, false, 0),
+    FIELD("signatureCryptoSuite", suite, JSON_KIND_STRING, false, 64),
+    FIELD("contextURLs", contexts, JSON_KIND_ARRAY, false, 0),
+    FIELD("credentialTypes", types, JSON_KIND_ARRAY, false, 0),
     FIELD("certificateChain", chain, JSON_KIND_BOOL, false, 0),
 };
 
@@ -185,6 +192,10 @@ static enum ps_err read_sd_jwt(const struct definition *definition,
     if (definition->vct.len == 0) {
         return bad("sdJwtVct", "an SD-JWT has a type");
     }
+    if (definition->suite.len != 0 || is_there(definition->contexts) ||
+        is_there(definition->types)) {
+        return bad("credentialFormat", "what is of ldp_vc is not of an SD-JWT");
+    }
     PS_TRY(check_claims(definition->template_json));
     if (is_there(definition->sd_claim)) {
         PS_TRY(check_strings(definition->sd_claim, "sdClaim"));
@@ -196,6 +207,20 @@ static enum ps_err read_sd_jwt(const struct definition *definition,
     return ps_buf_status(&configuration->selector);
 }
 
+static enum ps_err read_ldp(const struct definition *definition,
+                            struct configuration *configuration)
+{
+    const struct ldp_definition ldp = {.template_json = definition->template_json,
+                                       .suite = definition->suite,
+                                       .contexts = definition->contexts,
+                                       .types = definition->types};
+
+    if (definition->vct.len != 0 || is_there(definition->sd_claim)) {
+        return bad("credentialFormat", "what is of an SD-JWT is not of ldp_vc");
+    }
+    return configuration_read_ldp(&ldp, configuration);
+}
+
 static enum ps_err read_format(const struct definition *definition,
                                struct configuration *configuration)
 {
@@ -204,7 +229,11 @@ static enum ps_err read_format(const struct definition *definition,
         configuration->format = CREDENTIAL_SD_JWT;
         return read_sd_jwt(definition, configuration);
     }
-    return bad("credentialFormat", "it is dc+sd-jwt");
+    if (ps_bytes_equal_str(definition->format, "ldp_vc")) {
+        configuration->format = CREDENTIAL_LDP_VC;
+        return read_ldp(definition, configuration);
+    }
+    return bad("credentialFormat", "it is dc+sd-jwt or ldp_vc");
 }
 
 static enum ps_err check(const struct definition *definition)
@@ -310,6 +339,8 @@ void configuration_release(struct configuration *configuration)
 
 const char *configuration_format_name(const struct configuration *configuration, bool draft)
 {
-    (void)configuration;
+    if (configuration->format == CREDENTIAL_LDP_VC) {
+        return "ldp_vc";
+    }
     return draft ? "vc+sd-jwt" : "dc+sd-jwt";
 }

@@ -1,6 +1,7 @@
 #ifndef FRONTENDS_CERTIFY_CONFIGURATION_H
 #define FRONTENDS_CERTIFY_CONFIGURATION_H
 
+#include "frontends/certify/ldp_suite.h"
 #include "lib/formats/json/json.h"
 
 /*
@@ -10,7 +11,7 @@
 
 #define CONFIGURATION_MAX (256u * 1024u)
 
-enum credential_format { CREDENTIAL_SD_JWT };
+enum credential_format { CREDENTIAL_SD_JWT, CREDENTIAL_LDP_VC };
 
 struct configuration {
     struct ps_buf text; /* the definition; all below points into it or into `json` */
@@ -18,8 +19,11 @@ struct configuration {
     struct ps_bytes id;
     enum credential_format format;
     struct ps_bytes scope;
-    struct ps_bytes vct;    /* SD-JWT */
-    struct ps_buf selector; /* of requests of draft 13: no two have the same */
+    struct ps_bytes vct;           /* SD-JWT */
+    const struct ldp_suite *suite; /* ldp_vc, as the next two */
+    struct ps_bytes contexts;      /* JSON, an array of strings */
+    struct ps_bytes types;         /* the same */
+    struct ps_buf selector;        /* of requests of draft 13: no two have the same */
     struct ps_bytes template_json;
     struct ps_bytes display; /* JSON, as the next two; `order` empty: none */
     struct ps_bytes subject;
@@ -49,7 +53,7 @@ struct configuration *configuration_keep(struct configuration *configuration);
 void configuration_release(struct configuration *configuration); /* NULL is fine */
 PS_DEFINE_CLEANUP(struct configuration, configuration_release)
 
-/* "dc+sd-jwt", as OpenID4VCI 1.0 has it; or as its draft 13. */
+/* "dc+sd-jwt" or "ldp_vc", as OpenID4VCI 1.0 has them; or as its draft 13. */
 const char *configuration_format_name(const struct configuration *configuration, bool draft);
 
 #endif

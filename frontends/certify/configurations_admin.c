@@ -1,3 +1,4 @@
+#include "frontends/certify/ldp_vc.h"
 #include "frontends/certify/service.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -27,10 +28,12 @@ static void answer_failure(struct exchange *exchange, enum ps_err err)
     }
 }
 
-static void log_change(const struct exchange *exchange, const char *event, struct ps_bytes id)
+/* What changes the configurations may change the keys that did.json is to tell. */
+static void note_change(const struct exchange *exchange, const char *event, struct ps_bytes id)
 {
     char caller[CALLER_TEXT_MAX];
 
+    jwks_expire(exchange->service->did_document);
     caller_text(http_request_caller(exchange->request), caller);
     ps_line(PS_INFO, event, PS_TEXT("request", http_request_id(exchange->request)),
             PS_STR("caller", caller), PS_TEXT("configuration", id));
@@ -41,7 +44,7 @@ static void answer_stored(struct exchange *exchange, unsigned status, const char
 {
     const struct http_answer answer = {.status = status, .media = "application/json"};
 
-    log_change(exchange, event, id);
+    note_change(exchange, event, id);
     ps_buf_printf(http_request_out(exchange->request), "{\"id\":\"%.*s\",\"status\":\"active\"}",
                   PS_BYTES_FMT(id));
     http_answer(exchange->request, &answer);
@@ -61,6 +64,9 @@ static enum ps_err read_body(const struct exchange *exchange, struct ps_bytes id
     if (certify_provider(exchange->service, configuration->provider) == NULL) {
         return ps_fail(PS_E_INPUT, 0, "member \"dataProvider\": there is no [provider %.64s]",
                        configuration->provider);
+    }
+    if (configuration->format == CREDENTIAL_LDP_VC) {
+        PS_TRY(ldp_vc_check(configuration, exchange->service->contexts));
     }
     *ret_configuration = configuration;
     configuration = NULL;
@@ -120,7 +126,7 @@ void configuration_delete(struct exchange *exchange, const struct endpoint *endp
         answer_failure(exchange, err);
         return;
     }
-    log_change(exchange, "configuration_deleted", id);
+    note_change(exchange, "configuration_deleted", id);
     http_answer(exchange->request, &(struct http_answer){.status = 204});
 }
 

@@ -155,7 +155,11 @@ static void answer_credential(struct asking *asking)
             PS_TEXT("configuration", asking->configuration->id),
             PS_TEXT("client", ps_buf_bytes(&asking->token.client)));
     ps_buf_put_str(out, draft ? "{\"credential\":" : "{\"credentials\":[{\"credential\":");
-    ps_buf_put_json_string(out, ps_buf_bytes(&asking->credential));
+    if (asking->configuration->format == CREDENTIAL_LDP_VC) {
+        ps_buf_put(out, ps_buf_bytes(&asking->credential));
+    } else {
+        ps_buf_put_json_string(out, ps_buf_bytes(&asking->credential));
+    }
     ps_buf_put_str(out, draft ? "}" : "}]}");
     asking_free(asking);
     http_answer(request, &answer);
@@ -190,6 +194,8 @@ static void begin_issue(struct asking *asking, bool draft, uint64_t now_s)
     asking->issue = (struct issue){
         .configuration = asking->configuration,
         .provider = certify_provider(service, asking->configuration->provider),
+        .contexts = service->contexts,
+        .keys = service->issuer_keys,
         .issuer = service->config->certify.issuer,
         .did = ps_buf_bytes(&service->did),
         .draft = draft,

@@ -7,6 +7,7 @@
 #define KEYS_MAX 1000u
 
 static const struct json_limits set_limits = {1024 * 1024, 8, 20000, false};
+static const struct json_limits keys_limits = {(size_t)16 * 1024 * 1024, 12, 500000, false};
 
 /* Multicodec's varint of a public key; the points of the EC ones are compressed. */
 static const struct {
@@ -123,6 +124,19 @@ static bool is_for_encryption(struct json_value jwk)
            ps_bytes_equal_str(text, "enc");
 }
 
+static enum ps_err put_jwk(struct json_value jwk, struct document *document)
+{
+    PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
+
+    if (json_type(jwk) != JSON_OBJECT) {
+        return ps_fail(PS_E_INPUT, 0, "no JWK set: a key that is no object");
+    }
+    if (!is_for_encryption(jwk) && public_key_from_jwk_value(jwk, &key) == PS_OK) {
+        put_key(document, key);
+    }
+    return PS_OK;
+}
+
 static enum ps_err put_keys(struct json_value keys, struct document *document)
 {
     struct json_value jwk;
@@ -132,17 +146,65 @@ static enum ps_err put_keys(struct json_value keys, struct document *document)
         return ps_fail(PS_E_INPUT, 0, "no JWK set: \"keys\"");
     }
     while (json_next(keys, &cursor, NULL, &jwk)) {
-        PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
+        PS_TRY(put_jwk(jwk, document));
+    }
+    return PS_OK;
+}
 
-        if (json_type(jwk) != JSON_OBJECT) {
-            return ps_fail(PS_E_INPUT, 0, "no JWK set: a key that is no object");
-        }
-        if (!is_for_encryption(jwk) && public_key_from_jwk_value(jwk, &key) == PS_OK) {
-            put_key(document, key);
+/* What was signed by it before can still be believed, or it will sign soon. */
+static bool can_be_verified_with(struct json_value object)
+{
+    static const char *const states[] = {"pre-activation", "active", "suspended", "deactivated"};
+    struct json_value value;
+    struct ps_bytes text;
+
+    if (!json_member(object, "state", &value) || json_string(value, &text) != PS_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < PS_COUNT_OF(states); i++) {
+        if (ps_bytes_equal_str(text, states[i])) {
+            return true;
         }
     }
-    PS_TRY(ps_buf_status(&document->methods));
-    return ps_buf_status(&document->names);
+    return false;
+}
+
+static enum ps_err put_versions(struct json_value key, struct document *document)
+{
+    struct json_value versions;
+    struct json_value version;
+    struct json_value jwk;
+    uint32_t cursor = 0;
+
+    if (json_type(key) != JSON_OBJECT || !json_member(key, "versions", &versions) ||
+        json_type(versions) != JSON_ARRAY) {
+        return ps_fail(PS_E_INPUT, 0, "no key of an appliance: \"versions\"");
+    }
+    while (can_be_verified_with(key) && json_next(versions, &cursor, NULL, &version)) {
+        if (json_type(version) == JSON_OBJECT && can_be_verified_with(version) &&
+            json_member(version, "public_jwk", &jwk)) {
+            PS_TRY(put_jwk(jwk, document));
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err put_further(struct ps_bytes keys, struct document *document)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    struct json_value root;
+    struct json_value key;
+    uint32_t cursor = 0;
+
+    PS_TRY(json_new(&json));
+    PS_TRY(json_parse(json, keys, &keys_limits, &root));
+    if (json_type(root) != JSON_ARRAY) {
+        return ps_fail(PS_E_INPUT, 0, "no keys of an appliance");
+    }
+    while (json_next(root, &cursor, NULL, &key)) {
+        PS_TRY(put_versions(key, document));
+    }
+    return PS_OK;
 }
 
 static void clear_document(struct document *document)
@@ -151,31 +213,40 @@ static void clear_document(struct document *document)
     ps_buf_clear(&document->names);
 }
 
-enum ps_err did_put_document(struct ps_bytes did, struct ps_bytes set, struct ps_buf *out)
+static void put_document(const struct document *document, struct ps_buf *out)
+{
+    ps_buf_printf(out,
+                  "{\"@context\":[\"https://www.w3.org/ns/did/v1\","
+                  "\"https://w3id.org/security/multikey/v1\","
+                  "\"https://w3id.org/security/suites/ed25519-2020/v1\","
+                  "\"https://w3id.org/security/suites/jws-2020/v1\"],\"id\":\"%.*s\"",
+                  PS_BYTES_FMT(document->did));
+    ps_buf_put_str(out, ",\"verificationMethod\":[");
+    ps_buf_put(out, ps_buf_bytes(&document->methods));
+    ps_buf_put_str(out, "],\"assertionMethod\":[");
+    ps_buf_put(out, ps_buf_bytes(&document->names));
+    ps_buf_put_str(out, "]}");
+}
+
+enum ps_err did_put_document(struct ps_bytes did, struct ps_bytes set, struct ps_bytes keys,
+                             struct ps_buf *out)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
     PS_CLEANUP(clear_document)
     struct document document = {
         .did = did, .methods = {.max = 1024 * 1024}, .names = {.max = 1024 * 1024}};
     struct json_value root;
-    struct json_value keys;
+    struct json_value of_set;
 
     PS_TRY(json_new(&json));
     PS_TRY(json_parse(json, set, &set_limits, &root));
-    if (json_type(root) != JSON_OBJECT || !json_member(root, "keys", &keys)) {
+    if (json_type(root) != JSON_OBJECT || !json_member(root, "keys", &of_set)) {
         return ps_fail(PS_E_INPUT, 0, "no JWK set: no \"keys\"");
     }
-    PS_TRY(put_keys(keys, &document));
-    ps_buf_printf(out,
-                  "{\"@context\":[\"https://www.w3.org/ns/did/v1\","
-                  "\"https://w3id.org/security/multikey/v1\","
-                  "\"https://w3id.org/security/suites/ed25519-2020/v1\","
-                  "\"https://w3id.org/security/suites/jws-2020/v1\"],\"id\":\"%.*s\"",
-                  PS_BYTES_FMT(did));
-    ps_buf_put_str(out, ",\"verificationMethod\":[");
-    ps_buf_put(out, ps_buf_bytes(&document.methods));
-    ps_buf_put_str(out, "],\"assertionMethod\":[");
-    ps_buf_put(out, ps_buf_bytes(&document.names));
-    ps_buf_put_str(out, "]}");
+    PS_TRY(put_keys(of_set, &document));
+    PS_TRY(put_further(keys, &document));
+    PS_TRY(ps_buf_status(&document.methods));
+    PS_TRY(ps_buf_status(&document.names));
+    put_document(&document, out);
     return ps_buf_status(out);
 }

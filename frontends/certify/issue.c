@@ -1,7 +1,9 @@
 #include "frontends/certify/issue.h"
 
 #include "api/client/privyseal_sign.h"
+#include "frontends/certify/appliance.h"
 #include "frontends/certify/disclose.h"
+#include "frontends/certify/ldp_vc.h"
 #include "frontends/certify/vc_template.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -120,19 +122,6 @@ static enum ps_err put_payload(const struct issue *issue, struct ps_bytes render
     return ps_buf_status(payload);
 }
 
-/* What the appliance did not do: whether it will help to ask again. */
-static enum ps_err failed(struct privyseal *client, enum privyseal_result result,
-                          const struct privyseal_answer *answer)
-{
-    const bool away =
-        result == PRIVYSEAL_UNREACHABLE || result == PRIVYSEAL_TIMEOUT ||
-        (result == PRIVYSEAL_REFUSED && (answer->status == 503 || answer->status == 429));
-
-    return ps_fail(away ? PS_E_BUSY : PS_E_INTERNAL, (long)result, "the appliance: %.180s",
-                   result == PRIVYSEAL_REFUSED ? answer->problem.detail
-                                               : privyseal_last_error(client));
-}
-
 static enum ps_err sign_sd_jwt(const struct issue *issue, struct privyseal *client,
                                const char *payload, struct ps_bytes disclosures,
                                struct ps_buf *credential)
@@ -148,7 +137,7 @@ static enum ps_err sign_sd_jwt(const struct issue *issue, struct privyseal *clie
     const enum privyseal_result result = privyseal_sign_sd_jwt(client, &request, &made);
 
     if (result != PRIVYSEAL_OK) {
-        return failed(client, result, &made.answer);
+        return appliance_failed(client, result, &made.answer);
     }
     ps_buf_put_str(credential, made.signed_text);
     ps_buf_put_u8(credential, '~');
@@ -173,7 +162,9 @@ static enum ps_err make(const struct issue *issue, struct privyseal *client, str
     PS_BUF_AUTO rendered = {.max = CREDENTIAL_MAX};
 
     PS_TRY(render(issue, data, &rendered));
-    return issue_sd_jwt(issue, client, ps_buf_bytes(&rendered), credential);
+    return issue->configuration->format == CREDENTIAL_LDP_VC
+               ? ldp_vc_issue(issue, client, ps_buf_bytes(&rendered), credential)
+               : issue_sd_jwt(issue, client, ps_buf_bytes(&rendered), credential);
 }
 
 enum ps_err issue_credential(const struct issue *issue, struct privyseal *client,

@@ -1,6 +1,8 @@
 #include "frontends/certify/did.h"
+#include "frontends/certify/ldp_vc.h"
 #include "frontends/certify/metadata.h"
 #include "frontends/certify/service.h"
+#include "lib/base/line.h"
 
 static enum ps_err read_config(struct service *service, const char *path, struct ps_bytes text,
                                struct ps_buf *errors, struct program_settings *ret_settings)
@@ -32,12 +34,27 @@ static enum ps_err put_names(struct service *service)
     return ps_buf_status(&service->audience);
 }
 
+/* One that cannot be issued any more keeps the others from nothing. */
+static void check_configurations(const struct service *service)
+{
+    const struct configuration *one;
+
+    for (size_t i = 0; (one = configurations_at(service->configurations, i)) != NULL; i++) {
+        if (one->format == CREDENTIAL_LDP_VC && ldp_vc_check(one, service->contexts) != PS_OK) {
+            ps_line(PS_ERROR, "configuration_not_usable", PS_TEXT("configuration", one->id),
+                    PS_STR("why", ps_detail()->text));
+        }
+    }
+}
+
 static enum ps_err open_own(struct service *service)
 {
     const struct certify_config *config = service->config;
 
     PS_TRY(put_names(service));
+    PS_TRY(contexts_read(config->certify.contexts, &service->contexts));
     PS_TRY(configurations_open(config->certify.data, &service->configurations));
+    check_configurations(service);
     for (; service->provider_count < config->provider_count; service->provider_count++) {
         PS_TRY(provider_open(&config->providers[service->provider_count],
                              &service->providers[service->provider_count]));
@@ -57,11 +74,37 @@ static void put_places(const struct service *service, struct program_places *pla
     }
 }
 
-static enum ps_err convert(void *context, struct ps_bytes set, struct ps_buf *out)
+static bool stands_before(const struct service *service, size_t at, const char *key)
+{
+    for (size_t i = 0; i < at; i++) {
+        const struct configuration *one = configurations_at(service->configurations, i);
+
+        if (one->format == CREDENTIAL_LDP_VC && strcmp(one->key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each key that makes proofs, once. */
+static void put_proof_keys(void *context, struct ps_buf *names)
+{
+    const struct service *service = context;
+    const struct configuration *one;
+
+    for (size_t i = 0; (one = configurations_at(service->configurations, i)) != NULL; i++) {
+        if (one->format == CREDENTIAL_LDP_VC && !stands_before(service, i, one->key)) {
+            ps_buf_printf(names, "%s\n", one->key);
+        }
+    }
+}
+
+static enum ps_err convert(void *context, struct ps_bytes set, struct ps_bytes keys,
+                           struct ps_buf *out)
 {
     const struct service *service = context;
 
-    return did_put_document(ps_buf_bytes(&service->did), set, out);
+    return did_put_document(ps_buf_bytes(&service->did), set, keys, out);
 }
 
 static enum ps_err start(struct service *service, struct program *program)
@@ -80,10 +123,12 @@ static enum ps_err start(struct service *service, struct program *program)
 
     service->calls = program->calls;
     PS_TRY(json_new(&service->json));
+    PS_TRY(issuer_keys_new(&service->issuer_keys));
     PS_TRY(wallet_nonces_new(settings->nonce_ttl_s, &service->nonces));
     PS_TRY(token_keys_new(program->calls, &keys, &service->token_keys));
     PS_TRY(jwks_new(program->calls, &set, &service->jwks));
     set.convert = convert;
+    set.put_names = put_proof_keys;
     set.context = service;
     return jwks_new(program->calls, &set, &service->did_document);
 }
@@ -99,6 +144,8 @@ static void clear(struct service *service)
         provider_close(&service->providers[i]);
     }
     configurations_close(service->configurations);
+    issuer_keys_free(service->issuer_keys);
+    jsonld_contexts_free(service->contexts);
     ps_buf_clear(&service->did);
     ps_buf_clear(&service->audience);
     certify_config_free(service->config);

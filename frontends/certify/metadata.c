@@ -24,11 +24,15 @@ static void put_bytes(struct ps_buf *out, const char *name, struct ps_bytes text
     ps_buf_put_u8(out, ',');
 }
 
-/* [{"path": ["name"], "display": [...]}], made of {"name": {"display": [...]}}. */
+/*
+ * [{"path": ["name"], "display": [...]}], made of {"name": {"display": [...]}}. A path begins at
+ * the credential's root: OpenID4VCI 1.0 appendix C.
+ */
 static enum ps_err put_claims(const struct configuration *configuration, struct ps_buf *out)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
     const struct json_limits limits = {CONFIGURATION_MAX, 16, 5000, false};
+    const char *above = configuration->format == CREDENTIAL_LDP_VC ? "\"credentialSubject\"," : "";
     struct json_value subject;
     struct json_value claim;
     struct json_value display;
@@ -38,7 +42,7 @@ static enum ps_err put_claims(const struct configuration *configuration, struct 
     PS_TRY(json_new(&json));
     PS_TRY(json_parse(json, configuration->subject, &limits, &subject));
     for (bool first = true; json_next(subject, &cursor, &name, &claim); first = false) {
-        ps_buf_printf(out, "%s{\"path\":[\"%.*s\"]", first ? "" : ",", PS_BYTES_FMT(name));
+        ps_buf_printf(out, "%s{\"path\":[%s\"%.*s\"]", first ? "" : ",", above, PS_BYTES_FMT(name));
         if (json_member(claim, "display", &display)) {
             ps_buf_printf(out, ",\"display\":%.*s", PS_BYTES_FMT(json_raw(display)));
         }
@@ -58,20 +62,44 @@ static enum ps_err put_credential_metadata(const struct configuration *configura
     return ps_buf_status(out);
 }
 
+/* OpenID4VCI 1.0 appendix A.1.2, and draft 13 appendix A.1.2, which shows the claims in it. */
+static void put_ldp(const struct configuration *configuration, bool draft, struct ps_buf *out)
+{
+    ps_buf_put_str(out, "\"credential_definition\":{");
+    put_raw(out, "@context", configuration->contexts);
+    put_raw(out, "type", configuration->types);
+    if (draft) {
+        put_raw(out, "credentialSubject", configuration->subject);
+    }
+    out->len--; /* the last comma */
+    ps_buf_printf(out, "},\"credential_signing_alg_values_supported\":[\"%s\"],",
+                  configuration->suite->name);
+}
+
+static void put_sd_jwt(const struct configuration *configuration, bool draft, struct ps_buf *out)
+{
+    put_bytes(out, "vct", configuration->vct);
+    if (draft) {
+        put_raw(out, "claims", configuration->subject);
+    }
+    ps_buf_put_str(out, "\"credential_signing_alg_values_supported\":[\"ES256\"],");
+}
+
 static enum ps_err put_configuration(const struct configuration *configuration, bool draft,
                                      struct ps_buf *out)
 {
     ps_buf_printf(out, "\"%.*s\":{", PS_BYTES_FMT(configuration->id));
     put_text(out, "format", configuration_format_name(configuration, draft));
-    put_bytes(out, "vct", configuration->vct);
+    if (configuration->format == CREDENTIAL_LDP_VC) {
+        put_ldp(configuration, draft, out);
+    } else {
+        put_sd_jwt(configuration, draft, out);
+    }
     put_raw(out, "display", configuration->display);
     put_raw(out, "order", configuration->order);
-    if (draft) {
-        put_raw(out, "claims", configuration->subject);
-    } else {
+    if (!draft) {
         PS_TRY(put_credential_metadata(configuration, out));
     }
-    ps_buf_put_str(out, "\"credential_signing_alg_values_supported\":[\"ES256\"],");
     ps_buf_printf(out,
                   "\"proof_types_supported\":{\"jwt\":"
                   "{\"proof_signing_alg_values_supported\":%s}},",

@@ -1,6 +1,7 @@
 #include "frontends/certify/request.h"
 
 #include "frontends/certify/claims.h"
+#include "frontends/certify/credential_definition.h"
 
 static const struct json_limits limits = {REQUEST_MAX, 12, 1000, false};
 
@@ -107,19 +108,49 @@ enum ps_err request_read(struct ps_bytes body, struct json *json,
     return PS_OK;
 }
 
-enum ps_err request_put_selector(const struct credential_request *request, struct ps_buf *out,
-                                 struct refusal *ret_refusal)
+/* Its `credentialSubject` says what the wallet would like to see, and selects nothing. */
+static enum ps_err put_ldp_selector(const struct credential_request *request, struct ps_buf *out,
+                                    struct refusal *refusal)
+{
+    struct json_value definition;
+    struct json_value contexts;
+    struct json_value types;
+    enum ps_err err;
+
+    if (!json_member(request->document, "credential_definition", &definition) ||
+        json_type(definition) != JSON_OBJECT || !json_member(definition, "@context", &contexts) ||
+        !json_member(definition, "type", &types)) {
+        return refuse(refusal, "invalid_credential_request",
+                      "credential_definition has no @context or no type");
+    }
+    err = credential_definition_put(contexts, types, out);
+    return err == PS_E_INPUT ? refuse(refusal, "invalid_credential_request",
+                                      "@context and type are arrays of strings, none there twice")
+                             : err;
+}
+
+static enum ps_err put_sd_jwt_selector(const struct credential_request *request, struct ps_buf *out,
+                                       struct refusal *refusal)
 {
     struct ps_bytes vct;
 
-    if (!ps_bytes_equal_str(request->format, "vc+sd-jwt") &&
-        !ps_bytes_equal_str(request->format, "dc+sd-jwt")) {
-        return refuse(ret_refusal, "unsupported_credential_format", "no such format");
-    }
     if (!claims_text(request->document, "vct", &vct)) {
-        return refuse(ret_refusal, "invalid_credential_request", "vct is missing or no text");
+        return refuse(refusal, "invalid_credential_request", "vct is missing or no text");
     }
     ps_buf_put_str(out, "sd-jwt ");
     ps_buf_put(out, vct);
     return ps_buf_status(out);
+}
+
+enum ps_err request_put_selector(const struct credential_request *request, struct ps_buf *out,
+                                 struct refusal *ret_refusal)
+{
+    if (ps_bytes_equal_str(request->format, "ldp_vc")) {
+        return put_ldp_selector(request, out, ret_refusal);
+    }
+    if (ps_bytes_equal_str(request->format, "vc+sd-jwt") ||
+        ps_bytes_equal_str(request->format, "dc+sd-jwt")) {
+        return put_sd_jwt_selector(request, out, ret_refusal);
+    }
+    return refuse(ret_refusal, "unsupported_credential_format", "no such format");
 }

@@ -3,6 +3,8 @@
 
 #include "frontends/certify/config.h"
 #include "frontends/certify/configurations.h"
+#include "frontends/certify/contexts.h"
+#include "frontends/certify/issuer_keys.h"
 #include "frontends/certify/provider.h"
 #include "frontends/certify/token_keys.h"
 #include "frontends/certify/wallet_nonces.h"
@@ -17,6 +19,8 @@ struct service {
     struct ps_buf did;      /* the issuer's */
     struct ps_buf audience; /* of access tokens */
     struct configurations *configurations;
+    struct jsonld_contexts *contexts;
+    struct issuer_keys *issuer_keys;
     struct provider providers[CONFIG_PROVIDERS_MAX];
     size_t provider_count; /* that are open */
     struct json *json;     /* of the request that is being read; nothing of it is kept */

@@ -4,20 +4,28 @@
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
 #include "lib/base/line.h"
+#include "lib/base/name.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define OCTETS_MAX (1024u * 1024u)
 #define ETAG_LEN   43u
+/* Of further keys: their names, and what the appliance says of them. */
+#define NAMES_MAX (256u * 1024u)
+#define KEYS_MAX  (16u * 1024u * 1024u)
 
 struct jwks {
     struct call call; /* first: a call is its jwks */
     struct calls *calls;
     struct jwks_options options;
-    enum privyseal_result result; /* of the call, as the next two */
+    enum privyseal_result result; /* of the call, as the next three */
     struct privyseal_answer answer;
+    struct ps_buf keys;
     char why[256];
+    struct ps_buf names; /* of further keys, a line each */
     bool asking;
+    bool expired;
     struct jwks_wait *waiting;
     struct ps_buf body;
     char etag[ETAG_LEN];
@@ -25,12 +33,56 @@ struct jwks {
     uint64_t asking_ns;
 };
 
+/* A key that is not there, or not for us, is none; without an answer nothing is known of any. */
+static enum privyseal_result add_key(struct jwks *jwks, struct privyseal *client,
+                                     struct ps_bytes name)
+{
+    PS_CLEANUP(privyseal_answer_clear) struct privyseal_answer answer = {.body = NULL};
+    char path[PS_NAME_MAX + 32];
+    const struct privyseal_request request = {.method = "GET", .path = path};
+    enum privyseal_result result;
+
+    (void)snprintf(path, sizeof path, "/v1/keys/%.*s", PS_BYTES_FMT(name));
+    result = privyseal_call(client, &request, &answer);
+    if (result == PRIVYSEAL_OK) {
+        ps_buf_put_str(&jwks->keys, jwks->keys.len == 1 ? "" : ",");
+        ps_buf_put(&jwks->keys, ps_bytes(answer.body, answer.body_len));
+    }
+    return result == PRIVYSEAL_REFUSED && (answer.status == 403 || answer.status == 404)
+               ? PRIVYSEAL_OK
+               : result;
+}
+
+static enum privyseal_result add_keys(struct jwks *jwks, struct privyseal *client)
+{
+    struct ps_bytes left = ps_buf_bytes(&jwks->names);
+
+    ps_buf_reset(&jwks->keys);
+    ps_buf_put_u8(&jwks->keys, '[');
+    while (left.len != 0) {
+        const uint8_t *end = memchr(left.data, '\n', left.len);
+        const struct ps_bytes name =
+            ps_bytes(left.data, end == NULL ? left.len : (size_t)(end - left.data));
+        const enum privyseal_result result = add_key(jwks, client, name);
+
+        if (result != PRIVYSEAL_OK) {
+            return result;
+        }
+        left = ps_bytes_from(left, name.len + 1);
+    }
+    ps_buf_put_u8(&jwks->keys, ']');
+    return PRIVYSEAL_OK;
+}
+
 static void work(struct call *call, struct privyseal *client)
 {
     struct jwks *jwks = (struct jwks *)(void *)call;
 
     jwks->result = privyseal_get_jwks(
         client, jwks->options.set[0] == '\0' ? NULL : jwks->options.set, &jwks->answer);
+    if (jwks->result == PRIVYSEAL_OK) {
+        jwks->result = add_keys(jwks, client);
+    }
     if (jwks->result != PRIVYSEAL_OK) {
         (void)strncpy(jwks->why, privyseal_last_error(client), sizeof jwks->why - 1);
     }
@@ -79,9 +131,11 @@ static enum ps_err take(struct jwks *jwks)
     uint8_t hash[PS_SHA256_LEN];
     PS_BUF_AUTO body = {.max = OCTETS_MAX};
 
+    PS_TRY(ps_buf_status(&jwks->keys));
     if (jwks->options.convert != NULL) {
         PS_TRY(jwks->options.convert(jwks->options.context,
-                                     ps_bytes(jwks->answer.body, jwks->answer.body_len), &body));
+                                     ps_bytes(jwks->answer.body, jwks->answer.body_len),
+                                     ps_buf_bytes(&jwks->keys), &body));
     } else {
         ps_buf_put(&body, ps_bytes(jwks->answer.body, jwks->answer.body_len));
     }
@@ -128,6 +182,8 @@ enum ps_err jwks_new(struct calls *calls, const struct jwks_options *options,
     jwks->call = (struct call){.work = work, .done = done};
     jwks->calls = calls;
     jwks->options = *options;
+    ps_buf_init(&jwks->names, NAMES_MAX);
+    ps_buf_init(&jwks->keys, KEYS_MAX);
     *ret_jwks = jwks;
     return PS_OK;
 }
@@ -136,23 +192,41 @@ void jwks_free(struct jwks *jwks)
 {
     if (jwks != NULL) {
         ps_buf_clear(&jwks->body);
+        ps_buf_clear(&jwks->names);
+        ps_buf_clear(&jwks->keys);
         free(jwks);
     }
 }
 
+void jwks_expire(struct jwks *jwks)
+{
+    jwks->expired = true;
+}
+
+/* What the answer is made of is written down here, in the loop, and read by the call. */
+static enum ps_err ask(struct jwks *jwks)
+{
+    ps_buf_reset(&jwks->names);
+    if (jwks->options.put_names != NULL) {
+        jwks->options.put_names(jwks->options.context, &jwks->names);
+        PS_TRY(ps_buf_status(&jwks->names));
+    }
+    jwks->asking_ns = ps_clock_mono_ns();
+    PS_TRY(calls_make(jwks->calls, &jwks->call));
+    jwks->asking = true;
+    jwks->expired = false;
+    return PS_OK;
+}
+
 void jwks_answer(struct jwks *jwks, struct http_request *request, struct jwks_wait *wait)
 {
-    if (is_younger_than(jwks, jwks->options.fresh_s)) {
+    if (is_younger_than(jwks, jwks->options.fresh_s) && !jwks->expired) {
         answer(jwks, request);
         return;
     }
-    if (!jwks->asking) {
-        jwks->asking_ns = ps_clock_mono_ns();
-        if (calls_make(jwks->calls, &jwks->call) != PS_OK) {
-            answer(jwks, request);
-            return;
-        }
-        jwks->asking = true;
+    if (!jwks->asking && ask(jwks) != PS_OK) {
+        answer(jwks, request);
+        return;
     }
     *wait = (struct jwks_wait){.request = request, .next = jwks->waiting};
     jwks->waiting = wait;

@@ -17,8 +17,14 @@ struct jwks;
 struct jwks_options {
     const char *set;  /* stays valid; "": the default one */
     uint64_t fresh_s; /* how long an answer is told without asking again */
-    /* What is told instead of the set, made of it; NULL: the set itself. Errors: PS_E_INPUT, ... */
-    enum ps_err (*convert)(void *context, struct ps_bytes set, struct ps_buf *out);
+    /* Names of keys that stand in no set, a line each, and that `convert` needs; NULL: none. */
+    void (*put_names)(void *context, struct ps_buf *names);
+    /*
+     * What is told instead of the set, made of it; NULL: the set itself. Errors: PS_E_INPUT, ...
+     * keys: a JSON array of what the appliance says of each of those names that it knows
+     */
+    enum ps_err (*convert)(void *context, struct ps_bytes set, struct ps_bytes keys,
+                           struct ps_buf *out);
     void *context;
 };
 PS_MUST_USE enum ps_err jwks_new(struct calls *calls, const struct jwks_options *options,
@@ -35,6 +41,9 @@ struct jwks_wait {
 
 /* Answers the request, now or later; `wait` is memory of the request. */
 void jwks_answer(struct jwks *jwks, struct http_request *request, struct jwks_wait *wait);
+
+/* The next request has the appliance asked, however young the copy is. */
+void jwks_expire(struct jwks *jwks);
 
 /* Whether there are keys to be told. */
 bool jwks_is_there(const struct jwks *jwks);
