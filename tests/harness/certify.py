@@ -1,6 +1,7 @@
 """privyseal-certify, the access tokens that it takes, and wallets that ask it."""
 
 import base64
+import hashlib
 import json
 import time
 
@@ -136,6 +137,80 @@ def configuration(name="Identity", **changes):
         "sdClaim": ["given_name", "address.city", "marks[*]"],
         **changes}
     return {member: value for member, value in made.items() if value is not None}
+
+
+CREDENTIALS = {1: "https://www.w3.org/2018/credentials/v1", 2: "https://www.w3.org/ns/credentials/v2"}
+ED25519_2020 = "https://w3id.org/security/suites/ed25519-2020/v1"
+PERSON = f"{ISSUER}/contexts/person"
+SECURITY = "https://w3id.org/security#"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+PERSON_TERMS = {"@protected": True, "Person": f"{PERSON}#Person", "fullName": f"{PERSON}#fullName",
+                "city": f"{PERSON}#city", "email": f"{PERSON}#email", "note": f"{PERSON}#note"}
+
+
+def typed(iri, kind="@id"):
+    return {"@id": iri, "@type": kind}
+
+
+def stand_in(vocabulary, *dates):
+    """What the credentials here need of a context of the W3C, under its IRI; its own IRIs."""
+    return {"@version": 1.1, "@protected": True, "id": "@id", "type": "@type",
+            "VerifiableCredential": f"{vocabulary}#VerifiableCredential",
+            "credentialSubject": typed(f"{vocabulary}#credentialSubject"),
+            "issuer": typed(f"{vocabulary}#issuer"),
+            **{date: typed(f"{vocabulary}#{date}", f"{XSD}dateTime") for date in dates}}
+
+
+def proof_terms(name):
+    return {name: {"@id": f"{SECURITY}{name}", "@context": {
+        "@protected": True, "created": typed("http://purl.org/dc/terms/created", f"{XSD}dateTime"),
+        "cryptosuite": f"{SECURITY}cryptosuite",
+        "verificationMethod": typed(f"{SECURITY}verificationMethod"),
+        "proofPurpose": typed(f"{SECURITY}proofPurpose", "@vocab"),
+        "assertionMethod": f"{SECURITY}assertionMethod"}}}
+
+
+STAND_INS = {iri: json.dumps({"@context": terms}) for iri, terms in {
+    CREDENTIALS[1]: stand_in("https://www.w3.org/2018/credentials", "issuanceDate", "expirationDate"),
+    CREDENTIALS[2]: {**stand_in("https://www.w3.org/2018/credentials", "validFrom", "validUntil"),
+                     **proof_terms("DataIntegrityProof")},
+    ED25519_2020: proof_terms("Ed25519Signature2020"),
+    PERSON: PERSON_TERMS}.items()}
+
+
+def write_contexts(directory, texts=None):
+    """A list of contexts with its files; its path."""
+    directory.mkdir(exist_ok=True)
+    listed = []
+    for number, (iri, text) in enumerate((texts or STAND_INS).items()):
+        (directory / f"{number}.json").write_text(text)
+        listed.append({"iri": iri, "file": f"{number}.json",
+                       "sha256": hashlib.sha256(text.encode()).hexdigest()})
+    path = directory / "contexts.json"
+    path.write_text(json.dumps({"contexts": listed}))
+    return path
+
+
+def ldp_configuration(name, suite, model=2, template=None, **changes):
+    dates = {1: {"issuanceDate": "${validFrom}", "expirationDate": "${validUntil}"},
+             2: {"validFrom": "${validFrom}", "validUntil": "${validUntil}"}}[model]
+    contexts = [CREDENTIALS[model], PERSON]
+    if suite == "Ed25519Signature2020":
+        contexts.append(ED25519_2020)
+    return configuration(name, **{
+        "credentialFormat": "ldp_vc", "sdJwtVct": None, "sdClaim": None, "certificateChain": None,
+        "key": "certify.vc-di", "signatureCryptoSuite": suite,
+        "vcTemplate": {"@context": contexts, "id": "${_id}", "type": ["VerifiableCredential", "Person"],
+                       "issuer": "${_issuer}", **dates,
+                       "credentialSubject": {"id": "${_holderId}", "fullName": "${name}",
+                                             "city": "${city}", "email": "$!{email}"},
+                       **(template or {})}, **changes})
+
+
+def body_draft_ldp(proof, template):
+    return {"format": "ldp_vc", "proof": {"proof_type": "jwt", "jwt": proof},
+            "credential_definition": {"@context": template["@context"][::-1],
+                                      "type": template["type"][::-1]}}
 
 
 PEOPLE = 'sub,name,city,email\nperson-1,Ann é,"Rabat, ""old"" town",ann@mail.example\n' \
