@@ -31,7 +31,7 @@ def running(appliance, library, tmp_path_factory):
     texts = dict(zip(iris, library({"do": "contexts", "iris": iris})["texts"]))
     path = write_contexts(place / "contexts", {**texts, PERSON: STAND_INS[PERSON]})
     with Certify(appliance.environment["PRIVYSEAL_SOCKET"], authority,
-                 {"certify": [f"contexts = {path}"]}) as certify:
+                 {"certify": [f"contexts = {path}", "jwks_fresh_s = 0"]}) as certify:
         certify.authority = authority
         for name, (suite, model) in CASES.items():
             answer = certify.configure(ldp_configuration(name, suite, model, key=KEY, scope=name))
@@ -83,10 +83,12 @@ def test_a_credential_verifies_there_and_a_changed_one_does_not(certify, library
 
 def test_what_an_older_version_of_the_key_signed_still_verifies(appliance, certify, library):
     before = issued(certify, "v2-2022", "1.0")
-    rotated = appliance.change("POST", f"/v1/keys/{KEY}/rotate", {})
-    assert rotated.status in (200, 201), rotated
+    assert appliance.change("POST", f"/v1/keys/{KEY}/rotate", {}).status == 201
+    done = appliance.change("POST", f"/v1/keys/{KEY}/activate", {"version": 2})
+    assert done.status in (200, 201), done
     after = issued(certify, "v2-2022", "1.0")
     did = did_document(certify)
+    assert before["proof"]["verificationMethod"] != after["proof"]["verificationMethod"]
     for credential in (before, after):
         theirs = library(question(credential, did))
         assert theirs.get("verified"), theirs
