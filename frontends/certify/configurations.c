@@ -15,7 +15,15 @@ static const char first[] = "CREATE TABLE configuration ("
                             " UNIQUE (scope, selector)"
                             ") STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = {first};
+/*
+ * Version 2. Keys that ever made proofs: what they signed is verified by did.json, whatever becomes
+ * of the configurations.
+ */
+static const char second[] = "CREATE TABLE proof_key ("
+                             " name TEXT NOT NULL PRIMARY KEY"
+                             ") STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = {first, second};
 
 static const struct db_schema schema = {
     .what = "database of privyseal-certify",
@@ -147,20 +155,68 @@ static void bind(struct db_query *query, const struct configuration *configurati
     db_bind_u64(query, 5, now_s);
 }
 
+static enum ps_err note_proof_key(struct db *db, const struct configuration *configuration)
+{
+    DB_QUERY_AUTO *query = NULL;
+
+    if (configuration->format != CREDENTIAL_LDP_VC) {
+        return PS_OK;
+    }
+    PS_TRY(db_query_begin(db, "INSERT OR IGNORE INTO proof_key VALUES (?1)", &query));
+    db_bind_text(query, 1, ps_bytes_str(configuration->key));
+    return db_query_run(query);
+}
+
+static enum ps_err write_row(struct db *db, const char *sql,
+                             const struct configuration *configuration, uint64_t now_s)
+{
+    DB_QUERY_AUTO *query = NULL;
+
+    PS_TRY(db_query_begin(db, sql, &query));
+    bind(query, configuration, now_s);
+    return db_query_run(query);
+}
+
+/* `sql`: a literal, with what `bind` binds. */
+static enum ps_err store(struct db *db, const char *sql, const struct configuration *configuration,
+                         uint64_t now_s)
+{
+    DB_TRANSACTION_AUTO transaction = {.db = NULL};
+
+    PS_TRY(db_begin(db, &transaction));
+    PS_TRY(write_row(db, sql, configuration, now_s));
+    PS_TRY(note_proof_key(db, configuration));
+    return db_commit(&transaction);
+}
+
+enum ps_err configurations_put_proof_keys(struct configurations *configurations, struct ps_buf *out)
+{
+    DB_QUERY_AUTO *query = NULL;
+    bool row = true;
+
+    PS_TRY(db_query_begin(configurations->db, "SELECT name FROM proof_key ORDER BY name", &query));
+    while (true) {
+        PS_TRY(db_query_step(query, &row));
+        if (!row) {
+            PS_TRY(db_query_status(query));
+            return ps_buf_status(out);
+        }
+        ps_buf_put(out, db_column_text(query, 0));
+        ps_buf_put_u8(out, '\n');
+    }
+}
+
 enum ps_err configurations_add(struct configurations *configurations,
                                struct configuration *configuration, uint64_t now_s)
 {
-    DB_QUERY_AUTO *query = NULL;
     bool there;
     const size_t at = place_of(configurations, configuration->id, &there);
 
     if (configurations->count == CONFIGURATIONS_MAX) {
         return ps_fail(PS_E_LIMIT, 0, "at most %u configurations", CONFIGURATIONS_MAX);
     }
-    PS_TRY(db_query_begin(configurations->db,
-                          "INSERT INTO configuration VALUES (?1, ?2, ?3, ?4, ?5, ?5)", &query));
-    bind(query, configuration, now_s);
-    PS_TRY(db_query_run(query));
+    PS_TRY(store(configurations->db, "INSERT INTO configuration VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+                 configuration, now_s));
     insert_at(configurations, at, configuration);
     return PS_OK;
 }
@@ -168,19 +224,16 @@ enum ps_err configurations_add(struct configurations *configurations,
 enum ps_err configurations_replace(struct configurations *configurations,
                                    struct configuration *configuration, uint64_t now_s)
 {
-    DB_QUERY_AUTO *query = NULL;
     bool there;
     const size_t at = place_of(configurations, configuration->id, &there);
 
     if (!there) {
         return ps_fail(PS_E_NOT_FOUND, 0, "there is no such configuration");
     }
-    PS_TRY(db_query_begin(configurations->db,
-                          "UPDATE configuration SET scope = ?2, selector = ?3, definition = ?4,"
-                          " updated_s = ?5 WHERE id = ?1",
-                          &query));
-    bind(query, configuration, now_s);
-    PS_TRY(db_query_run(query));
+    PS_TRY(store(configurations->db,
+                 "UPDATE configuration SET scope = ?2, selector = ?3, definition = ?4,"
+                 " updated_s = ?5 WHERE id = ?1",
+                 configuration, now_s));
     configuration_release(configurations->all[at]);
     configurations->all[at] = configuration;
     return PS_OK;

@@ -35,4 +35,11 @@ PS_MUST_USE enum ps_err configurations_replace(struct configurations *configurat
 PS_MUST_USE enum ps_err configurations_remove(struct configurations *configurations,
                                               struct ps_bytes id);
 
+/*
+ * The names, a line each, of all keys that a configuration of `ldp_vc` ever named, also of those
+ * that were removed. Further errors: the buffer's.
+ */
+PS_MUST_USE enum ps_err configurations_put_proof_keys(struct configurations *configurations,
+                                                      struct ps_buf *out);
+
 #endif

@@ -74,29 +74,11 @@ static void put_places(const struct service *service, struct program_places *pla
     }
 }
 
-static bool stands_before(const struct service *service, size_t at, const char *key)
-{
-    for (size_t i = 0; i < at; i++) {
-        const struct configuration *one = configurations_at(service->configurations, i);
-
-        if (one->format == CREDENTIAL_LDP_VC && strcmp(one->key, key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Each key that makes proofs, once. */
-static void put_proof_keys(void *context, struct ps_buf *names)
+static enum ps_err put_proof_keys(void *context, struct ps_buf *names)
 {
     const struct service *service = context;
-    const struct configuration *one;
 
-    for (size_t i = 0; (one = configurations_at(service->configurations, i)) != NULL; i++) {
-        if (one->format == CREDENTIAL_LDP_VC && !stands_before(service, i, one->key)) {
-            ps_buf_printf(names, "%s\n", one->key);
-        }
-    }
+    return configurations_put_proof_keys(service->configurations, names);
 }
 
 static enum ps_err convert(void *context, struct ps_bytes set, struct ps_bytes keys,

@@ -208,8 +208,7 @@ static enum ps_err ask(struct jwks *jwks)
 {
     ps_buf_reset(&jwks->names);
     if (jwks->options.put_names != NULL) {
-        jwks->options.put_names(jwks->options.context, &jwks->names);
-        PS_TRY(ps_buf_status(&jwks->names));
+        PS_TRY(jwks->options.put_names(jwks->options.context, &jwks->names));
     }
     jwks->asking_ns = ps_clock_mono_ns();
     PS_TRY(calls_make(jwks->calls, &jwks->call));

@@ -18,7 +18,7 @@ struct jwks_options {
     const char *set;  /* stays valid; "": the default one */
     uint64_t fresh_s; /* how long an answer is told without asking again */
     /* Names of keys that stand in no set, a line each, and that `convert` needs; NULL: none. */
-    void (*put_names)(void *context, struct ps_buf *names);
+    enum ps_err (*put_names)(void *context, struct ps_buf *names);
     /*
      * What is told instead of the set, made of it; NULL: the set itself. Errors: PS_E_INPUT, ...
      * keys: a JSON array of what the appliance says of each of those names that it knows

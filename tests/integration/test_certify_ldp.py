@@ -182,6 +182,16 @@ def test_a_key_of_another_type_issues_nothing(certify, authority):
     assert certify.configure(None, "DELETE", "/Wrong").status == 204
 
 
+def test_what_a_deleted_configuration_issued_still_finds_its_key(certify, authority):
+    credential = issued(ask(certify, authority, "Old"))
+    for name in CASES:
+        assert certify.configure(None, "DELETE", f"/{name}").status == 204
+    methods = get(certify, "/.well-known/did.json")["assertionMethod"]
+    assert credential["proof"]["verificationMethod"] in methods
+    for name in CASES:
+        assert certify.configure(definition(name)).status == 201
+
+
 def listed(tmp_path):
     path = write_contexts(tmp_path)
     return path, json.loads(path.read_text())
