@@ -1,26 +1,12 @@
 #include "frontends/certify/provider.h"
 
+#include "frontends/shared/plugin_path.h"
+
 #include <dlfcn.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define OPTIONS_MAX 64u
-
-/* Nobody but root and this program's own user can have put it there. */
-static enum ps_err check_owner(const char *path)
-{
-    struct stat found;
-
-    if (lstat(path, &found) != 0) {
-        return ps_fail_errno(PS_E_NOT_FOUND, "cannot look at %.160s", path);
-    }
-    if (!S_ISREG(found.st_mode) || (found.st_uid != 0 && found.st_uid != geteuid()) ||
-        (found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return ps_fail(PS_E_DENIED, 0, "%.160s is no file that only root can write", path);
-    }
-    return PS_OK;
-}
 
 static enum ps_err load(const char *path, const struct privyseal_data_provider **ret_table)
 {
@@ -28,7 +14,7 @@ static enum ps_err load(const char *path, const struct privyseal_data_provider *
     const char *why;
     void *object;
 
-    PS_TRY(check_owner(path));
+    PS_TRY(plugin_path_check(path, geteuid()));
     object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (object == NULL) {
         why = dlerror();

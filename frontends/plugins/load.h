@@ -10,12 +10,11 @@
  * Loads a plugin's shared object, which stays loaded until the process ends. Before anything of it
  * runs it is seen that nobody but root (or `owner`) could have put it there.
  *
- * path:      absolute, without symbolic links; the file and each directory above it belong to root
- *            or `owner`, and nobody else can write them (but for sticky directories)
+ * path:      as plugin_path_check, and the next
  * owner:     0: root alone
  * ret_table: complete; its texts are checked
- * Errors:    PS_E_NOT_FOUND, PS_E_DENIED (whose it is), PS_E_INPUT (the path, no plugin, a plugin
- *            of another version of the interface, one that lacks something)
+ * Errors:    those of plugin_path_check, PS_E_INPUT (no plugin, a plugin of another version of the
+ *            interface, one that lacks something)
  * Source:    dlopen(3)
  */
 PS_MUST_USE enum ps_err plugin_load(const char *path, uid_t owner,

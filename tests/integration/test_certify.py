@@ -469,11 +469,14 @@ def test_data_may_come_from_a_database(appliance, authority, tmp_path):
 
 
 @pytest.mark.parametrize("what,words", [
-    ("writable by others", "only root can write"), ("missing", "cannot look at"),
+    ("writable by others", "others than its owner can write"), ("missing", "there is no"),
+    ("in anybody's directory", "others than its owner can write"), ("by a link", "symbolic links"),
     ("no object", "cannot load"), ("no plugin", "no data provider"), ("options", "needs the options")])
 def test_a_plugin_that_is_none_or_anybodys_keeps_the_program_from_starting(authority, tmp_path, what,
                                                                            words):
-    plugin = tmp_path / "plugin.so"
+    place = tmp_path / "place"
+    place.mkdir()
+    plugin = place / "plugin.so"
     source = {"no plugin": next(pathlib.Path("/usr/lib/x86_64-linux-gnu").glob("libz.so*"))}.get(
         what, PLUGINS / "data-csv.so")
     if what == "no object":
@@ -482,6 +485,10 @@ def test_a_plugin_that_is_none_or_anybodys_keeps_the_program_from_starting(autho
         shutil.copy(source, plugin)
     if what != "missing":
         plugin.chmod(0o666 if what == "writable by others" else 0o644)
+    place.chmod(0o777 if what == "in anybody's directory" else 0o755)
+    if what == "by a link":
+        (tmp_path / "link").symlink_to(place)
+        plugin = tmp_path / "link" / plugin.name
     certify = Certify("/nowhere", authority, providers=f"[provider people]\nplugin = {plugin}\n")
     with pytest.raises(AssertionError):
         certify.start()
