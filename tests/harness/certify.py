@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+import os
+import shutil
 import time
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -217,6 +219,13 @@ PEOPLE = 'sub,name,city,email\nperson-1,Ann é,"Rabat, ""old"" town",ann@mail.ex
          'person-2,"Eve"", ""admin"": ""yes",Fez,\n'
 
 
+def plugin_in(directory, name):
+    """A plugin where nobody else can write, which a checkout need not be."""
+    path = shutil.copy(PLUGINS / name, directory)
+    os.chmod(path, 0o644)
+    return path
+
+
 class Certify(Companion):
     """With a register of people in CSV, called people, and an authorization server's keys."""
 
@@ -230,7 +239,8 @@ class Certify(Companion):
         people = self.directory / "people.csv"
         people.write_text(PEOPLE)
         if providers is None:
-            providers = f"[provider people]\nplugin = {PLUGINS}/data-csv.so\n" \
+            plugin = plugin_in(self.directory, "data-csv.so")
+            providers = f"[provider people]\nplugin = {plugin}\n" \
                         f"option = file={people}\noption = subject=sub\n"
         with open(self.config, "a", encoding="utf-8") as config:
             config.write(providers)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from harness.appliance import PATIENCE_S, wait_until
 from harness.callers import STRANGER, over_unix
 from harness.certify import (BASE, ISSUER, PLUGINS, SERVER, Authority, Certify, Wallet, body_1_0,
-                             body_draft, configuration, decoded)
+                             body_draft, configuration, decoded, plugin_in)
 from harness.http_unix import b64u, unb64u
 from harness.oidc import Oidc
 from harness.places import BUILD
@@ -453,7 +453,7 @@ def test_data_may_come_from_a_database(appliance, authority, tmp_path):
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT, age INTEGER)")
         database.execute("INSERT INTO person VALUES ('person-1', 'Ann', 41)")
-    provider = (f"[provider people]\nplugin = {PLUGINS}/data-sql.so\noption = database={path}\n"
+    provider = (f"[provider people]\nplugin = {plugin_in(tmp_path, 'data-sql.so')}\noption = database={path}\n"
                 "option = query=SELECT json_object('name', name, 'age', age) FROM person"
                 f" WHERE id = ?1\nwritable = {tmp_path}\n")
     with Certify(appliance.environment["PRIVYSEAL_SOCKET"], authority,
