@@ -1,6 +1,8 @@
+#include "frontends/certify/binding.h"
 #include "frontends/certify/issue.h"
 #include "frontends/certify/request.h"
 #include "frontends/certify/service.h"
+#include "frontends/shared/dpop_proof.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/line.h"
@@ -14,7 +16,9 @@ struct asking {
     struct call call; /* first: a call is its asking */
     struct token_keys_wait wait;
     struct exchange *exchange;
-    struct ps_buf memory; /* of the token's text */
+    struct ps_bytes token_text; /* of the request's head */
+    bool with_proof;            /* it was shown as DPoP, and not as Bearer */
+    struct ps_buf memory;       /* of the token's text */
     struct jws_parsed jws;
     struct token token;
     struct proof proof;
@@ -84,22 +88,22 @@ static void refuse(struct asking *asking, unsigned status, const char *code,
     refuse_with(asking, status, &not_stored, 1, (struct refusal){code, description});
 }
 
-/* RFC 6750 section 3: without a token nothing is said of it. */
+/* RFC 6750 section 3, RFC 9449 section 7.1: without a token nothing is said of it. */
 static void refuse_token(struct asking *asking, unsigned status, const char *code,
                          const char *description)
 {
-    static const struct http_field bare[] = {{"Cache-Control", "no-store"},
-                                             {"WWW-Authenticate", "Bearer"}};
-    static const struct http_field invalid[] = {
-        {"Cache-Control", "no-store"}, {"WWW-Authenticate", "Bearer error=\"invalid_token\""}};
-    static const struct http_field insufficient[] = {
-        {"Cache-Control", "no-store"}, {"WWW-Authenticate", "Bearer error=\"insufficient_scope\""}};
-    const bool is_there =
-        http_request_header(asking->exchange->request, HTTP_AUTHORIZATION).data != NULL;
-    const struct http_field *fields = is_there ? invalid : bare;
+    char challenge[160];
+    const struct http_field fields[] = {{"Cache-Control", "no-store"},
+                                        {"WWW-Authenticate", challenge}};
 
-    refuse_with(asking, status, status == 403 ? insufficient : fields, 2,
-                (struct refusal){code, description});
+    if (http_request_header(asking->exchange->request, HTTP_AUTHORIZATION).data == NULL) {
+        (void)snprintf(challenge, sizeof challenge, "Bearer");
+    } else {
+        (void)snprintf(challenge, sizeof challenge, "%s error=\"%s\"%s",
+                       asking->with_proof ? "DPoP" : "Bearer", code,
+                       asking->with_proof ? ", algs=\"" DPOP_ALGORITHMS "\"" : "");
+    }
+    refuse_with(asking, status, fields, 2, (struct refusal){code, description});
 }
 
 static void refuse_away(struct asking *asking, const char *why)
@@ -108,6 +112,26 @@ static void refuse_away(struct asking *asking, const char *why)
             PS_TEXT("request", http_request_id(asking->exchange->request)), PS_STR("why", why));
     refuse(asking, 503, "temporarily_unavailable",
            "the issuer cannot do that now; asking again in a moment helps");
+}
+
+/* RFC 9449 section 9: with the nonce that is to be used. */
+static void refuse_dpop_nonce(struct asking *asking, uint64_t now_s)
+{
+    PS_BUF_AUTO nonce = {.max = WALLET_NONCES_TEXT_LEN + 1};
+    struct http_field fields[] = {
+        {"Cache-Control", "no-store"},
+        {"WWW-Authenticate", "DPoP error=\"use_dpop_nonce\", algs=\"" DPOP_ALGORITHMS "\""},
+        {"DPoP-Nonce", NULL}};
+
+    wallet_nonces_put_new(asking->exchange->service->nonces, now_s, &nonce);
+    ps_buf_put_u8(&nonce, '\0');
+    if (ps_buf_status(&nonce) != PS_OK) {
+        refuse_away(asking, "out of memory");
+        return;
+    }
+    fields[2].value = (const char *)nonce.data;
+    refuse_with(asking, 401, fields, PS_COUNT_OF(fields),
+                (struct refusal){"use_dpop_nonce", "the proof lacks a nonce of this issuer"});
 }
 
 /* A wallet of draft 13 is told the nonce to use next. */
@@ -354,6 +378,41 @@ static void read_request(struct asking *asking, uint64_t now_s)
     }
 }
 
+/* A token that is bound to a key is not for who has it, and one that is not proves nothing. */
+static void check_binding(struct asking *asking, uint64_t now_s)
+{
+    struct service *service = asking->exchange->service;
+    const struct binding binding = {
+        .token = &asking->token,
+        .token_text = asking->token_text,
+        .proof = http_request_header(asking->exchange->request, HTTP_DPOP),
+        .url = (const char *)service->endpoint.data,
+        .nonces = service->nonces,
+        .now_s = now_s,
+    };
+    enum ps_err err = PS_OK;
+
+    if (asking->token.bound != asking->with_proof) {
+        refuse_token(asking, 401, "invalid_token",
+                     asking->token.bound
+                         ? "the access token is bound to a key, and was shown as bearer"
+                         : "the access token is bound to no key");
+        return;
+    }
+    if (asking->with_proof) {
+        err = binding_check(&binding, service->json);
+    }
+    if (err == PS_E_STATE) {
+        refuse_dpop_nonce(asking, now_s);
+    } else if (err == PS_E_DENIED) {
+        refuse_token(asking, 401, "invalid_dpop_proof", ps_detail()->text);
+    } else if (err != PS_OK) {
+        refuse_away(asking, ps_detail()->text);
+    } else {
+        read_request(asking, now_s);
+    }
+}
+
 /* Who asks comes before what is asked for. */
 static void check_token(struct asking *asking)
 {
@@ -382,7 +441,7 @@ static void check_token(struct asking *asking)
     } else if (err != PS_OK) {
         refuse_away(asking, ps_detail()->text);
     } else {
-        read_request(asking, now_s);
+        check_binding(asking, now_s);
     }
 }
 
@@ -392,20 +451,31 @@ static void on_keys(struct token_keys_wait *wait)
 }
 
 /* The scheme's case is nobody's matter: RFC 9110 section 11.1. */
-static struct ps_bytes bearer(const struct http_request *request)
+static struct ps_bytes after_scheme(struct ps_bytes value, const char *scheme)
 {
-    const struct ps_bytes value = http_request_header(request, HTTP_AUTHORIZATION);
+    const size_t len = strlen(scheme);
 
-    if (value.len < 7 || strncasecmp((const char *)value.data, "Bearer ", 7) != 0) {
+    if (value.len <= len || strncasecmp((const char *)value.data, scheme, len) != 0) {
         return ps_bytes(NULL, 0);
     }
-    return ps_bytes_from(value, 7);
+    return ps_bytes_from(value, len);
+}
+
+static void read_authorization(struct asking *asking)
+{
+    const struct ps_bytes value =
+        http_request_header(asking->exchange->request, HTTP_AUTHORIZATION);
+
+    asking->token_text = after_scheme(value, "Bearer ");
+    if (asking->token_text.len == 0) {
+        asking->token_text = after_scheme(value, "DPoP ");
+        asking->with_proof = asking->token_text.len != 0;
+    }
 }
 
 void credential_issue(struct exchange *exchange, const struct endpoint *endpoint)
 {
     struct token_keys *keys = exchange->service->token_keys;
-    const struct ps_bytes text = bearer(exchange->request);
     struct asking *asking = asking_new(exchange);
 
     (void)endpoint;
@@ -413,7 +483,9 @@ void credential_issue(struct exchange *exchange, const struct endpoint *endpoint
         http_refuse(exchange->request, &(struct http_problem){.problem = PS_PROBLEM_OVERLOADED});
         return;
     }
-    if (text.len == 0 || token_parse(text, &asking->memory, &asking->jws) != PS_OK) {
+    read_authorization(asking);
+    if (asking->token_text.len == 0 ||
+        token_parse(asking->token_text, &asking->memory, &asking->jws) != PS_OK) {
         refuse_token(asking, 401, "invalid_token", "there is no access token that can be read");
         return;
     }

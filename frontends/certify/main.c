@@ -23,14 +23,18 @@ static enum ps_err put_names(struct service *service)
 
     ps_buf_init(&service->did, 1024);
     ps_buf_init(&service->audience, 4096);
+    ps_buf_init(&service->endpoint, 1024);
     did_put_web(origin, &service->did);
+    ps_buf_put(&service->endpoint, origin);
+    ps_buf_put_str(&service->endpoint, METADATA_CREDENTIAL_PATH);
     if (config->tokens.audience[0] != '\0') {
         ps_buf_put_str(&service->audience, config->tokens.audience);
     } else {
-        ps_buf_put(&service->audience, origin);
-        ps_buf_put_str(&service->audience, METADATA_CREDENTIAL_PATH);
+        ps_buf_put(&service->audience, ps_buf_bytes(&service->endpoint));
     }
+    ps_buf_put_u8(&service->endpoint, '\0');
     PS_TRY(ps_buf_status(&service->did));
+    PS_TRY(ps_buf_status(&service->endpoint));
     return ps_buf_status(&service->audience);
 }
 
@@ -130,6 +134,7 @@ static void clear(struct service *service)
     jsonld_contexts_free(service->contexts);
     ps_buf_clear(&service->did);
     ps_buf_clear(&service->audience);
+    ps_buf_clear(&service->endpoint);
     certify_config_free(service->config);
 }
 

@@ -18,6 +18,7 @@ struct service {
     struct certify_config *config;
     struct ps_buf did;      /* the issuer's */
     struct ps_buf audience; /* of access tokens */
+    struct ps_buf endpoint; /* the URL where credentials are asked for, with a NUL */
     struct configurations *configurations;
     struct jsonld_contexts *contexts;
     struct issuer_keys *issuer_keys;

@@ -87,10 +87,29 @@ static enum ps_err check_times(struct json_value claims, uint64_t now_s)
     return PS_OK;
 }
 
-/* A token that is bound to a key is not for who has it: RFC 9449 section 7.1, RFC 8705. */
+/*
+ * RFC 9449 section 6.1. What else a token may be bound to, such as a certificate (RFC 8705), is not
+ * seen here, so that such a token is nobody's.
+ */
+static enum ps_err read_binding(struct json_value claims, struct token *token)
+{
+    struct json_value confirmation;
+    struct ps_bytes jkt;
+
+    if (!json_member(claims, "cnf", &confirmation)) {
+        return PS_OK;
+    }
+    if (json_type(confirmation) != JSON_OBJECT || json_count(confirmation) != 1 ||
+        !claims_text(confirmation, "jkt", &jkt) || jkt.len != sizeof token->jkt) {
+        return refuse("is bound to something that is not known here");
+    }
+    memcpy(token->jkt, jkt.data, sizeof token->jkt);
+    token->bound = true;
+    return PS_OK;
+}
+
 static enum ps_err check_claims(struct json_value claims, const struct token_expected *expected)
 {
-    struct json_value member;
     struct ps_bytes text;
 
     if (json_type(claims) != JSON_OBJECT || !claims_text(claims, "iss", &text) ||
@@ -99,9 +118,6 @@ static enum ps_err check_claims(struct json_value claims, const struct token_exp
     }
     if (!is_for_us(claims, expected->audiences)) {
         return refuse("is for another audience");
-    }
-    if (json_member(claims, "cnf", &member)) {
-        return refuse("is bound to a key, and was not shown with a proof of it");
     }
     return check_times(claims, expected->now_s);
 }
@@ -137,6 +153,7 @@ static enum ps_err read_claims(const struct jws_parsed *jws, const struct token_
 
     PS_TRY(json_parse(json, jws->payload, &limits, &claims));
     PS_TRY(check_claims(claims, expected));
+    PS_TRY(read_binding(claims, token));
     if (!keep(claims, "sub", &token->subject) || !keep(claims, "client_id", &token->client)) {
         return refuse("has no sub or no client_id");
     }

@@ -25,6 +25,8 @@ struct token {
     struct ps_buf claims; /* the payload, JSON */
     struct ps_buf nonce;  /* of draft 13: empty: none */
     uint64_t nonce_until_s;
+    char jkt[PUBLIC_KEY_KID_LEN]; /* the thumbprint of the key that it is bound to */
+    bool bound;                   /* it is to be shown with a proof of that key: RFC 9449 */
 };
 void token_init(struct token *token);
 void token_clear(struct token *token);

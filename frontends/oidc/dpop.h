@@ -2,14 +2,9 @@
 #define FRONTENDS_OIDC_DPOP_H
 
 #include "frontends/oidc/store.h"
-#include "lib/formats/json/json.h"
-#include "lib/formats/public_key/public_key.h"
+#include "frontends/shared/dpop_proof.h"
 
 /* Demonstrating Proof of Possession (RFC 9449). */
-
-#define DPOP_MAX      8192u
-#define DPOP_LEEWAY_S 15u
-#define DPOP_AGE_S    60u
 
 /* The thumbprint of a proof's key: RFC 7638. */
 struct dpop_key {

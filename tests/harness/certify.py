@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
 
@@ -119,6 +120,26 @@ class Wallet:
         claims = {"aud": ISSUER, "iat": int(time.time()), "nonce": nonce, **changes}
         return jwt(self.key, head, {name: value for name, value in claims.items()
                                     if value is not None})
+
+
+CREDENTIAL_URL = f"{ISSUER}{BASE}/issuance/credential"
+
+
+class Holder:
+    """Who has the key that an access token is bound to (RFC 9449)."""
+
+    def __init__(self):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.jwk = public_jwk(self.key)
+        self.jkt = b64u(hashlib.sha256(json.dumps(self.jwk, sort_keys=True,
+                                                  separators=(",", ":")).encode()).digest())
+
+    def proof(self, token, nonce, **changes):
+        claims = {"htm": "POST", "htu": CREDENTIAL_URL, "iat": int(time.time()),
+                  "jti": secrets.token_urlsafe(16), "nonce": nonce,
+                  "ath": b64u(hashlib.sha256(token.encode()).digest()), **changes}
+        return jwt(self.key, {"alg": "ES256", "typ": "dpop+jwt", "jwk": self.jwk},
+                   {name: value for name, value in claims.items() if value is not None})
 
 
 def display(title):
@@ -259,8 +280,11 @@ class Certify(Companion):
         finally:
             client.close()
 
-    def ask(self, token, body):
+    def ask(self, token, body, dpop=None):
+        """`dpop`: a proof, with which the token is shown as one that is bound to a key."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if dpop is not None:
+            headers = {"Authorization": f"DPoP {token}", "DPoP": dpop}
         client = self.public()
         try:
             return client.post(f"{BASE}/issuance/credential", body, headers=headers)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from harness.appliance import PATIENCE_S, wait_until
 from harness.callers import STRANGER, over_unix
-from harness.certify import (BASE, ISSUER, PLUGINS, SERVER, Authority, Certify, Wallet, body_1_0,
+from harness.certify import (BASE, ISSUER, PLUGINS, SERVER, Authority, Certify, Holder, Wallet, body_1_0,
                              body_draft, configuration, decoded, plugin_in)
 from harness.http_unix import b64u, unb64u
 from harness.oidc import Oidc
@@ -293,6 +293,66 @@ def test_a_token_that_is_not_for_us_is_refused(certify, authority, name):
     answer = certify.ask(authority.token(**changes), body_1_0(Wallet().proof(certify.nonce())))
     refused(answer, 401, "invalid_token")
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
+def bound(authority, holder):
+    return authority.token(cnf={"jkt": holder.jkt})
+
+
+def dpop_nonce(certify, token, holder):
+    answer = certify.ask(token, {}, holder.proof(token, None))
+    refused(answer, 401, "use_dpop_nonce")
+    assert answer.headers["www-authenticate"].startswith('DPoP error="use_dpop_nonce"')
+    return answer.headers["dpop-nonce"]
+
+
+def test_a_bound_token_is_shown_with_a_proof_of_its_key(certify, authority):
+    holder = Holder()
+    token = bound(authority, holder)
+    nonce = dpop_nonce(certify, token, holder)
+    proof = holder.proof(token, nonce)
+    credential_of(certify.ask(token, body_1_0(Wallet().proof(certify.nonce())), proof))
+    refused(certify.ask(token, body_1_0(Wallet().proof(certify.nonce())), proof), 401,
+            "invalid_dpop_proof")
+    # A nonce is good for more than one proof.
+    credential_of(certify.ask(token, body_draft(Wallet().proof(certify.nonce())),
+                              holder.proof(token, nonce)))
+
+
+def test_a_proof_of_something_else_shows_nothing(certify, authority):
+    holder, other = Holder(), Holder()
+    token, now = bound(authority, holder), int(time.time())
+    nonce = dpop_nonce(certify, token, holder)
+    body = body_1_0(Wallet().proof(certify.nonce()))
+    for proof in (other.proof(token, nonce), holder.proof("another", nonce),
+                  holder.proof(token, nonce, htm="GET"), holder.proof(token, nonce, htu=ISSUER),
+                  holder.proof(token, nonce, iat=now - 3600), holder.proof(token, nonce, iat=now + 3600),
+                  holder.proof(token, nonce, jti=None), holder.proof(token, nonce, ath=None), "", "x.y.z"):
+        answer = certify.ask(token, body, proof)
+        refused(answer, 401, "invalid_dpop_proof")
+        assert answer.headers["www-authenticate"].startswith('DPoP error="invalid_dpop_proof"')
+    refused(certify.ask(token, body, holder.proof(token, "x")), 401, "use_dpop_nonce")
+    refused(certify.ask(token, body), 401, "invalid_token")
+    plain = authority.token()
+    refused(certify.ask(plain, body, holder.proof(plain, nonce)), 401, "invalid_token")
+    for binding in ({"jkt": holder.jkt, "x5t#S256": "x"}, {"x5t#S256": holder.jkt}, {}, "x"):
+        token = authority.token(cnf=binding)
+        refused(certify.ask(token, body, holder.proof(token, nonce)), 401, "invalid_token")
+    # Nothing of it used the wallet's own nonce up.
+    credential_of(certify.ask(plain, body))
+
+
+def test_a_proof_of_before_a_restart_is_not_shown_again(appliance, authority):
+    holder = Holder()
+    token = bound(authority, holder)
+    with Certify(appliance.environment["PRIVYSEAL_SOCKET"], authority) as certify:
+        assert certify.configure(configuration()).status == 201
+        proof = holder.proof(token, dpop_nonce(certify, token, holder))
+        credential_of(certify.ask(token, body_1_0(Wallet().proof(certify.nonce())), proof))
+        assert certify.stop() == 0
+        certify.start()
+        refused(certify.ask(token, body_1_0(Wallet().proof(certify.nonce())), proof), 401,
+                "use_dpop_nonce")
 
 
 def test_the_token_comes_first_and_its_scheme_in_any_case(certify, authority):
