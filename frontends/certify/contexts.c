@@ -3,6 +3,8 @@
 #include "lib/base/encode.h"
 #include "lib/system/file.h"
 
+#include <stdlib.h>
+
 #define FILE_NAME_MAX 128u
 #define PLACE_MAX     4096u
 
@@ -97,13 +99,22 @@ static enum ps_err add(struct jsonld_contexts *contexts, const char *list,
     return jsonld_contexts_add(contexts, entry->iri, ps_buf_bytes(&text), entry->sha256);
 }
 
+static void free_entries(struct contexts_entry **entries)
+{
+    free(*entries);
+}
+
 static enum ps_err add_all(struct jsonld_contexts *contexts, const char *path)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
-    struct contexts_entry entries[CONTEXTS_MAX];
-    size_t count;
+    PS_CLEANUP(free_entries)
+    struct contexts_entry *entries = calloc(CONTEXTS_MAX, sizeof *entries);
+    size_t count = 0;
     PS_BUF_AUTO text = {.max = 0};
 
+    if (entries == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
     PS_TRY(json_new(&json));
     PS_TRY(file_read(path, CONTEXTS_LIST_MAX, &text));
     PS_TRY(contexts_parse(ps_buf_bytes(&text), json, entries, &count));

@@ -186,10 +186,52 @@ def test_what_a_deleted_configuration_issued_still_finds_its_key(certify, author
     credential = issued(ask(certify, authority, "Old"))
     for name in CASES:
         assert certify.configure(None, "DELETE", f"/{name}").status == 204
-    methods = get(certify, "/.well-known/did.json")["assertionMethod"]
-    assert credential["proof"]["verificationMethod"] in methods
+    assert credential["proof"]["verificationMethod"] in methods_of(certify)
     for name in CASES:
         assert certify.configure(definition(name)).status == 201
+
+
+def methods_of(certify):
+    return get(certify, "/.well-known/did.json")["assertionMethod"]
+
+
+def test_a_proof_names_the_version_that_signed_it(appliance, authority, tmp_path):
+    key = "certify.rotated-di"
+    assert appliance.change("POST", "/v1/keys", {
+        "name": key, "type": "ed25519", "usage": "sign", "formats": ["data-integrity"],
+        "algorithms": ["EdDSA"], "residence": "token"}).status in (200, 201)
+    more = {"certify": [f"contexts = {write_contexts(tmp_path / 'contexts')}", "jwks_fresh_s = 0"]}
+    with Certify(appliance.environment["PRIVYSEAL_SOCKET"], authority, more) as certify:
+        for name in CASES:
+            assert certify.configure({**definition(name), "key": key}).status == 201
+        before = {name: issued(ask(certify, authority, name))["proof"] for name in CASES}
+        # Remembered is the first version.
+        assert appliance.change("POST", f"/v1/keys/{key}/rotate", {}).status == 201
+        assert set(methods_of(certify)) >= {one["verificationMethod"] for one in before.values()}
+        done = appliance.change("POST", f"/v1/keys/{key}/activate", {"version": 2})
+        assert done.status in (200, 201), done
+        after = {name: issued(ask(certify, authority, name))["proof"] for name in CASES}
+        methods = methods_of(certify)
+        for name in CASES:
+            assert before[name]["verificationMethod"] != after[name]["verificationMethod"]
+            assert before[name]["verificationMethod"] in methods
+            assert after[name]["verificationMethod"] in methods
+        done = appliance.change("POST", f"/v1/keys/{key}/compromise", {"version": 1})
+        assert done.status in (200, 201), done
+        methods = methods_of(certify)
+        assert before["New"]["verificationMethod"] not in methods
+        assert after["New"]["verificationMethod"] in methods
+
+
+def test_without_the_appliance_the_same_proof_is_good_later(appliance, authority, tmp_path):
+    link = tmp_path / "clients.sock"
+    more = {"certify": [f"contexts = {write_contexts(tmp_path / 'contexts')}"]}
+    with Certify(link, authority, more) as certify:
+        assert certify.configure(definition("New")).status == 201
+        token, body = authority.token(scope="New"), body_1_0(Wallet().proof(certify.nonce()), "New")
+        assert certify.ask(token, body).status == 503
+        link.symlink_to(appliance.environment["PRIVYSEAL_SOCKET"])
+        issued(certify.ask(token, body))
 
 
 def listed(tmp_path):
