@@ -33,7 +33,10 @@ struct jwks {
     uint64_t asking_ns;
 };
 
-/* A key that is not there, or not for us, is none; without an answer nothing is known of any. */
+/*
+ * A key that is not there, or not for us, is none; without an answer nothing is known of any. That
+ * one is not for us is said: what it signed cannot be verified then.
+ */
 static enum privyseal_result add_key(struct jwks *jwks, struct privyseal *client,
                                      struct ps_bytes name)
 {
@@ -47,6 +50,9 @@ static enum privyseal_result add_key(struct jwks *jwks, struct privyseal *client
     if (result == PRIVYSEAL_OK) {
         ps_buf_put_str(&jwks->keys, jwks->keys.len == 1 ? "" : ",");
         ps_buf_put(&jwks->keys, ps_bytes(answer.body, answer.body_len));
+    } else if (result == PRIVYSEAL_REFUSED && answer.status == 403) {
+        ps_line(PS_WARNING, "key_not_told", PS_TEXT("key", name),
+                PS_STR("why", answer.problem.detail));
     }
     return result == PRIVYSEAL_REFUSED && (answer.status == 403 || answer.status == 404)
                ? PRIVYSEAL_OK
@@ -149,6 +155,20 @@ static enum ps_err take(struct jwks *jwks)
     return PS_OK;
 }
 
+/* What the answer is made of is written down here, in the loop, and read by the call. */
+static enum ps_err ask(struct jwks *jwks)
+{
+    ps_buf_reset(&jwks->names);
+    if (jwks->options.put_names != NULL) {
+        PS_TRY(jwks->options.put_names(jwks->options.context, &jwks->names));
+    }
+    jwks->asking_ns = ps_clock_mono_ns();
+    PS_TRY(calls_make(jwks->calls, &jwks->call));
+    jwks->asking = true;
+    jwks->expired = false;
+    return PS_OK;
+}
+
 static void done(struct call *call)
 {
     struct jwks *jwks = (struct jwks *)(void *)call;
@@ -163,6 +183,11 @@ static void done(struct call *call)
                 PS_STR("why", jwks->why));
     }
     privyseal_answer_clear(&jwks->answer);
+    /* What has changed since it was asked counts for who came after the change. */
+    if (jwks->expired && ask(jwks) == PS_OK) {
+        jwks->waiting = wait;
+        return;
+    }
     while (wait != NULL) {
         struct jwks_wait *next = wait->next;
 
@@ -201,20 +226,6 @@ void jwks_free(struct jwks *jwks)
 void jwks_expire(struct jwks *jwks)
 {
     jwks->expired = true;
-}
-
-/* What the answer is made of is written down here, in the loop, and read by the call. */
-static enum ps_err ask(struct jwks *jwks)
-{
-    ps_buf_reset(&jwks->names);
-    if (jwks->options.put_names != NULL) {
-        PS_TRY(jwks->options.put_names(jwks->options.context, &jwks->names));
-    }
-    jwks->asking_ns = ps_clock_mono_ns();
-    PS_TRY(calls_make(jwks->calls, &jwks->call));
-    jwks->asking = true;
-    jwks->expired = false;
-    return PS_OK;
 }
 
 void jwks_answer(struct jwks *jwks, struct http_request *request, struct jwks_wait *wait)
