@@ -15,7 +15,7 @@ CASES = {"v1-2020": ("Ed25519Signature2020", 1), "v2-2020": ("Ed25519Signature20
 
 @pytest.fixture(scope="module", name="library")
 def digital_bazaar(ask_node):
-    return ask_node("vc.mjs")
+    return ask_node("data_integrity.mjs")
 
 
 @pytest.fixture(scope="module", name="certify")
@@ -47,7 +47,7 @@ def did_document(certify):
 
 
 def question(credential, did):
-    return {"do": "verify", "credential": credential, "did": did,
+    return {"do": "verify-credential", "credential": credential, "did": did,
             "contexts": {PERSON: json.loads(STAND_INS[PERSON])}}
 
 

@@ -1,10 +1,12 @@
-// Verifies W3C Data Integrity proofs with the libraries of Digital Bazaar. One JSON object per line on
-// standard input, one result per line on standard output.
+// Verifies W3C Data Integrity proofs, and credentials, with the libraries of Digital Bazaar. One JSON object
+// per line on standard input, one result per line on standard output.
 //
 //   {"do": "contexts", "iris": [...]}   answers with the text of each
 //   {"do": "verify", "document": <signed>, "suite": <name>, "multikey": <publicKeyMultibase>}
+//   {"do": "verify-credential", "credential": <signed>, "did": <the issuer's document>, "contexts": {iri: ...}}
 import readline from 'node:readline'
 import jsigs from 'jsonld-signatures'
+import * as vc from '@digitalbazaar/vc'
 import { DataIntegrityProof } from '@digitalbazaar/data-integrity'
 import { Ed25519Signature2020, suiteContext } from '@digitalbazaar/ed25519-signature-2020'
 import { contexts as credentials } from '@digitalbazaar/credentials-context'
@@ -34,31 +36,52 @@ function documents(row) {
   ])
 }
 
-async function verify(row) {
-  const known = documents(row)
-  const documentLoader = async (url) => {
+function loaderOf(known) {
+  return async (url) => {
     const document = known.get(url) ?? contexts.get(url)
     if (document === undefined) {
       throw new Error(`${url} is not there`)
     }
     return { contextUrl: null, documentUrl: url, document }
   }
-  const result = await jsigs.verify(row.document, {
+}
+
+function said(result) {
+  const errors = result.error?.errors ?? (result.error ? [result.error] : [])
+  return { verified: result.verified, why: errors.map((error) => `${error.message} ${error.cause ?? ''}`).join('; ') }
+}
+
+async function verify(row) {
+  return said(await jsigs.verify(row.document, {
     suite: suites[row.suite](),
     purpose: new jsigs.purposes.AssertionProofPurpose(),
-    documentLoader,
-  })
-  const cause = result.error?.errors?.map((error) => `${error.message} ${error.cause ?? ''}`).join('; ')
-  return { verified: result.verified, why: cause }
+    documentLoader: loaderOf(documents(row)),
+  }))
+}
+
+// By nothing but what the issuer's DID document says of its keys.
+async function verifyCredential(row) {
+  const methods = row.did.verificationMethod.map((method) => [method.id, {
+    '@context': method.type === 'Multikey' ? 'https://w3id.org/security/multikey/v1' : suiteContext.constants.CONTEXT_URL,
+    ...method,
+  }])
+  return said(await vc.verifyCredential({
+    credential: row.credential,
+    suite: [suites.Ed25519Signature2020(), suites['eddsa-rdfc-2022']()],
+    documentLoader: loaderOf(new Map([[row.did.id, row.did], ...methods, ...Object.entries(row.contexts)])),
+  }))
+}
+
+const does = {
+  contexts: (row) => ({ texts: row.iris.map((iri) => JSON.stringify(contexts.get(iri))) }),
+  verify,
+  'verify-credential': verifyCredential,
 }
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
   try {
     const row = JSON.parse(line)
-    const answer = row.do === 'contexts'
-      ? { texts: row.iris.map((iri) => JSON.stringify(contexts.get(iri))) }
-      : await verify(row)
-    console.log(JSON.stringify({ good: true, ...answer }))
+    console.log(JSON.stringify({ good: true, ...(await does[row.do](row)) }))
   } catch (error) {
     console.log(JSON.stringify({ good: false, error: `${error.message}` }))
   }
