@@ -100,6 +100,21 @@ static enum ps_err check_parties(struct json_value template_json)
     return PS_OK;
 }
 
+enum ps_err ldp_check_inner_contexts(struct json_value document)
+{
+    struct json_value inner;
+    struct json_value context;
+    uint32_t cursor = 0;
+
+    while (json_next(document, &cursor, NULL, &inner)) {
+        if (json_type(inner) == JSON_OBJECT && json_member(inner, "@context", &context)) {
+            return bad("\"@context\" stands at its top alone, and in no data");
+        }
+        PS_TRY(ldp_check_inner_contexts(inner));
+    }
+    return PS_OK;
+}
+
 /* What is said twice has to be the same. */
 static enum ps_err check_lists(const struct ldp_definition *definition, struct json_value contexts,
                                struct json_value types, struct ps_bytes selector)
@@ -144,6 +159,7 @@ enum ps_err configuration_read_ldp(const struct ldp_definition *definition,
     }
     PS_TRY(check_version(template_json, contexts));
     PS_TRY(check_parties(template_json));
+    PS_TRY(ldp_check_inner_contexts(template_json));
     PS_TRY(check_lists(definition, contexts, types, ps_buf_bytes(&configuration->selector)));
     configuration->contexts = json_raw(contexts);
     configuration->types = json_raw(types);

@@ -21,4 +21,13 @@ struct ldp_definition {
 PS_MUST_USE enum ps_err configuration_read_ldp(const struct ldp_definition *definition,
                                                struct configuration *configuration);
 
+/*
+ * That nothing within a document has a context of its own: it would give terms a meaning that none
+ * of the contexts has that were given beforehand, and data can be objects.
+ *
+ * document: an object; its own "@context" is passed over
+ * Errors:   PS_E_INPUT
+ */
+PS_MUST_USE enum ps_err ldp_check_inner_contexts(struct json_value document);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "api/client/privyseal_sign.h"
 #include "frontends/certify/appliance.h"
+#include "frontends/certify/configuration_ldp.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
@@ -131,6 +132,19 @@ static enum ps_err put_credential(struct ps_bytes rendered, struct ps_bytes memb
     return ps_buf_status(out);
 }
 
+/* Data that are objects bring no contexts. */
+static enum ps_err check_contexts(struct ps_bytes rendered)
+{
+    const struct jsonld_limits most = JSONLD_LIMITS;
+    const struct json_limits limits = {most.octets, most.depth, most.values, true};
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    struct json_value document;
+
+    PS_TRY(json_new(&json));
+    PS_TRY(json_parse(json, rendered, &limits, &document));
+    return ldp_check_inner_contexts(document);
+}
+
 /* The library's own detail may quote what is a person's, and details go into the log. */
 static enum ps_err hash_credential(struct ps_bytes rendered, const struct jsonld_contexts *contexts,
                                    uint8_t ret_hash[PS_SHA256_LEN])
@@ -152,6 +166,7 @@ enum ps_err ldp_vc_issue(const struct issue *issue, struct privyseal *client,
     struct making making = {
         .issue = issue, .suite = issue->configuration->suite, .members = {.max = PROOF_MAX_OCTETS}};
 
+    PS_TRY(check_contexts(rendered));
     PS_TRY(hash_credential(rendered, issue->contexts, making.document_hash));
     PS_TRY(sign_by_active(&making, client, &signed_proof));
     return put_credential(rendered, ps_buf_bytes(&making.members), signed_proof.signed_text,

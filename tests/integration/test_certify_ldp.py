@@ -3,12 +3,13 @@
 import copy
 import json
 import os
+import sqlite3
 
 import pytest
 
 from harness.appliance import PATIENCE_S
 from harness.certify import (CREDENTIALS, ED25519_2020, ISSUER, PERSON, STAND_INS, Authority, Certify,
-                             Wallet, body_1_0, body_draft_ldp, ldp_configuration, write_contexts)
+                             Wallet, body_1_0, body_draft_ldp, ldp_configuration, plugin_in, write_contexts)
 
 DID = "did:web:issuer.example"
 # id: suite, version of the data model
@@ -133,6 +134,8 @@ BAD = [
     ("@context", changed(**{"@context": CREDENTIALS[2]})),
     ("vcTemplate", changed(**{"@context": [PERSON, CREDENTIALS[2]]})),
     ("vcTemplate", changed(**{"@context": [CREDENTIALS[2], "https://a.example/${x}"]})),
+    ("at its top alone", changed(credentialSubject={"id": "${_holderId}", "@context": PERSON})),
+    ("at its top alone", changed(evidence=[[{"@context": {"a": "urn:a"}}]])),
     ("type", changed(type="VerifiableCredential")), ("vcTemplate", changed(type=["Person"])),
     ("vcTemplate", changed(**{"@context": [CREDENTIALS[1], ED25519_2020]})),
     # Contexts that nobody gave, and some that know nothing of the suite's proofs.
@@ -180,6 +183,30 @@ def test_a_key_of_another_type_issues_nothing(certify, authority):
     answer = ask(certify, authority, "Wrong")
     assert (answer.status, answer.json()["error"]) == (500, "vc_issuance_failed"), answer
     assert certify.configure(None, "DELETE", "/Wrong").status == 204
+
+
+def test_data_may_be_objects_and_bring_no_context(appliance, authority, tmp_path):
+    people = {"plain": {"fullName": "Ann"}, "more": {"@context": {"fullName": "urn:x"}, "fullName": "Ann"},
+              "within": {"note": [{"@context": None, "city": "Fez"}]}}
+    path = tmp_path / "people.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE person (id TEXT PRIMARY KEY, data TEXT)")
+        database.executemany("INSERT INTO person VALUES (?, ?)",
+                             [(name, json.dumps({"note": data})) for name, data in people.items()])
+    provider = (f"[provider people]\nplugin = {plugin_in(tmp_path, 'data-sql.so')}\noption = database={path}\n"
+                f"option = query=SELECT data FROM person WHERE id = ?1\nwritable = {tmp_path}\n")
+    with Certify(appliance.environment["PRIVYSEAL_SOCKET"], authority,
+                 {"certify": [f"contexts = {write_contexts(tmp_path / 'contexts')}"]},
+                 providers=provider) as certify:
+        made = ldp_configuration("Objects", "eddsa-rdfc-2022", scope="Objects", template={
+            "credentialSubject": {"id": "${_holderId}", "note": "${note}"}})
+        assert certify.configure(made).status == 201
+        credential = issued(ask(certify, authority, "Objects", sub="plain"))
+        assert credential["credentialSubject"]["note"] == people["plain"]
+        for name in ("more", "within"):
+            answer = ask(certify, authority, "Objects", sub=name)
+            assert (answer.status, answer.json()["error"]) == (500, "vc_issuance_failed"), answer
+        assert "at its top alone" in certify.log()
 
 
 def test_what_a_deleted_configuration_issued_still_finds_its_key(certify, authority):

@@ -1,5 +1,6 @@
 #include "tests/unit/support.h"
 
+#include "frontends/certify/configuration_ldp.h"
 #include "frontends/certify/contexts.h"
 #include "frontends/certify/credential_definition.h"
 
@@ -74,6 +75,29 @@ static void what_is_no_set_of_names_is_refused(void **state)
     }
 }
 
+static void a_context_within_a_document_is_refused(void **state)
+{
+    static const struct {
+        const char *document;
+        enum ps_err err;
+    } rows[] = {
+        {"{}", PS_OK},
+        {"{\"@context\":[\"urn:a\"],\"a\":{\"context\":[{\"b\":\"@context\"}]}}", PS_OK},
+        {"{\"@context\":[\"urn:a\"],\"a\":{\"@context\":null}}", PS_E_INPUT},
+        {"{\"@context\":[\"urn:a\"],\"a\":{\"\\u0040context\":{}}}", PS_E_INPUT},
+        {"{\"a\":[[1,{\"b\":{\"c\":1,\"@context\":\"urn:a\"}}]]}", PS_E_INPUT},
+    };
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    struct json_value document;
+
+    (void)state;
+    assert_ok(json_new(&json));
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        assert_ok(json_parse(json, ps_bytes_str(rows[i].document), &limits, &document));
+        assert_int_equal(ldp_check_inner_contexts(document), rows[i].err);
+    }
+}
+
 #define HASH                   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ENTRY(iri, file, hash) "{\"iri\":\"" iri "\",\"file\":\"" file "\",\"sha256\":\"" hash "\"}"
 
@@ -134,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_sets_are_the_same_and_others_are_not),
         cmocka_unit_test(what_is_no_set_of_names_is_refused),
+        cmocka_unit_test(a_context_within_a_document_is_refused),
         cmocka_unit_test(a_list_of_contexts_names_files_beside_it),
         cmocka_unit_test(too_many_contexts_are_refused),
     };
