@@ -246,6 +246,18 @@ static enum ps_err judge_proofs(const struct judging *judging)
     return keep(judging, AUTHORIZE_DPOP_JKT, TRANSACTION_DPOP_JKT);
 }
 
+/* Its userinfo could never be told: better before a person is asked than after that. */
+static enum ps_err judge_seal(const struct judging *judging)
+{
+    const struct client *client = judging->terms->client;
+
+    if (judging->client.encrypted_userinfo && client->fields[CLIENT_ENCRYPTION_KEY].len == 0 &&
+        judging->transaction->of[TRANSACTION_SCOPES].len != 0) {
+        return deny(judging, "invalid_public_key");
+    }
+    return PS_OK;
+}
+
 static enum ps_err judge_rest(const struct judging *judging)
 {
     const struct ps_bytes age = judging->request->of[AUTHORIZE_MAX_AGE];
@@ -284,6 +296,7 @@ enum ps_err authorize_judge(const struct authorize *request, const struct author
         return deny(&judging, "invalid_response_type");
     }
     PS_TRY(judge_scope(&judging));
+    PS_TRY(judge_seal(&judging));
     PS_TRY(judge_prompt(&judging));
     PS_TRY(judge_proofs(&judging));
     PS_TRY(judge_rest(&judging));

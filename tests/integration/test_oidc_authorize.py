@@ -76,6 +76,19 @@ def test_scopes_that_are_taken(party, browser, scope, authorize, credential):
     assert (told["authorizeScopes"], told["credentialScopes"]) == (authorize, credential)
 
 
+def test_without_a_key_for_its_userinfo_a_relying_party_begins_no_login(oidc, browser):
+    sealed = RelyingParty(oidc, "sealed", additional={"userinfo_response_type": "JWE"})
+    assert codes(browser.begin(sealed.request())) == ["invalid_public_key"]
+    answer = sealed.push()
+    assert (answer.status, answer.json()) == (400, {"error": "invalid_request",
+                                                    "error_description": "invalid_public_key"})
+    details(browser.begin(sealed.request(scope="farmer_vc")))
+    key = {**Key("RS256").jwk(), "use": "enc", "alg": "RSA-OAEP-256"}
+    assert codes(oidc.manage("PATCH", "client/sealed", {"encPublicKey": key})) == []
+    details(browser.begin(sealed.request()))
+    assert sealed.push().status == 201
+
+
 BAD = [
     ("client_id", "nobody", "invalid_client_id"),
     ("client_id", "a/b", "invalid_client_id"),
