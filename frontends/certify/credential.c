@@ -245,6 +245,7 @@ static void check_nonce(struct asking *asking, bool draft, uint64_t now_s)
     const struct ps_bytes nonce = ps_buf_bytes(&asking->proof.nonce);
     const bool is_tokens = asking->token.nonce.len != 0 &&
                            ps_bytes_equal(nonce, ps_buf_bytes(&asking->token.nonce)) &&
+                           wallet_nonces_remember(service->nonces, asking->token.nonce_since_s) &&
                            now_s < asking->token.nonce_until_s;
     uint64_t until_s = asking->token.nonce_until_s;
     enum ps_err err;

@@ -2,6 +2,7 @@
 #include "frontends/certify/ldp_vc.h"
 #include "frontends/certify/metadata.h"
 #include "frontends/certify/service.h"
+#include "lib/base/clock.h"
 #include "lib/base/line.h"
 
 static enum ps_err read_config(struct service *service, const char *path, struct ps_bytes text,
@@ -110,7 +111,8 @@ static enum ps_err start(struct service *service, struct program *program)
     service->calls = program->calls;
     PS_TRY(json_new(&service->json));
     PS_TRY(issuer_keys_new(&service->issuer_keys));
-    PS_TRY(wallet_nonces_new(settings->nonce_ttl_s, &service->nonces));
+    PS_TRY(wallet_nonces_new(settings->nonce_ttl_s, ps_clock_real_ns() / PS_NS_PER_S,
+                             &service->nonces));
     PS_TRY(token_keys_new(program->calls, &keys, &service->token_keys));
     PS_TRY(jwks_new(program->calls, &set, &service->jwks));
     set.convert = convert;

@@ -142,6 +142,7 @@ static void keep_nonce(struct json_value claims, struct token *token)
     if (claims_time(claims, "iat", &iat) == PS_OK &&
         claims_time(claims, "c_nonce_expires_in", &ttl_s) == PS_OK &&
         keep(claims, "c_nonce", &token->nonce)) {
+        token->nonce_since_s = iat;
         token->nonce_until_s = iat + (ttl_s < TOKEN_NONCE_MAX_S ? ttl_s : TOKEN_NONCE_MAX_S);
     }
 }

@@ -21,9 +21,10 @@ struct token_expected {
 struct token {
     struct ps_buf subject;
     struct ps_buf client;
-    struct ps_buf scope;  /* between spaces */
-    struct ps_buf claims; /* the payload, JSON */
-    struct ps_buf nonce;  /* of draft 13: empty: none */
+    struct ps_buf scope;    /* between spaces */
+    struct ps_buf claims;   /* the payload, JSON */
+    struct ps_buf nonce;    /* of draft 13: empty: none */
+    uint64_t nonce_since_s; /* when the token with it was issued */
     uint64_t nonce_until_s;
     char jkt[PUBLIC_KEY_KID_LEN]; /* the thumbprint of the key that it is bound to */
     bool bound;                   /* it is to be shown with a proof of that key: RFC 9449 */

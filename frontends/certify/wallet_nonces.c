@@ -25,12 +25,13 @@ struct used {
 struct wallet_nonces {
     uint8_t key[PS_SHA256_LEN];
     uint64_t ttl_s;
+    uint64_t since_s;
     struct ps_map *used;
     struct used *oldest;
     struct used *newest;
 };
 
-enum ps_err wallet_nonces_new(uint64_t ttl_s, struct wallet_nonces **ret_nonces)
+enum ps_err wallet_nonces_new(uint64_t ttl_s, uint64_t now_s, struct wallet_nonces **ret_nonces)
 {
     PS_CLEANUP(wallet_nonces_free_cleanup) struct wallet_nonces *nonces = calloc(1, sizeof *nonces);
 
@@ -38,6 +39,7 @@ enum ps_err wallet_nonces_new(uint64_t ttl_s, struct wallet_nonces **ret_nonces)
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     nonces->ttl_s = ttl_s;
+    nonces->since_s = now_s;
     ps_random(nonces->key, sizeof nonces->key);
     PS_TRY(ps_map_new(&nonces->used));
     *ret_nonces = nonces;
@@ -102,6 +104,11 @@ bool wallet_nonces_is_ours(const struct wallet_nonces *nonces, struct ps_bytes n
     }
     *ret_until_s = until_s;
     return now_s < until_s;
+}
+
+bool wallet_nonces_remember(const struct wallet_nonces *nonces, uint64_t since_s)
+{
+    return since_s >= nonces->since_s;
 }
 
 static void forget(struct wallet_nonces *nonces, struct used *used)

@@ -15,16 +15,23 @@ struct wallet_nonces;
 /* How many used ones are kept; as many credentials may be issued within one nonce's life. */
 #define WALLET_NONCES_USED_MAX 262144u
 
-PS_MUST_USE enum ps_err wallet_nonces_new(uint64_t ttl_s, struct wallet_nonces **ret_nonces);
+/* now_s: since 1970, as in all of these */
+PS_MUST_USE enum ps_err wallet_nonces_new(uint64_t ttl_s, uint64_t now_s,
+                                          struct wallet_nonces **ret_nonces);
 void wallet_nonces_free(struct wallet_nonces *nonces);
 PS_DEFINE_CLEANUP(struct wallet_nonces, wallet_nonces_free)
 
-/* now_s: since 1970, as in all of these */
 void wallet_nonces_put_new(struct wallet_nonces *nonces, uint64_t now_s, struct ps_buf *out);
 
 /* Whether a nonce was handed out here and has not ended; *ret_until_s: when it does. */
 bool wallet_nonces_is_ours(const struct wallet_nonces *nonces, struct ps_bytes nonce,
                            uint64_t now_s, uint64_t *ret_until_s);
+
+/*
+ * Whether it is known what was used of nonces that tokens brought since then: those that were used
+ * before this process began nobody knows any more.
+ */
+bool wallet_nonces_remember(const struct wallet_nonces *nonces, uint64_t since_s);
 
 /*
  * Uses a nonce up, whoever handed it out.

@@ -216,6 +216,20 @@ def test_the_nonce_of_a_token_is_good_once_as_long_as_it_says(certify, authority
             "invalid_nonce")
 
 
+def test_the_nonce_of_a_token_from_before_a_start_is_not_taken(appliance, authority):
+    with Certify(appliance.environment["PRIVYSEAL_SOCKET"], authority) as own:
+        assert own.configure(configuration()).status == 201
+        began = int(time.time())
+        token = authority.token(c_nonce="of-the-token", c_nonce_expires_in=300, iat=began)
+        proof = Wallet().proof("of-the-token")
+        credential_of(own.ask(token, body_draft(proof)))
+        wait_until(lambda: int(time.time()) > began, PATIENCE_S, "another second")
+        own.stop()
+        own.start()
+        body = refused(own.ask(token, body_draft(proof)), 400, "invalid_proof")
+        credential_of(own.ask(token, body_draft(Wallet().proof(body["c_nonce"]))))
+
+
 def test_of_many_with_one_proof_exactly_one_gets_a_credential(certify, authority):
     token, proof = authority.token(), Wallet().proof(certify.nonce())
     answers = []

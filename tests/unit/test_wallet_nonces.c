@@ -14,8 +14,8 @@ static void one_of_ours_is_known_until_it_ends(void **state)
     uint64_t until_s = 0;
 
     (void)state;
-    assert_ok(wallet_nonces_new(300, &nonces));
-    assert_ok(wallet_nonces_new(300, &others));
+    assert_ok(wallet_nonces_new(300, NOW, &nonces));
+    assert_ok(wallet_nonces_new(300, NOW, &others));
     wallet_nonces_put_new(nonces, NOW, &text);
     assert_ok(ps_buf_status(&text));
     assert_int_equal(text.len, WALLET_NONCES_TEXT_LEN);
@@ -26,6 +26,16 @@ static void one_of_ours_is_known_until_it_ends(void **state)
     assert_false(wallet_nonces_is_ours(others, ps_buf_bytes(&text), NOW, &until_s));
 }
 
+static void what_was_used_before_it_began_is_not_known(void **state)
+{
+    PS_CLEANUP(wallet_nonces_free_cleanup) struct wallet_nonces *nonces = NULL;
+
+    (void)state;
+    assert_ok(wallet_nonces_new(300, NOW, &nonces));
+    assert_false(wallet_nonces_remember(nonces, NOW - 1));
+    assert_true(wallet_nonces_remember(nonces, NOW));
+}
+
 static void a_changed_character_makes_it_nobodys(void **state)
 {
     PS_CLEANUP(wallet_nonces_free_cleanup) struct wallet_nonces *nonces = NULL;
@@ -33,7 +43,7 @@ static void a_changed_character_makes_it_nobodys(void **state)
     uint64_t until_s;
 
     (void)state;
-    assert_ok(wallet_nonces_new(300, &nonces));
+    assert_ok(wallet_nonces_new(300, NOW, &nonces));
     wallet_nonces_put_new(nonces, NOW, &text);
     for (size_t i = 0; i < text.len; i++) {
         const uint8_t was = text.data[i];
@@ -53,7 +63,7 @@ static void each_is_used_once_unless_it_is_given_back(void **state)
     const struct ps_bytes a = ps_bytes_str("a");
 
     (void)state;
-    assert_ok(wallet_nonces_new(300, &nonces));
+    assert_ok(wallet_nonces_new(300, NOW, &nonces));
     assert_ok(wallet_nonces_use(nonces, a, NOW + 10, NOW));
     assert_ok(wallet_nonces_use(nonces, ps_bytes_str("b"), NOW + 10, NOW));
     assert_fails(PS_E_CONFLICT, wallet_nonces_use(nonces, a, NOW + 10, NOW + 9));
@@ -69,7 +79,7 @@ static void as_many_are_kept_as_may_be_and_those_that_ended_are_not(void **state
     char text[16];
 
     (void)state;
-    assert_ok(wallet_nonces_new(300, &nonces));
+    assert_ok(wallet_nonces_new(300, NOW, &nonces));
     for (unsigned i = 0; i < WALLET_NONCES_USED_MAX; i++) {
         (void)snprintf(text, sizeof text, "%u", i);
         assert_ok(wallet_nonces_use(nonces, ps_bytes_str(text), NOW + 10, NOW));
@@ -83,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_of_ours_is_known_until_it_ends),
+        cmocka_unit_test(what_was_used_before_it_began_is_not_known),
         cmocka_unit_test(a_changed_character_makes_it_nobodys),
         cmocka_unit_test(each_is_used_once_unless_it_is_given_back),
         cmocka_unit_test(as_many_are_kept_as_may_be_and_those_that_ended_are_not),
