@@ -48,6 +48,8 @@ enum ps_err registry_open(const char *config, struct registry *registry)
     PS_TRY(delivery_open(registry->config, &registry->delivery));
     PS_TRY(persons_open(registry->config->registry.database, &registry->db));
     PS_TRY(persons_secret(registry->db, registry->secret));
+    /* What is written from here on ends in minutes, as the logins that it is about. */
+    PS_TRY(db_run(registry->db, "PRAGMA synchronous = NORMAL;"));
     return tell_writable(registry);
 }
 
