@@ -23,6 +23,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import journeys  # noqa: E402
 import keys  # noqa: E402
 from documents import Documents  # noqa: E402
 from harness.appliance import Appliance, wait_until  # noqa: E402
@@ -188,9 +189,10 @@ class Bench:
         result["verified"] = sum(map(documents.is_good, signed))
         return result
 
-    def account(self, run):
-        """What `run` yields, with its leaves and the processor time of each process."""
-        roles = {role: pids for role, pids in self.appliance.roles().items()}
+    def account(self, run, beside=None):
+        """What `run` yields, with its leaves and the processor time of each process: the
+        appliance's, and those `beside` it."""
+        roles = {**self.appliance.roles(), **(beside or {})}
         before_ticks = {role: sum(map(ticks_of, pids)) for role, pids in roles.items()}
         before_leaves = self.uses.count()
         result = run()
@@ -338,7 +340,7 @@ def set_latency(bench, micros):
 
 
 # id: (measure, floor, goal, kind of appliance); floors and goals are of the ratio; where there is
-# none they are of the added latency in ms, and less is better.
+# none they are of the value, and less is better but for those that say otherwise.
 CASES = {
     "es256-single": (throughput("es256-single", "es256", 32), 0.50, 0.62, "softhsm"),
     "es256-single-64": (throughput("es256-single-64", "es256", 64), 0.58, 0.70, "softhsm"),
@@ -358,6 +360,7 @@ CASES = {
     "start-10k": (of_appliance(keys.start), 2, 0.5, "start"),
     "scale-keys": (with_many_keys, 0.90, 0.98, "many"),
     "slow-token": (slow_token, 0.90, 0.97, "slow"),
+    **journeys.CASES,
 }
 SLOW_ARGUMENTS = ["--module", str(FAKE_MODULE), "--profile",
                   str(TOP / "firmware-profiles" / "fake.json"), "--processes", "1", "--sessions",
@@ -366,11 +369,10 @@ SLOW_ARGUMENTS = ["--module", str(FAKE_MODULE), "--profile",
 
 def judge(case, result):
     _measure, floor, goal, _kind = CASES[case]
-    if not result["ratio"]:
-        figure, better = result["value"], lambda bound: result["value"] <= bound
-    else:
-        figure, better = result["ratio"], lambda bound: result["ratio"] >= bound
-    verdict = "goal" if better(goal) else "floor" if better(floor) else "BELOW"
+    figure = result["ratio"] or result["value"]
+    sign = 1 if result["ratio"] or result.get("more_is_better") else -1
+    verdict = next((word for word, bound in (("goal", goal), ("floor", floor))
+                    if sign * figure >= sign * bound), "BELOW")
     complete = (result["dropped"] == 0 and result["verified"] == result["operations"]
                 and result["leaves"] == result["operations"])
     return figure, verdict, complete
@@ -382,12 +384,12 @@ def print_row(case, result):
     cpu = " ".join(f"{role.replace('api ', '')} {spent * 1000:.0f}"
                    for role, spent in sorted(result["cpu_s_per_1000"].items())
                    if spent >= 0.0005)
-    print(f"{case:16} {result['direct']:>10.1f} {result['value']:>10.1f} {figure:>6.3f} "
+    print(f"{case:21} {result['direct']:>10.1f} {result['value']:>10.1f} {figure:>6.3f} "
           f"{floor:>6.2f} {goal:>5.2f} {verdict:6} {result['p50_ms']:>7.2f} {result['p95_ms']:>7.2f} "
           f"{result['p99_ms']:>7.2f}  {result['operations']:>8} {'all' if complete else 'NOT ALL'}"
           f"  [{cpu}]", flush=True)
     if not complete:
-        print(" " * 16 + ", ".join(f"{field} {result[field]}"
+        print(" " * 21 + ", ".join(f"{field} {result[field]}"
                                    for field in ("dropped", "verified", "leaves")), flush=True)
 
 
@@ -452,7 +454,7 @@ def main():
         print("\n".join(CASES))
         return 0
     print(f"{machine()}, commit {commit()}")
-    print(f"{'case':16} {'direct':>10} {'here':>10} {'figure':>6} {'floor':>6} {'goal':>5} {'':6} {'p50 ms':>7}"
+    print(f"{'case':21} {'direct':>10} {'here':>10} {'figure':>6} {'floor':>6} {'goal':>5} {'':6} {'p50 ms':>7}"
           f" {'p95':>7} {'p99':>7}  {'signed':>8} verified and recorded  [CPU µs per signature]")
     results = run_cases(arguments.case or list(CASES), 1 if arguments.quick else 3)
     if arguments.json:

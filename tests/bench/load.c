@@ -26,6 +26,8 @@ struct connection {
     size_t in_len;
     size_t sent;
     uint64_t due; /* when its request was to begin; 0: idle */
+    uint64_t asked;
+    struct ps_buf out; /* of a script */
 };
 
 struct load {
@@ -117,13 +119,10 @@ static ssize_t send_some(struct connection *connection, const uint8_t *data, siz
     return send(connection->fd, data, len, MSG_NOSIGNAL);
 }
 
-static void begin_request(struct load *load, struct connection *connection, uint64_t due)
+static void send_request(struct connection *connection, struct ps_bytes request)
 {
-    const struct ps_bytes request = load->plan->request;
-
-    connection->due = due;
     connection->sent = 0;
-    load->busy++;
+    connection->asked = ps_clock_mono_ns();
     while (connection->sent < request.len) {
         const ssize_t sent =
             send_some(connection, request.data + connection->sent, request.len - connection->sent);
@@ -133,6 +132,21 @@ static void begin_request(struct load *load, struct connection *connection, uint
         }
         connection->sent += (size_t)sent;
     }
+}
+
+static void begin_request(struct load *load, struct connection *connection, uint64_t due)
+{
+    const struct load_script *script = load->plan->script;
+
+    connection->due = due;
+    load->busy++;
+    if (script == NULL) {
+        send_request(connection, load->plan->request);
+        return;
+    }
+    ps_buf_reset(&connection->out);
+    script->begin(script->context, (unsigned)(connection - load->connections), &connection->out);
+    send_request(connection, ps_buf_bytes(&connection->out));
 }
 
 /* Octets of a whole answer at the front, 0 when more is to come. */
@@ -158,42 +172,37 @@ static size_t answer_len(const struct connection *connection, size_t *ret_head, 
     return *ret_head + strtoul(length + 17, NULL, 10);
 }
 
-static void keep_body(struct load_result *result, const uint8_t *body, size_t len)
+void load_keep(struct load_result *result, struct ps_bytes body)
 {
-    const uint32_t len32 = (uint32_t)len;
+    const uint32_t len32 = (uint32_t)body.len;
 
-    result->answered++;
-    if (result->bodies_len + 4 + len > BODIES_MAX) {
+    if (result->bodies_len + 4 + body.len > BODIES_MAX) {
         stop("too many answers to keep");
     }
     memcpy(result->bodies + result->bodies_len, &len32, 4);
-    memcpy(result->bodies + result->bodies_len + 4, body, len);
-    result->bodies_len += 4 + len;
+    memcpy(result->bodies + result->bodies_len + 4, body.data, body.len);
+    result->bodies_len += 4 + body.len;
 }
 
-static void finish_request(struct load *load, struct connection *connection, size_t head,
-                           size_t len, int status)
+static void note_time(struct load_times *times, uint64_t since, uint64_t now)
+{
+    if (times->count < TENTHS_MAX) {
+        times->tenths[times->count++] = (uint32_t)((now - since) / 100);
+    }
+}
+
+/* One request, or all of a script, is over. */
+static void finish_request(struct load *load, struct connection *connection, bool good)
 {
     const uint64_t now = ps_clock_mono_ns();
     struct load_result *result = load->result;
 
-    if (status == 200) {
-        keep_body(result, connection->in + head, len - head);
+    result->answered += good ? 1 : 0;
+    result->dropped += good ? 0 : 1;
+    if (good && connection->due >= load->count_from && now <= load->end) {
+        result->requests++;
+        note_time(&result->times, connection->due, now);
     }
-    if (connection->due >= load->count_from && now <= load->end) {
-        if (status != 200) {
-            result->dropped++;
-        } else {
-            result->requests++;
-            if (result->tenths_count < TENTHS_MAX) {
-                result->tenths[result->tenths_count++] = (uint32_t)((now - connection->due) / 100);
-            }
-        }
-    } else if (status != 200) {
-        result->dropped++;
-    }
-    connection->in_len -= len;
-    memmove(connection->in, connection->in + len, connection->in_len);
     connection->due = 0;
     load->busy--;
     if (load->plan->rate <= 0 && now < load->end) {
@@ -204,6 +213,44 @@ static void finish_request(struct load *load, struct connection *connection, siz
         load->waiting_count--;
         begin_request(load, connection, due);
     }
+}
+
+static void take_answer(struct load *load, struct connection *connection,
+                        const struct load_answer *answer)
+{
+    const struct load_script *script = load->plan->script;
+    const unsigned number = (unsigned)(connection - load->connections);
+    enum load_step step = answer->status == 200 ? LOAD_DONE : LOAD_FAILED;
+
+    if (script == NULL) {
+        if (step == LOAD_DONE) {
+            load_keep(load->result, answer->body);
+        }
+        finish_request(load, connection, step == LOAD_DONE);
+        return;
+    }
+    if (connection->due >= load->count_from) {
+        note_time(&load->result->steps, connection->asked, ps_clock_mono_ns());
+    }
+    ps_buf_reset(&connection->out);
+    step = script->next(script->context, number, answer, &connection->out);
+    if (step == LOAD_GOES_ON) {
+        send_request(connection, ps_buf_bytes(&connection->out));
+    } else {
+        finish_request(load, connection, step == LOAD_DONE);
+    }
+}
+
+/* What stands at the front of what came; nothing else has come before the next request. */
+static void consume_answer(struct load *load, struct connection *connection, size_t head,
+                           size_t len, int status)
+{
+    const struct load_answer answer = {.status = status,
+                                       .head = ps_bytes(connection->in, head),
+                                       .body = ps_bytes(connection->in + head, len - head)};
+
+    connection->in_len -= len;
+    take_answer(load, connection, &answer);
 }
 
 static void on_closed(struct load *load, struct connection *connection)
@@ -258,7 +305,7 @@ static void on_readable(struct load *load, struct connection *connection)
         connection->in[connection->in_len] = '\0';
         len = answer_len(connection, &head, &status);
         if (len != 0) {
-            finish_request(load, connection, head, len, status);
+            consume_answer(load, connection, head, len, status);
             if (connection->ssl == NULL) {
                 return;
             }
@@ -333,13 +380,16 @@ static void prepare(struct load *load, const struct load_plan *plan, struct load
     load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     load->connections = calloc(plan->connections, sizeof *load->connections);
     load->tls = plan->socket == NULL ? tls_context(plan) : NULL;
-    result->tenths = malloc(TENTHS_MAX * sizeof *result->tenths);
+    result->times.tenths = malloc(TENTHS_MAX * sizeof *result->times.tenths);
+    result->steps.tenths = malloc(TENTHS_MAX * sizeof *result->steps.tenths);
     result->bodies = mmap(NULL, BODIES_MAX, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (load->connections == NULL || result->tenths == NULL || result->bodies == MAP_FAILED) {
+    if (load->connections == NULL || result->times.tenths == NULL || result->steps.tenths == NULL ||
+        result->bodies == MAP_FAILED) {
         stop("memory");
     }
     for (unsigned i = 0; i < plan->connections; i++) {
+        ps_buf_init(&load->connections[i].out, IN_MAX);
         connect_one(load, &load->connections[i]);
     }
 }
@@ -376,6 +426,7 @@ void load_run(const struct load_plan *plan, struct load_result *ret_result)
         SSL_free(load->connections[i].ssl);
         (void)close(load->connections[i].fd);
         free(load->connections[i].in);
+        ps_buf_clear(&load->connections[i].out);
     }
     SSL_CTX_free(load->tls);
     free(load->connections);

@@ -1,4 +1,4 @@
-#include "tests/bench/load.h"
+#include "tests/bench/scripts.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -37,12 +37,12 @@ static struct ps_bytes read_file(const char *path)
     return ps_buf_bytes(buf);
 }
 
-static double milliseconds(const struct load_result *result, double part)
+static double milliseconds(const struct load_times *times, double part)
 {
-    if (result->tenths_count == 0) {
+    if (times->count == 0) {
         return 0;
     }
-    return result->tenths[(size_t)((double)(result->tenths_count - 1) * part)] / 10000.0;
+    return times->tenths[(size_t)((double)(times->count - 1) * part)] / 10000.0;
 }
 
 static const struct option options[] = {
@@ -58,10 +58,19 @@ static const struct option options[] = {
     {"seconds", required_argument, NULL, 't'},
     {"warm-up", required_argument, NULL, 'w'},
     {"rate", required_argument, NULL, 'f'},
+    {"logins", required_argument, NULL, 'L'},
+    {"wallets", required_argument, NULL, 'W'},
     {0},
 };
 
-static bool read_option(int which, struct load_plan *plan, const char **jwks)
+/* What the command line says besides the plan. */
+struct words {
+    const char *jwks;
+    const char *logins; /* files of scripts */
+    const char *wallets;
+};
+
+static bool read_option(int which, struct load_plan *plan, struct words *words)
 {
     switch (which) {
     case 's':
@@ -86,7 +95,7 @@ static bool read_option(int which, struct load_plan *plan, const char **jwks)
         plan->request = read_file(optarg);
         return true;
     case 'j':
-        *jwks = optarg;
+        words->jwks = optarg;
         return true;
     case 'n':
         plan->connections = (unsigned)strtoul(optarg, NULL, 10);
@@ -100,37 +109,70 @@ static bool read_option(int which, struct load_plan *plan, const char **jwks)
     case 'f':
         plan->rate = strtod(optarg, NULL);
         return true;
+    case 'L':
+        words->logins = optarg;
+        return true;
+    case 'W':
+        words->wallets = optarg;
+        return true;
     default:
         return false;
     }
 }
 
+static void make_script(const struct words *words, struct load_plan *plan,
+                        struct load_result *result)
+{
+    static struct load_script script;
+
+    if (words->logins != NULL) {
+        script = logins_script(read_file(words->logins), plan->connections, result);
+        plan->script = &script;
+    } else if (words->wallets != NULL) {
+        script = wallets_script(read_file(words->wallets), plan->connections, result);
+        plan->script = &script;
+    }
+}
+
+static void print(struct load_result *result, uint64_t count, uint64_t good)
+{
+    struct load_times *const all[] = {&result->times, &result->steps};
+
+    for (size_t i = 0; i < PS_COUNT_OF(all); i++) {
+        qsort(all[i]->tenths, all[i]->count, sizeof all[i]->tenths[0], compare);
+    }
+    (void)printf("{\"requests\":%lu,\"answered\":%lu,\"dropped\":%lu,\"seconds\":%.3f,"
+                 "\"rate\":%.1f,\"p50_ms\":%.3f,\"p95_ms\":%.3f,\"p99_ms\":%.3f,"
+                 "\"step_p95_ms\":%.3f,\"signatures\":%lu,\"verified\":%lu}\n",
+                 result->requests, result->answered, result->dropped, result->seconds,
+                 (double)result->requests / result->seconds, milliseconds(&result->times, 0.5),
+                 milliseconds(&result->times, 0.95), milliseconds(&result->times, 0.99),
+                 milliseconds(&result->steps, 0.95), count, good);
+}
+
 int main(int argc, char **argv)
 {
     struct load_plan plan = {.connections = 32, .seconds = 5, .warm_up = 1};
+    struct words words = {.jwks = NULL};
     struct load_result result;
-    const char *jwks = NULL;
     uint64_t count = 0;
     uint64_t good = 0;
 
     for (int which; (which = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (!read_option(which, &plan, &jwks)) {
+        if (!read_option(which, &plan, &words)) {
             return 2;
         }
     }
-    if (plan.request.len == 0 || jwks == NULL || (plan.socket == NULL && plan.host == NULL)) {
-        (void)fprintf(stderr, "usage: load --socket PATH --request FILE --jwks FILE "
-                              "[--connections N] [--seconds S] [--warm-up S] [--rate R]\n");
+    make_script(&words, &plan, &result);
+    if ((plan.request.len == 0 && plan.script == NULL) || words.jwks == NULL ||
+        (plan.socket == NULL && plan.host == NULL)) {
+        (void)fprintf(stderr, "usage: load --socket PATH --jwks FILE"
+                              " --request FILE | --logins FILE | --wallets FILE"
+                              " [--connections N] [--seconds S] [--warm-up S] [--rate R]\n");
         return 2;
     }
     load_run(&plan, &result);
-    load_verify(&result, read_file(jwks), &count, &good);
-    qsort(result.tenths, result.tenths_count, sizeof result.tenths[0], compare);
-    (void)printf("{\"requests\":%lu,\"answered\":%lu,\"dropped\":%lu,\"seconds\":%.3f,"
-                 "\"rate\":%.1f,\"p50_ms\":%.3f,\"p95_ms\":%.3f,\"p99_ms\":%.3f,"
-                 "\"signatures\":%lu,\"verified\":%lu}\n",
-                 result.requests, result.answered, result.dropped, result.seconds,
-                 (double)result.requests / result.seconds, milliseconds(&result, 0.5),
-                 milliseconds(&result, 0.95), milliseconds(&result, 0.99), count, good);
+    load_verify(&result, read_file(words.jwks), &count, &good);
+    print(&result, count, good);
     return 0;
 }

@@ -14,6 +14,8 @@ from .places import BUILD
 class Companion:
     """`socket`: the appliance's; it need not be there. `own`, `more`: lines of the configuration."""
 
+    log_level = "debug"
+
     def __init__(self, name, socket, own, more=None, uids=None):
         self.name = name
         self.program = BUILD / "frontends" / name / f"privyseal-{name}"
@@ -24,7 +26,7 @@ class Companion:
         (self.directory / "data").mkdir(mode=0o700)
         self.config = self.directory / f"{name}.conf"
         lines = {
-            name: [f"data = {self.directory}/data", "log_level = debug"],
+            name: [f"data = {self.directory}/data", f"log_level = {self.log_level}"],
             "appliance": [f"socket = {socket}", "timeout_ms = 5000"],
             "public": [f"socket = {self.public_socket}"],
             "management": [f"socket = {self.management_socket}"],

@@ -11,6 +11,14 @@ PLUGIN = BUILD / "frontends" / "plugins" / "registry" / "authenticator-registry.
 TOOL = BUILD / "frontends" / "plugins" / "registry" / "privyseal-registry"
 
 
+def people_table(path, count):
+    """A table of so many people who have nothing but a name and an address; their ids."""
+    ids = [str(2000000000 + number) for number in range(count)]
+    rows = "".join(f"{one},Person {one},p{one}@example.org\n" for one in ids)
+    path.write_text(f"id,name,email\n{rows}")
+    return ids
+
+
 class People:
     """`oidc`: not started yet. Its own directory has the database and the passwords that are sent."""
 
