@@ -250,11 +250,11 @@ def plugin_in(directory, name):
 class Certify(Companion):
     """With a register of people in CSV, called people, and an authorization server's keys."""
 
-    def __init__(self, socket, authority, more=None, uids=None, providers=None):
+    def __init__(self, socket, authority, more=None, uids=None, providers=None, server=SERVER):
         super().__init__("certify", socket, {
             "certify": [f"issuer = {ISSUER}", "name = Ministry"],
-            "tokens": [f"server = {SERVER}"],
-            **({} if authority is None else {"tokens": [f"server = {SERVER}",
+            "tokens": [f"server = {server}"],
+            **({} if authority is None else {"tokens": [f"server = {server}",
                                                         f"jwks_file = {authority.path}"]}),
         }, more, uids)
         people = self.directory / "people.csv"

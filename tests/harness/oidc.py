@@ -21,8 +21,8 @@ def envelope(request, offset_s=0):
 
 
 class Oidc(Companion):
-    def __init__(self, socket, more=None, uids=None):
-        super().__init__("oidc", socket, {"oidc": [f"url = {URL}"]}, more, uids)
+    def __init__(self, socket, more=None, uids=None, url=URL):
+        super().__init__("oidc", socket, {"oidc": [f"url = {url}"]}, more, uids)
 
     def manage(self, method, path, request, offset_s=0):
         client = self.management()
