@@ -6,14 +6,7 @@
 
 #define PROVIDER_NAME_MAX 64u
 
-enum {
-    SECTION_certify,
-    SECTION_tokens,
-    SECTION_provider,
-    SECTION_appliance,
-    SECTION_listener,
-    SECTION_administrators
-};
+enum { SECTION_certify, SECTION_tokens, SECTION_provider, SETTINGS_SECTION_NUMBERS };
 
 static const struct config_key keys[] = {
 #define CONFIG_KEY SETTINGS_ROW
@@ -58,7 +51,7 @@ static enum ps_err add_provider(void *context, struct ps_bytes name, void **ret_
 
 static const struct config_named named = {.section = SECTION_provider, .add = add_provider};
 
-const struct config_table certify_config_table = {
+static const struct config_table table = {
     .keys = keys,
     .key_count = PS_COUNT_OF(keys),
     .sections = sections,
@@ -93,10 +86,9 @@ static bool is_issuer(const char *issuer)
     return len != 0 && (*issuer == '\0' || strcmp(issuer, "/v1/certify") == 0);
 }
 
-static bool check_tokens(const struct settings_tokens *tokens, const char *path,
+static void check_tokens(const struct settings_tokens *tokens, const char *path,
                          struct ps_buf *errors)
 {
-    const size_t before = errors->len;
     const bool by_file = tokens->jwks_file[0] != '\0';
     const bool by_socket = tokens->jwks_socket[0] != '\0';
 
@@ -108,52 +100,34 @@ static bool check_tokens(const struct settings_tokens *tokens, const char *path,
                          "[tokens] jwks_url begins with https://, or with http:// "
                          "where jwks_socket is set");
     }
-    return errors->len == before;
 }
 
-static bool check(const void *context, const char *path, struct ps_buf *errors)
+static void check(const void *context, const char *path, struct ps_buf *errors)
 {
     const struct certify_config *config = context;
-    bool good = settings_check_common(&config->common, path, errors);
 
+    settings_check_common(&config->common, path, errors);
     if (config->certify.issuer[0] != '\0' && !is_issuer(config->certify.issuer)) {
         config_put_error(errors, path, 0,
                          "[certify] issuer is https://HOST or https://HOST:PORT in lower case, "
                          "perhaps with /v1/certify");
-        good = false;
     }
-    return check_tokens(&config->tokens, path, errors) && good;
+    check_tokens(&config->tokens, path, errors);
 }
 
-static void clear(void *context)
+static void clear_named(void *context)
 {
     struct certify_config *config = context;
 
     for (size_t i = 0; i < config->provider_count; i++) {
-        config_clear_section(&certify_config_table, SECTION_provider, &config->providers[i]);
+        config_clear_section(&table, SECTION_provider, &config->providers[i]);
         free(config->providers[i].name);
     }
-    config_clear(&certify_config_table, config);
 }
 
-enum ps_err certify_config_parse(const char *path, struct ps_bytes text, struct ps_buf *errors,
-                                 struct certify_config **ret_config)
-{
-    const struct settings_reading reading = {.table = &certify_config_table,
-                                             .size = sizeof **ret_config,
-                                             .check = check,
-                                             .clear = clear};
-    void *config;
-
-    PS_TRY(settings_parse(&reading, path, text, errors, &config));
-    *ret_config = config;
-    return PS_OK;
-}
-
-void certify_config_free(struct certify_config *config)
-{
-    if (config != NULL) {
-        clear(config);
-        free(config);
-    }
-}
+const struct config_form certify_config_form = {
+    .table = &table,
+    .size = sizeof(struct certify_config),
+    .check = check,
+    .clear_named = clear_named,
+};

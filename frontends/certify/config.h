@@ -48,19 +48,8 @@ struct certify_config {
     size_t provider_count;
 };
 
-extern const struct config_table certify_config_table;
-
-/*
- * Reads and checks a file's octets; nothing on the machine is looked at.
- *
- * errors: gets one line per mistake
- * Errors: PS_E_INPUT (lines in `errors`), PS_E_NO_MEMORY
- */
-PS_MUST_USE enum ps_err certify_config_parse(const char *path, struct ps_bytes text,
-                                             struct ps_buf *errors,
-                                             struct certify_config **ret_config);
-void certify_config_free(struct certify_config *config);
-PS_DEFINE_CLEANUP(struct certify_config, certify_config_free)
+/* Of struct certify_config. */
+extern const struct config_form certify_config_form;
 
 /* How much of [certify] issuer is its origin, "https://host:port". */
 size_t certify_origin_len(const struct certify_config *config);

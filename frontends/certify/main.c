@@ -5,16 +5,11 @@
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
 
-static enum ps_err read_config(struct service *service, const char *path, struct ps_bytes text,
-                               struct ps_buf *errors, struct program_settings *ret_settings)
+static struct program_settings take(struct service *service, void *config)
 {
-    PS_TRY(certify_config_parse(path, text, errors, &service->config));
-    *ret_settings = (struct program_settings){
-        .common = &service->config->common,
-        .data = service->config->certify.data,
-        .log_level = service->config->certify.log_level,
-    };
-    return PS_OK;
+    const struct certify_config *own = service->config = config;
+
+    return (struct program_settings){&own->common, own->certify.data, own->certify.log_level};
 }
 
 static enum ps_err put_names(struct service *service)
@@ -137,7 +132,6 @@ static void clear(struct service *service)
     ps_buf_clear(&service->did);
     ps_buf_clear(&service->audience);
     ps_buf_clear(&service->endpoint);
-    certify_config_free(service->config);
 }
 
 static const struct program_kind kind = {
@@ -146,7 +140,9 @@ static const struct program_kind kind = {
     .public = &certify_public,
     .management = &certify_management,
     .refuse_caller = certify_refuse_caller,
-    .read = read_config,
+    .service_size = sizeof(struct service),
+    .form = &certify_config_form,
+    .take = take,
     .open = open_own,
     .put_places = put_places,
     .start = start,
@@ -155,7 +151,5 @@ static const struct program_kind kind = {
 
 int main(int argc, char **argv)
 {
-    struct service service = {.config = NULL};
-
-    return program_main(&kind, &service, argc, argv);
+    return program_main(&kind, argc, argv);
 }

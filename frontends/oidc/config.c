@@ -1,14 +1,6 @@
 #include "frontends/oidc/config.h"
 
-#include <stdlib.h>
-
-enum {
-    SECTION_oidc,
-    SECTION_authenticator,
-    SECTION_appliance,
-    SECTION_listener,
-    SECTION_administrators
-};
+enum { SECTION_oidc, SECTION_authenticator, SETTINGS_SECTION_NUMBERS };
 
 static const struct config_key keys[] = {
 #define CONFIG_KEY SETTINGS_ROW
@@ -23,7 +15,7 @@ static const struct config_section_info sections[] = {
     SETTINGS_SECTIONS(struct oidc_config),
 };
 
-const struct config_table oidc_config_table = {
+static const struct config_table table = {
     .keys = keys,
     .key_count = PS_COUNT_OF(keys),
     .sections = sections,
@@ -43,50 +35,24 @@ static bool is_place(const char *url, bool with_path)
     return len != 0 && rest[len] == '\0' && rest[len - 1] != '/';
 }
 
-static bool check_places(const struct settings_oidc *settings, const char *path,
+static void check_places(const struct settings_oidc *settings, const char *path,
                          struct ps_buf *errors)
 {
-    const size_t before = errors->len;
-
     if (!is_place(settings->url, false)) {
         config_put_error(errors, path, 0, "[oidc] url is no https://HOST[:PORT]");
     }
     if (settings->issuer[0] != '\0' && !is_place(settings->issuer, true)) {
         config_put_error(errors, path, 0, "[oidc] issuer is no https:// address");
     }
-    return errors->len == before;
 }
 
-static bool check(const void *config, const char *path, struct ps_buf *errors)
+static void check(const void *context, const char *path, struct ps_buf *errors)
 {
-    const struct oidc_config *oidc = config;
+    const struct oidc_config *config = context;
 
-    const bool good = check_places(&oidc->oidc, path, errors);
-
-    return settings_check_common(&oidc->common, path, errors) && good;
+    check_places(&config->oidc, path, errors);
+    settings_check_common(&config->common, path, errors);
 }
 
-static void clear(void *config)
-{
-    config_clear(&oidc_config_table, config);
-}
-
-enum ps_err oidc_config_parse(const char *path, struct ps_bytes text, struct ps_buf *errors,
-                              struct oidc_config **ret_config)
-{
-    const struct settings_reading reading = {
-        .table = &oidc_config_table, .size = sizeof **ret_config, .check = check, .clear = clear};
-    void *config;
-
-    PS_TRY(settings_parse(&reading, path, text, errors, &config));
-    *ret_config = config;
-    return PS_OK;
-}
-
-void oidc_config_free(struct oidc_config *config)
-{
-    if (config != NULL) {
-        clear(config);
-        free(config);
-    }
-}
+const struct config_form oidc_config_form = {
+    .table = &table, .size = sizeof(struct oidc_config), .check = check};

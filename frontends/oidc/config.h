@@ -50,17 +50,7 @@ struct oidc_config {
     struct settings_common common;
 };
 
-extern const struct config_table oidc_config_table;
-
-/*
- * Reads and checks a file's octets; nothing on the machine is looked at.
- *
- * errors: gets one line per mistake
- * Errors: PS_E_INPUT (lines in `errors`), PS_E_NO_MEMORY
- */
-PS_MUST_USE enum ps_err oidc_config_parse(const char *path, struct ps_bytes text,
-                                          struct ps_buf *errors, struct oidc_config **ret_config);
-void oidc_config_free(struct oidc_config *config);
-PS_DEFINE_CLEANUP(struct oidc_config, oidc_config_free)
+/* Of struct oidc_config. */
+extern const struct config_form oidc_config_form;
 
 #endif

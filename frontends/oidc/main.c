@@ -7,16 +7,11 @@
 #define BOOT_ID_MAX 64u
 #define SWEEP_S     5u
 
-static enum ps_err read_config(struct service *service, const char *path, struct ps_bytes text,
-                               struct ps_buf *errors, struct program_settings *ret_settings)
+static struct program_settings take(struct service *service, void *config)
 {
-    PS_TRY(oidc_config_parse(path, text, errors, &service->config));
-    *ret_settings = (struct program_settings){
-        .common = &service->config->common,
-        .data = service->config->oidc.data,
-        .log_level = service->config->oidc.log_level,
-    };
-    return PS_OK;
+    const struct oidc_config *own = service->config = config;
+
+    return (struct program_settings){&own->common, own->oidc.data, own->oidc.log_level};
 }
 
 static enum ps_err open_store(struct service *service)
@@ -141,7 +136,6 @@ static void clear(struct service *service)
     acr_free(service->acrs);
     ps_buf_clear(&service->acr_text);
     db_close(service->db);
-    oidc_config_free(service->config);
 }
 
 static const struct program_kind kind = {
@@ -150,7 +144,9 @@ static const struct program_kind kind = {
     .public = &oidc_public,
     .management = &oidc_management,
     .refuse_caller = oidc_refuse_caller,
-    .read = read_config,
+    .service_size = sizeof(struct service),
+    .form = &oidc_config_form,
+    .take = take,
     .open = open_own,
     .load = load_plugins,
     .put_places = put_places,
@@ -160,7 +156,5 @@ static const struct program_kind kind = {
 
 int main(int argc, char **argv)
 {
-    struct service service = {.config = NULL};
-
-    return program_main(&kind, &service, argc, argv);
+    return program_main(&kind, argc, argv);
 }

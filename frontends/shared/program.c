@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
 static int fail(const char *what)
@@ -23,15 +24,17 @@ static int load(struct program *program, const char *path)
     enum ps_err err = file_read(path, CONFIG_FILE_MAX, &text);
 
     if (err == PS_OK) {
-        err = program->kind->read(program->service, path, ps_buf_bytes(&text), &errors,
-                                  &program->settings);
+        err = config_form_parse(program->kind->form, path, ps_buf_bytes(&text), &errors,
+                                &program->config);
     } else {
         config_put_error(&errors, path, 0, "%s", ps_detail()->text);
     }
     if (err != PS_OK) {
         (void)fprintf(stderr, "%.*s", PS_BYTES_FMT(ps_buf_bytes(&errors)));
+        return 1;
     }
-    return err == PS_OK ? 0 : 1;
+    program->settings = program->kind->take(program->service, program->config);
+    return 0;
 }
 
 static enum ps_err open_all(struct program *program)
@@ -245,11 +248,21 @@ static struct http_handler handler_of(const struct program_kind *kind,
     };
 }
 
-int program_main(const struct program_kind *kind, struct service *service, int argc, char **argv)
+static int read_and_serve(struct program *program, const char *path, bool only_check)
+{
+    const int code = load(program, path);
+
+    if (code == 0 && !only_check) {
+        return serve(program);
+    }
+    program->kind->clear(program->service);
+    return code;
+}
+
+int program_main(const struct program_kind *kind, int argc, char **argv)
 {
     struct program program = {
         .kind = kind,
-        .service = service,
         .public = {.fds = {-1, -1}},
         .management = {.fds = {-1, -1}},
         .handlers = {handler_of(kind, on_public_head), handler_of(kind, on_management_head)},
@@ -265,10 +278,13 @@ int program_main(const struct program_kind *kind, struct service *service, int a
                       kind->name, kind->name);
         return 2;
     }
-    code = load(&program, argv[2]);
-    if (code == 0 && !only_check) {
-        return serve(&program);
+    program.service = calloc(1, kind->service_size);
+    if (program.service == NULL) {
+        (void)fprintf(stderr, "%s: out of memory\n", kind->name);
+        return 1;
     }
-    kind->clear(service);
+    code = read_and_serve(&program, argv[2], only_check);
+    config_form_free(kind->form, program.config);
+    free(program.service);
     return code;
 }

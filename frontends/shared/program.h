@@ -21,7 +21,7 @@ struct program_places {
     struct ps_buf writable;
 };
 
-/* A program's own part; its `struct service` is all zero at first. */
+/* A program's own part. */
 struct program_kind {
     const char *name;    /* "privyseal-oidc" */
     const char *process; /* in lines: "oidc" */
@@ -29,9 +29,10 @@ struct program_kind {
     const struct endpoint_table *management;
     size_t exchange_own; /* octets of `own` in each struct exchange */
 
-    /* Reads and checks the configuration; what is wrong goes into `errors`. */
-    enum ps_err (*read)(struct service *service, const char *path, struct ps_bytes text,
-                        struct ps_buf *errors, struct program_settings *ret_settings);
+    size_t service_size; /* of its struct, which is all zero at first */
+    const struct config_form *form;
+    /* Takes what was read, which stays where it is until `clear` is over. */
+    struct program_settings (*take)(struct service *service, void *config);
     /* Answers 401 "UNAUTHORIZED" or 403 "FORBIDDEN" to who may not use [management]. */
     void (*refuse_caller)(struct http_request *request, unsigned status, const char *code);
     /* Opens what the sandbox would not let it open. */
@@ -51,6 +52,7 @@ struct program_kind {
 struct program {
     const struct program_kind *kind;
     struct service *service;
+    void *config;
     struct program_settings settings;
     struct ps_loop *loop;
     struct calls *calls;
@@ -64,6 +66,6 @@ struct program {
 void program_put_directory(const char *path, struct ps_buf *out);
 
 /* The exit status of main. */
-int program_main(const struct program_kind *kind, struct service *service, int argc, char **argv);
+int program_main(const struct program_kind *kind, int argc, char **argv);
 
 #endif

@@ -1,17 +1,15 @@
 #include "frontends/shared/settings.h"
 
-#include <stdlib.h>
-
 static bool is_set(const char *text)
 {
     return text[0] != '\0';
 }
 
-bool settings_check_listener(const struct settings_listener *listener, const char *name,
-                             bool with_callers, const char *path, struct ps_buf *errors)
+/* `with_callers`: its callers are known by their certificates; else nobody is asked for one. */
+static void check_listener(const struct settings_listener *listener, const char *name,
+                           bool with_callers, const char *path, struct ps_buf *errors)
 {
     const bool tls = listener->tls_port != 0;
-    const size_t before = errors->len;
 
     if (!is_set(listener->socket) && !tls) {
         config_put_error(errors, path, 0, "[%s] listens nowhere; set socket or tls_port", name);
@@ -30,14 +28,11 @@ bool settings_check_listener(const struct settings_listener *listener, const cha
         config_put_error(errors, path, 0,
                          "[%s] connections_per_caller is more than connections; lower it", name);
     }
-    return errors->len == before;
 }
 
-bool settings_check_appliance(const struct settings_appliance *appliance, const char *path,
-                              struct ps_buf *errors)
+static void check_appliance(const struct settings_appliance *appliance, const char *path,
+                            struct ps_buf *errors)
 {
-    const size_t before = errors->len;
-
     if (is_set(appliance->socket) == is_set(appliance->url)) {
         config_put_error(errors, path, 0, "[appliance] needs either socket or url");
     }
@@ -48,15 +43,12 @@ bool settings_check_appliance(const struct settings_appliance *appliance, const 
         (!is_set(appliance->ca) || !is_set(appliance->certificate) || !is_set(appliance->key))) {
         config_put_error(errors, path, 0, "[appliance] has a url; set ca, certificate and key too");
     }
-    return errors->len == before;
 }
 
 /* A listener that nobody could use is a mistake; one that everybody could use cannot be written. */
-static bool check_administrators(const struct settings_common *common, const char *path,
+static void check_administrators(const struct settings_common *common, const char *path,
                                  struct ps_buf *errors)
 {
-    const size_t before = errors->len;
-
     if (is_set(common->management.socket) && common->administrators.uids.count == 0) {
         config_put_error(errors, path, 0,
                          "[management] has a socket; set uids in [administrators]");
@@ -65,15 +57,13 @@ static bool check_administrators(const struct settings_common *common, const cha
         config_put_error(errors, path, 0,
                          "[management] has a tls_port; set pins in [administrators]");
     }
-    return errors->len == before;
 }
 
-static bool check_apart(const struct settings_common *common, const char *path,
+static void check_apart(const struct settings_common *common, const char *path,
                         struct ps_buf *errors)
 {
     const struct settings_listener *a = &common->public;
     const struct settings_listener *b = &common->management;
-    const size_t before = errors->len;
 
     if (is_set(a->socket) && strcmp(a->socket, b->socket) == 0) {
         config_put_error(errors, path, 0, "[public] and [management] name the same socket");
@@ -82,49 +72,14 @@ static bool check_apart(const struct settings_common *common, const char *path,
         strcmp(a->tls_address, b->tls_address) == 0) {
         config_put_error(errors, path, 0, "[public] and [management] have the same tls_port");
     }
-    return errors->len == before;
 }
 
-bool settings_check_common(const struct settings_common *common, const char *path,
+void settings_check_common(const struct settings_common *common, const char *path,
                            struct ps_buf *errors)
 {
-    bool good = settings_check_appliance(&common->appliance, path, errors);
-
-    good = settings_check_listener(&common->public, "public", false, path, errors) && good;
-    good = settings_check_listener(&common->management, "management", true, path, errors) && good;
-    good = check_administrators(common, path, errors) && good;
-    return check_apart(common, path, errors) && good;
-}
-
-static enum ps_err parse(const struct settings_reading *reading, const char *path,
-                         struct ps_bytes text, struct ps_buf *errors, void *config)
-{
-    const enum ps_err err = config_read(reading->table, path, text, errors, config);
-
-    if (err != PS_OK && err != PS_E_INPUT) {
-        return err;
-    }
-    if (!reading->check(config, path, errors) || err != PS_OK) {
-        return ps_fail(PS_E_INPUT, 0, "%s has mistakes", path);
-    }
-    return PS_OK;
-}
-
-enum ps_err settings_parse(const struct settings_reading *reading, const char *path,
-                           struct ps_bytes text, struct ps_buf *errors, void **ret_config)
-{
-    void *config = calloc(1, reading->size);
-    enum ps_err err;
-
-    if (config == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
-    err = parse(reading, path, text, errors, config);
-    if (err != PS_OK) {
-        reading->clear(config);
-        free(config);
-        return err;
-    }
-    *ret_config = config;
-    return PS_OK;
+    check_appliance(&common->appliance, path, errors);
+    check_listener(&common->public, "public", false, path, errors);
+    check_listener(&common->management, "management", true, path, errors);
+    check_administrators(common, path, errors);
+    check_apart(common, path, errors);
 }

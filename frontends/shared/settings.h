@@ -1,7 +1,7 @@
 #ifndef FRONTENDS_SHARED_SETTINGS_H
 #define FRONTENDS_SHARED_SETTINGS_H
 
-#include "lib/config/table.h"
+#include "lib/config/form.h"
 
 /* Sections of a configuration file that every companion has; their rows stand in settings.def. */
 struct settings_appliance {
@@ -36,43 +36,17 @@ struct settings_administrators {
     char *pins; /* lines */
 };
 
-/*
- * What no single key can tell. `name`: of the section. `with_callers`: its callers are known by
- * their certificates; else nobody is asked for one. False: there are mistakes, in `errors`.
- */
-bool settings_check_listener(const struct settings_listener *listener, const char *name,
-                             bool with_callers, const char *path, struct ps_buf *errors);
-bool settings_check_appliance(const struct settings_appliance *appliance, const char *path,
-                              struct ps_buf *errors);
-
-/* The same of all sections here together, which a companion has in its struct. */
+/* All of these, which a companion has in its struct. */
 struct settings_common {
     struct settings_appliance appliance;
     struct settings_listener public;
     struct settings_listener management;
     struct settings_administrators administrators;
 };
-bool settings_check_common(const struct settings_common *common, const char *path,
-                           struct ps_buf *errors);
 
-/*
- * Reads and checks a file's octets; nothing on the machine is looked at.
- *
- * size:   of the program's struct
- * check:  what the table cannot tell; false: there are mistakes, in `errors`
- * errors: gets one line per mistake
- * Errors: PS_E_INPUT (lines in `errors`), PS_E_NO_MEMORY
- */
-typedef bool settings_check_fn(const void *config, const char *path, struct ps_buf *errors);
-struct settings_reading {
-    const struct config_table *table;
-    size_t size;
-    settings_check_fn *check;
-    void (*clear)(void *config); /* frees what is in the struct; not it */
-};
-PS_MUST_USE enum ps_err settings_parse(const struct settings_reading *reading, const char *path,
-                                       struct ps_bytes text, struct ps_buf *errors,
-                                       void **ret_config);
+/* What no single key can tell: a line in `errors` for each mistake. */
+void settings_check_common(const struct settings_common *common, const char *path,
+                           struct ps_buf *errors);
 
 /* A row of a table of keys; the program has its SECTION_ numbers. */
 #define SETTINGS_ROW(section_, key, kind, fallback, least, most, flags, help)                      \
@@ -81,6 +55,9 @@ PS_MUST_USE enum ps_err settings_parse(const struct settings_reading *reading, c
      fallback,      least,                                                                         \
      most,          help,                                                                          \
      flags},
+
+/* Their numbers, behind those of the program's own sections. */
+#define SETTINGS_SECTION_NUMBERS SECTION_appliance, SECTION_listener, SECTION_administrators
 
 /* Sections of a program's table that are in its `struct settings_common common`. */
 #define SETTINGS_SECTIONS(type)                                                                    \

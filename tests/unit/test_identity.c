@@ -194,11 +194,20 @@ static void what_is_no_answer_is_away_or_a_failure(void **state)
 static enum ps_err parse(const char *lines)
 {
     PS_BUF_AUTO errors = {.max = 65536};
-    PS_CLEANUP(identity_config_free_cleanup) struct identity_config *config = NULL;
+    void *config = NULL;
+    enum ps_err err;
     char all[500];
 
     (void)snprintf(all, sizeof all, "[identity]\n%s", lines);
-    return identity_config_parse("c", ps_bytes_str(all), &errors, &config);
+    err = config_form_parse(&identity_config_form, "c", ps_bytes_str(all), &errors, &config);
+    config_form_free(&identity_config_form, config);
+    if (err == PS_E_INPUT) { /* the detail is the first mistake, whole */
+        const size_t len = strlen(ps_detail()->text);
+
+        assert_true(errors.len > len && errors.data[len] == '\n');
+        assert_memory_equal(errors.data, ps_detail()->text, len);
+    }
+    return err;
 }
 
 static void only_this_machine_is_asked_without_tls(void **state)

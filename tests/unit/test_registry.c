@@ -463,11 +463,14 @@ static void a_message_has_its_head_and_the_password(void **state)
 static enum ps_err parse(const char *more)
 {
     PS_BUF_AUTO errors = {.max = 65536};
-    PS_CLEANUP(registry_config_free_cleanup) struct registry_config *config = NULL;
+    void *config = NULL;
+    enum ps_err err;
     char text[1000];
 
     (void)snprintf(text, sizeof text, "[registry]\ndatabase = /a/b\n%s", more);
-    return registry_config_parse("c", ps_bytes_str(text), &errors, &config);
+    err = config_form_parse(&registry_config_form, "c", ps_bytes_str(text), &errors, &config);
+    config_form_free(&registry_config_form, config);
+    return err;
 }
 
 static void a_configuration_has_to_make_sense(void **state)

@@ -1,7 +1,5 @@
 #include "frontends/plugins/http/config.h"
 
-#include <stdlib.h>
-
 enum { SECTION_identity };
 
 /* The program's struct is its one section. */
@@ -18,7 +16,7 @@ static const struct config_key keys[] = {
 
 static const struct config_section_info sections[] = {{"identity", SECTION_identity, 0}};
 
-const struct config_table identity_config_table = {
+static const struct config_table table = {
     .keys = keys,
     .key_count = PS_COUNT_OF(keys),
     .sections = sections,
@@ -41,8 +39,9 @@ static bool is_loopback(const char *url)
     return false;
 }
 
-static void check(const struct identity_config *config, const char *path, struct ps_buf *errors)
+static void check(const void *context, const char *path, struct ps_buf *errors)
 {
+    const struct identity_config *config = context;
     const size_t len = strlen(config->url);
 
     if (strncmp(config->url, "https://", 8) != 0 && !is_loopback(config->url)) {
@@ -59,33 +58,5 @@ static void check(const struct identity_config *config, const char *path, struct
     }
 }
 
-enum ps_err identity_config_parse(const char *path, struct ps_bytes text, struct ps_buf *errors,
-                                  struct identity_config **ret_config)
-{
-    PS_CLEANUP(identity_config_free_cleanup)
-    struct identity_config *config = calloc(1, sizeof *config);
-    enum ps_err err;
-
-    if (config == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
-    err = config_read(&identity_config_table, path, text, errors, config);
-    if (err == PS_OK) {
-        check(config, path, errors);
-    }
-    if (errors->len != 0) {
-        return ps_fail(PS_E_INPUT, 0, "%s has mistakes", path);
-    }
-    PS_TRY(err);
-    *ret_config = config;
-    config = NULL;
-    return PS_OK;
-}
-
-void identity_config_free(struct identity_config *config)
-{
-    if (config != NULL) {
-        config_clear(&identity_config_table, config);
-        free(config);
-    }
-}
+const struct config_form identity_config_form = {
+    .table = &table, .size = sizeof(struct identity_config), .check = check};

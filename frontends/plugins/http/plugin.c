@@ -125,14 +125,12 @@ static enum ps_err read_config(const char *path, struct plugin *plugin)
 {
     PS_BUF_AUTO text = {.max = CONFIG_FILE_MAX};
     PS_BUF_AUTO errors = {.max = 65536};
-    enum ps_err err;
+    void *config;
 
     PS_TRY(file_read(path, CONFIG_FILE_MAX, &text));
-    err = identity_config_parse(path, ps_buf_bytes(&text), &errors, &plugin->config);
-    if (err == PS_E_INPUT && errors.len != 0) {
-        return ps_fail(PS_E_INPUT, 0, "%.*s", (int)(errors.len - 1), (const char *)errors.data);
-    }
-    return err;
+    PS_TRY(config_form_parse(&identity_config_form, path, ps_buf_bytes(&text), &errors, &config));
+    plugin->config = config;
+    return PS_OK;
 }
 
 /* What only its owner can read is opened as such. */
@@ -179,7 +177,7 @@ static void close_plugin(void *context)
     struct plugin *plugin = context;
 
     wire_free(plugin->wire);
-    identity_config_free(plugin->config);
+    config_form_free(&identity_config_form, plugin->config);
     json_free(plugin->json);
     curl_global_cleanup();
     free(plugin);

@@ -1,7 +1,5 @@
 #include "frontends/plugins/registry/config.h"
 
-#include <stdlib.h>
-
 enum { SECTION_settings, SECTION_otp, SECTION_smtp };
 
 static const struct config_key keys[] = {
@@ -21,7 +19,7 @@ static const struct config_section_info sections[] = {
     {"smtp", SECTION_smtp, offsetof(struct registry_config, smtp)},
 };
 
-const struct config_table registry_config_table = {
+static const struct config_table table = {
     .keys = keys,
     .key_count = PS_COUNT_OF(keys),
     .sections = sections,
@@ -87,34 +85,13 @@ static void check_limits(const struct registry_config *config, const char *path,
     }
 }
 
-enum ps_err registry_config_parse(const char *path, struct ps_bytes text, struct ps_buf *errors,
-                                  struct registry_config **ret_config)
+static void check(const void *context, const char *path, struct ps_buf *errors)
 {
-    PS_CLEANUP(registry_config_free_cleanup)
-    struct registry_config *config = calloc(1, sizeof *config);
-    enum ps_err err;
+    const struct registry_config *config = context;
 
-    if (config == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
-    err = config_read(&registry_config_table, path, text, errors, config);
-    if (err != PS_OK && err != PS_E_INPUT) {
-        return err;
-    }
     check_smtp(&config->smtp, path, errors);
     check_limits(config, path, errors);
-    if (err != PS_OK || errors->len != 0) {
-        return ps_fail(PS_E_INPUT, 0, "%s has mistakes", path);
-    }
-    *ret_config = config;
-    config = NULL;
-    return PS_OK;
 }
 
-void registry_config_free(struct registry_config *config)
-{
-    if (config != NULL) {
-        config_clear(&registry_config_table, config);
-        free(config);
-    }
-}
+const struct config_form registry_config_form = {
+    .table = &table, .size = sizeof(struct registry_config), .check = check};

@@ -1,7 +1,7 @@
 #ifndef FRONTENDS_PLUGINS_REGISTRY_CONFIG_H
 #define FRONTENDS_PLUGINS_REGISTRY_CONFIG_H
 
-#include "lib/config/table.h"
+#include "lib/config/form.h"
 
 /* The plugin's own file. Texts that are not set are "". */
 struct registry_settings {
@@ -35,16 +35,7 @@ struct registry_config {
     struct registry_smtp smtp;
 };
 
-extern const struct config_table registry_config_table;
-
-/*
- * errors: gets one line per mistake
- * Errors: PS_E_INPUT, PS_E_NO_MEMORY
- */
-PS_MUST_USE enum ps_err registry_config_parse(const char *path, struct ps_bytes text,
-                                              struct ps_buf *errors,
-                                              struct registry_config **ret_config);
-void registry_config_free(struct registry_config *config);
-PS_DEFINE_CLEANUP(struct registry_config, registry_config_free)
+/* Of struct registry_config. */
+extern const struct config_form registry_config_form;
 
 #endif

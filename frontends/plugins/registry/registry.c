@@ -12,19 +12,12 @@ static enum ps_err read_config(const char *path, struct registry *registry)
 {
     PS_BUF_AUTO text = {.max = CONFIG_FILE_MAX};
     PS_BUF_AUTO errors = {.max = 65536};
-    enum ps_err err;
+    void *config;
 
     PS_TRY(file_read(path, CONFIG_FILE_MAX, &text));
-    err = registry_config_parse(path, ps_buf_bytes(&text), &errors, &registry->config);
-    /* The first of them; each line is a whole sentence. */
-    if (err == PS_E_INPUT && errors.len != 0) {
-        const uint8_t *end = memchr(errors.data, '\n', errors.len);
-
-        return ps_fail(PS_E_INPUT, 0, "%.*s",
-                       end == NULL ? (int)errors.len : (int)(end - errors.data),
-                       (const char *)errors.data);
-    }
-    return err;
+    PS_TRY(config_form_parse(&registry_config_form, path, ps_buf_bytes(&text), &errors, &config));
+    registry->config = config;
+    return PS_OK;
 }
 
 /* The database's directory, and that of passwords. */
@@ -57,7 +50,7 @@ void registry_close(struct registry *registry)
 {
     delivery_close(&registry->delivery);
     db_close(registry->db);
-    registry_config_free(registry->config);
+    config_form_free(&registry_config_form, registry->config);
     ps_buf_clear(&registry->writable);
     ps_wipe(registry->secret, sizeof registry->secret);
     (void)pthread_mutex_destroy(&registry->mutex);
