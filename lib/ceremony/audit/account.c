@@ -279,6 +279,18 @@ static enum ps_err add_exception(struct audit_account *account,
     return end_item(out);
 }
 
+/* The approval that a client's own key has: that of its family. */
+static void put_family(const struct replay_family *family, struct ps_buf *out)
+{
+    if (family->prefix.len != 0) {
+        ps_buf_printf(out, ",\"family\":{\"approved\":%llu,\"made\":%llu,\"maximum\":%llu",
+                      (unsigned long long)family->approved, (unsigned long long)family->made,
+                      (unsigned long long)family->maximum);
+        put_text("prefix", family->prefix, out);
+        ps_buf_put_u8(out, '}');
+    }
+}
+
 static enum ps_err add_operation(struct audit_account *account,
                                  const struct replay_operation *operation)
 {
@@ -294,6 +306,7 @@ static enum ps_err add_operation(struct audit_account *account,
     put_text("requester", document->requester, out);
     put_text("reason", document->reason, out);
     put_approvers(operation->waiting, out);
+    put_family(&operation->family, out);
     ps_buf_put_str(out, ",\"leaves\":[");
     audit_leaves_put(account->leaves, ps_bytes_str(waiting_id(operation->waiting)), out);
     ps_buf_printf(out, "],\"approved\":%s", operation->is_judged ? "true" : "false");

@@ -150,6 +150,12 @@ static enum ps_err touch(struct bundle_choice *choice, struct ps_bytes name)
     return err;
 }
 
+/* Its key is of a family, whose making has to be shown. */
+static bool is_of_family(const struct operation_type_info *type)
+{
+    return strcmp(type->name, "family.make_key") == 0;
+}
+
 /* Of the document in a draft or an intent. */
 static enum ps_err touch_keys(struct bundle_choice *choice, const struct log_event *event)
 {
@@ -165,7 +171,8 @@ static enum ps_err touch_keys(struct bundle_choice *choice, const struct log_eve
         return PS_OK;
     }
     type = operation_type_info_find(name);
-    if (type == NULL || operation_makes_keys(type) || !json_member(document, "params", &value)) {
+    if (type == NULL || (operation_makes_keys(type) && !is_of_family(type)) ||
+        !json_member(document, "params", &value)) {
         return PS_OK;
     }
     keys = operation_keys(type, value);
@@ -194,6 +201,42 @@ static bool makes_touched(struct bundle_choice *choice, struct json_value effect
     return true;
 }
 
+/* A key that is touched has a name of this family. */
+static bool is_family_of_touched(const struct bundle_choice *choice, struct json_value effect)
+{
+    const struct touched *touched;
+    struct json_value value;
+    struct ps_bytes prefix;
+    size_t cursor = 0;
+
+    if (json_type(effect) != JSON_OBJECT || !text_is(effect, "kind", "family") ||
+        !json_member(effect, "name", &value) || json_string(value, &prefix) != PS_OK) {
+        return false;
+    }
+    while ((touched = ps_map_next(choice->touched, &cursor)) != NULL) {
+        if (ps_bytes_starts_with(ps_bytes_str(touched->name), prefix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What changed the family itself; a leaf that makes a key of one has the row of that key, too. */
+static bool changes_family(const struct bundle_choice *choice, struct json_value effects)
+{
+    struct json_value effect;
+    uint32_t cursor = 0;
+    bool changes = false;
+
+    while (json_next(effects, &cursor, NULL, &effect)) {
+        if (json_type(effect) == JSON_OBJECT && text_is(effect, "kind", "key")) {
+            return false;
+        }
+        changes = changes || is_family_of_touched(choice, effect);
+    }
+    return changes;
+}
+
 bool bundle_choice_looks_again(const struct bundle_choice *choice)
 {
     return ps_map_count(choice->touched) != 0;
@@ -214,7 +257,7 @@ enum ps_err bundle_choice_look_again(struct bundle_choice *choice, const struct 
             PS_TRY(want(choice, id, false));
         }
     }
-    return PS_OK;
+    return changes_family(choice, effects) ? want(choice, id, false) : PS_OK;
 }
 
 /* Until then there may be more to come than the checkpoint covers. */

@@ -6,7 +6,7 @@
 /*
  * Which leaves of `events` a transcript has: those of the operations that it is about, and of all
  * before them from which follows who decided: changes of people and policy, the making of keys of
- * class A, the making of the keys that the operations are about.
+ * class A, the making of the keys that the operations are about, and of the families of these.
  */
 struct bundle_choice;
 

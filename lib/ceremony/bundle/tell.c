@@ -106,6 +106,18 @@ static enum ps_err tell_document(struct page *page, const struct operation_docum
     return PS_OK;
 }
 
+static void tell_family(struct page *page, const struct replay_family *family)
+{
+    PS_BUF_AUTO text = {.max = 512};
+
+    if (family->prefix.len != 0) {
+        ps_buf_printf(&text, "%.*s, approved at leaf %llu; key %llu of at most %llu",
+                      PS_BYTES_FMT(family->prefix), (unsigned long long)family->approved,
+                      (unsigned long long)family->made, (unsigned long long)family->maximum);
+        page_add_buf(page, PAGE_PAIR, "Family", &text);
+    }
+}
+
 static enum ps_err on_operation(void *context, const struct replay_operation *operation)
 {
     struct telling *telling = context;
@@ -127,6 +139,7 @@ static enum ps_err on_operation(void *context, const struct replay_operation *op
     }
     add_time(page, "Ended", operation->end->time_ns);
     tell_signatures(page, operation->waiting);
+    tell_family(page, &operation->family);
     PS_TRY(tell_document(page, document));
     tell_calls(page, operation->calls);
     tell_effects(page, operation->effects);

@@ -251,6 +251,24 @@ static void put_approvers(const struct waiting *waiting, char *text, size_t size
     sentence_add(text, size, "%s", count == 0 ? "nobody" : "");
 }
 
+/* No leaf shows what was left out: of a family, that it had ended, and the keys in between. */
+static void tell_family(struct verification *v, const struct replay_operation *operation)
+{
+    const struct replay_family *family = &operation->family;
+
+    tell(v, LOG_PASS, "families",
+         "leaf %llu: the key %.*s is number %llu of at most %llu of the family %.*s, approved at "
+         "leaf %llu",
+         (unsigned long long)operation->leaf,
+         PS_BYTES_FMT(operation_document_subject(waiting_document(operation->waiting))),
+         (unsigned long long)family->made, (unsigned long long)family->maximum,
+         PS_BYTES_FMT(family->prefix), (unsigned long long)family->approved);
+    tell(v, LOG_NOTE, "families",
+         "that the family %.*s had not ended, and that no more keys were made of it than the "
+         "appliance counted, these leaves cannot show, but the whole log",
+         PS_BYTES_FMT(family->prefix));
+}
+
 static enum ps_err on_operation(void *context, const struct replay_operation *operation)
 {
     struct verification *v = context;
@@ -264,6 +282,8 @@ static enum ps_err on_operation(void *context, const struct replay_operation *op
         tell(v, LOG_PASS, "approvals", "leaf %llu: %s %.*s is %.*s, approved by %s",
              (unsigned long long)operation->leaf, document->type->name, PS_BYTES_FMT(subject),
              PS_BYTES_FMT(operation->outcome), approvers);
+    } else if (operation->family.prefix.len != 0) {
+        tell_family(v, operation);
     } else {
         tell(v, LOG_NOTE, "approvals", "leaf %llu: %s %.*s is %.*s%s",
              (unsigned long long)operation->leaf, document->type->name, PS_BYTES_FMT(subject),

@@ -13,6 +13,7 @@ struct replayed {
     uint64_t met_s; /* when quorum was met, as far as it still is; 0: not */
     uint64_t begun_ns;
     bool is_judged;
+    struct replay_family family;
 };
 
 struct replay {
@@ -21,11 +22,12 @@ struct replay {
     struct policy policy;
     uint8_t appliance[PS_SHA256_LEN];
     bool has_appliance;
-    struct ps_buf log_key; /* verifier key of the log, as far as people approved it */
-    uint64_t doubted_s;    /* when the clock was doubted last */
-    struct ps_map *strong; /* names of keys of class A */
-    struct ps_map *known;  /* names of keys whose class the leaves say; of chosen leaves alone */
-    struct ps_map *nonces; /* of documents that were executed */
+    struct ps_buf log_key;   /* verifier key of the log, as far as people approved it */
+    uint64_t doubted_s;      /* when the clock was doubted last */
+    struct ps_map *strong;   /* names of keys of class A */
+    struct ps_map *known;    /* names of keys whose class the leaves say; of chosen leaves alone */
+    struct ps_map *nonces;   /* of documents that were executed */
+    struct ps_map *families; /* that clients may make keys of: families.c */
     struct replayed *first;
     size_t open_count;
     uint64_t recall; /* another number for each roster and policy (waiting.h) */
@@ -50,6 +52,9 @@ PS_MUST_USE enum ps_err replay_add_signature(struct replay *replay, struct repla
 /* Whether it was approved, could be executed, and was not executed before. */
 PS_MUST_USE enum ps_err replay_judge_intent(struct replay *replay, struct replayed *op,
                                             uint64_t index, uint64_t now_s);
+/* Of what a client does for itself: whether its document held here and then. */
+PS_MUST_USE enum ps_err replay_judge_own(const struct replay *replay, const struct replayed *op,
+                                         uint64_t index, uint64_t now_s);
 PS_MUST_USE enum ps_err replay_judge_genesis(struct replay *replay, struct replayed *op,
                                              uint64_t index, uint64_t now_s);
 
@@ -59,5 +64,13 @@ PS_MUST_USE enum ps_err replay_take_effects(struct replay *replay, struct json_v
 PS_MUST_USE enum ps_err replay_take_log_key(struct replay *replay, const struct replayed *op,
                                             struct json_value effects);
 PS_MUST_USE enum ps_err replay_change_people(struct replay *replay, const struct replayed *op);
+
+/*
+ * families.c: what an operation that was done changed of families; and whether what a client made
+ * without people is of its family, or about that client alone. event: its result.
+ */
+PS_MUST_USE enum ps_err replay_take_families(struct replay *replay, struct replayed *op,
+                                             uint64_t index, const struct log_event *event);
+void replay_forget_families(struct replay *replay);
 
 #endif

@@ -151,6 +151,15 @@ enum ps_err replay_add_signature(struct replay *replay, struct replayed *op, str
     return judge(replay, op, now_s, &result) == PS_E_NO_MEMORY ? PS_E_NO_MEMORY : PS_OK;
 }
 
+static enum ps_err check_appliance(const struct replay *replay,
+                                   const struct operation_document *document)
+{
+    return replay->has_appliance &&
+                   memcmp(replay->appliance, document->appliance, PS_SHA256_LEN) != 0
+               ? ps_fail(PS_E_DENIED, 0, "its document was made for another appliance")
+               : PS_OK;
+}
+
 static enum ps_err check_rules(const struct replay *replay,
                                const struct operation_document *document)
 {
@@ -167,11 +176,7 @@ static enum ps_err check_rules(const struct replay *replay,
         return ps_fail(PS_E_DENIED, 0,
                        "its document was made under another policy than these leaves lead to");
     }
-    if (replay->has_appliance &&
-        memcmp(replay->appliance, document->appliance, PS_SHA256_LEN) != 0) {
-        return ps_fail(PS_E_DENIED, 0, "its document was made for another appliance");
-    }
-    return PS_OK;
+    return check_appliance(replay, document);
 }
 
 static enum ps_err check_moment(const struct replay *replay, const struct replayed *op,
@@ -255,6 +260,13 @@ enum ps_err replay_judge_intent(struct replay *replay, struct replayed *op, uint
     PS_TRY(check_moment(replay, op, index, now_s));
     op->is_judged = true;
     return PS_OK;
+}
+
+enum ps_err replay_judge_own(const struct replay *replay, const struct replayed *op, uint64_t index,
+                             uint64_t now_s)
+{
+    PS_TRY(check_appliance(replay, waiting_document(op->waiting)));
+    return check_moment(replay, op, index, now_s);
 }
 
 enum ps_err replay_judge_genesis(struct replay *replay, struct replayed *op, uint64_t index,

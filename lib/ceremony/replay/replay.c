@@ -39,6 +39,7 @@ void replay_free(struct replay *replay)
     if (replay->nonces != NULL) {
         ps_map_free(replay->nonces, free);
     }
+    replay_forget_families(replay);
     roster_free(replay->roster);
     ps_buf_clear(&replay->log_key);
     free(replay);
@@ -54,6 +55,7 @@ enum ps_err replay_new(const struct replay_sink *sink, struct replay **ret_repla
     PS_TRY(ps_map_new(&replay->strong));
     PS_TRY(ps_map_new(&replay->known));
     PS_TRY(ps_map_new(&replay->nonces));
+    PS_TRY(ps_map_new(&replay->families));
     replay->sink = *sink;
     replay->recall = 1;
     ps_buf_init(&replay->log_key, LOG_KEY_TEXT_MAX);
@@ -221,20 +223,24 @@ static enum ps_err on_signature(struct replay *replay, uint64_t index,
 
 /*
  * Without a draft before it, it is what the policy of a key has the appliance do, or what a client
- * does for itself, by the statement in its document or by a family. None ever changes who decides.
+ * does for itself, by the statement in its document or by a family (families.c). None ever changes
+ * who decides.
  */
-static enum ps_err take_own(struct replay *replay, const struct log_event *event)
+static enum ps_err take_own(struct replay *replay, uint64_t index, const struct log_event *event)
 {
     const struct operation_document *document;
     struct replayed *op;
-    bool is_own;
+    bool is_scheduled;
 
     PS_TRY(open_operation(replay, event, &op));
     op->begun_ns = event->time_ns;
     document = waiting_document(op->waiting);
-    is_own = document->class == OPERATION_CLASS_NONE ||
-             (event->caller.len == 0 && operation_type_is_scheduled(document->type));
-    return is_own ? PS_OK : ps_fail(PS_E_DENIED, 0, "it was executed, and nobody had asked for it");
+    if (document->class == OPERATION_CLASS_NONE) {
+        return replay_judge_own(replay, op, index, event->time_ns / PS_NS_PER_S);
+    }
+    is_scheduled = event->caller.len == 0 && operation_type_is_scheduled(document->type);
+    return is_scheduled ? PS_OK
+                        : ps_fail(PS_E_DENIED, 0, "it was executed, and nobody had asked for it");
 }
 
 static enum ps_err take_intent(struct replay *replay, uint64_t index, const struct log_event *event)
@@ -246,7 +252,7 @@ static enum ps_err take_intent(struct replay *replay, uint64_t index, const stru
     PS_TRY(replay_text_of(event->data, "operation", &id));
     op = replay_find(replay, id);
     if (op == NULL) {
-        return take_own(replay, event);
+        return take_own(replay, index, event);
     }
     PS_TRY(replay_octets_of(event->data, "document", &document));
     if (op->begun_ns != 0 || !ps_bytes_equal(document, waiting_document(op->waiting)->octets) ||
@@ -277,6 +283,7 @@ static enum ps_err end_operation(struct replay *replay, struct replayed *op, uin
         .calls = list_of(event->data, "calls"),
         .begun_ns = op->begun_ns,
         .is_judged = op->is_judged,
+        .family = op->family,
     };
     enum ps_err err = replay_text_of(event->data, "outcome", &operation.outcome);
 
@@ -299,6 +306,7 @@ static enum ps_err take_result(struct replay *replay, uint64_t index, const stru
     PS_TRY(replay_text_of(event->data, "outcome", &outcome));
     if (ps_bytes_equal_str(outcome, "done")) {
         PS_TRY(replay_change_people(replay, op));
+        PS_TRY(wrong(replay, index, "families", replay_take_families(replay, op, index, event)));
     }
     PS_TRY(wrong(replay, index, "people",
                  replay_take_effects(replay, replay_effects_of(event->data))));
@@ -319,6 +327,9 @@ static enum ps_err take_part(struct replay *replay, const struct log_event *even
     PS_TRY(find_named(replay, event, &op));
     if (op->begun_ns == 0) {
         return ps_fail(PS_E_DENIED, 0, "a part of an operation that was not executed");
+    }
+    if (waiting_document(op->waiting)->class == OPERATION_CLASS_NONE) {
+        return ps_fail(PS_E_DENIED, 0, "what a client does for itself has no parts");
     }
     return replay_take_effects(replay, replay_effects_of(event->data));
 }

@@ -17,6 +17,14 @@
  */
 struct replay;
 
+/* Under which family of keys one was made. */
+struct replay_family {
+    struct ps_bytes prefix; /* empty: it is no key of a family, or not rightly one */
+    uint64_t approved;      /* the leaf by which people had approved the family */
+    uint64_t made;          /* which of its keys this is, from 1 */
+    uint64_t maximum;
+};
+
 /* An operation that has come to its end. Borrowed until the callback returns. */
 struct replay_operation {
     const struct waiting *waiting; /* its document, and who signed it */
@@ -28,6 +36,7 @@ struct replay_operation {
     struct json_value calls;       /* the same: which calls of PKCS#11 it made */
     uint64_t begun_ns;             /* of its intent; 0: there was none */
     bool is_judged;                /* people approved it, and nothing was wrong with that */
+    struct replay_family family;   /* of the key that a client made without people */
 };
 
 struct replay_sink {
