@@ -518,9 +518,31 @@ static void give_up(struct operation *op)
     op->type->execute(op);
 }
 
+/* Of what others have changed since it was checked: it cannot be done any more. */
+static void fail_in_turn(struct operation *op, enum ps_err err)
+{
+    if (err == PS_E_STATE) {
+        operation_failed(op, PS_PROBLEM_WRONG_STATE, "%s", ps_detail()->text);
+    } else if (err == PS_E_DENIED || err == PS_E_LIMIT) {
+        operation_failed(op, PS_PROBLEM_REFUSED, "%s", ps_detail()->text);
+    } else {
+        operation_failed_error(op, err);
+    }
+}
+
+static enum ps_err make_rows(struct operation *op)
+{
+    if (!op->type->rows_in_turn || !op->is_done || op->is_recorded) {
+        return PS_OK;
+    }
+    operation_forget_changes(op);
+    return op->type->rows(op);
+}
+
 void commit_begin(struct operation *op)
 {
     struct operations *operations = op->operations;
+    enum ps_err err;
 
     op->step = OPERATION_COMMITTING;
     op->is_waiting = false;
@@ -531,6 +553,11 @@ void commit_begin(struct operation *op)
         return;
     }
     if (operations->committing != NULL) {
+        return;
+    }
+    err = make_rows(op);
+    if (err != PS_OK) {
+        fail_in_turn(op, err);
         return;
     }
     if (has_effects(op) && !op->is_recorded &&

@@ -3,12 +3,18 @@
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/operations/new_key.h"
 
+#include <stdlib.h>
+
 /*
  * A key that a client makes under a family of its own. Nobody has approved it but with the family:
  * what makes it one of that is decided here, before it is made and again where its rows are made,
- * and so also of what a log says was made. After a crash it was not made: it lives outside the
- * token, so that nothing is left of it but rows, which go.
+ * and so also of what a log says was made. Several are made at once: which number one has, and
+ * whether the family still is, shows when it is its turn to be recorded. After a crash it was not
+ * made: it lives outside the token, so that nothing is left of it but rows, which go.
  */
+
+/* Of one client, so that there is room for what others do. */
+#define AT_ONCE_MAX 16u
 
 struct key_request {
     struct ps_bytes name;
@@ -137,12 +143,22 @@ static enum ps_err check_room(const struct family_record *family)
 
 void family_key_lock(struct operation *op)
 {
-    struct ps_bytes prefix;
-
-    if (document_text(op->params, "family", &prefix) == PS_OK) {
-        family_lock(op, prefix);
-    }
     operation_lock_keys(op);
+}
+
+static bool has_room_at_once(struct operation *op)
+{
+    size_t count = 0;
+
+    for (const struct operation *other = op->operations->first; other != NULL;
+         other = other->next) {
+        count += other->type == op->type && strcmp(other->caller, op->caller) == 0 ? 1 : 0;
+    }
+    if (count > AT_ONCE_MAX) { /* with this one */
+        operation_refuse(op, PS_PROBLEM_IN_FLIGHT,
+                         "%u keys of this client are just being made: ask again", AT_ONCE_MAX);
+    }
+    return count <= AT_ONCE_MAX;
 }
 
 /* Whichever token has made it: it is opened in others, too. */
@@ -172,8 +188,9 @@ bool family_key_check(struct operation *op)
         refuse(op, err);
         return false;
     }
-    return new_key_obeys_rules(op, &one.key) && new_key_has_its_token(op, one.key.token) &&
-           new_key_can_live(op, &one.key) && new_key_fits_sets(op, &one.key);
+    return has_room_at_once(op) && new_key_obeys_rules(op, &one.key) &&
+           new_key_has_its_token(op, one.key.token) && new_key_can_live(op, &one.key) &&
+           new_key_fits_sets(op, &one.key);
 }
 
 /* --- Making it --- */
@@ -198,17 +215,68 @@ static void put_rows(struct operation *op, struct one *one, const struct made *m
                       operation_change(op, CATALOG_FAMILY, one->family.prefix, one->row.revision));
 }
 
+/* What the token made, until it is its turn. */
+struct kept {
+    char kid[KEY_KID_MAX + 1];
+    size_t spki_len;
+    size_t check_len;
+    uint8_t spki[KEY_PUBLIC_MAX];
+    uint8_t check[KEY_CHECK_MAX];
+};
+
+static struct made made_of(const struct kept *kept)
+{
+    return (struct made){.spki = ps_bytes(kept->spki, kept->spki_len),
+                         .kid = kept->kid,
+                         .check = ps_bytes(kept->check, kept->check_len)};
+}
+
+static void copy(uint8_t *to, struct ps_bytes from)
+{
+    if (from.len != 0) {
+        memcpy(to, from.data, from.len);
+    }
+}
+
+static enum ps_err keep(struct operation *op, const struct made *made)
+{
+    struct kept *kept = calloc(1, sizeof *kept);
+
+    if (kept == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    free(op->work);
+    op->work = kept;
+    if (made->spki.len > sizeof kept->spki || made->check.len > sizeof kept->check ||
+        strlen(made->kid) >= sizeof kept->kid) {
+        return ps_fail(PS_E_TOKEN, 0, "the token gave a public key that is too long");
+    }
+    memcpy(kept->kid, made->kid, strlen(made->kid) + 1);
+    copy(kept->spki, made->spki);
+    copy(kept->check, made->check);
+    kept->spki_len = made->spki.len;
+    kept->check_len = made->check.len;
+    return PS_OK;
+}
+
 static void on_made(struct operation *op, const struct made *made)
 {
-    ONE_AUTO one = {.row = {.parser = NULL}};
-    const enum ps_err err = read_next(op, &one);
+    const enum ps_err err = keep(op, made);
 
     if (err != PS_OK) {
         operation_failed_error(op, err);
         return;
     }
-    put_rows(op, &one, made);
     operation_done(op);
+}
+
+static enum ps_err put_kept_rows(struct operation *op, struct one *one)
+{
+    const struct made made = made_of(op->work);
+
+    PS_TRY(new_key_check_sets(op, &one->key)); /* which others have filled meanwhile */
+    put_rows(op, one, &made);
+    return PS_OK;
 }
 
 enum ps_err family_key_rows(struct operation *op)
@@ -217,6 +285,9 @@ enum ps_err family_key_rows(struct operation *op)
     struct retraced_key made;
 
     PS_TRY(read_next(op, &one));
+    if (op->retraced.doc == NULL) {
+        return put_kept_rows(op, &one);
+    }
     PS_TRY(retrace_take_made(op, one.key.type, &op->objects[0], &made));
     put_rows(op, &one, &made.made);
     return PS_OK;

@@ -38,38 +38,41 @@ bool new_key_obeys_rules(struct operation *op, const struct key_record *record)
 }
 
 /* A set that would grow too large could not be fetched any more. */
-static bool fits_set(struct operation *op, const struct key_record *record,
-                     const struct key_set *set)
+static enum ps_err check_set(struct operation *op, const struct key_record *record,
+                             const struct key_set *set)
 {
     struct operation_keys keys =
         operation_keys(operation_type_info_find(ps_bytes_str(op->type->name)), op->params);
     struct ps_bytes name;
     size_t listed = 0;
-    enum ps_err err;
 
     while (operation_keys_next(&keys, &name)) {
         listed += set_would_list(set, record, name) ? 1 : 0;
     }
-    err = listed == 0 ? PS_OK : set_keys_check_room(op->keeper, set, listed, record->type);
+    return listed == 0 ? PS_OK : set_keys_check_room(op->keeper, set, listed, record->type);
+}
+
+enum ps_err new_key_check_sets(struct operation *op, const struct key_record *record)
+{
+    const struct sets *sets = op->keeper->sets;
+    const struct key_set *set;
+
+    for (size_t i = 0; (set = sets_at(sets, i)) != NULL; i++) {
+        PS_TRY(check_set(op, record, set));
+    }
+    return sets_find(sets, ps_bytes_str(DEFAULT_SET)) != NULL ? PS_OK : check_set(op, record, NULL);
+}
+
+bool new_key_fits_sets(struct operation *op, const struct key_record *record)
+{
+    const enum ps_err err = new_key_check_sets(op, record);
+
     if (err == PS_E_LIMIT) {
         operation_refuse(op, PS_PROBLEM_REFUSED, "%s", ps_detail()->text);
     } else if (err != PS_OK) {
         operation_refuse_error(op, err);
     }
     return err == PS_OK;
-}
-
-bool new_key_fits_sets(struct operation *op, const struct key_record *record)
-{
-    const struct sets *sets = op->keeper->sets;
-    const struct key_set *set;
-
-    for (size_t i = 0; (set = sets_at(sets, i)) != NULL; i++) {
-        if (!fits_set(op, record, set)) {
-            return false;
-        }
-    }
-    return sets_find(sets, ps_bytes_str(DEFAULT_SET)) != NULL || fits_set(op, record, NULL);
 }
 
 enum ps_err new_key_check_rules(const struct key_record *record)

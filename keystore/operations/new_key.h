@@ -33,6 +33,8 @@ bool new_key_resolve(struct operation *op, struct json_value body, bool is_batch
 bool new_key_obeys_rules(struct operation *op, const struct key_record *record);
 /* Whether the JWK sets that would list its keys have room for them. */
 bool new_key_fits_sets(struct operation *op, const struct key_record *record);
+/* The same of what was begun, when others may have filled them. Errors: PS_E_LIMIT, ... */
+PS_MUST_USE enum ps_err new_key_check_sets(struct operation *op, const struct key_record *record);
 /*
  * Those of the rules that look at nothing else: they hold also of what a log says was begun.
  * Errors: PS_E_DENIED.

@@ -43,6 +43,9 @@ struct operation_type {
      * NULL: it changes none.
      */
     enum ps_err (*rows)(struct operation *op);
+    /* They follow from rows that others change meanwhile, without its lock: made when it is its
+     * turn to be recorded, and not at its execution. */
+    bool rows_in_turn;
     /*
      * Ends in operation_done or operation_failed, at once or later. Parameters: op->params. NULL:
      * its rows are all that there is to do.
