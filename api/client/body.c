@@ -4,11 +4,16 @@
 
 #include <stdio.h>
 
+bool client_name_is_valid(const char *name)
+{
+    const size_t len = name == NULL ? 0 : strlen(name);
+
+    return len != 0 && len <= 128 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == len;
+}
+
 bool client_put_key_path(const char *key, const char *what, char ret_path[CLIENT_PATH_MAX])
 {
-    const size_t len = key == NULL ? 0 : strlen(key);
-
-    if (len == 0 || len > 128 || strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789._-") != len) {
+    if (!client_name_is_valid(key)) {
         return false;
     }
     (void)snprintf(ret_path, CLIENT_PATH_MAX, "/v1/keys/%s/%s", key, what);
@@ -73,7 +78,15 @@ enum ps_err client_keep_member(struct json_value root, const char *name, struct 
 enum privyseal_result client_post(struct privyseal *client, const char *path, struct ps_buf *body,
                                   struct privyseal_answer *ret_answer)
 {
-    struct privyseal_request request = {.method = "POST", .path = path};
+    return client_post_once(client, path, NULL, body, ret_answer);
+}
+
+enum privyseal_result client_post_once(struct privyseal *client, const char *path,
+                                       const char *idempotency_key, struct ps_buf *body,
+                                       struct privyseal_answer *ret_answer)
+{
+    struct privyseal_request request = {
+        .method = "POST", .path = path, .idempotency_key = idempotency_key};
 
     ps_buf_put_u8(body, '}');
     if (ps_buf_status(body) != PS_OK) {

@@ -48,10 +48,10 @@ PS_DEFINE_CLEANUP(struct answer_memory, answer_memory_free)
 /* Clears an answer that had a secret in it, and leaves nothing of it in the memory. */
 void client_wipe_answer(struct privyseal_answer *answer);
 
-/*
- * The path of what a key has. False: no name of a key, which is only what needs no escapes, so that
- * no other path can come of it.
- */
+/* Only what needs no escapes, so that no other path can come of it. */
+bool client_name_is_valid(const char *name);
+
+/* The path of what a key has. False: no name of a key. */
 #define CLIENT_PATH_MAX 192
 bool client_put_key_path(const char *key, const char *what, char ret_path[CLIENT_PATH_MAX]);
 
@@ -64,6 +64,11 @@ void client_put_octets(struct ps_buf *body, const char *name, const void *octets
 PRIVYSEAL_MUST_USE enum privyseal_result client_post(struct privyseal *client, const char *path,
                                                      struct ps_buf *body,
                                                      struct privyseal_answer *ret_answer);
+
+/* The same with an idempotency key, so that it is repeated when its answer was lost; NULL: none. */
+PRIVYSEAL_MUST_USE enum privyseal_result
+client_post_once(struct privyseal *client, const char *path, const char *idempotency_key,
+                 struct ps_buf *body, struct privyseal_answer *ret_answer);
 
 /* What came back, as JSON; the caller frees *ret_json, also after an error. PS_E_INPUT: it is none.
  */

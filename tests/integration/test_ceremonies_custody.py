@@ -1,5 +1,6 @@
 """The scripts of PINs and of the key that wraps, run unchanged; what officers do between is done with stock tools."""
 
+import ctypes
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from harness.http_unix import Client, unb64u
 from harness.leaves import read_events
 from harness.officers import call
 from harness.people import Gate
-from harness.places import PRIVYSEAL
+from harness.places import BUILD, PRIVYSEAL
 from harness.rooms import A, B, C, Room, complete, entry, genesis_hash, typed
 
 TOKEN = "b"  # attended
@@ -184,15 +185,48 @@ class Wallet:
         return done.stdout
 
 
+class NewKey(ctypes.Structure):
+    """struct privyseal_new_key."""
+
+    _fields_ = [("family", ctypes.c_char_p), ("name", ctypes.c_char_p)]
+
+
+class MadeKey(ctypes.Structure):
+    """struct privyseal_made_key, with room for its answer."""
+
+    _fields_ = [("kid", ctypes.c_char_p), ("public_jwk", ctypes.c_char_p), ("is_new", ctypes.c_int),
+                ("answer", ctypes.c_uint64 * 64)]
+
+
+def make_by_library(socket, *names):
+    """What privyseal_make_key says of each: result, identifier, public key, whether it is new."""
+    library = ctypes.CDLL(str(BUILD / "api/client/libprivyseal.so"))
+    client, made = ctypes.c_void_p(), MadeKey()
+    options = (ctypes.c_char_p * 8)(socket.encode())
+    assert library.privyseal_open(options, ctypes.byref(client)) == 0
+    for name in names:
+        asked = NewKey(b"wallet.", name)
+        result = library.privyseal_make_key(client, ctypes.byref(asked), ctypes.byref(made))
+        yield result, made.kid, made.public_jwk, made.is_new
+        library.privyseal_made_key_clear(ctypes.byref(made))
+    library.privyseal_close(client)
+
+
 def test_a_client_makes_keys_of_a_family_by_itself(room):
     template, wallet = room.directory / "template", Wallet(room)
     template.write_text(json.dumps({"type": "ec-p256", "usage": "sign", "formats": ["jws"]}))
-    complete(room, "make-family", B, prefix="wallet.", client="operator", maximum="2", template=template)
+    complete(room, "make-family", B, prefix="wallet.", client="operator", maximum="3", template=template)
     made = wallet.make(201, "wallet.one")
     assert made["residence"] == "wrapped" and wallet.make(200, "wallet.one")["versions"] == made["versions"]
     assert "wallet.two" in wallet.type("family", "make-key", "wallet.", "--name", "wallet.two")
+    first, again, refused, usage = make_by_library(
+        wallet.socket, b"wallet.lib", b"wallet.lib", b"wallet.three", b"a/b")
+    public = json.loads(first[2])
+    assert first[0] == 0 and first[1].decode() == public["kid"] and public["crv"] == "P-256" and first[3] == 1
+    assert again[0] == 0 and again[1] == first[1] and again[3] == 0
+    assert [refused[0], usage[0]] == [1, 5] and refused[1] is None
     wallet.make(422, "wallet.three")
-    assert wallet.type("family", "list").split("\n")[1].split() == ["wallet.", "operator", "2", "2", "no"]
+    assert wallet.type("family", "list").split("\n")[1].split() == ["wallet.", "operator", "3", "3", "no"]
     shown = json.loads(wallet.type("family", "show", "wallet.", "--json"))
     assert shown == wallet(200, "GET", "/v1/families/wallet.") and [shown] == wallet(200, "GET", "/v1/families")["items"]
     assert shown["template"]["algorithms"] == ["ES256"]

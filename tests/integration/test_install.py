@@ -22,6 +22,7 @@ FILES = [
     "bin/privyseal", "bin/privyseal-officer", "include/privyseal.h",
     "include/privyseal_auth_call.h", "include/privyseal_authenticator.h",
     "include/privyseal_data_provider.h", "include/privyseal_jwe.h",
+    "include/privyseal_family.h",
     "include/privyseal_key_use.h",
     "include/privyseal_sign.h",
     "include/privyseal_x509.h",
