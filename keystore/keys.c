@@ -38,7 +38,7 @@ static void free_key(void *value)
         public_key_free(key->versions[i]->public_key);
         free(key->versions[i]->spki);
         free(key->versions[i]->check);
-        free(key->versions[i]->replicas);
+        free(key->versions[i]->tokens);
         free(key->versions[i]->certificate);
         free(key->versions[i]);
     }
@@ -214,24 +214,24 @@ static enum ps_err take_identity(struct key_version *version, const struct versi
     return PS_OK;
 }
 
-static enum ps_err take_replicas(struct key_version *version, const struct version_record *record)
+static enum ps_err take_tokens(struct key_version *version, const struct version_record *record)
 {
-    PS_BUF_AUTO lines = {.max = VERSION_REPLICAS_MAX * (PS_NAME_MAX + 1)};
-    char *replicas = NULL;
+    PS_BUF_AUTO lines = {.max = (VERSION_REPLICAS_MAX + 1) * (PS_NAME_MAX + 1)};
+    char *tokens;
 
+    ps_buf_put(&lines, record->token);
+    ps_buf_put_u8(&lines, '\n');
     for (size_t i = 0; i < record->replica_count; i++) {
         ps_buf_put(&lines, record->replicas[i]);
         ps_buf_put_u8(&lines, '\n');
     }
     PS_TRY(ps_buf_status(&lines));
-    if (lines.len != 0) {
-        replicas = ps_bytes_to_str(ps_buf_bytes(&lines));
-        if (replicas == NULL) {
-            return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-        }
+    tokens = ps_bytes_to_str(ps_buf_bytes(&lines));
+    if (tokens == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    free(version->replicas);
-    version->replicas = replicas;
+    free(version->tokens);
+    version->tokens = tokens;
     return PS_OK;
 }
 
@@ -253,7 +253,7 @@ enum ps_err keys_put_version(struct keys *keys, struct ps_bytes body)
         PS_TRY(add_version(key, record.number, &version));
     }
     PS_TRY(take_identity(version, &record));
-    PS_TRY(take_replicas(version, &record));
+    PS_TRY(take_tokens(version, &record));
     version->was_active = version->state == KEY_ACTIVE && record.state == KEY_DEACTIVATED;
     version->finish_ns = 0;
     version->state = record.state;

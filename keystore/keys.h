@@ -1,12 +1,8 @@
 #ifndef KEYSTORE_KEYS_H
 #define KEYSTORE_KEYS_H
 
-#include "keystore/catalog/records.h"
-#include "keystore/certificates/key_certificate.h"
-#include "keystore/encryption_count.h"
-#include "keystore/tokens/process_set.h"
+#include "keystore/key_version.h"
 #include "lib/base/name.h"
-#include "lib/formats/public_key/public_key.h"
 
 /*
  * The keys as the signing path needs them: found by name without a look into the database. Made
@@ -14,36 +10,6 @@
  * process (a destroyed one too), but for what key_cache.h lets go, which nobody has pinned.
  */
 struct keys;
-struct key;
-
-#define OBJECT_ID_MAX 32u
-struct key_version {
-    struct key *key;
-    uint32_t number;
-    enum key_state state;
-    uint8_t object_id[OBJECT_ID_MAX]; /* CKA_ID */
-    size_t object_id_len;
-    uint8_t *spki; /* DER; NULL for secret keys */
-    size_t spki_len;
-    uint8_t *check; /* check value of a secret key; NULL: none */
-    size_t check_len;
-    char kid[KEY_KID_MAX + 1];
-    uint64_t created_s;
-    uint64_t activates_s;
-    uint64_t expires_s;                  /* 0: no end */
-    uint64_t retired_s;                  /* 0: not yet */
-    struct public_key *public_key;       /* made at first use: version_public_key */
-    struct key_certificate *certificate; /* version_certificate */
-    uint64_t finish_ns;        /* monotonic: until then a rotated one finishes what it had begun */
-    bool is_unproven;          /* the token has to show its public key first: retrace.h */
-    bool is_told;              /* that it waits for a certificate */
-    char *replicas;            /* "NAME\n" of each further token that holds it; NULL: none */
-    bool was_active;           /* it was deactivated straight from active */
-    struct process_set proven; /* whose signature with it verified */
-    struct process_set loaded; /* that have it open, of a wrapped key: see custody/records.h */
-    struct encryptions encryptions;
-    uint64_t tried_ns; /* monotonic: the last checkup */
-};
 
 #define KEY_TEXT_MAX (KEY_JWT_TEXT_MAX + 1u)
 struct key {
@@ -99,9 +65,6 @@ size_t keys_count(const struct keys *keys);                     /* of those here
 /* The highest class of the keys that a pattern covers; reserved names are covered by none. */
 enum key_class keys_class_of(const struct keys *keys, struct ps_bytes pattern);
 
-/* Signs, encrypts, makes MACs at this time; with `on_expiry` stop, within its certificate. */
-bool version_protects(const struct key_version *version, uint64_t now_s);
-
 /* The version that signs now; NULL: none. */
 struct key_version *key_active(struct key *key, uint64_t now_s);
 struct key_version *key_version(const struct key *key, uint32_t number);
@@ -112,16 +75,6 @@ struct key_version *key_latest(const struct key *key);
 /* The newest version while it waits to be activated; NULL: none waits. */
 struct key_version *key_successor(const struct key *key);
 
-/* Errors: PS_E_STATE (no public key), PS_E_TOKEN (unproven), PS_E_INPUT (a row without one). */
-PS_MUST_USE enum ps_err version_public_key(struct key_version *version,
-                                           struct public_key **ret_key);
-
-/* The chain of a version, in force or not; NULL: it has none. Valid until rows change. */
-static inline const struct key_certificate *version_certificate(const struct key_version *version)
-{
-    return version->certificate;
-}
-
 enum key_class key_class_of(const struct key *key); /* that counts: of our own keys it is A */
 
 static inline bool key_has_format(const struct key *key, enum ps_format format)
@@ -130,21 +83,6 @@ static inline bool key_has_format(const struct key *key, enum ps_format format)
 }
 bool key_has_algorithm(const struct key *key, enum ps_alg alg);
 
-/* Not to be activated: each version of the key needs a certificate, and it has none in force. */
-bool version_lacks_certificate(const struct key_version *version, uint64_t now_s);
 bool key_successors_need_certificates(const struct key *key); /* also of all that issue */
-
-/* True while relying parties should find the version in a JWKS. */
-bool version_is_published(const struct key_version *version, uint64_t now_s);
-
-static inline struct ps_bytes version_object_id(const struct key_version *version)
-{
-    return ps_bytes(version->object_id, version->object_id_len);
-}
-
-static inline struct ps_bytes version_spki(const struct key_version *version)
-{
-    return ps_bytes(version->spki, version->spki_len);
-}
 
 #endif

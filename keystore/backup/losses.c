@@ -1,5 +1,6 @@
 #include "keystore/backup/losses.h"
 
+#include "keystore/custody/holdings.h"
 #include "keystore/custody/records.h"
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/events/checkpoints.h"
@@ -18,18 +19,6 @@ enum verdict { IS_THERE, IS_UNKNOWN, IS_LOST };
 static bool is_live(const struct key_version *version)
 {
     return version->state != KEY_DESTROYED && version->state != KEY_WITHDRAWN;
-}
-
-static bool is_on_a_token(const struct keeper *keeper, const struct key_version *version)
-{
-    struct token *token;
-
-    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
-        if (version_is_on(version, tokens_name(token))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* --- What opens --- */
@@ -194,7 +183,7 @@ static enum verdict judge_version(const struct search *search, const struct key_
     const struct key *key = version->key;
 
     if (!key->is_wrapped) {
-        return is_on_a_token(search->keeper, version) ? IS_THERE : IS_LOST;
+        return holdings_count(search->keeper, version) != 0 ? IS_THERE : IS_LOST;
     }
     return search->reads_records ? judge_record(search, key->type, version_object_id(version))
                                  : search->of_wrapped;
@@ -333,8 +322,7 @@ static bool is_in_one_token(const struct search *search, const struct key *key)
         return false;
     }
     for (size_t i = 0; i < key->version_count; i++) {
-        if (is_live(key->versions[i]) && key->versions[i]->replicas == NULL &&
-            is_on_a_token(search->keeper, key->versions[i])) {
+        if (is_live(key->versions[i]) && holdings_count(search->keeper, key->versions[i]) == 1) {
             return true;
         }
     }

@@ -23,6 +23,17 @@ bool holdings_expect(const struct key_version *version, const struct token *toke
     return !version->key->is_wrapped && version_is_on(version, tokens_name(token));
 }
 
+size_t holdings_count(const struct keeper *keeper, const struct key_version *version)
+{
+    const struct token *token;
+    size_t count = 0;
+
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        count += version_is_on(version, tokens_name(token)) ? 1 : 0;
+    }
+    return count;
+}
+
 static size_t count_versions(const struct keeper *keeper)
 {
     size_t count = 0;

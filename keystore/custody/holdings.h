@@ -36,6 +36,9 @@ struct holding *holdings_find(const struct holdings *holdings, struct ps_bytes o
 const struct key_version *holding_version(const struct keeper *keeper,
                                           const struct holding *holding);
 
+/* In how many tokens of the configuration the version is. */
+size_t holdings_count(const struct keeper *keeper, const struct key_version *version);
+
 /* Whether the version is to have an object in this token: not what lives outside. */
 bool holdings_expect(const struct key_version *version, const struct token *token);
 

@@ -312,7 +312,7 @@ static void put_row(const struct key_version *version, const struct token *token
                     struct ps_buf *out)
 {
     const struct key *key = version->key;
-    const bool is_carried = !ps_bytes_equal_str(tokens_name(token), key->token);
+    const bool is_carried = !ps_bytes_equal(tokens_name(token), version_token(version));
     bool is_for_secrets;
     size_t label_len;
 

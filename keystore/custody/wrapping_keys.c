@@ -57,24 +57,6 @@ bool wrapping_keys_have(const struct key *key)
     return false;
 }
 
-bool version_is_on(const struct key_version *version, struct ps_bytes token)
-{
-    const char *line = version->replicas;
-
-    if (ps_bytes_equal_str(token, version->key->token)) {
-        return true;
-    }
-    while (line != NULL && *line != 0) {
-        const size_t len = strcspn(line, "\n");
-
-        if (ps_bytes_equal(token, ps_bytes(line, len))) {
-            return true;
-        }
-        line += len + 1;
-    }
-    return false;
-}
-
 /* By the newest: who has that has what keys were wrapped with before, or is asked in vain once. */
 static struct token *find_ready_holder(const struct keeper *keeper)
 {

@@ -34,9 +34,6 @@ const struct key_version *wrapping_keys_for(const struct wrapping_keys *keys,
 /* Whether it is one of them: they may be carried to another token, wrapped. */
 bool wrapping_keys_have(const struct key *key);
 
-/* Whether a token, by its name, holds this version. */
-bool version_is_on(const struct key_version *version, struct ps_bytes token);
-
 /*
  * Where a key is used: in its token, or, if it lives outside and that is away, in any other that
  * opens it. NULL: in none that is configured.

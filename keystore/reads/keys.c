@@ -73,7 +73,7 @@ static void put_version(struct key_version *version, struct writer *json)
         public_key_put_jwk(public_key, only_algorithm(version->key), use_of(version->key),
                            json->out);
     }
-    writer_str(json, "token", version->key->token);
+    writer_text(json, "token", version_token(version));
     read_put_certificate(version, json);
     writer_end_object(json);
 }

@@ -4,6 +4,7 @@
 #include "keystore/backup/mirror.h"
 #include "keystore/check.h"
 #include "keystore/custody/custody.h"
+#include "keystore/custody/holdings.h"
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/gate/gate.h"
 #include "keystore/key_cache.h"
@@ -171,7 +172,7 @@ static void put_wrapping_warnings(const struct keeper *keeper, struct writer *js
     if (!wrapping_keys_now(keeper, &keys)) {
         return;
     }
-    if (keys.wrapping->replicas == NULL) {
+    if (holdings_count(keeper, keys.wrapping) <= 1) {
         put_warning(json, "unrecoverable",
                     "the key that wraps others is in one token only: what lives wrapped is lost "
                     "with it (wrapping.carry)");

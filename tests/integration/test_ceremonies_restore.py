@@ -98,6 +98,17 @@ def system(room):
     return send(room, "GET", "/v1/system").json()
 
 
+def inventory(room):
+    """A new one, of all tokens."""
+    assert send(room, "POST", "/v1/inventory").status == 202
+
+    def ended():
+        items = send(room, "GET", "/v1/inventory").json()["items"]
+        return items if all(item["state"] == "done" for item in items) else None
+
+    return wait_until(ended, 60, "an inventory")
+
+
 def reasons(room):
     try:
         return {item["code"]: item["detail"] for item in system(room).get("reasons", [])}
@@ -192,6 +203,8 @@ def test_an_appliance_moves_to_another_machine(room, backup, model, tmp_path):
         wait_until(lambda: sign(there, "kept") == 200, 60, "the key to sign there")
         assert system(there)["recovery"]["unrecoverable"] == {"count": 1, "keys": ["left"], "unknown": 0}
         assert sign(there, "left") != 200
+        # What was carried there was not made there, whichever token is the key's now.
+        assert [(item["token"], item["found"]) for item in inventory(there)] == [("b", 0)]
         # What was made there counts here, and the token that made it is gone.
         assert [make_of_family(there, f"wallet.{name}") for name in ("one", "two", "three")] == [200, 201, 422]
         assert sign(there, "wallet.one") == sign(there, "wallet.two") == 200

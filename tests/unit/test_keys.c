@@ -92,6 +92,35 @@ static void a_version_needs_its_key(void **state)
                                             "\"state\":\"active\",\"token\":\"t\"}")));
 }
 
+/* A restored appliance's key has another token than the versions that were made before. */
+static void a_version_is_where_it_was_made_and_where_it_was_carried(void **state)
+{
+    const struct key_version *version;
+    struct ps_bytes name;
+    size_t cursor = 0;
+
+    (void)state;
+    assert_ok(keys_put_version(
+        keys, ps_bytes_str("{\"activates_s\":1,\"created_s\":1,\"expires_s\":0,\"key\":\"a\","
+                           "\"kid\":\"k\",\"number\":1,\"object_id\":\"AQID\",\"public_key\":"
+                           "\"AA\",\"replicas\":[\"v\",\"w\"],\"retired_s\":0,\"state\":"
+                           "\"active\",\"token\":\"u\"}")));
+    version = key_version(key(), 1);
+    assert_text(version_token(version), "u");
+    assert_true(version_is_on(version, ps_bytes_str("u")));
+    assert_true(version_is_on(version, ps_bytes_str("w")));
+    assert_false(version_is_on(version, ps_bytes_str("t")));
+    assert_false(version_is_on(version, ps_bytes_str("")));
+    assert_true(version_next_token(version, &cursor, &name));
+    assert_true(version_next_token(version, &cursor, &name));
+    assert_text(name, "v");
+    assert_true(version_next_token(version, &cursor, &name));
+    assert_false(version_next_token(version, &cursor, &name));
+    put_version(1, "active", (struct times){0});
+    assert_text(version_token(version), "t");
+    assert_false(version_is_on(version, ps_bytes_str("v")));
+}
+
 #define CERTIFICATE(chain, kind, number)                                                           \
     "{\"chain\":[" chain "],\"key\":\"a\",\"kind\":\"" kind "\",\"not_after_s\":20,"               \
     "\"not_before_s\":10,\"number\":" number ",\"root\":\"BQ\"}"
@@ -310,6 +339,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_row_is_found_by_its_name, make, clear),
         cmocka_unit_test_setup_teardown(a_version_needs_its_key, make, clear),
+        cmocka_unit_test_setup_teardown(a_version_is_where_it_was_made_and_where_it_was_carried,
+                                        make, clear),
         cmocka_unit_test_setup_teardown(a_version_has_the_chain_of_its_row, make, clear),
         cmocka_unit_test_setup_teardown(a_version_is_named_by_its_thumbprint_or_its_certificate,
                                         make, clear),

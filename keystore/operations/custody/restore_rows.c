@@ -85,32 +85,10 @@ static enum ps_err put_appliance(struct operation *op, const struct restore_para
 
 /* --- The keys that wrap others, of which this token has a copy --- */
 
-static enum ps_err put_home(struct operation *op, const struct restore_params *params,
-                            const struct key *key, uint32_t number)
-{
-    ROW_AUTO row = {.parser = NULL};
-    PS_BUF_AUTO name = {.max = KEY_VERSION_NAME_MAX};
-    const struct ps_bytes token = ps_bytes_str(params->offer.token);
-    struct version_record record;
-    size_t kept = 0;
-
-    version_record_put_name(ps_bytes_str(key->name), number, &name);
-    PS_TRY(ps_buf_status(&name));
-    PS_TRY(row_read(op->keeper, CATALOG_VERSION, ps_buf_bytes(&name), &row));
-    PS_TRY(version_record_read(row.body, &record));
-    for (size_t i = 0; i < record.replica_count; i++) {
-        if (!ps_bytes_equal(record.replicas[i], token) && !is_gone(params, record.replicas[i])) {
-            record.replicas[kept++] = record.replicas[i];
-        }
-    }
-    record.replica_count = kept;
-    record.token = token;
-    version_record_put(&record,
-                       operation_change(op, CATALOG_VERSION, ps_buf_bytes(&name), row.revision));
-    return PS_OK;
-}
-
-/* Where the first token is gone, the copy is the key. */
+/*
+ * Where the first token is gone, the copy is the key: others are carried from it, and its next
+ * version is made there. Which token made a version stays in that one's row.
+ */
 static enum ps_err rehome(struct operation *op, const struct restore_params *params,
                           const char *name)
 {
@@ -122,13 +100,7 @@ static enum ps_err rehome(struct operation *op, const struct restore_params *par
         !version_is_on(latest, token)) {
         return PS_OK;
     }
-    PS_TRY(key_rows_put_in(op, key, key->state, key->latest, token));
-    for (size_t i = 0; i < key->version_count; i++) {
-        if (key->versions[i]->state != KEY_DESTROYED && version_is_on(key->versions[i], token)) {
-            PS_TRY(put_home(op, params, key, key->versions[i]->number));
-        }
-    }
-    return PS_OK;
+    return key_rows_put_in(op, key, key->state, key->latest, token);
 }
 
 enum ps_err restore_put_rows(struct operation *op, const struct restore_params *params)

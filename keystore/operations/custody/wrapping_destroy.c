@@ -234,7 +234,8 @@ static enum ps_err put_result(struct operation *op)
 {
     struct writer json = writer(&op->result);
     struct wrapping_keys keys;
-    struct ps_bytes left;
+    struct ps_bytes name;
+    size_t cursor = 0;
     uint32_t number;
 
     PS_TRY(read_number(op, &number));
@@ -243,13 +244,8 @@ static enum ps_err put_result(struct operation *op)
     }
     writer_begin_object(&json, NULL);
     writer_begin_array(&json, "not_destroyed_in");
-    put_not_destroyed(op, ps_bytes_str(keys.wrapping->key->token), &json);
-    left = ps_bytes_str(keys.wrapping->replicas == NULL ? "" : keys.wrapping->replicas);
-    while (left.len != 0) {
-        const struct ps_bytes name = ps_bytes(left.data, strcspn((const char *)left.data, "\n"));
-
+    while (version_next_token(keys.wrapping, &cursor, &name)) {
         put_not_destroyed(op, name, &json);
-        left = ps_bytes_from(left, name.len < left.len ? name.len + 1 : left.len);
     }
     writer_end_array(&json);
     writer_end_object(&json);
