@@ -4,7 +4,6 @@
 #include "keystore/backup/drill_try.h"
 #include "keystore/backup/restored.h"
 #include "keystore/backup/shelf.h"
-#include "keystore/custody/wrapping_keys.h"
 #include "keystore/events/events.h"
 #include "keystore/state.h"
 #include "keystore/writer.h"
@@ -48,9 +47,9 @@ struct drill {
     struct backup_summary summary;
     struct merkle_hash root; /* of its log */
     struct drill_sample *sample;
-    struct token *token; /* NULL: none was needed */
-    bool is_other_token;
-    size_t next; /* of the sample */
+    const struct token *token; /* that was asked; NULL: none was needed */
+    bool is_other_token;       /* for every key */
+    size_t next;               /* of the sample */
     struct drill_try *attempt;
     unsigned tried;
     uint64_t passed_over;
@@ -204,6 +203,28 @@ static void go_on(struct drill *drill)
     ps_timer_set_in(drill->slice, SLICE_WAIT_NS);
 }
 
+/* Where a key was opened in the token of the wrapping keys, that is the one that is named. */
+static void note_token(struct drill *drill)
+{
+    bool is_other = false;
+    const struct token *token = drill_try_token(drill->attempt, &is_other);
+
+    if (token != NULL && (drill->token == NULL || drill->is_other_token)) {
+        drill->token = token;
+        drill->is_other_token = is_other;
+    }
+}
+
+static void note_failure(struct drill *drill, const struct drilled_key *key, const char *why)
+{
+    bool is_other = false;
+    const struct token *token = drill_try_token(drill->attempt, &is_other);
+    const struct ps_bytes name = token == NULL ? ps_bytes(NULL, 0) : tokens_name(token);
+
+    (void)snprintf(drill->failure, sizeof drill->failure, "%s, version %u%s%.*s: %s", key->name,
+                   key->version, token == NULL ? "" : ", in the token ", PS_BYTES_FMT(name), why);
+}
+
 /* What it tried is freed at the next slice, not during its own calls. */
 static void on_tried(void *context, enum drill_result result, const char *why)
 {
@@ -219,38 +240,13 @@ static void on_tried(void *context, enum drill_result result, const char *why)
         break;
     case DRILL_BAD:
     case DRILL_GONE:
-        (void)snprintf(drill->failure, sizeof drill->failure,
-                       "%s, version %u, in the token %.*s: %s", key->name, key->version,
-                       PS_BYTES_FMT(tokens_name(drill->token)), why);
+        note_failure(drill, key, why);
         break;
     }
+    note_token(drill);
     drill->next++;
     drill->stage = STAGE_TRY;
     go_on(drill);
-}
-
-/* One that holds the wrapping key, and better one that the appliance does not need otherwise. */
-static struct token *choose_token(const struct keeper *keeper, bool *ret_other)
-{
-    struct wrapping_keys keys;
-    struct token *own = NULL;
-    struct token *token;
-
-    if (!wrapping_keys_now(keeper, &keys)) {
-        return NULL;
-    }
-    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
-        if (!tokens_is_ready(token) || !version_is_on(keys.wrapping, tokens_name(token))) {
-            continue;
-        }
-        if (!ps_bytes_equal_str(tokens_name(token), keys.wrapping->key->token)) {
-            *ret_other = true;
-            return token;
-        }
-        own = token;
-    }
-    *ret_other = false;
-    return own;
 }
 
 static enum ps_err try_slice(struct drill *drill)
@@ -267,8 +263,8 @@ static enum ps_err try_slice(struct drill *drill)
         return ps_fail(PS_E_STATE, 0, "the appliance was locked meanwhile");
     }
     drill->stage = STAGE_WAIT;
-    return drill_try_begin(drill->keeper, drill->token, drill_sample_at(drill->sample, drill->next),
-                           on_tried, drill, &drill->attempt);
+    return drill_try_begin(drill->keeper, drill_sample_at(drill->sample, drill->next), on_tried,
+                           drill, &drill->attempt);
 }
 
 /* An old one under the name of the newest would verify, and so would one of an appliance like it.
@@ -298,13 +294,7 @@ static enum ps_err begin_tries(struct drill *drill)
     PS_TRY(check_ours(drill));
     drill->passed_over = drill_sample_left_out(drill->sample);
     drill->stage = STAGE_TRY;
-    if (drill_sample_count(drill->sample) == 0) {
-        return PS_OK;
-    }
-    drill->token = choose_token(drill->keeper, &drill->is_other_token);
-    return drill->token != NULL
-               ? PS_OK
-               : ps_fail(PS_E_TOKEN, 0, "no token is there that holds the key which wraps others");
+    return PS_OK;
 }
 
 /* --- It is read and verified --- */

@@ -17,6 +17,7 @@ struct rows {
 
 struct drill_try {
     struct token *token; /* NULL: it was not asked */
+    bool is_other_token;
     struct rows rows;
     struct public_key *public_key; /* NULL: it is a secret key */
     uint8_t message[PS_HASH_MAX];  /* of no meaning: a digest, or what is signed itself */
@@ -61,7 +62,7 @@ static enum ps_err read_rows(const struct drilled_key *key, struct rows *rows)
     return version_record_read(roots[2], &rows->made);
 }
 
-static enum ps_err put_record(const struct keeper *keeper, const struct rows *rows,
+static enum ps_err put_record(const struct rows *rows, const struct wrapping_keys *keys,
                               struct ps_buf *out)
 {
     const struct record_of of = {.key = rows->key.name,
@@ -70,13 +71,8 @@ static enum ps_err put_record(const struct keeper *keeper, const struct rows *ro
                                  .usage = rows->key.usage,
                                  .algorithms = rows->key.algorithms,
                                  .algorithm_count = rows->key.algorithm_count};
-    struct wrapping_keys keys;
 
-    if (!wrapping_keys_at(keeper, rows->wrapped.wrapping, &keys)) {
-        return ps_fail(PS_E_INPUT, 0, "there is no version %u of the key that wrapped %.*s",
-                       rows->wrapped.wrapping, PS_BYTES_FMT(rows->key.name));
-    }
-    return record_put(&of, &keys,
+    return record_put(&of, keys,
                       &(struct record_made){.public_key = rows->made.public_key,
                                             .blob = rows->wrapped.blob,
                                             .mac = rows->wrapped.mac},
@@ -280,9 +276,56 @@ void drill_try_end(struct drill_try *attempt)
     drill_try_free(attempt);
 }
 
-enum ps_err drill_try_begin(const struct keeper *keeper, struct token *token,
-                            const struct drilled_key *key, drill_try_fn *fn, void *context,
-                            struct drill_try **ret_try)
+const struct token *drill_try_token(const struct drill_try *attempt, bool *ret_is_other)
+{
+    if (attempt == NULL || attempt->token == NULL) {
+        return NULL;
+    }
+    *ret_is_other = attempt->is_other_token;
+    return attempt->token;
+}
+
+static struct token *choose_token(const struct keeper *keeper, const struct key_version *wrapping,
+                                  bool *ret_is_other)
+{
+    struct token *own = NULL;
+    struct token *token;
+
+    *ret_is_other = true;
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        if (!tokens_is_ready(token) || !version_is_on(wrapping, tokens_name(token))) {
+            continue;
+        }
+        if (!ps_bytes_equal_str(tokens_name(token), wrapping->key->token)) {
+            return token;
+        }
+        own = token;
+    }
+    *ret_is_other = false;
+    return own;
+}
+
+static enum ps_err prepare(struct drill_try *attempt, const struct keeper *keeper)
+{
+    const struct rows *rows = &attempt->rows;
+    const uint32_t number = rows->wrapped.wrapping;
+    struct wrapping_keys keys;
+
+    if (!wrapping_keys_at(keeper, number, &keys)) {
+        return ps_fail(PS_E_INPUT, 0, "there is no version %u of the key that wrapped %.*s", number,
+                       PS_BYTES_FMT(rows->key.name));
+    }
+    PS_TRY(put_record(rows, &keys, &attempt->record));
+    attempt->token = choose_token(keeper, keys.wrapping, &attempt->is_other_token);
+    return attempt->token != NULL
+               ? PS_OK
+               : ps_fail(PS_E_TOKEN, 0,
+                         "no token is there that holds version %u of the key which wrapped %.*s",
+                         number, PS_BYTES_FMT(rows->key.name));
+}
+
+enum ps_err drill_try_begin(const struct keeper *keeper, const struct drilled_key *key,
+                            drill_try_fn *fn, void *context, struct drill_try **ret_try)
 {
     PS_CLEANUP(drill_try_free_cleanup) struct drill_try *attempt = calloc(1, sizeof *attempt);
     const struct key_version *version;
@@ -303,8 +346,7 @@ enum ps_err drill_try_begin(const struct keeper *keeper, struct token *token,
                                   : "it is not to be used");
         return PS_OK;
     }
-    PS_TRY(put_record(keeper, &attempt->rows, &attempt->record));
-    attempt->token = token;
+    PS_TRY(prepare(attempt, keeper));
     *ret_try = attempt;
     attempt = NULL;
     close_and_use(*ret_try);

@@ -20,10 +20,18 @@ enum drill_result {
 /* Called once, unless there is an error, and perhaps before drill_try_begin returns. */
 typedef void drill_try_fn(void *context, enum drill_result result, const char *why);
 
-/* Errors: PS_E_INPUT (the backup's rows are none), PS_E_TOKEN, PS_E_NO_MEMORY, the channel's. */
-PS_MUST_USE enum ps_err drill_try_begin(const struct keeper *keeper, struct token *token,
-                                        const struct drilled_key *key, drill_try_fn *fn,
-                                        void *context, struct drill_try **ret_try);
+/*
+ * In a token that holds the version of the wrapping keys which the backup's record is under, and
+ * better in one that the appliance does not need otherwise.
+ * Errors: PS_E_INPUT (the backup's rows are none), PS_E_TOKEN (no such token is there),
+ *         PS_E_NO_MEMORY, the channel's
+ */
+PS_MUST_USE enum ps_err drill_try_begin(const struct keeper *keeper, const struct drilled_key *key,
+                                        drill_try_fn *fn, void *context,
+                                        struct drill_try **ret_try);
+
+/* Which one, and whether the wrapping keys have another one for their own. NULL: none was asked. */
+const struct token *drill_try_token(const struct drill_try *attempt, bool *ret_is_other);
 
 /* Destroyed or compromised since, as far as it is known without reading: it would be passed over.
  */

@@ -1,5 +1,7 @@
 #include "keystore/custody/wrapping_keys.h"
 
+#include "keystore/custody/records.h"
+
 const char *const wrapping_key_names[WRAPPING_KEYS_COUNT] = {
     WRAPPING_KEY_NAME, WRAPPING_SECRETS_KEY_NAME, RECORD_MAC_KEY_NAME};
 
@@ -57,17 +59,50 @@ bool wrapping_keys_have(const struct key *key)
     return false;
 }
 
-/* By the newest: who has that has what keys were wrapped with before, or is asked in vain once. */
-static struct token *find_ready_holder(const struct keeper *keeper)
+/* --- Which token holds what. All three go together: one stands for them. --- */
+
+uint32_t wrapping_keys_newest_on(const struct keeper *keeper, struct ps_bytes token)
 {
-    struct wrapping_keys keys;
+    const struct key *key = keys_find(keeper->keys, ps_bytes_str(WRAPPING_KEY_NAME));
+
+    for (size_t i = key == NULL ? 0 : key->version_count; i > 0; i--) {
+        const struct key_version *version = key->versions[i - 1];
+
+        if (version->state != KEY_DESTROYED && version_is_on(version, token)) {
+            return version->number;
+        }
+    }
+    return 0;
+}
+
+static bool opens_all(const struct keeper *keeper, struct ps_bytes token)
+{
+    const struct key *key = keys_find(keeper->keys, ps_bytes_str(WRAPPING_KEY_NAME));
+
+    for (size_t i = 0; key != NULL && i < key->version_count; i++) {
+        if (key->versions[i]->state != KEY_DESTROYED && !version_is_on(key->versions[i], token)) {
+            return false;
+        }
+    }
+    return key != NULL;
+}
+
+/* version: NULL: every one that is not destroyed */
+static bool opens(const struct keeper *keeper, const struct token *token,
+                  const struct key_version *version)
+{
+    const struct ps_bytes name = tokens_name(token);
+
+    return version == NULL ? opens_all(keeper, name) : version_is_on(version, name);
+}
+
+static struct token *find_opener(const struct keeper *keeper, const struct key_version *version,
+                                 bool is_ready)
+{
     struct token *token;
 
-    if (!wrapping_keys_now(keeper, &keys)) {
-        return NULL;
-    }
     for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
-        if (tokens_is_ready(token) && version_is_on(keys.wrapping, tokens_name(token))) {
+        if (tokens_is_ready(token) == is_ready && opens(keeper, token, version)) {
             return token;
         }
     }
@@ -77,20 +112,67 @@ static struct token *find_ready_holder(const struct keeper *keeper)
 struct token *wrapping_keys_maker(const struct keeper *keeper, struct ps_bytes token)
 {
     struct token *own = tokens_find(keeper->tokens, token);
-    struct token *other = NULL;
+    struct wrapping_keys keys;
+    struct token *other;
 
-    if (own == NULL || !tokens_is_ready(own)) {
-        other = find_ready_holder(keeper);
+    if (!wrapping_keys_now(keeper, &keys) ||
+        (own != NULL && tokens_is_ready(own) && opens(keeper, own, keys.wrapping))) {
+        return own;
     }
+    other = find_opener(keeper, keys.wrapping, true);
     return other == NULL ? own : other;
 }
 
-struct token *wrapping_keys_token_for(const struct keeper *keeper, const struct key *key)
-{
-    const struct ps_bytes token = ps_bytes_str(key->token);
+/* --- Where a key is used --- */
 
-    return key->is_wrapped ? wrapping_keys_maker(keeper, token)
-                           : tokens_find(keeper->tokens, token);
+/* The key's own comes first; then those that are there; one that is away may come back. */
+static struct token *choose_opener(const struct keeper *keeper, struct token *own,
+                                   const struct key_version *wrapping)
+{
+    const bool is_own = own != NULL && opens(keeper, own, wrapping);
+    struct token *other;
+
+    if (is_own && tokens_is_ready(own)) {
+        return own;
+    }
+    other = find_opener(keeper, wrapping, true);
+    if (other != NULL) {
+        return other;
+    }
+    return is_own ? own : find_opener(keeper, wrapping, false);
+}
+
+/* By the version that wrapped it. What has no record that can be read is opened nowhere. */
+static struct token *find_by_record(const struct keeper *keeper, struct token *own,
+                                    const struct key_version *version)
+{
+    struct wrapping_keys keys;
+    uint32_t number = 0;
+
+    if (record_wrapping(keeper, version_object_id(version), &number) != PS_OK ||
+        !wrapping_keys_at(keeper, number, &keys)) {
+        return own != NULL ? own : find_opener(keeper, NULL, true);
+    }
+    return choose_opener(keeper, own, keys.wrapping);
+}
+
+struct token *wrapping_keys_token_for(const struct keeper *keeper,
+                                      const struct key_version *version)
+{
+    const struct key *key = version->key;
+    struct token *own;
+    struct token *token;
+
+    if (!key->is_wrapped) {
+        return tokens_find(keeper->tokens, version_token(version));
+    }
+    own = tokens_find(keeper->tokens, ps_bytes_str(key->token));
+    if (own != NULL && tokens_is_ready(own)) {
+        return opens_all(keeper, ps_bytes_str(key->token)) ? own
+                                                           : find_by_record(keeper, own, version);
+    }
+    token = find_opener(keeper, NULL, true);
+    return token != NULL ? token : find_by_record(keeper, own, version);
 }
 
 bool wrapping_keys_allow(const struct keeper *keeper, const struct token_view *view,

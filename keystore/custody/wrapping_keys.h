@@ -35,13 +35,22 @@ const struct key_version *wrapping_keys_for(const struct wrapping_keys *keys,
 bool wrapping_keys_have(const struct key *key);
 
 /*
- * Where a key is used: in its token, or, if it lives outside and that is away, in any other that
- * opens it. NULL: in none that is configured.
+ * Where a version of a key is used: where it was made, or, if it lives outside, in the token of its
+ * key or in another that holds the version of the wrapping keys which it is under. Reads its record
+ * while tokens hold some of these and lack others, some ten microseconds. It need not be ready.
+ * NULL: no token that is configured has it, or opens it.
  */
-struct token *wrapping_keys_token_for(const struct keeper *keeper, const struct key *key);
+struct token *wrapping_keys_token_for(const struct keeper *keeper,
+                                      const struct key_version *version);
 
-/* Where a wrapped key is made: in this token, or in any other that wraps while it is away. */
+/*
+ * Where a wrapped key is made: in this token, or in any other that wraps while it is away or lacks
+ * the version that is for new keys. NULL: there is none, and no such token.
+ */
 struct token *wrapping_keys_maker(const struct keeper *keeper, struct ps_bytes token);
+
+/* The newest version that a token holds, of those that are not destroyed; 0: none. */
+uint32_t wrapping_keys_newest_on(const struct keeper *keeper, struct ps_bytes token);
 
 /* Whether keys of this type can be made in that token. */
 bool wrapping_keys_allow(const struct keeper *keeper, const struct token_view *view,

@@ -230,8 +230,9 @@ static void send(struct operation *op)
                                          : ps_buf_bytes(&signing->message),
         .is_wrapped = key->is_wrapped,
     };
-    struct token *token = wrapping_keys_token_for(op->keeper, key);
-    enum ps_err err = token == NULL ? ps_fail(PS_E_TOKEN, 0, "the token is not configured") : PS_OK;
+    struct token *token = wrapping_keys_token_for(op->keeper, signing->version);
+    enum ps_err err =
+        token == NULL ? ps_fail(PS_E_TOKEN, 0, "no token is configured that has it") : PS_OK;
 
     signing->attempts++;
     if (err == PS_OK && key->is_wrapped) {

@@ -178,7 +178,7 @@ static void ask(struct unproven *unproven)
 {
     const struct key_version *version = unproven->version;
     struct keeper *keeper = unproven->operations->keeper;
-    struct token *token = wrapping_keys_token_for(keeper, version->key);
+    struct token *token = wrapping_keys_token_for(keeper, version);
     enum ps_err err;
 
     if (token == NULL) {

@@ -46,7 +46,7 @@ static uint32_t cost_of(const struct sign_request *request)
 
 static struct token *token_of(const struct sign_request *request)
 {
-    return wrapping_keys_token_for(request->signer->keeper, request->key);
+    return wrapping_keys_token_for(request->signer->keeper, request->version);
 }
 
 /* A token that has been away for longer than anybody waits: no queue would help. */
@@ -215,15 +215,16 @@ void signer_dispatch(struct signer *signer, struct token *token)
 
 void sign_request_retry(struct sign_request *request)
 {
+    struct signer *signer = request->signer;
     struct token *token = token_of(request);
-    struct lane *lane = tokens_data(token);
+    struct lane *lane = token == NULL ? NULL : tokens_data(token);
 
     if (request->step == STEP_ABANDONED) {
         sign_request_free(request);
         return;
     }
     /* Nothing was released and no leaf was made, so that signing again is the same request. */
-    if (request->attempts++ == 0 && !is_away_for_long(request->signer, token) &&
+    if (request->attempts++ == 0 && lane != NULL && !is_away_for_long(signer, token) &&
         (is_signature(request) || request->action != TOKEN_ENCRYPT_GCM ||
          encrypt_count_again(request)) &&
         queue_return(lane->queue, &request->item) == PS_OK) {
@@ -234,9 +235,9 @@ void sign_request_retry(struct sign_request *request)
 }
 
 /* It had it open before: it is asked again, with the record. False: that is not why. */
-static bool wants_record(struct sign_request *request)
+static bool wants_record(struct sign_request *request, const struct token *token)
 {
-    const struct lane *lane = tokens_data(token_of(request));
+    const struct lane *lane = tokens_data(token);
 
     if (!request->key->is_wrapped || request->sends_record ||
         queue_return(lane->queue, &request->item) != PS_OK) {
@@ -252,7 +253,8 @@ static void on_refusal(struct sign_request *request, const struct token_answer *
     const enum ps_problem problem = (enum ps_problem)answer->problem->problem;
 
     note_open(request, answer->process, false);
-    if (problem == PS_PROBLEM_NOT_FOUND && wants_record(request)) {
+    if (problem == PS_PROBLEM_NOT_FOUND &&
+        wants_record(request, tokens_process_token(answer->process))) {
         return;
     }
     if (problem == PS_PROBLEM_RECORD_DAMAGED) {
