@@ -1,5 +1,6 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/custody/wrapping_keys.h"
 #include "keystore/operations/new_key.h"
 #include "keystore/reads/reads.h"
 #include "lib/base/encode.h"
@@ -17,15 +18,31 @@ static uint64_t publish_ahead(const struct operation *op, const struct key *key)
     return key->rotation.publish_ahead_s > max_age_s ? key->rotation.publish_ahead_s : max_age_s;
 }
 
-/* The key's token, when it is there; false when it was refused. */
+/*
+ * The key's token, or, of a key that lives outside, another that wraps, while that one is away or
+ * gone. False when it was refused.
+ */
 static bool find_token(struct operation *op, const struct key *key)
 {
-    op->token = tokens_find(op->keeper->tokens, ps_bytes_str(key->token));
+    const struct ps_bytes own = ps_bytes_str(key->token);
+
+    op->token = key->is_wrapped ? wrapping_keys_maker(op->keeper, own)
+                                : tokens_find(op->keeper->tokens, own);
     if (op->token == NULL || !tokens_is_ready(op->token)) {
         operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token is away");
         return false;
     }
     return true;
+}
+
+/* Where the next version may be, whoever approved what: not in any token that somebody names. */
+static bool may_be_in(const struct keeper *keeper, const struct key *key, struct ps_bytes token)
+{
+    struct wrapping_keys keys;
+
+    return ps_bytes_equal_str(token, key->token) ||
+           (key->is_wrapped && wrapping_keys_now(keeper, &keys) &&
+            version_is_on(keys.wrapping, token));
 }
 
 static bool may_rotate(struct operation *op, const struct key *key)
@@ -41,7 +58,7 @@ static bool may_rotate(struct operation *op, const struct key *key)
                                "a successor waits already: activate or withdraw it first");
         return false;
     }
-    return find_token(op, key);
+    return true;
 }
 
 static void put_params(struct operation *op, const struct key *key, struct ps_buf *out)
@@ -50,7 +67,7 @@ static void put_params(struct operation *op, const struct key *key, struct ps_bu
     struct writer json = writer(out);
     struct token_view view = {.number = 0};
 
-    (void)new_key_find_token(op, ps_bytes_str(key->token), &view);
+    (void)new_key_find_token(op, tokens_name(op->token), &view);
     writer_begin_object(&json, NULL);
     key_params_put_class(key_class_of(key), &json);
     writer_str(&json, "key", key->name);
@@ -58,7 +75,7 @@ static void put_params(struct operation *op, const struct key *key, struct ps_bu
     writer_text(&json, "profile", view.profile);
     writer_decimal(&json, "publish_ahead_s", publish_ahead(op, key));
     writer_text(&json, "serial", view.serial);
-    writer_str(&json, "token", key->token);
+    writer_text(&json, "token", tokens_name(op->token));
     writer_str(&json, "type", ps_key_type_info(key->type)->name);
     writer_decimal(&json, "version", (uint64_t)key->latest + 1);
     writer_end_object(&json);
@@ -76,7 +93,7 @@ bool key_rotate_resolve(struct operation *op, struct json_value request)
         operation_refuse(op, PS_PROBLEM_NOT_FOUND, "there is no such key");
         return false;
     }
-    if (!may_rotate(op, key)) {
+    if (!may_rotate(op, key) || !find_token(op, key)) {
         return false;
     }
     put_params(op, key, &op->resolved);
@@ -87,6 +104,7 @@ struct rotate_params {
     struct key *key;
     uint64_t publish_ahead_s; /* from when it is made to when it signs */
     uint32_t version;
+    struct ps_bytes token;
 };
 
 static enum ps_err read_params(struct operation *op, struct rotate_params *ret_params)
@@ -102,6 +120,7 @@ static enum ps_err read_params(struct operation *op, struct rotate_params *ret_p
     PS_TRY(document_number(op->params, "publish_ahead_s", &ret_params->publish_ahead_s));
     PS_TRY(document_number(op->params, "version", &number));
     ret_params->version = (uint32_t)number;
+    PS_TRY(document_text(op->params, "token", &ret_params->token));
     return key_params_object(op, 0);
 }
 
@@ -116,6 +135,30 @@ static bool is_next(struct operation *op, const struct rotate_params *params)
     return false;
 }
 
+/* It is made where people approved, as long as what wraps it is there. */
+static bool can_live(struct operation *op, const struct rotate_params *params)
+{
+    struct token_view view = {.number = 0};
+
+    if (!may_be_in(op->keeper, params->key, params->token)) {
+        operation_refuse(op, PS_PROBLEM_CONFLICT,
+                         "the key does not live in that token: make a new operation");
+        return false;
+    }
+    if (!new_key_has_its_token(op, params->token)) {
+        return false;
+    }
+    if (!params->key->is_wrapped ||
+        (new_key_find_token(op, params->token, &view) &&
+         wrapping_keys_allow(op->keeper, &view, params->token, params->key->type))) {
+        return true;
+    }
+    operation_refuse(op, PS_PROBLEM_REFUSED,
+                     "no token is there that holds the newest version of the key that wraps, and "
+                     "wraps keys of this type");
+    return false;
+}
+
 bool key_rotate_check(struct operation *op)
 {
     struct rotate_params params;
@@ -126,8 +169,7 @@ bool key_rotate_check(struct operation *op)
         return false;
     }
     read_put_key_etag(params.key, &op->etag);
-    return may_rotate(op, params.key) && is_next(op, &params) &&
-           new_key_has_its_token(op, ps_bytes_str(params.key->token));
+    return may_rotate(op, params.key) && is_next(op, &params) && can_live(op, &params);
 }
 
 /* The versions that sign now give way when the new one signs at once. */
@@ -166,7 +208,7 @@ static enum ps_err put_rows(struct operation *op, const struct made *made)
         .public_key = made->spki,
         .check = made->check,
         .kid = ps_bytes_str(made->kid),
-        .token = ps_bytes_str(params.key->token),
+        .token = params.token,
         .created_s = now_s,
         .activates_s = activates_s,
         .expires_s = params.key->validity_s == 0 ? 0 : activates_s + params.key->validity_s,
@@ -197,6 +239,9 @@ enum ps_err key_rotate_rows(struct operation *op)
     if (params.key->state != KEY_ACTIVE || params.version != params.key->latest + 1) {
         return ps_fail(PS_E_STATE, 0, "this is no successor that the key can have");
     }
+    if (!may_be_in(op->keeper, params.key, params.token)) {
+        return ps_fail(PS_E_DENIED, 0, "the key has no versions in that token");
+    }
     PS_TRY(retrace_take_made(op, params.key->type, &op->objects[0], &made));
     return put_rows(op, &made.made);
 }
@@ -207,7 +252,7 @@ static bool prepare(struct operation *op, struct make_spec *ret_spec)
     enum ps_err err = read_params(op, &params);
 
     if (err == PS_OK) {
-        op->token = tokens_find(op->keeper->tokens, ps_bytes_str(params.key->token));
+        op->token = tokens_find(op->keeper->tokens, params.token);
         err = op->token == NULL ? ps_fail(PS_E_TOKEN, 0, "the token is not configured") : PS_OK;
     }
     if (err != PS_OK) {

@@ -128,16 +128,21 @@ static void a_document_of_elsewhere_is_not_executed_whoever_signed_it(void **sta
 /* A successor is made in the token that people approved, and by the profile that it had then. */
 static void a_successor_of_elsewhere_is_not_made(void **state)
 {
-    static const char *const members[] = {"serial", "profile"};
+    static const struct {
+        const char *member;
+        const char *words;
+    } changed[] = {{"serial", "another one since"},
+                   {"profile", "another one since"},
+                   {"token", "does not live in that token"}};
     const struct msg_change message = stack_change_message("key.rotate", "p.key", "{}");
-    struct draft drafts[PS_COUNT_OF(members)];
+    struct draft drafts[PS_COUNT_OF(changed)];
     struct planter planter;
     DRAFT_AUTO draft;
 
     (void)state;
     expect(202, draft_ask(&stack, &message, &draft, &body));
     expect(200, draft_step(&stack, &draft, "cancel", ps_bytes(NULL, 0), &body));
-    for (size_t i = 0; i < PS_COUNT_OF(members); i++) {
+    for (size_t i = 0; i < PS_COUNT_OF(changed); i++) {
         char nonce[33];
 
         drafts[i] = (struct draft){.document = {.max = IPC_DOCUMENT_MAX}};
@@ -145,7 +150,7 @@ static void a_successor_of_elsewhere_is_not_made(void **state)
         (void)snprintf(nonce, sizeof nonce, "%032zx", 0xdee000 + i);
         ps_buf_put(&drafts[i].document, ps_buf_bytes(&draft.document));
         planter_replace_value(&drafts[i].document, "nonce", nonce);
-        planter_replace_value(&drafts[i].document, members[i], "other");
+        planter_replace_value(&drafts[i].document, changed[i].member, "other");
     }
     planter_begin(&planter, &stack);
     for (size_t i = 0; i < PS_COUNT_OF(drafts); i++) {
@@ -154,7 +159,7 @@ static void a_successor_of_elsewhere_is_not_made(void **state)
     end_planting(&planter);
     for (size_t i = 0; i < PS_COUNT_OF(drafts); i++) {
         expect(409, draft_execute(&stack, &drafts[i], &body));
-        assert_true(body_has("another one since"));
+        assert_true(body_has(changed[i].words));
         draft_clear(&drafts[i]);
     }
     expect(201, change("key.rotate", "p.key", "{}"));
