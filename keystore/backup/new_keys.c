@@ -177,24 +177,23 @@ static void on_later(void *context)
     }
 }
 
-/* One that holds the keys which wrap others is the one that will be needed. */
+/* One that holds the keys which wrap others, of as new a version as any, will be needed. */
 static struct token *choose_token(const struct keeper *keeper)
 {
-    struct token *first = NULL;
+    struct token *chosen = NULL;
     struct token *token;
-    struct wrapping_keys wrapping;
-    const bool has_wrapping = wrapping_keys_now(keeper, &wrapping);
+    uint32_t newest = 0;
 
     for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
-        if (!tokens_is_ready(token) || !tokens_is_approved(token)) {
-            continue;
+        const uint32_t version = wrapping_keys_newest_on(keeper, tokens_name(token));
+
+        if (tokens_is_ready(token) && tokens_is_approved(token) &&
+            (chosen == NULL || version > newest)) {
+            chosen = token;
+            newest = version;
         }
-        if (!has_wrapping || version_is_on(wrapping.wrapping, tokens_name(token))) {
-            return token;
-        }
-        first = first == NULL ? token : first;
     }
-    return first;
+    return chosen;
 }
 
 enum ps_err new_keys_begin(struct keeper *keeper, new_keys_fn *fn, void *context,

@@ -1,4 +1,4 @@
-#include "tests/keeper/gate_fixture.h"
+#include "tests/keeper/backup_fixture.h"
 
 #include "keystore/backup/shelf.h"
 #include "lib/formats/tlog/note.h"
@@ -125,28 +125,6 @@ static void make_all_old(void)
     (void)closedir(open);
 }
 
-static unsigned ask_task(enum task task)
-{
-    const struct msg_task message = {
-        .caller = stack_caller(), .request_id = ps_bytes_str("task-1"), .task = (uint8_t)task};
-    struct wire_frame answer;
-
-    stack_call(&stack, &stack.management, &msg_task_info, &message, &answer);
-    return stack_status_of(&answer, &body);
-}
-
-static void make_backup(void)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + 2 * WIRE_LIMIT_MS * PS_NS_PER_MS;
-    const unsigned kept = leaves_count(&stack, "backup-kept");
-
-    expect(202, ask_task(TASK_BACKUP));
-    while (leaves_count(&stack, "backup-kept") == kept) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(5000);
-    }
-}
-
 /* The name of one tells its second. */
 static void those_of_one_second_are_files_of_their_own(void **state)
 {
@@ -219,18 +197,6 @@ static void what_is_destroyed_names_the_backups_that_hold_it(void **state)
 }
 
 /* --- Drills --- */
-
-static void wait_for_drill(unsigned number)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + 2 * WIRE_LIMIT_MS * PS_NS_PER_MS;
-
-    while (leaves_count(&stack, "drill") < number) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(5000);
-    }
-    wait_for_text(READ_DRILL, "", "\"state\":\"idle\"", 1);
-    expect(200, stack_read(&stack, READ_DRILL, "", &body));
-}
 
 /* What it has of a key that is there opens in the token, also where that has it open already. */
 static void a_drill_opens_keys_of_the_newest_backup(void **state)

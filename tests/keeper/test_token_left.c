@@ -1,5 +1,4 @@
-#include "tests/keeper/gate_fixture.h"
-#include "tests/keeper/wrapped_fixture.h"
+#include "tests/keeper/tokens_fixture.h"
 
 /*
  * Operations on the keys that wrap, begun in a token that leaves the configuration while the keeper
@@ -7,44 +6,9 @@
  * tests follow each other; an RSA pair takes seconds, so that two are made in all.
  */
 
-#define SPARE    "spare" /* that the keys that wrap are carried to */
-#define SPARE_AT 1u
-#define HOME     "home" /* that they are in; the last one, so that it can leave alone */
-#define HOME_AT  2u
-#define LEFT     "the token has left the configuration: "
-
-#define IN_HOME "{\"token\":\"" HOME "\"}"
+#define LEFT "the token has left the configuration: "
 
 static struct draft draft; /* of the operation that nobody is there for */
-
-static void wait_for_tokens(void)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-    struct msg_change trial = stack_change_message("wrapping.create", "", IN_HOME);
-    DRAFT_AUTO none;
-
-    for (size_t i = SPARE_AT; i < stack.processes; i++) {
-        char text[60];
-
-        (void)snprintf(text, sizeof text, "\"token\":\"%s\",\"state\":\"ready\"",
-                       stack.tokens[i].name);
-        wait_for_text(READ_SYSTEM, "", text, 1);
-    }
-    trial.dry_run = 1;
-    while (draft_ask(&stack, &trial, &none, &body) == 503) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
-    }
-}
-
-static void take_in(const char *name, size_t number)
-{
-    stack.tokens[number].tap = tap_new();
-    stack_add_token(&stack, name);
-    wait_for_text(READ_SYSTEM, "", "needs-login", 1);
-    expect(201, change("token.accept", name, "{}"));
-    wait_for_tokens();
-}
 
 static int make_stack(void **state)
 {
@@ -86,35 +50,6 @@ static void hold_at(size_t number, const struct ipc_message *info)
     tap_set(tap, info, 0, TAP_PASS);
 }
 
-static void start(void)
-{
-    stack_start_keeper(&stack);
-    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
-}
-
-static void start_without(size_t tokens)
-{
-    for (size_t i = 0; i < tokens; i++) {
-        stack_drop_token(&stack);
-    }
-    start();
-}
-
-static void start_with(size_t tokens)
-{
-    const struct msg_pin so_pin = {
-        .token = ps_bytes_str(HOME), .pin = ps_bytes_str(STACK_SO_PIN), .is_so = 1};
-
-    stack_kill_keeper(&stack);
-    for (size_t i = 0; i < tokens; i++) {
-        stack_return_token(&stack);
-    }
-    start();
-    wire_send(&stack.supervisor, &msg_pin_info, &so_pin);
-    stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT); /* comes after it */
-    wait_for_tokens();
-}
-
 static void expect_ended(const char *why)
 {
     wait_for_text(READ_OPERATION, draft.id, "\"state\":\"failed\"", 1);
@@ -147,9 +82,7 @@ static void what_was_made_goes_when_the_token_is_back(void **state)
     start_with(1);
     wait_for_object_count(HOME_AT, objects);
     expect(201, change("wrapping.create", "", IN_HOME));
-    expect(201, change("key.create", "",
-                       "{\"name\":\"w.one\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":"
-                       "[\"jws\"],\"residence\":\"wrapped\",\"token\":\"" HOME "\"}"));
+    expect(201, change("key.create", "", WRAPPED_IN("w.one", HOME)));
     expect(200, sign("w.one"));
 }
 

@@ -47,9 +47,27 @@ static void free_carry(void *work)
 
 /* --- What is asked for --- */
 
+/* The token of the key; when that has left the configuration, one that holds the version. */
+static struct ps_bytes source_of(const struct keeper *keeper, const struct key_version *version)
+{
+    const struct ps_bytes own = ps_bytes_str(version->key->token);
+    struct ps_bytes name;
+    size_t cursor = 0;
+
+    if (tokens_find(keeper->tokens, own) != NULL) {
+        return own;
+    }
+    while (version_next_token(version, &cursor, &name)) {
+        if (tokens_find(keeper->tokens, name) != NULL) {
+            return name;
+        }
+    }
+    return own;
+}
+
 static void put_params(const struct wrapping_keys *keys, const struct key_version *transport,
-                       const struct token_view *from, const struct token_view *to,
-                       struct ps_buf *out)
+                       struct ps_bytes source, const struct token_view *from,
+                       const struct token_view *to, struct ps_buf *out)
 {
     struct writer json = writer(out);
     char fingerprint[2 * PS_SHA256_LEN + 1];
@@ -58,7 +76,7 @@ static void put_params(const struct wrapping_keys *keys, const struct key_versio
     writer_begin_object(&json, NULL);
     writer_str(&json, "fingerprint", fingerprint);
     writer_text(&json, "from_serial", from->serial);
-    writer_str(&json, "from_token", keys->wrapping->key->token);
+    writer_text(&json, "from_token", source);
     writer_text(&json, "profile", to->profile);
     writer_text(&json, "serial", to->serial);
     writer_str(&json, "token", transport->key->token);
@@ -93,9 +111,13 @@ static bool put_present(struct operation *op, struct ps_buf *out)
     struct token_view to = {.number = 0};
     const struct key_version *transport;
     struct wrapping_keys keys;
+    struct ps_bytes source;
 
-    if (!find_all(op, &keys, &transport) ||
-        !new_key_find_token(op, ps_bytes_str(keys.wrapping->key->token), &from) ||
+    if (!find_all(op, &keys, &transport)) {
+        return false;
+    }
+    source = source_of(op->keeper, keys.wrapping);
+    if (!new_key_find_token(op, source, &from) ||
         !new_key_find_token(op, ps_bytes_str(transport->key->token), &to)) {
         return false;
     }
@@ -109,7 +131,7 @@ static bool put_present(struct operation *op, struct ps_buf *out)
                          PS_BYTES_FMT(to.serial));
         return false;
     }
-    put_params(&keys, transport, &from, &to, out);
+    put_params(&keys, transport, source, &from, &to, out);
     return true;
 }
 
@@ -147,6 +169,7 @@ bool wrapping_carry_check(struct operation *op)
 /* --- Rows --- */
 
 struct carry_params {
+    struct ps_bytes source;
     struct ps_bytes token;
     uint64_t transport;
     uint64_t version;
@@ -154,6 +177,7 @@ struct carry_params {
 
 static enum ps_err read_params(const struct operation *op, struct carry_params *ret_params)
 {
+    PS_TRY(document_text(op->params, "from_token", &ret_params->source));
     PS_TRY(document_text(op->params, "token", &ret_params->token));
     PS_TRY(document_number(op->params, "transport", &ret_params->transport));
     return document_number(op->params, "version", &ret_params->version);
@@ -390,7 +414,7 @@ static enum ps_err find_versions(struct carry *carry, const struct carry_params 
         version_is_on(carry->keys.wrapping, params->token)) {
         return ps_fail(PS_E_STATE, 0, "there is no such version, or it is there already");
     }
-    carry->from = tokens_find(keeper->tokens, ps_bytes_str(carry->keys.wrapping->key->token));
+    carry->from = tokens_find(keeper->tokens, params->source);
     carry->op->token = tokens_find(keeper->tokens, params->token);
     return carry->op->token != NULL && carry->from != carry->op->token
                ? PS_OK

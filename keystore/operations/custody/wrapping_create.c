@@ -99,6 +99,30 @@ static enum ps_err read_params(struct operation *op, struct create_params *ret_p
     return wrapping_params_objects(op, KEYS);
 }
 
+/*
+ * Its token has left the configuration: the next version is made in one that holds the newest of
+ * those that there are, and becomes its token; or in any if none holds one.
+ */
+static bool takes_its_place(struct operation *op, struct ps_bytes token)
+{
+    const struct keeper *keeper = op->keeper;
+    const uint32_t newest = wrapping_keys_newest_on(keeper, token);
+    const struct token *other;
+
+    for (size_t i = 0; (other = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        const uint32_t version = wrapping_keys_newest_on(keeper, tokens_name(other));
+
+        if (version > newest) {
+            operation_refuse(op, PS_PROBLEM_CONFLICT,
+                             "`token`: %.*s holds version %u of the wrapping key, and no other "
+                             "token a newer one",
+                             PS_BYTES_FMT(tokens_name(other)), version);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What wrapped a key has to be where all of its kind are opened. */
 static bool is_where_the_others_are(struct operation *op, struct ps_bytes token)
 {
@@ -106,6 +130,9 @@ static bool is_where_the_others_are(struct operation *op, struct ps_bytes token)
 
     if (key == NULL || ps_bytes_equal_str(token, key->token)) {
         return true;
+    }
+    if (tokens_find(op->keeper->tokens, ps_bytes_str(key->token)) == NULL) {
+        return takes_its_place(op, token);
     }
     operation_refuse(op, PS_PROBLEM_CONFLICT, "`token`: the wrapping key is in %s", key->token);
     return false;
@@ -215,7 +242,7 @@ static enum ps_err put_rows(struct operation *op, struct ps_bytes check)
         if (key == NULL) {
             put_key(op, &kinds[i], &params);
         } else {
-            PS_TRY(key_rows_put(op, key, KEY_ACTIVE, params.version));
+            PS_TRY(key_rows_put_in(op, key, KEY_ACTIVE, params.version, params.token));
             PS_TRY(retire(op, key));
         }
         put_version(op, i, &params, i == RECORD_MAC ? check : ps_bytes(NULL, 0));

@@ -26,7 +26,7 @@ static void put_params(struct operation *op, const struct wrapping_keys *from,
     writer_end_array(&json);
     writer_text(&json, "profile", view->profile);
     writer_text(&json, "serial", view->serial);
-    writer_str(&json, "token", to->wrapping->key->token);
+    writer_text(&json, "token", tokens_name(op->token));
     writer_decimal(&json, "version", to->wrapping->number);
     writer_end_object(&json);
 }
@@ -76,6 +76,30 @@ static bool is_before(const struct key_version *version, const struct key_versio
                                                   : version->number < other->number;
 }
 
+/*
+ * Where both are, for a copy of the old one: in the key's own token, or else in another. NULL: in
+ * none that is configured.
+ */
+static struct token *place_of(const struct keeper *keeper, const struct key_version *from,
+                              const struct key_version *to)
+{
+    struct token *found = NULL;
+    struct token *token;
+
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        const struct ps_bytes name = tokens_name(token);
+
+        if (!version_is_on(from, name) || !version_is_on(to, name)) {
+            continue;
+        }
+        if (ps_bytes_equal_str(name, to->key->token)) {
+            return token;
+        }
+        found = found == NULL ? token : found;
+    }
+    return found;
+}
+
 /* The version, of those that keys are under which will be used again. False: it was refused. */
 static bool find_version(struct operation *op, const struct wrapping_keys *to,
                          struct wrapping_keys *ret_from)
@@ -88,7 +112,8 @@ static bool find_version(struct operation *op, const struct wrapping_keys *to,
         bool has = false;
 
         if (version->number >= to->wrapping->number || version->state == KEY_DESTROYED ||
-            (found != NULL && is_before(found, version))) {
+            (found != NULL && is_before(found, version)) ||
+            place_of(op->keeper, version, to->wrapping) == NULL) {
             continue;
         }
         if (!has_work(op, version->number, &has)) {
@@ -100,7 +125,8 @@ static bool find_version(struct operation *op, const struct wrapping_keys *to,
         return true;
     }
     operation_refuse(op, PS_PROBLEM_REFUSED,
-                     "every key that is in use is under version %u of the key that wraps already",
+                     "every key that is in use is under version %u of the key that wraps already, "
+                     "or under one that no token holds which has that",
                      to->wrapping->number);
     return false;
 }
@@ -127,7 +153,8 @@ bool wrapping_rewrap_resolve(struct operation *op, struct json_value request)
         return false;
     }
     if (!find_keys(op, &from, &to) ||
-        !new_key_find_token(op, ps_bytes_str(to.wrapping->key->token), &view)) {
+        !new_key_find_token(op, tokens_name(place_of(op->keeper, from.wrapping, to.wrapping)),
+                            &view)) {
         return false;
     }
     put_params(op, &from, &to, &view);
@@ -163,7 +190,9 @@ bool wrapping_rewrap_check(struct operation *op)
     if (!find_keys(op, &from, &to)) {
         return false;
     }
-    if (from.wrapping->number != params.from || to.wrapping->number != params.version) {
+    if (from.wrapping->number != params.from || to.wrapping->number != params.version ||
+        tokens_find(op->keeper->tokens, params.token) !=
+            place_of(op->keeper, from.wrapping, to.wrapping)) {
         operation_refuse(op, PS_PROBLEM_CONFLICT,
                          "the key that wraps is another since: make a new operation");
         return false;
