@@ -217,7 +217,7 @@ enum ps_err new_keys_begin(struct keeper *keeper, new_keys_fn *fn, void *context
                    PS_BYTES_FMT(tokens_name(token)));
     PS_TRY(ps_defer_new(keeper->loop, on_later, keys, &keys->later));
     for (size_t i = 0; i < RESTORED_KEYS; i++) {
-        ps_random(keys->objects[i].id, OBJECT_ID_LEN);
+        object_id_choose(ps_bytes_str(keeper->appliance.origin), keys->objects[i].id);
         PS_TRY(reserve(keys, i, true));
     }
     ps_defer_arm(keys->later);

@@ -81,6 +81,7 @@ struct sweep {
     void (*fn)(struct operation *op, bool is_clean);
     uint8_t ids[SWEEP_MAX][OBJECT_ID_LEN];
     uint64_t revisions[SWEEP_MAX];
+    bool is_foreign[SWEEP_MAX]; /* this appliance chose no such id: the row alone goes */
     size_t count;
     size_t at;
     bool is_partial; /* of some id nobody can say now whether it is a key's */
@@ -144,6 +145,19 @@ static void pass_over(struct sweep *sweep, struct ps_bytes name, enum ps_err err
                  "what is stored under a reserved id cannot be read; its object was left alone");
 }
 
+/* It names what somebody else has in the token, or nothing. */
+static void note_foreign(struct sweep *sweep, const uint8_t *id)
+{
+    struct keeper *keeper = sweep->operations->keeper;
+    const bool is_foreign = !object_id_is_chosen(ps_bytes_str(keeper->appliance.origin), id);
+
+    sweep->is_foreign[sweep->count] = is_foreign;
+    if (is_foreign) {
+        events_alarm(keeper, "reserved-id", tokens_name(sweep->token),
+                     "an id is reserved that this appliance never chose; nothing was destroyed");
+    }
+}
+
 static enum ps_err on_reserved(void *context, const struct catalog_row *row)
 {
     struct sweep *sweep = context;
@@ -170,6 +184,7 @@ static enum ps_err on_reserved(void *context, const struct catalog_row *row)
                      "a reserved id is that of a key in use; it was left alone");
         return PS_OK;
     }
+    note_foreign(sweep, id.data);
     memcpy(sweep->ids[sweep->count], id.data, OBJECT_ID_LEN);
     sweep->revisions[sweep->count] = row->revision;
     sweep->count++;
@@ -204,12 +219,14 @@ static void end_sweep(struct sweep *sweep, bool is_clean)
 
 static enum ps_err forget_reserved(struct sweep *sweep)
 {
+    const struct ps_bytes id = ps_bytes(sweep->ids[sweep->at], OBJECT_ID_LEN);
     PS_BUF_AUTO name;
 
     ps_buf_init(&name, 2 * OBJECT_ID_LEN);
-    ps_buf_put_hex(&name, ps_bytes(sweep->ids[sweep->at], OBJECT_ID_LEN));
-    PS_TRY(
-        record_remove(sweep->operations->keeper, ps_bytes(sweep->ids[sweep->at], OBJECT_ID_LEN)));
+    ps_buf_put_hex(&name, id);
+    if (!sweep->is_foreign[sweep->at]) {
+        PS_TRY(record_remove(sweep->operations->keeper, id));
+    }
     return catalog_apply(sweep->operations->keeper->catalog,
                          &(struct catalog_change){.kind = CATALOG_RESERVED,
                                                   .name = ps_buf_bytes(&name),
@@ -237,6 +254,13 @@ static void sweep_next(struct sweep *sweep)
 {
     struct msg_token_destroy message = {0};
 
+    while (sweep->at < sweep->count && sweep->is_foreign[sweep->at]) {
+        if (forget_reserved(sweep) != PS_OK) {
+            end_sweep(sweep, false);
+            return;
+        }
+        sweep->at++;
+    }
     if (sweep->at == sweep->count) {
         end_sweep(sweep, !sweep->is_partial);
         return;

@@ -140,7 +140,7 @@ struct object *operation_reserve(struct operation *op)
     struct object *object = &op->objects[op->object_count++];
 
     assert(op->object_count <= OBJECTS_MAX);
-    ps_random(object->id, sizeof object->id);
+    object_id_choose(ps_bytes_str(op->keeper->appliance.origin), object->id);
     return object;
 }
 

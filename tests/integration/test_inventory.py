@@ -102,6 +102,11 @@ def test_what_others_did_in_the_token_is_found_and_told(room):
     assert [alarm["about"] for alarm in alarms if alarm["alarm"] == "inventory"] == ["a"]
 
 
+def alarms_of(room, name):
+    return [leaf["data"] for leaf in read_events(room.appliance.directory / "data/log")
+            if leaf["kind"] == "alarm" and leaf["data"]["alarm"] == name]
+
+
 def write_to_the_catalog(room, statement, *values):
     """As somebody who has the file; the next keeper finds it so."""
     with sqlite3.connect(room.appliance.directory / "data" / "catalog.sqlite", timeout=60) as rows:
@@ -126,6 +131,20 @@ def test_rows_that_somebody_planted_keep_no_token_from_its_inventory(room):
     write_to_the_catalog(room, "delete from row where name = ?", planted)
     found = findings(inventory(room))
     assert ("unclear", "planted") not in found and found.count(("unknown", "planted")) == 2
+
+
+def test_a_row_that_somebody_planted_destroys_nothing_of_others(room):
+    """An id that the appliance never chose: what has it in the token stays, and somebody wrote that row."""
+    neighbour = "79" * 16
+    before = len(alarms_of(room, "reserved-id"))
+    pkcs11_tool(room, *MADE_ANEW, "--id", neighbour, "--label", "of a neighbour")
+    write_to_the_catalog(room, "insert into row (kind, name, revision, event, body) values "
+                               "('reserved', ?, 1, 0, '{\"token\":\"a\"}')", neighbour)
+    assert findings(inventory(room)).count(("unknown", "of a neighbour")) == 2
+    assert object_id(room, "of a neighbour") == neighbour
+    wait_until(lambda: len(alarms_of(room, "reserved-id")) > before, 30, "the alarm")
+    with sqlite3.connect(room.appliance.directory / "data" / "catalog.sqlite", timeout=60) as rows:
+        assert rows.execute("select * from row where kind = 'reserved' and name = ?", (neighbour,)).fetchall() == []
 
 
 def test_only_who_manages_tokens_asks_for_one(room):
