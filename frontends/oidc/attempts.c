@@ -77,8 +77,8 @@ static enum ps_err judge(uint64_t tries, uint64_t most, const char *code, const 
     return ps_fail(PS_E_DENIED, 0, "%s", code);
 }
 
-enum ps_err attempts_begin(struct attempts *attempts, const struct attempt *attempt, uint64_t now_s,
-                           const char **ret_code)
+static enum ps_err begin(struct attempts *attempts, const struct attempt *attempt, uint64_t now_s,
+                         const char **ret_code)
 {
     const struct attempts_limits *limits = attempts->limits;
     const uint64_t most = attempt->kind == ATTEMPT_CLAIMS ? 1 : limits->per_transaction;
@@ -95,13 +95,31 @@ enum ps_err attempts_begin(struct attempts *attempts, const struct attempt *atte
     return judge(tries, limits->per_individual, "individual_id_blocked", ret_code);
 }
 
+enum ps_err attempts_begin(struct attempts *attempts, const struct attempt *attempt, uint64_t now_s,
+                           const char **ret_code)
+{
+    DB_TRANSACTION_AUTO transaction = {0};
+    enum ps_err err;
+
+    PS_TRY(store_begin(attempts->store, &transaction));
+    err = begin(attempts, attempt, now_s, ret_code);
+    /* What is refused was counted, too. */
+    if (err == PS_OK || err == PS_E_DENIED) {
+        PS_TRY(db_commit(&transaction));
+    }
+    return err;
+}
+
 enum ps_err attempts_forgive(struct attempts *attempts, const struct attempt *attempt)
 {
     PS_BUF_AUTO source = {.max = NAME_MAX};
     PS_BUF_AUTO individual = {.max = NAME_MAX};
+    DB_TRANSACTION_AUTO transaction = {0};
 
+    PS_TRY(store_begin(attempts->store, &transaction));
     PS_TRY(put_name(attempts, attempt, SCOPE_SOURCE, &source));
     PS_TRY(put_name(attempts, attempt, SCOPE_INDIVIDUAL, &individual));
     PS_TRY(store_untally(attempts->store, ps_buf_bytes(&source), 1));
-    return store_untally(attempts->store, ps_buf_bytes(&individual), 1);
+    PS_TRY(store_untally(attempts->store, ps_buf_bytes(&individual), 1));
+    return db_commit(&transaction);
 }

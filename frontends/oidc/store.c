@@ -131,7 +131,8 @@ static enum ps_err begin(struct store *store, const char *directory, struct ps_b
     PS_TRY(db_open((const char *)path.data, &store->db));
     PS_TRY(db_migrate(store->db, &schema));
     PS_TRY(begin_life(store, boot, now_s));
-    PS_TRY(db_run(store->db, "PRAGMA synchronous = NORMAL;"));
+    /* Nobody else opens it, so that nobody has to be locked out again and again. */
+    PS_TRY(db_run(store->db, "PRAGMA synchronous = NORMAL; PRAGMA locking_mode = EXCLUSIVE;"));
     return count_items(store);
 }
 
@@ -265,6 +266,11 @@ enum ps_err store_move(struct store *store, const struct store_key *key,
     PS_TRY(db_query_run(query));
     return db_changes(store->db) == 1 ? PS_OK
                                       : ps_fail(PS_E_STATE, 0, "it is in another state, or over");
+}
+
+enum ps_err store_begin(struct store *store, struct db_transaction *ret_transaction)
+{
+    return db_begin(store->db, ret_transaction);
 }
 
 enum ps_err store_tally(struct store *store, struct ps_bytes name, uint64_t now_s,

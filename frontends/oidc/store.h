@@ -75,6 +75,9 @@ struct store_move {
 PS_MUST_USE enum ps_err store_move(struct store *store, const struct store_key *key,
                                    const struct store_move *move, struct ps_bytes record);
 
+/* What is counted and used until its commit is written at once; not for store_take. */
+PS_MUST_USE enum ps_err store_begin(struct store *store, struct db_transaction *ret_transaction);
+
 /*
  * Counts one more of what has this name (any octets), from 1; anew when `window_s` have passed
  * since the first. And as many less.

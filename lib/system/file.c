@@ -154,10 +154,12 @@ static enum ps_err write_all(int fd, const char *path, struct ps_bytes content)
         }
         content = ps_bytes_from(content, written < 0 ? 0 : (size_t)written);
     }
-    if (fsync(fd) != 0) {
-        return ps_fail_errno(PS_E_STORAGE, "cannot sync %.160s", path);
-    }
     return PS_OK;
+}
+
+static enum ps_err sync_file(int fd, const char *path)
+{
+    return fsync(fd) == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "cannot sync %.160s", path);
 }
 
 static void free_text(char **text)
@@ -173,7 +175,7 @@ static enum ps_err open_anew(const char *temporary, const char *path, unsigned m
     return *ret_fd < 0 ? ps_fail_errno(PS_E_STORAGE, "cannot create %.160s", path) : PS_OK;
 }
 
-enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
+static enum ps_err write_anew(const char *path, struct ps_bytes content, unsigned mode, bool synced)
 {
     PS_CLEANUP(file_close_cleanup) int fd = -1;
     PS_CLEANUP(free_text) char *temporary = NULL;
@@ -188,6 +190,9 @@ enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
         return ps_fail_errno(PS_E_STORAGE, "cannot create %.160s", temporary);
     }
     err = write_all(fd, temporary, content);
+    if (err == PS_OK && synced) {
+        err = sync_file(fd, temporary);
+    }
     if (err == PS_OK && rename(temporary, path) != 0) {
         err = ps_fail_errno(PS_E_STORAGE, "cannot rename %.160s", temporary);
     }
@@ -195,6 +200,16 @@ enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
         (void)unlink(temporary);
     }
     return err;
+}
+
+enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode)
+{
+    return write_anew(path, content, mode, true);
+}
+
+enum ps_err file_write_unsynced(const char *path, struct ps_bytes content, unsigned mode)
+{
+    return write_anew(path, content, mode, false);
 }
 
 /* Some file systems have no such rename (NFS), others no second name of a file (FAT). */
@@ -227,6 +242,9 @@ enum ps_err file_create(const char *path, struct ps_bytes content, unsigned mode
     }
     PS_TRY(open_anew(temporary, path, mode, &fd));
     err = write_all(fd, path, content);
+    if (err == PS_OK) {
+        err = sync_file(fd, path);
+    }
     if (err == PS_OK) {
         err = give_new_name(temporary, path);
     }

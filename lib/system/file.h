@@ -29,6 +29,10 @@ PS_MUST_USE enum ps_err file_open_private(const char *path, int *ret_fd);
  */
 PS_MUST_USE enum ps_err file_write(const char *path, struct ps_bytes content, unsigned mode);
 
+/* The same for what need not outlive the machine's start: whole or not at all for who reads it. */
+PS_MUST_USE enum ps_err file_write_unsynced(const char *path, struct ps_bytes content,
+                                            unsigned mode);
+
 /*
  * Writes a file that is not there yet, and syncs it: whoever sees it sees all of it, also after a
  * crash, and after a failure it is not there.

@@ -62,7 +62,7 @@ static enum ps_err write_file(const struct delivery *delivery, const struct deli
                   (unsigned long long)item->life_s);
     PS_TRY(ps_buf_status(&path));
     PS_TRY(ps_buf_status(&text));
-    return file_write((const char *)path.data, ps_buf_bytes(&text), 0600);
+    return file_write_unsynced((const char *)path.data, ps_buf_bytes(&text), 0600);
 }
 
 /* RFC 5322 section 3.3, whatever the locale is. */
