@@ -157,7 +157,8 @@ class Wallets(Companion):
         table.write_text(",".join(["sub", *self.names]) + "\n" + "".join(
             ",".join([f"holder-{number}", *(f"{number:06d}{value}" for _ in self.names)]) + "\n"
             for number in range(HOLDERS)))
-        provider = (f"[provider people]\nplugin = {certify.PLUGINS}/data-csv.so\n"
+        plugin = certify.plugin_in(self.directory, "data-csv.so")
+        provider = (f"[provider people]\nplugin = {plugin}\n"
                     f"option = file={table}\noption = subject=sub\n")
         self.companion = Certify(bench.appliance.environment["PRIVYSEAL_SOCKET"], self.authority,
                                  providers=provider)

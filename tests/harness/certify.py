@@ -3,9 +3,7 @@
 import base64
 import hashlib
 import json
-import os
 import secrets
-import shutil
 import time
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from .companion import Companion
 from .http_unix import b64u
-from .places import BUILD
+from .places import BUILD, private_copy
 
 BASE = "/v1/certify"
 ISSUER = "https://issuer.example"
@@ -241,10 +239,7 @@ PEOPLE = 'sub,name,city,email\nperson-1,Ann é,"Rabat, ""old"" town",ann@mail.ex
 
 
 def plugin_in(directory, name):
-    """A plugin where nobody else can write, which a checkout need not be."""
-    path = shutil.copy(PLUGINS / name, directory)
-    os.chmod(path, 0o644)
-    return path
+    return private_copy(PLUGINS / name, directory)
 
 
 class Certify(Companion):

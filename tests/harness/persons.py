@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 from .appliance import PATIENCE_S, wait_until
-from .places import BUILD
+from .places import BUILD, private_copy
 
 PLUGIN = BUILD / "frontends" / "plugins" / "registry" / "authenticator-registry.so"
 TOOL = BUILD / "frontends" / "plugins" / "registry" / "privyseal-registry"
@@ -26,6 +26,7 @@ class People:
         self.directory = directory
         self.otps = directory / "otp"
         self.otps.mkdir(mode=0o700)
+        self.plugin = private_copy(PLUGIN, directory)
         database = directory / "registry.db"
         subprocess.run([TOOL, "--database", database, "import", table], check=True,
                        capture_output=True, timeout=PATIENCE_S)
@@ -35,7 +36,7 @@ class People:
                                f"[otp]\ndirectory = {self.otps}\n")
 
     def settings(self):
-        return {"authenticator": [f"plugin = {PLUGIN}", f"config = {self.config}"]}
+        return {"authenticator": [f"plugin = {self.plugin}", f"config = {self.config}"]}
 
     def otp(self, person):
         """The password that was sent last; it is taken away, so that the next one is a new one."""

@@ -13,7 +13,7 @@ from jwcrypto import jwe, jwk
 
 from harness.certify import ISSUER as CREDENTIALS
 from harness.certify import BASE as CERTIFY
-from harness.certify import PLUGINS, Certify, body_1_0, body_draft, configuration
+from harness.certify import Certify, body_1_0, body_draft, configuration, plugin_in
 from harness.front import Front
 from harness.oidc import BASE, Oidc
 from harness.persons import People, people_table
@@ -66,7 +66,7 @@ class Credentials:
         self.register = directory / "people.db"
         with sqlite3.connect(self.register) as database:
             database.execute("CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT, city TEXT)")
-        provider = (f"[provider people]\nplugin = {PLUGINS}/data-sql.so\n"
+        provider = (f"[provider people]\nplugin = {plugin_in(directory, 'data-sql.so')}\n"
                     f"option = database={self.register}\n"
                     "option = query=SELECT json_object('name', name, 'city', city) FROM person"
                     f" WHERE id = ?1\nwritable = {directory}\n")
