@@ -86,6 +86,37 @@ static void what_was_made_goes_when_the_token_is_back(void **state)
     expect(200, sign("w.one"));
 }
 
+#define FORGET "delete from row where kind = 'reserved'"
+
+/* Rows of reserved ids are bookkeeping: the ids of what was begun are in its intent. */
+static void what_is_reserved_no_more_is_settled_all_the_same(void **state)
+{
+    (void)state;
+    ask_and_approve_it("key.create", "", EC_KEY("t.kept"));
+    die_at_result();
+    sql(FORGET);
+    start();
+    wait_for_text(READ_OPERATION, draft.id, "\"state\":\"done\"", 1);
+    expect(200, sign("t.kept"));
+    wait_for_tokens();
+}
+
+/* And what nobody sweeps for want of a row is named. */
+static void what_is_reserved_no_more_is_found_by_an_inventory(void **state)
+{
+    (void)state;
+    ask_and_approve_it("key.create", "",
+                       "{\"name\":\"t.left\",\"type\":\"ec-p256\",\"usage\":\"sign\","
+                       "\"formats\":[\"jws\"],\"token\":\"" HOME "\"}");
+    die_at_result();
+    sql(FORGET);
+    start_without(1);
+    expect_ended(LEFT);
+    start_with(1);
+    wait_for_text(READ_INVENTORY, "", "\"kind\":\"unknown\"", 2);
+    assert_int_equal(body_count("\"label\":\"t.left\""), 2);
+}
+
 /* So many that some are recorded before the rest is. */
 #define BATCH 17u
 
@@ -178,6 +209,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_made_goes_when_the_token_is_back),
+        cmocka_unit_test(what_is_reserved_no_more_is_settled_all_the_same),
+        cmocka_unit_test(what_is_reserved_no_more_is_found_by_an_inventory),
         cmocka_unit_test(keys_of_a_batch_that_are_recorded_stay),
         cmocka_unit_test(keys_are_wrapped_anew_no_more),
         cmocka_unit_test(nothing_is_prepared_any_more),
