@@ -1,5 +1,4 @@
-#include "tests/keeper/gate_fixture.h"
-#include "tests/keeper/sql.h"
+#include "tests/keeper/tokens_fixture.h"
 
 #include "lib/base/encode.h"
 #include "lib/ceremony/backup/restore_format.h"
@@ -138,12 +137,15 @@ static int make_stack(void **state)
     (void)state;
     stack_use_memory();
     fixture_begin_with_faults();
+    take_in(HOME, SPARE_AT); /* which holds the wrapping key, and is gone afterwards */
+    expect(201, change("wrapping.create", "", IN_HOME));
     expect(201, change("key.create", "", EC_KEY(KEY)));
     expect(201, change("key.create", "", EC_KEY(GONE)));
     expect(201, change("key.deactivate", GONE, "{}"));
     expect(201, change("key.destroy", GONE, "{}"));
     wait_until_signed();
     assert_int_equal(stack_stop_keeper(&stack), 0);
+    stack_drop_token(&stack);
     keep_log();
     keep_record_of_destroyed();
     return 0;
@@ -406,11 +408,32 @@ static void killed_at_any_leaf_it_is_restored_once(void **state)
     assert_true(calls >= 2 * 9); /* each is written and synced, some together */
 }
 
+/* The token that is left has no version of the wrapping key: it makes the next one. */
+static void a_wrapping_key_whose_token_is_gone_has_a_successor(void **state)
+{
+    struct draft draft = {.id = ""};
+
+    (void)state;
+    begin_anew();
+    stack_start_keeper(&stack);
+    bring_to_its_end(&draft);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(201, change("wrapping.create", "", "{}"));
+    assert_true(body_has("\"version\":2"));
+    make_key("w.after");
+    expect(200, sign("w.after"));
+    restart_keeper(APPLIANCE_OPERATIONAL);
+    expect(200, sign("w.after"));
+    stack_kill_keeper(&stack);
+    draft_clear(&draft);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_the_token_of_before_an_inventory_finds_nothing),
         cmocka_unit_test(killed_at_any_leaf_it_is_restored_once),
+        cmocka_unit_test(a_wrapping_key_whose_token_is_gone_has_a_successor),
     };
 
     return cmocka_run_group_tests(tests, make_stack, end_stack);
