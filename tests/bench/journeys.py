@@ -11,13 +11,14 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 
 from cryptography.hazmat.primitives import serialization
 
 from keys import row
 from harness import certify, oidc
 from harness.persons import People, people_table
-from harness.places import BUILD
+from harness.places import BUILD, TOP
 from harness.relying_party import CALLBACK, Key, registration
 
 LOAD = BUILD / "tests" / "bench" / "load"
@@ -31,6 +32,7 @@ ALL_STEPS = 100
 HOLDERS = 1_000
 CLAIMS = 20
 CLAIM_OCTETS = 100
+CONTEXT = f"{certify.ISSUER}/contexts/claims"
 
 
 def write_key(path, key):
@@ -147,9 +149,10 @@ class Wallets(Companion):
     """Each holder has CLAIMS claims of CLAIM_OCTETS, half of which are disclosed one by one."""
 
     option = "--wallets"
+    key = "certify.vc-jwt"
 
-    def __init__(self, bench):
-        super().__init__(bench, {"certify.vc-jwt"})
+    def __init__(self, bench, more=None):
+        super().__init__(bench, {self.key})
         self.names = [f"claim_{number:02d}" for number in range(CLAIMS)]
         self.authority = certify.Authority(self.directory / "authority")
         table = self.directory / "holders.csv"
@@ -161,16 +164,18 @@ class Wallets(Companion):
         provider = (f"[provider people]\nplugin = {plugin}\n"
                     f"option = file={table}\noption = subject=sub\n")
         self.companion = Certify(bench.appliance.environment["PRIVYSEAL_SOCKET"], self.authority,
-                                 providers=provider)
+                                 more, providers=provider)
 
     def __enter__(self):
         super().__enter__()
-        answer = self.companion.configure(certify.configuration(
-            vcTemplate={name: f"${{{name}}}" for name in self.names},
-            sdClaim=self.names[:CLAIMS // 2]))
+        answer = self.companion.configure(self.configuration(
+            {name: f"${{{name}}}" for name in self.names}))
         if answer.status != 201:
             raise RuntimeError(f"cannot configure: {answer}")
         return self
+
+    def configuration(self, claims):
+        return certify.configuration(vcTemplate=claims, sdClaim=self.names[:CLAIMS // 2])
 
     def write_script(self, **_changes):
         wallet = certify.Wallet()
@@ -180,6 +185,37 @@ class Wallets(Companion):
             "key": write_key(self.directory / "wallet.key", wallet.key),
             "header": json.dumps(header),
             "tokens": [self.authority.token(sub=f"holder-{number}") for number in range(HOLDERS)]}))
+
+
+class LinkedWallets(Wallets):
+    """The same claims in JSON-LD, with the W3C's own contexts, as npm's library has them."""
+
+    key = "certify.vc-di"
+
+    def __init__(self, bench):
+        place = pathlib.Path(tempfile.mkdtemp(dir=bench.appliance.directory))
+        own = {"@protected": True, **{f"claim_{number:02d}": f"{CONTEXT}#claim_{number:02d}"
+                                      for number in range(CLAIMS)}}
+        contexts = certify.write_contexts(
+            place, {**published_contexts(), CONTEXT: json.dumps({"@context": own})})
+        super().__init__(bench, {"certify": [f"contexts = {contexts}"]})
+        keys = json.loads(self.jwks.read_text())
+        self.jwks.write_text(json.dumps({**keys, "contexts": str(contexts)}))
+
+    def configuration(self, claims):
+        return certify.ldp_configuration("Identity", "eddsa-rdfc-2022", template={
+            "@context": [certify.CREDENTIALS[2], CONTEXT], "type": ["VerifiableCredential"],
+            "credentialSubject": {"id": "${_holderId}", **claims}})
+
+
+def published_contexts():
+    node = TOP / "tests" / "interop" / "node"
+    if not (node / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent"], cwd=node, check=True, timeout=300)
+    iris = list(certify.CREDENTIALS.values())
+    done = subprocess.run(["node", "data_integrity.mjs"], cwd=node, check=True, timeout=60, text=True,
+                          input=json.dumps({"do": "contexts", "iris": iris}), capture_output=True)
+    return dict(zip(iris, json.loads(done.stdout)["texts"]))
 
 
 def result_row(case, unit, value, results, **more):
@@ -241,6 +277,8 @@ CASES = {
     "logins-memory": (memory("logins-memory", Logins, steps=OPENING_STEPS), 64, 32, "softhsm"),
     "credentials-sd-jwt": (throughput("credentials-sd-jwt", "credentials/s/core", Wallets), 500,
                            1000, "softhsm"),
+    "credentials-ldp": (throughput("credentials-ldp", "credentials/s/core", LinkedWallets), 300, 600,
+                        "softhsm"),
     "credentials-half-load": (half_load("credentials-half-load", Wallets), 20, 10, "softhsm"),
     "credentials-memory": (memory("credentials-memory", Wallets), 64, 32, "softhsm"),
 }

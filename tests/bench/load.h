@@ -62,12 +62,12 @@ struct load_result {
 /* Runs the plan; ends the program with a sentence when the appliance cannot be reached. */
 void load_run(const struct load_plan *plan, struct load_result *ret_result);
 
-/* Scripts keep what is to be verified: JSON with a member `jws`. */
+/* Scripts keep what is to be verified: JSON with a member `jws` or `document`. */
 void load_keep(struct load_result *result, struct ps_bytes body);
 
 /*
- * Verifies every JWS and COSE_Sign1 in the bodies against the set, by as many processes as there
- * are processors. Yields how many there were and how many of them verified.
+ * Verifies every JWS, credential with a proof and COSE_Sign1 in the bodies against the set, by as
+ * many processes as there are processors. Yields how many there were and how many of them verified.
  */
 void load_verify(const struct load_result *result, struct ps_bytes jwks, uint64_t *ret_count,
                  uint64_t *ret_good);

@@ -120,6 +120,14 @@ void talk_keep(struct load_result *result, struct ps_bytes text)
     load_keep(result, ps_buf_bytes(&body));
 }
 
+void talk_keep_document(struct load_result *result, struct ps_bytes object)
+{
+    PS_BUF_AUTO body = {.max = 1024u * 1024u};
+
+    ps_buf_printf(&body, "{\"document\":%.*s}", PS_BYTES_FMT(object));
+    load_keep(result, ps_buf_bytes(&body));
+}
+
 void talk_show_failure(const char *what, const struct load_answer *answer)
 {
     static bool shown;

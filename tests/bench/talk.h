@@ -30,8 +30,9 @@ struct talk {
 };
 void talk_put(const struct talk *talk, struct ps_buf *out);
 
-/* Keeps {"jws": text} of a script's result. */
+/* Keeps {"jws": text}, or {"document": object}, of a script's result. */
 void talk_keep(struct load_result *result, struct ps_bytes text);
+void talk_keep_document(struct load_result *result, struct ps_bytes object);
 
 /* The first answer that a script did not want is shown. */
 void talk_show_failure(const char *what, const struct load_answer *answer);

@@ -1,5 +1,7 @@
 #include "tests/bench/load.h"
+#include "tests/bench/verify_ldp.h"
 
+#include "frontends/certify/contexts.h"
 #include "lib/base/encode.h"
 #include "lib/formats/cose/cose.h"
 #include "lib/formats/jose/jws.h"
@@ -21,10 +23,27 @@ struct checker {
     struct public_key *keys[KEYS_MAX];
     size_t key_count;
     struct ps_bytes plaintext; /* base64url, beside the keys: what has to come out of a JWE */
+    struct jsonld_contexts *contexts; /* from the list that is named there, of documents */
     struct json *json;
     struct ps_buf memory;
     struct counts *counts;
 };
+
+static void read_contexts(struct json_value path, struct checker *checker)
+{
+    struct ps_bytes text;
+    char name[512];
+
+    if (json_string(path, &text) != PS_OK || text.len >= sizeof name) {
+        exit(1);
+    }
+    memcpy(name, text.data, text.len);
+    name[text.len] = '\0';
+    if (contexts_read(name, &checker->contexts) != PS_OK) {
+        (void)fprintf(stderr, "load: contexts: %s\n", ps_detail()->text);
+        exit(1);
+    }
+}
 
 static void read_keys(struct ps_bytes jwks, struct checker *checker)
 {
@@ -42,6 +61,9 @@ static void read_keys(struct ps_bytes jwks, struct checker *checker)
     if (json_member(root, "plaintext", &key)) {
         /* The text outlives the reader. */
         checker->plaintext = json_raw(key);
+    }
+    if (json_member(root, "contexts", &key)) {
+        read_contexts(key, checker);
     }
     while (json_next(keys, &cursor, NULL, &key) && checker->key_count < KEYS_MAX) {
         if (public_key_from_jwk(json_raw(key), &checker->keys[checker->key_count]) == PS_OK) {
@@ -91,6 +113,14 @@ static void check_plaintext(struct checker *checker, struct json_value plaintext
     }
 }
 
+static void check_document(struct checker *checker, struct json_value document)
+{
+    (void)__atomic_add_fetch(&checker->counts->all, 1, __ATOMIC_RELAXED);
+    if (checker->contexts != NULL && verify_ldp(document, checker->contexts, checker->keys[0])) {
+        (void)__atomic_add_fetch(&checker->counts->good, 1, __ATOMIC_RELAXED);
+    }
+}
+
 static void check_object(struct checker *checker, struct json_value object)
 {
     struct json_value value;
@@ -100,6 +130,8 @@ static void check_object(struct checker *checker, struct json_value object)
         check_jws(checker, text);
     } else if (json_member(object, "plaintext", &value)) {
         check_plaintext(checker, value);
+    } else if (json_member(object, "document", &value)) {
+        check_document(checker, value);
     } else if (json_member(object, "cose", &value) && json_string(value, &text) == PS_OK) {
         check_cose(checker, text);
     }

@@ -68,7 +68,7 @@ static void ask_credential(struct wallets *wallets, struct ps_bytes nonce, struc
     put_post(wallets, BASE "/issuance/credential", "application/json", request);
 }
 
-/* An SD-JWT is a JWS up to its first disclosure. */
+/* An SD-JWT is a JWS up to its first disclosure; one in JSON-LD is an object. */
 static bool take_credential(struct wallets *wallets, struct json_value root)
 {
     struct json_value list;
@@ -79,7 +79,14 @@ static bool take_credential(struct wallets *wallets, struct json_value root)
     uint32_t cursor = 0;
 
     if (!json_member(root, "credentials", &list) || !json_next(list, &cursor, NULL, &item) ||
-        !json_member(item, "credential", &credential) || json_string(credential, &text) != PS_OK) {
+        !json_member(item, "credential", &credential)) {
+        return false;
+    }
+    if (json_type(credential) == JSON_OBJECT) {
+        talk_keep_document(wallets->result, json_raw(credential));
+        return true;
+    }
+    if (json_string(credential, &text) != PS_OK) {
         return false;
     }
     end = memchr(text.data, '~', text.len);
