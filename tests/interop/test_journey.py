@@ -13,7 +13,7 @@ from jwcrypto import jwe, jwk
 
 from harness.certify import ISSUER as CREDENTIALS
 from harness.certify import BASE as CERTIFY
-from harness.certify import Certify, body_1_0, body_draft, configuration, plugin_in
+from harness.certify import CREDENTIAL_URL, Certify, body_1_0, body_draft, configuration, plugin_in
 from harness.front import Front
 from harness.oidc import BASE, Oidc
 from harness.persons import People, people_table
@@ -22,7 +22,6 @@ from harness.relying_party import CALLBACK, Browser, registration
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plugins are root's")
 CLAIMS = {"userinfo": {"name": {"essential": True}, "email": None}}
 SCOPE = "identity"
-AUDIENCE = f"{CREDENTIALS}{CERTIFY}/issuance/credential"
 # How each is registered: the algorithm of its key, and additionalConfig.
 KINDS = {
     "plain": ("ES256", {"require_pkce": True}),
@@ -52,7 +51,7 @@ def proxy(tmp_path_factory):
 @pytest.fixture(scope="module", name="oidc")
 def running(appliance, people, front):
     more = {**people.settings(), "oidc": [f"credential_scopes = {SCOPE}",
-                                          f"credential_audience = {AUDIENCE}"]}
+                                          f"credential_audience = {CREDENTIAL_URL}"]}
     with Oidc(appliance.environment["PRIVYSEAL_SOCKET"], more=more, url=front.url) as oidc:
         front.start(oidc.public_socket)
         oidc.people, oidc.issuer = people, front.url + BASE
@@ -66,7 +65,8 @@ class Credentials:
         self.register = directory / "people.db"
         with sqlite3.connect(self.register) as database:
             database.execute("CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT, city TEXT)")
-        provider = (f"[provider people]\nplugin = {plugin_in(directory, 'data-sql.so')}\n"
+        plugin = plugin_in(directory, "data-sql.so")
+        provider = (f"[provider people]\nplugin = {plugin}\n"
                     f"option = database={self.register}\n"
                     "option = query=SELECT json_object('name', name, 'city', city) FROM person"
                     f" WHERE id = ?1\nwritable = {directory}\n")
@@ -193,8 +193,22 @@ def test_who_logs_in_is_known_to_the_relying_party(oidc, library, kind):
     assert told["name"] == f"Person {person}" and told["email"] == f"p{person}@example.org"
 
 
+def ask(credentials, party, token, body):
+    """With a proof where the token is bound to a key; the first answer tells the nonce for it."""
+    certify = credentials.certify
+    if party.kind != "dpop":
+        return certify.ask(token, body)
+    proof = party.do("bound", url=CREDENTIAL_URL, token=token, nonce="none yet")["jwt"]
+    answer = certify.ask(token, body, dpop=proof)
+    assert answer.status == 401 and "use_dpop_nonce" in answer.headers["www-authenticate"], answer
+    nonce = answer.headers["dpop-nonce"]
+    proof = party.do("bound", url=CREDENTIAL_URL, token=token, nonce=nonce)["jwt"]
+    return certify.ask(token, body, dpop=proof)
+
+
 # Draft 13 with the nonce that comes with the token, and 1.0 with one that is asked for.
-@pytest.mark.parametrize("kind,shape", [("plain", body_draft), ("par", body_1_0)])
+@pytest.mark.parametrize("kind,shape", [("plain", body_draft), ("par", body_1_0),
+                                        ("dpop", body_1_0)])
 def test_a_wallet_gets_a_credential_with_its_token(oidc, credentials, library, ask_node, kind, shape):
     party = Party(oidc, library, kind)
     person = oidc.people.next()
@@ -207,7 +221,7 @@ def test_a_wallet_gets_a_credential_with_its_token(oidc, credentials, library, a
         "do": "proof", "alg": "ES256", "claims": {"aud": CREDENTIALS, "iss": party.name,
                                                   "nonce": nonce}})
     assert proof["good"], proof
-    answer = credentials.certify.ask(tokens["access_token"], shape(proof["jwt"]))
+    answer = ask(credentials, party, tokens["access_token"], shape(proof["jwt"]))
     assert answer.status == 200, answer
     body = answer.json()
     text = body["credential"] if shape is body_draft else body["credentials"][0]["credential"]

@@ -8,6 +8,7 @@
 //   {"do": "finish", "name", "callback": <address that the browser comes back to>}
 //       answers with the token endpoint's answer, the ID token's claims and the userinfo, verified
 //   {"do": "proof", "alg": "ES256", "claims": {...}}   a wallet's proof, and its public JWK
+//   {"do": "bound", "name", "url", "token", "nonce"}   a DPoP proof for a request with the client's token
 //
 // Its own certificates' issuer comes by NODE_EXTRA_CA_CERTS.
 import readline from 'node:readline'
@@ -50,7 +51,8 @@ async function configure(row, party) {
   })
   client.enableNonRepudiationChecks(config)
   if (row.kind === 'dpop') {
-    party.options = { DPoP: client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256')) }
+    party.pair = await client.randomDPoPKeyPair('ES256', { extractable: true })
+    party.options = { DPoP: client.getDPoPHandle(config, party.pair) }
     client.enableDecryptingResponses(config, ['A256GCM'], { key: party.seal, alg: 'RSA-OAEP-256', kid: row.name })
   }
   return config
@@ -100,7 +102,18 @@ async function proof(row) {
   return { jwt, jwk }
 }
 
-const does = { keys, begin, finish, proof }
+async function bound(row) {
+  const { publicKey, privateKey } = parties.get(row.name).pair
+  const ath = Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(row.token))).toString('base64url')
+  const claims = { htm: 'POST', htu: row.url, jti: crypto.randomUUID(), ath, nonce: row.nonce }
+  const jwt = await new jose.SignJWT(claims)
+    .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: await exported(publicKey) })
+    .setIssuedAt()
+    .sign(privateKey)
+  return { jwt }
+}
+
+const does = { keys, begin, finish, proof, bound }
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
   try {

@@ -162,8 +162,14 @@ def finish(row):
     return {"tokens": dict(tokens), "claims": claims, "userinfo": userinfo, "raw": raw}
 
 
+def bound(row):
+    dpop = PARTIES[row["name"]].dpop
+    dpop.nonce = row["nonce"]
+    return {"jwt": dpop.proof("POST", row["url"], row["token"])}
+
+
 def main():
-    does = {"keys": keys, "begin": begin, "finish": finish}
+    does = {"keys": keys, "begin": begin, "finish": finish, "bound": bound}
     for line in sys.stdin:
         try:
             row = json.loads(line)
