@@ -148,7 +148,9 @@ enum ps_err log_reopen(struct log *log)
     if (!log_has_failed(log)) {
         return PS_OK;
     }
+    /* Who waits for a leaf hears of it before another one gets the same position. */
     log_take(log);
+    log_tell(log);
     PS_TRY(open_files(log, true));
     store_free(log->found);
     log->found = NULL;

@@ -64,8 +64,8 @@ PS_MUST_USE enum ps_err log_open(struct log_writer *writer, const struct log_con
                                  struct log **ret_log);
 
 /*
- * After on_failed: opens the files anew, cuts them to what is known to be durable and looks whether
- * there is room. Errors as log_open; may be tried again. PS_OK at once when nothing has failed.
+ * After a failure, which is told first: opens the files anew, cuts them to what is durable, looks
+ * whether there is room. Errors as log_open; may be tried again. PS_OK at once when none was.
  */
 PS_MUST_USE enum ps_err log_reopen(struct log *log);
 

@@ -117,6 +117,46 @@ static void what_a_failed_sync_left_is_cut(void **state)
     free_fixture(f);
 }
 
+/* The writer fails by itself, and whoever reopens may come before the loop has heard of it. */
+static void a_failure_is_told_before_the_log_is_reopened(void **state)
+{
+    struct fixture *f = make_failing(10);
+    uint64_t index;
+
+    (void)state;
+    fail_sync = EIO;
+    assert_ok(log_append(f->log, ps_bytes_str("lost"), &index));
+    assert_fails(PS_E_STORAGE, log_sync(f->log));
+    assert_int_equal(f->failed_calls, 0);
+    fail_sync = 0;
+    assert_ok(log_reopen(f->log));
+    assert_int_equal(f->failed_calls, 1);
+    assert_works_from(f, 10);
+    assert_int_equal(f->failed_calls, 1);
+    free_fixture(f);
+}
+
+static void leaves_that_are_durable_are_told_before_the_log_is_reopened(void **state)
+{
+    struct fixture *f = make_failing(10);
+    const unsigned durable_calls = f->durable_calls;
+    uint64_t index;
+
+    (void)state;
+    append_numbers(f, 10, 12);
+    assert_ok(log_sync(f->log));
+    assert_int_equal(f->durable_calls, durable_calls);
+    fail_sync = EIO;
+    assert_ok(log_append(f->log, ps_bytes_str("lost"), &index));
+    assert_fails(PS_E_STORAGE, log_sync(f->log));
+    fail_sync = 0;
+    assert_ok(log_reopen(f->log));
+    assert_int_equal(f->durable_calls, durable_calls + 1);
+    assert_int_equal(f->failed_calls, 1);
+    assert_works_from(f, 12);
+    free_fixture(f);
+}
+
 static void reopening_what_has_not_failed_does_nothing(void **state)
 {
     struct fixture *f = make_failing(10);
@@ -409,6 +449,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_write_stops_the_log_until_it_is_reopened),
         cmocka_unit_test(what_a_failed_sync_left_is_cut),
+        cmocka_unit_test(a_failure_is_told_before_the_log_is_reopened),
+        cmocka_unit_test(leaves_that_are_durable_are_told_before_the_log_is_reopened),
         cmocka_unit_test(reopening_what_has_not_failed_does_nothing),
         cmocka_unit_test(a_new_process_after_a_failed_sync_makes_the_tail_durable),
         cmocka_unit_test(a_checkpoint_that_cannot_be_written_fails_the_log),
