@@ -23,6 +23,7 @@ struct slot {
     void *context;
     uint32_t sequence; /* makes ids differ, so that a stale answer is noticed */
     uint32_t cost;     /* of a use of a key; 0: another call */
+    uint64_t limit_ns; /* longest wait for an answer, to this or another call, while it is out */
     uint16_t next_free;
 };
 
@@ -62,7 +63,6 @@ struct token_process {
     size_t signing;        /* signatures */
     uint32_t signing_cost; /* and what they cost in all */
     uint64_t progress_ns;  /* monotonic: the last answer, or the first call after a rest */
-    uint64_t limit_ns;     /* longest limit of the calls in flight */
     bool was_unapproved;   /* and that was told */
     bool has_spoken;       /* a state notice came */
     bool login_in_flight;

@@ -101,12 +101,9 @@ enum ps_err process_call(struct token_process *process, const struct ipc_message
     slot->fn = fn;
     slot->context = context;
     slot->cost = cost;
+    slot->limit_ns = limit_ns;
     if (process->in_flight++ == 0) {
         process->progress_ns = ps_clock_mono_ns();
-        process->limit_ns = 0;
-    }
-    if (limit_ns > process->limit_ns) {
-        process->limit_ns = limit_ns;
     }
     if (cost != 0) {
         process->signing++;
@@ -131,11 +128,24 @@ static struct slot take_slot(struct token_process *process, struct slot *slot)
     return taken;
 }
 
+/* Of those in flight now: one that was answered gives no more time to those behind it. */
+static uint64_t longest_limit(const struct token_process *process)
+{
+    uint64_t longest = 0;
+
+    for (size_t i = 0; i < SLOTS; i++) {
+        const struct slot *slot = &process->slots[i];
+
+        longest = slot->fn != NULL && slot->limit_ns > longest ? slot->limit_ns : longest;
+    }
+    return longest;
+}
+
 bool process_is_overdue(const struct token_process *process, uint64_t now_ns)
 {
     /* A call that began after this look at the clock is not old. */
     return process->channel != NULL && process->in_flight != 0 && now_ns > process->progress_ns &&
-           now_ns - process->progress_ns > process->limit_ns;
+           now_ns - process->progress_ns > longest_limit(process);
 }
 
 static void tell_room(struct token_process *process)

@@ -1,0 +1,140 @@
+#include "tests/unit/channels.h"
+
+#include "keystore/tokens/internal.h"
+
+/* When a process has been silent for too long. */
+
+#define USUAL_NS (5 * PS_NS_PER_S)
+#define LONG_NS  (180 * PS_NS_PER_S)
+
+static struct tokens tokens;
+static struct token token;
+static struct token_process *process;
+static struct end module; /* the other end */
+static unsigned answers;
+
+static void ignore_room(void *context, struct token *of)
+{
+    (void)context;
+    (void)of;
+}
+
+static const struct tokens_handler calls = {.on_room = ignore_room};
+
+static void count_answer(void *context, const struct token_answer *answer)
+{
+    (void)context;
+    assert_int_equal(answer->outcome, TOKEN_ANSWERED);
+    answers++;
+}
+
+static int begin(void **state)
+{
+    int ends[2];
+
+    (void)make_loop(state);
+    answers = 0;
+    module = (struct end){0};
+    tokens = (struct tokens){.loop = loop, .handler = &calls, .timeout_ns = USUAL_NS};
+    token = (struct token){.tokens = &tokens};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_ok(process_new(&token, 1, ends[0], &process));
+    open_end(&module, ends[1], &token_set, IPC_SERVER);
+    return 0;
+}
+
+static int end(void **state)
+{
+    do_free(&module);
+    process_free(process);
+    return free_loop(state);
+}
+
+/* Gives the id under which it went out. */
+static uint64_t call(uint64_t limit_ns)
+{
+    const struct msg_token_random message = {.count = 1};
+    const unsigned seen = module.messages;
+
+    assert_ok(
+        process_call(process, &msg_token_random_info, &message, 0, limit_ns, count_answer, NULL));
+    turn_until(module.messages == seen + 1);
+    return module.last_id;
+}
+
+static void answer(uint64_t id)
+{
+    const struct msg_token_octets message = {.octets = LITERAL("x")};
+    const unsigned seen = answers;
+
+    assert_ok(channel_send(module.channel, &msg_token_octets_info, id, &message));
+    turn_until(answers == seen + 1);
+}
+
+static bool is_overdue_after(uint64_t silence_ns)
+{
+    return process_is_overdue(process, ps_clock_mono_ns() + silence_ns);
+}
+
+static void silence_counts_from_a_call_or_the_last_answer(void **state)
+{
+    uint64_t first;
+
+    (void)state;
+    assert_false(is_overdue_after(1000 * LONG_NS));
+    first = call(USUAL_NS);
+    assert_true(is_overdue_after(USUAL_NS));
+    assert_false(process_is_overdue(process, process->progress_ns + USUAL_NS));
+    (void)call(USUAL_NS);
+    answer(first);
+    assert_true(is_overdue_after(USUAL_NS));
+    assert_false(process_is_overdue(process, process->progress_ns + USUAL_NS));
+}
+
+static void the_longest_of_the_calls_in_flight_counts(void **state)
+{
+    (void)state;
+    (void)call(USUAL_NS);
+    (void)call(LONG_NS);
+    (void)call(USUAL_NS);
+    assert_false(process_is_overdue(process, process->progress_ns + LONG_NS));
+    assert_true(is_overdue_after(LONG_NS));
+}
+
+static void a_long_call_that_was_answered_does_not_count(void **state)
+{
+    uint64_t long_call;
+
+    (void)state;
+    long_call = call(LONG_NS);
+    (void)call(USUAL_NS);
+    answer(long_call);
+    assert_true(is_overdue_after(USUAL_NS));
+}
+
+static void nor_does_it_in_a_process_that_never_rests(void **state)
+{
+    uint64_t earlier = call(LONG_NS);
+
+    (void)state;
+    for (int i = 0; i < 600; i++) {
+        const uint64_t next = call(USUAL_NS);
+
+        answer(earlier);
+        earlier = next;
+    }
+    assert_int_equal(process->in_flight, 1);
+    assert_true(is_overdue_after(USUAL_NS));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(silence_counts_from_a_call_or_the_last_answer, begin, end),
+        cmocka_unit_test_setup_teardown(the_longest_of_the_calls_in_flight_counts, begin, end),
+        cmocka_unit_test_setup_teardown(a_long_call_that_was_answered_does_not_count, begin, end),
+        cmocka_unit_test_setup_teardown(nor_does_it_in_a_process_that_never_rests, begin, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
