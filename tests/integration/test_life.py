@@ -295,6 +295,25 @@ def lives(model, tmp_path_factory):
                "mirror": mirror, "sealed": sealed, "mac": mac}
 
 
+def lose_the_process(box):
+    """Of the only token that opens a wrapped key, while one is used: its own token is not here."""
+    def sent():
+        metrics = box.send("GET", "/metrics").body.decode()
+        return re.findall(r'^privyseal_queue_seconds_count{token="b"} (\d+)$', metrics, re.M)
+
+    keepers, before, answers = box.bare.keepers(), sent(), []
+    for pid in box.bare.children("token", "b/0"):
+        os.kill(pid, signal.SIGSTOP)
+    signing = threading.Thread(target=lambda: answers.append(box.sign("kept.ec-p256").status))
+    signing.start()
+    wait_until(lambda: sent() != before, 60, "the request to be at the process")
+    box.bare.kill_token("b")
+    signing.join()
+    assert answers[0] in (200, 503), answers
+    wait_until(lambda: box.sign("kept.ec-p256").status == 200, 60, "the token again")
+    assert box.bare.keepers() == keepers
+
+
 def replace_holder(box, directory):
     """An officer who holds a share is replaced, with a new PIN. What was restored is judged anew at each start."""
     bare, people = box.bare, box.people
@@ -355,6 +374,7 @@ def test_a_life_goes_on_with_the_second_token(lives, model, tmp_path):
         assert box.use("kept.aes", "decrypt", ciphertext=lives["sealed"])["plaintext"] == PAYLOAD
         assert box.use("kept.mac", "mac/verify", message=PAYLOAD, mac=lives["mac"])["valid"]
         assert box.sign("lost.ed25519").status == 503
+        lose_the_process(box)
         people = [item["person"] for item in box.send("GET", "/v1/officers").json()["items"]]
         assert "officer-5" not in people
         assert box.send("GET", "/v1/clients/front").status == 404
