@@ -1,30 +1,22 @@
 #include "keystore/events/events.h"
 
+#include "keystore/events/alarm_pace.h"
 #include "keystore/state.h"
 #include "keystore/writer.h"
 #include "lib/base/name.h"
 
 #include <stdlib.h>
 
-#define ALARM_PAUSE_NS   (60 * PS_NS_PER_S)
 #define REFUSAL_PAUSE_NS (30 * PS_NS_PER_S)
 #define REFUSAL_BURST    10u
 #define STATE_PAUSE_NS   (10 * PS_NS_PER_S)
 #define DATA_MAX         4096u
-#define ALARM_CODES      32u
-
-/* Per code: when it was last a leaf, and what was left out since. */
-struct alarm {
-    const char *code;
-    uint64_t last_ns;
-    uint64_t left_out;
-};
 
 struct refusals {
     uint64_t tokens_ns; /* credit: each leaf costs REFUSAL_PAUSE_NS */
     uint64_t updated_ns;
     uint64_t left_out;
-    struct alarm alarms[ALARM_CODES];
+    struct alarm_pace alarms;
     uint64_t state_ns;
     enum appliance_state state;
 };
@@ -83,33 +75,15 @@ static void record_or_say(struct keeper *keeper, const struct event_leaf *leaf)
     }
 }
 
-/* The row of the code; the last one is shared by what finds no row of its own. */
-static struct alarm *alarm_of(struct refusals *refusals, const char *code)
-{
-    for (size_t i = 0; i < ALARM_CODES; i++) {
-        struct alarm *alarm = &refusals->alarms[i];
-
-        if (alarm->code == NULL) {
-            alarm->code = code;
-        }
-        if (strcmp(alarm->code, code) == 0 || i == ALARM_CODES - 1) {
-            return alarm;
-        }
-    }
-    return NULL;
-}
-
 void events_alarm(struct keeper *keeper, const char *code, struct ps_bytes about,
                   const char *detail)
 {
-    struct alarm *alarm = alarm_of(keeper->refusals, code);
-    const uint64_t now = ps_clock_mono_ns();
+    uint64_t left_out = 0;
     PS_BUF_AUTO data;
     struct writer json = writer(&data);
 
     ps_buf_init(&data, DATA_MAX);
-    if (alarm->last_ns != 0 && now - alarm->last_ns < ALARM_PAUSE_NS) {
-        alarm->left_out++;
+    if (!alarm_pace_take(&keeper->refusals->alarms, code, about, ps_clock_mono_ns(), &left_out)) {
         return;
     }
     ps_line(PS_ERROR, "alarm", PS_STR("alarm", code), PS_TEXT("about", about),
@@ -118,10 +92,8 @@ void events_alarm(struct keeper *keeper, const char *code, struct ps_bytes about
     writer_text_if(&json, "about", about);
     writer_str(&json, "alarm", code);
     writer_text_if(&json, "detail", ps_bytes_str(detail));
-    writer_number_if(&json, "left_out", alarm->left_out);
+    writer_number_if(&json, "left_out", left_out);
     writer_end_object(&json);
-    alarm->last_ns = now;
-    alarm->left_out = 0;
     if (ps_buf_status(&data) == PS_OK) {
         record_or_say(keeper, &(struct event_leaf){.time_ns = ps_clock_real_ns(),
                                                    .kind = "alarm",

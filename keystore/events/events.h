@@ -16,8 +16,9 @@ PS_MUST_USE enum ps_err events_record(struct keeper *keeper, const struct event_
                                       held_fn *fn, void *context);
 
 /*
- * Something an operator has to look at: a leaf `alarm` and a log line. The same code at most once a
- * minute; how many were left out stands in the next one.
+ * Something an operator has to look at: a leaf `alarm` and a log line. The same code about the same
+ * thing at most once a minute, and about eight things; how many were left out stands in the next
+ * one of that code.
  *
  * code:  a literal, e.g. "wrong-signature"
  * about: name of the key, token, ... concerned; or empty
