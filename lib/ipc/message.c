@@ -45,8 +45,41 @@ static enum ps_err encode_field(const struct ipc_field *field, const uint8_t *at
     return ps_fail(PS_E_INTERNAL, 0, "a field of no known kind");
 }
 
+static size_t encoded_len(const struct ipc_field *field, const void *at)
+{
+    const struct ps_bytes *octets = at;
+
+    switch (field->kind) {
+    case IPC_U8:
+        return 1;
+    case IPC_U16:
+        return 2;
+    case IPC_U32:
+        return 4;
+    case IPC_U64:
+        return 8;
+    case IPC_BYTES:
+        return 4 + (octets->len > field->max ? 0 : octets->len); /* more is refused */
+    }
+    return 0;
+}
+
+/* Some messages hold a PIN: what a buffer leaves behind when it grows is not wiped. */
+static void reserve_all(const struct ipc_message *info, const void *message, struct ps_buf *out)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < info->count; i++) {
+        const struct ipc_field *field = &info->fields[i];
+
+        len += encoded_len(field, (const uint8_t *)message + field->offset);
+    }
+    (void)ps_buf_reserve(out, len); /* its error is sticky */
+}
+
 enum ps_err ipc_encode(const struct ipc_message *info, const void *message, struct ps_buf *out)
 {
+    reserve_all(info, message, out);
     for (size_t i = 0; i < info->count; i++) {
         const struct ipc_field *field = &info->fields[i];
 

@@ -65,7 +65,11 @@ struct ipc_set {
 /* NULL when the set has no message of this type. */
 const struct ipc_message *ipc_set_find(const struct ipc_set *set, uint16_t type);
 
-/* Appends the fields. Errors: PS_E_INPUT (a field over its maximum), the buffer's. */
+/*
+ * Appends the fields. The room for them is made before the first is written: `out` does not grow
+ * with half a message in it.
+ * Errors: PS_E_INPUT (a field over its maximum), the buffer's.
+ */
 PS_MUST_USE enum ps_err ipc_encode(const struct ipc_message *info, const void *message,
                                    struct ps_buf *out);
 

@@ -175,6 +175,21 @@ static void a_full_buffer_is_a_limit_error(void **state)
     assert_ok(ipc_encode(&msg_octets_info, &octets, &out));
 }
 
+/* Those behind a PIN must not move it: the memory that it was in is not wiped. */
+static void room_is_made_before_the_first_field(void **state)
+{
+    const struct msg_token_set_pin message = {.pin = LITERAL("1234"), .next = LITERAL("5678")};
+    PS_BUF_AUTO out = {.max = 15};
+
+    (void)state;
+    assert_fails(PS_E_LIMIT, ipc_encode(&msg_token_set_pin_info, &message, &out));
+    assert_int_equal(out.len, 0);
+    ps_buf_clear(&out);
+    out.max = 16;
+    assert_ok(ipc_encode(&msg_token_set_pin_info, &message, &out));
+    assert_int_equal(out.len, 16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +201,7 @@ int main(void)
         cmocka_unit_test(types_and_names_are_unique),
         cmocka_unit_test(states_have_names),
         cmocka_unit_test(a_full_buffer_is_a_limit_error),
+        cmocka_unit_test(room_is_made_before_the_first_field),
     };
 
     return cmocka_run_group_tests_name("message", tests, NULL, NULL);
