@@ -120,18 +120,23 @@ enum ps_err checkpoints_find_key(const struct keeper *keeper, const char *tree,
 /* A checkpoint that was in flight already may not reach as far as a waiter wants. */
 static void tell_waiters(struct checkpoints *checkpoints, bool is_signed)
 {
-    struct waiter waiters[WAITERS_MAX];
-    const size_t count = checkpoints->waiter_count;
+    struct waiter told[WAITERS_MAX];
+    size_t count = 0;
+    size_t kept = 0;
 
-    /* A waiter may ask for the next one. */
-    memcpy(waiters, checkpoints->waiters, count * sizeof waiters[0]);
-    checkpoints->waiter_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (is_signed && waiters[i].size > checkpoints->events_signed) {
-            checkpoints->waiters[checkpoints->waiter_count++] = waiters[i];
+    for (size_t i = 0; i < checkpoints->waiter_count; i++) {
+        const struct waiter waiter = checkpoints->waiters[i];
+
+        if (is_signed && waiter.size > checkpoints->events_signed) {
+            checkpoints->waiters[kept++] = waiter;
         } else {
-            waiters[i].fn(waiters[i].context, is_signed);
+            told[count++] = waiter;
         }
+    }
+    checkpoints->waiter_count = kept;
+    /* A waiter may ask for the next one. */
+    for (size_t i = 0; i < count; i++) {
+        told[i].fn(told[i].context, is_signed);
     }
 }
 
