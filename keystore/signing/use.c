@@ -132,7 +132,9 @@ void use_take(struct sign_request *request, const struct token_answer *answer)
         sign_request_refuse(request, &not_opened);
         return;
     }
-    note_use(request, answer->message);
+    if (is_used) {
+        note_use(request, answer->message);
+    }
     if (ps_buf_status(&request->payload) != PS_OK) {
         sign_request_refuse(request, &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED});
         return;
