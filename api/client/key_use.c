@@ -102,6 +102,7 @@ enum privyseal_result privyseal_verify_mac(struct privyseal *client,
     enum privyseal_result result;
     char path[CLIENT_PATH_MAX];
 
+    *ret_valid = 0;
     if (!client_put_key_path(request->key, "mac/verify", path)) {
         return client_fail(client, PRIVYSEAL_USAGE, "a MAC needs the name of a key");
     }

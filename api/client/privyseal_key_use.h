@@ -27,7 +27,7 @@ struct privyseal_mac {
     size_t mac_len;
     uint32_t version; /* that made it; 0: the active one */
 };
-/* *ret_valid is 1 when it is the MAC of the message, else 0. */
+/* *ret_valid is 1 when it is the MAC of the message, else 0; also after an error. */
 PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
 privyseal_verify_mac(struct privyseal *client, const struct privyseal_mac *request, int *ret_valid);
 

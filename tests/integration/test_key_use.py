@@ -189,6 +189,11 @@ def test_the_client_library_does_the_same(room):
         asked = Mac(HMAC.encode(), b"text", 4, mac, 32, 0)
         assert call("privyseal_verify_mac", ctypes.byref(asked), ctypes.byref(valid)) == 0
         assert valid.value == verdict
+    for key in (b"test.none", b"no name"):
+        valid.value = 1
+        asked = Mac(key, b"text", 4, octets(made), 32, 0)
+        assert call("privyseal_verify_mac", ctypes.byref(asked), ctypes.byref(valid)) != 0
+        assert valid.value == 0  # who looks at it alone is not told that it is valid
     library.privyseal_octets_clear(ctypes.byref(made))
     library.privyseal_close(client)
 
