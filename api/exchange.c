@@ -200,12 +200,12 @@ static bool check_query(struct exchange *exchange)
 }
 
 /* With parameters or without (RFC 9110 section 8.3.1). */
-static bool is_media(struct ps_bytes media, const char *wanted)
+bool exchange_is_media(struct ps_bytes value, const char *media)
 {
-    const size_t len = strlen(wanted);
+    const size_t len = strlen(media);
 
-    return media.len >= len && strncasecmp((const char *)media.data, wanted, len) == 0 &&
-           (media.len == len || media.data[len] == ';' || media.data[len] == ' ');
+    return value.len >= len && strncasecmp((const char *)value.data, media, len) == 0 &&
+           (value.len == len || value.data[len] == ';' || value.data[len] == ' ');
 }
 
 static bool check_media(struct exchange *exchange)
@@ -218,7 +218,7 @@ static bool check_media(struct exchange *exchange)
         (length.len != 0 && !ps_bytes_equal_str(length, "0"));
 
     if (route->body_max == 0 || !has_body ||
-        is_media(media, route->media == NULL ? "application/json" : route->media)) {
+        exchange_is_media(media, route->media == NULL ? "application/json" : route->media)) {
         return true;
     }
     exchange_refuse(exchange, PS_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);

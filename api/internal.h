@@ -92,6 +92,9 @@ PS_MUST_USE enum ps_err exchange_read_json(struct exchange *exchange, struct jso
 /* The caller as it travels to the keeper; borrows from the request. */
 struct msg_caller exchange_caller(const struct exchange *exchange);
 
+/* "type/subtype", with parameters behind it or without. */
+bool exchange_is_media(struct ps_bytes value, const char *media);
+
 /* A path variable by its place, empty when there is none. */
 struct ps_bytes exchange_variable(const struct exchange *exchange, size_t number);
 

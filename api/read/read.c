@@ -109,16 +109,6 @@ static const struct form certificate_forms[] = {
     {"*/*", 0},
 };
 
-/* "type/subtype", with parameters behind it or without. */
-static bool is_media(struct ps_bytes range, const char *media)
-{
-    const size_t len = strlen(media);
-
-    return range.data != NULL && range.len >= len &&
-           strncasecmp((const char *)range.data, media, len) == 0 &&
-           (range.len == len || range.data[len] == ';' || range.data[len] == ' ');
-}
-
 /* The media range at the front of the list, which moves behind it. */
 static struct ps_bytes next_range(struct ps_bytes *list)
 {
@@ -140,7 +130,7 @@ static uint8_t choose_form(const struct form *forms, size_t count, struct ps_byt
         const struct ps_bytes range = next_range(&accept);
 
         for (size_t i = 0; i < count; i++) {
-            if (is_media(range, forms[i].media)) {
+            if (exchange_is_media(range, forms[i].media)) {
                 return forms[i].accept;
             }
         }

@@ -114,6 +114,7 @@ struct log_writer {
 
 /* open.c: builds log->end from the files. `again`: after a failure, with what is in log->end. */
 PS_MUST_USE enum ps_err open_files(struct log *log, bool again);
+void open_free_shards(struct log_shard_node *shards);
 void open_clear_end(struct log_end *end);
 
 /* turn.c: makes log->batch and the notes durable; called by the writer's thread without mutex. */

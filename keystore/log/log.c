@@ -29,17 +29,6 @@ static void unlock(const struct log *log)
     assert(failed == 0);
 }
 
-static void free_shards(struct log_shard_node *shards)
-{
-    while (shards != NULL) {
-        struct log_shard_node *next = shards->next;
-
-        store_free(shards->store);
-        free(shards);
-        shards = next;
-    }
-}
-
 /* At rest there is no room. What cannot be cut, or is not ours, is looked at by log_open. */
 static void cut_room(struct log *log)
 {
@@ -63,8 +52,8 @@ void log_free(struct log *log)
     cut_room(log);
     open_clear_end(&log->end);
     store_free(log->found);
-    free_shards(log->shards);
-    free_shards(log->closed);
+    open_free_shards(log->shards);
+    open_free_shards(log->closed);
     writer_free_notes(log->notes);
     ps_buf_clear(&log->queued);
     ps_buf_clear(&log->batch);

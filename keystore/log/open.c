@@ -26,7 +26,7 @@ struct opening {
     uint64_t unread;
 };
 
-static void free_shards(struct log_shard_node *shards)
+void open_free_shards(struct log_shard_node *shards)
 {
     while (shards != NULL) {
         struct log_shard_node *next = shards->next;
@@ -51,7 +51,7 @@ void open_clear_end(struct log_end *end)
 
 static void opening_clear(struct opening *opening)
 {
-    free_shards(opening->shards);
+    open_free_shards(opening->shards);
     open_clear_end(&opening->end);
     ps_buf_clear(&opening->checkpoint);
     if (opening->top_fd >= 0) {
