@@ -407,6 +407,8 @@ def test_a_message_that_a_token_does_not_take_is_no_ciphertext(fake, control):
     for function, mechanism, target, member in (
             ("C_Encrypt", "CKM_AES_GCM", "aes/encrypt", "plaintext"),
             ("C_Sign", "CKM_SHA256_HMAC", "hmac/mac", "message")):  # not of a checkpoint
+        # The first use looks whether it is the key that was made.
+        assert client.post(f"/v1/keys/test.{target}", {member: "eA"}).status == 200
         control("on", function, "mechanism", mechanism, "do", "rv", "CKR_DATA_LEN_RANGE", "times", 1)
         answer = client.post(f"/v1/keys/test.{target}", {member: "eA"})
         assert answer.json()["detail"] == "the token does not take this message", answer
