@@ -52,6 +52,22 @@ static void what_is_written_is_read_and_hashed(void **state)
     assert_string_equal(hex, abc);
 }
 
+static void what_is_not_synced_replaces_what_was_there_too(void **state)
+{
+    struct stat found;
+    PS_BUF_AUTO content;
+
+    (void)state;
+    assert_int_equal(file_write(path, ps_bytes_str("before"), 0640), PS_OK);
+    assert_int_equal(file_write_unsynced(path, ps_bytes_str("abc"), 0600), PS_OK);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_mode & 07777, 0600);
+    assert_int_equal(file_read(path, 3, &content), PS_OK);
+    assert_true(ps_bytes_equal_str(ps_buf_bytes(&content), "abc"));
+    assert_int_equal(file_write_unsynced("/nowhere/at/all", ps_bytes_str("abc"), 0600),
+                     PS_E_STORAGE);
+}
+
 static void a_file_over_its_limit_is_refused(void **state)
 {
     PS_BUF_AUTO content;
@@ -201,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read_and_hashed, make_directory,
                                         remove_directory),
+        cmocka_unit_test_setup_teardown(what_is_not_synced_replaces_what_was_there_too,
+                                        make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(a_file_over_its_limit_is_refused, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(an_empty_file_is_read_as_such, make_directory,
