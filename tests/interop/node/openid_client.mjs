@@ -48,6 +48,7 @@ const remembering = (party) => async (url, options) => {
 async function configure(row, party) {
   const config = await client.discovery(new URL(row.issuer), row.name, {}, client.PrivateKeyJwt(party.key), {
     [client.customFetch]: remembering(party),
+    timeout: 120, // seconds, of all its requests: for what never comes
   })
   client.enableNonRepudiationChecks(config)
   if (row.kind === 'dpop') {
