@@ -6,6 +6,7 @@
 #include "appliance/terminal.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/base/name.h"
 #include "lib/ceremony/custody/one_time.h"
 #include "lib/ceremony/custody/paper.h"
 #include "lib/ceremony/custody/passphrase_box.h"
@@ -271,56 +272,145 @@ int officer_share_open(const struct cli_run *run)
 
 /* --- share seal --- */
 
-/* The answer of GET /v1/unlock, or the JWK alone. */
-static enum ps_err read_one_time(const char *path, struct public_key **ret_key)
+/* A key of the keeper's, and what it says that the key is for; texts are empty where it does not.
+ */
+struct one_time_for {
+    struct public_key *key;
+    char token[PS_NAME_MAX + 1];
+    char pin[8];
+    char operation[PS_NAME_MAX + 1];
+    char type[64];
+};
+
+static void one_time_for_clear(struct one_time_for *to)
+{
+    public_key_free(to->key);
+    *to = (struct one_time_for){.key = NULL};
+}
+#define ONE_TIME_FOR_AUTO PS_CLEANUP(one_time_for_clear) struct one_time_for
+
+static void copy_text(struct json_value item, const char *name, char *out, size_t size)
+{
+    struct json_value value;
+    struct ps_bytes text;
+
+    if (json_member(item, name, &value) && json_type(value) == JSON_STRING &&
+        json_string(value, &text) == PS_OK) {
+        (void)snprintf(out, size, "%.*s", PS_BYTES_FMT(text));
+    }
+}
+
+/* An item of the answer of GET /v1/unlock, or a JWK alone. Errors: PS_E_INPUT. */
+static enum ps_err read_item(struct json_value item, struct one_time_for *to)
+{
+    struct json_value jwk;
+
+    if (json_type(item) != JSON_OBJECT) {
+        return ps_fail(PS_E_INPUT, 0, "no key of an unlock");
+    }
+    copy_text(item, "token", to->token, sizeof to->token);
+    copy_text(item, "pin", to->pin, sizeof to->pin);
+    copy_text(item, "operation", to->operation, sizeof to->operation);
+    copy_text(item, "type", to->type, sizeof to->type);
+    return public_key_from_jwk_value(json_member(item, "key", &jwk) ? jwk : item, &to->key);
+}
+
+/* The words say which of the keys it is. Errors: PS_E_INPUT, PS_E_DENIED (of none). */
+static enum ps_err find_key(struct json_value root, struct ps_bytes words,
+                            struct one_time_for *ret_to)
+{
+    struct json_value list;
+    struct json_value item = root;
+    uint32_t cursor = 0;
+    const bool is_list = json_type(root) == JSON_OBJECT && json_member(root, "tokens", &list) &&
+                         json_type(list) == JSON_ARRAY;
+
+    while (is_list ? json_next(list, &cursor, NULL, &item) : cursor++ == 0) {
+        ONE_TIME_FOR_AUTO to = {.key = NULL};
+
+        PS_TRY(read_item(item, &to));
+        if (one_time_words_are(to.key, words)) {
+            *ret_to = to;
+            to.key = NULL;
+            return PS_OK;
+        }
+    }
+    return ps_fail(PS_E_DENIED, 0,
+                   "these are not the words of a key in that file, so nothing was sealed: "
+                   "fetch it anew; if they differ again, somebody stands between");
+}
+
+/* Who only was told of a key seals to whoever told: the words are what the console shows. */
+static enum ps_err read_words(const struct cli_run *run, struct ps_buf *typed)
+{
+    const char *given = cli_value(run, "words");
+
+    if (given != NULL) {
+        ps_buf_put_str(typed, given);
+        return ps_buf_status(typed);
+    }
+    return terminal_read_line("The eight words that the appliance's console shows: ", true, typed);
+}
+
+static enum ps_err read_one_time(const struct cli_run *run, const char *path,
+                                 struct one_time_for *ret_to)
 {
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
     PS_BUF_AUTO text = {0};
+    PS_BUF_AUTO words = {.max = 512};
     struct json_value root;
-    struct json_value jwk;
     enum ps_err err;
 
     PS_TRY(file_read(path, UNLOCK_MAX, &text));
     PS_TRY(json_new(&parser));
     err = json_parse(parser, ps_buf_bytes(&text), &JSON_LIMITS_REQUEST, &root);
-    if (err == PS_OK && json_type(root) == JSON_OBJECT) {
-        err = public_key_from_jwk_value(json_member(root, "key", &jwk) ? jwk : root, ret_key);
+    if (err != PS_OK) {
+        return officer_name_file(path, PS_E_INPUT);
     }
-    return err == PS_OK && *ret_key != NULL ? PS_OK : officer_name_file(path, PS_E_INPUT);
+    PS_TRY(read_words(run, &words));
+    err = find_key(root, ps_buf_bytes(&words), ret_to);
+    return err == PS_E_INPUT ? officer_name_file(path, err) : err;
 }
 
-/* Who only was told of a key seals to whoever told: the words are what the console shows. */
-static enum ps_err compare_words(const struct cli_run *run, const struct public_key *key)
+/* The appliance opens a share with the key that is for its PIN, and with no other. */
+static enum ps_err check_purpose(const struct one_time_for *to, const struct share *share)
 {
-    const char *given = cli_value(run, "words");
-    PS_BUF_AUTO typed = {.max = 512};
+    const bool is_of_it = ps_bytes_equal_str(share->token, to->token) &&
+                          strcmp(share_pin_name(share->pin), to->pin) == 0;
 
-    if (given == NULL) {
-        PS_TRY(terminal_read_line("The eight words that the appliance's console shows: ", true,
-                                  &typed));
-    } else {
-        ps_buf_put_str(&typed, given);
-    }
-    PS_TRY(ps_buf_status(&typed));
-    return one_time_words_are(key, ps_buf_bytes(&typed))
+    return to->token[0] == '\0' || is_of_it
                ? PS_OK
                : ps_fail(PS_E_DENIED, 0,
-                         "these are not the words of the key in that file, so nothing was sealed: "
-                         "fetch it anew; if they differ again, somebody stands between");
+                         "the key with these words is for the %s PIN of the token %s, and this "
+                         "is no share of it: nothing was sealed",
+                         to->pin, to->token);
 }
 
-static enum ps_err seal_share(const struct cli_run *run, const char *to, const char *path)
+static enum ps_err print_purpose(const struct one_time_for *to)
 {
-    PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
+    PS_BUF_AUTO text = {.max = 512};
+
+    if (to->operation[0] == '\0') {
+        return PS_OK;
+    }
+    ps_buf_printf(&text, "For the operation %s, %s, and no other.\n", to->operation, to->type);
+    PS_TRY(ps_buf_status(&text));
+    return terminal_print(ps_buf_bytes(&text));
+}
+
+static enum ps_err seal_share(const struct cli_run *run, const char *path_to, const char *path)
+{
+    ONE_TIME_FOR_AUTO to = {.key = NULL};
     PS_BUF_AUTO sealed = {.max = ONE_TIME_SEALED_MAX};
     SECRET_AUTO octets = {.max = SHARE_OCTETS_MAX};
     struct share share;
 
-    PS_TRY(read_one_time(to, &key));
-    PS_TRY(compare_words(run, key));
+    PS_TRY(read_one_time(run, path_to, &to));
     PS_TRY(take_share(run, &octets, &share));
+    PS_TRY(check_purpose(&to, &share));
     PS_TRY(print_share(&share, ps_buf_bytes(&octets)));
-    PS_TRY(one_time_seal(key, ps_buf_bytes(&octets), &sealed));
+    PS_TRY(print_purpose(&to));
+    PS_TRY(one_time_seal(to.key, ps_buf_bytes(&octets), &sealed));
     return file_create(path, ps_buf_bytes(&sealed), MODE_FOR_ALL);
 }
 

@@ -8,7 +8,7 @@
  * no api process passes on. Whoever connects is sent the page, and again whenever it changes; what
  * they send is not read. The page is text for people.
  */
-#define CONSOLE_PAGE_MAX 8192u
+#define CONSOLE_PAGE_MAX 65536u
 
 struct console;
 

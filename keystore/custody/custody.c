@@ -84,14 +84,6 @@ const struct custody_token *custody_token_of(const struct custody *custody,
     return NULL;
 }
 
-void custody_forget_shares(struct gathering *gathering)
-{
-    for (size_t i = 0; i < SHARE_COUNT_MAX; i++) {
-        ps_secret_free(gathering->shares[i].value);
-        gathering->shares[i] = (struct arrived){.value = NULL};
-    }
-}
-
 /* --- Which PIN may be used --- */
 
 void custody_note_pin(struct custody *custody, const struct msg_pin *message)
@@ -349,53 +341,15 @@ void custody_check_holders(struct custody *custody)
 
 /* --- When something changed --- */
 
-static bool waits_for_shares(const struct custody *custody, const struct token *token)
-{
-    PIN_ROW_AUTO row = {.parser = NULL};
-
-    return custody_wants_so_shares(custody, token) ||
-           (custody_wants_shares(custody, token) &&
-            pin_row_read_some(custody->keeper, tokens_name(token), SHARE_PIN_USER, &row) == PS_OK);
-}
-
-static bool any_waits(const struct custody *custody)
-{
-    const struct token *token;
-
-    for (size_t i = 0; (token = tokens_at(custody->keeper->tokens, i)) != NULL; i++) {
-        if (waits_for_shares(custody, token)) {
-            return !lock_is_on(custody->keeper);
-        }
-    }
-    return false;
-}
-
-/* Shares that did not come to anything are forgotten with the key that they were sealed to. */
-static void end_unlock(struct custody *custody)
-{
-    one_time_free(custody->key);
-    custody->key = NULL;
-    for (size_t i = 0; i < custody->count; i++) {
-        custody_forget_shares(&custody->tokens[i].user);
-        custody_forget_shares(&custody->tokens[i].so);
-    }
-}
-
 static void on_look(void *context)
 {
     struct custody *custody = context;
-    const bool waits = custody->keeper->started && any_waits(custody);
     PS_BUF_AUTO page = {.max = CONSOLE_PAGE_MAX};
 
     if (custody->keeper->started) {
         custody_look_so(custody);
     }
-    if (waits && custody->key == NULL && one_time_new(&custody->key) != PS_OK) {
-        ps_line(PS_ERROR, "no_key_for_shares", PS_STR("detail", ps_detail()->text));
-    }
-    if (!waits && custody->key != NULL) {
-        end_unlock(custody);
-    }
+    custody_look_at_gatherings(custody);
     unlock_put_page(custody, &page);
     if (ps_buf_status(&page) == PS_OK) {
         console_show(custody->console, ps_buf_bytes(&page));
@@ -436,11 +390,10 @@ void custody_free(struct custody *custody)
     if (custody == NULL) {
         return;
     }
-    end_unlock(custody);
+    custody_free_releases(custody);
+    custody_end_gatherings(custody);
     for (size_t i = 0; i < custody->count; i++) {
         ps_secret_free(custody->tokens[i].next);
-        release_free(custody->tokens[i].user.release);
-        release_free(custody->tokens[i].so.release);
     }
     console_free(custody->console);
     ps_defer_free(custody->look);

@@ -9,8 +9,9 @@
  * The PINs of the tokens: which of those that are at hand may be used, and how officers release
  * one. A token whose PIN was split is attended or not, as the configuration says. An attended one
  * waits after a start, and after a lock, until so many officers have given their shares as the
- * splitting says; they seal them to a key that is made for that and is gone afterwards (unlock.c).
- * The supervisor then keeps the PIN in its memory, so that a keeper that dies comes back alone.
+ * splitting says; they seal them to a key that is made for that and is gone afterwards
+ * (gathering.c). The supervisor then keeps the PIN in its memory, so that a keeper that dies comes
+ * back alone.
  */
 struct custody;
 
@@ -39,6 +40,9 @@ void custody_judge_pin(struct custody *custody, struct token *token);
 bool custody_takes_so_pin(const struct custody *custody, struct ps_bytes name);
 void custody_judge_so_pin(struct custody *custody, struct token *token);
 bool custody_can_gather_so_pin(const struct keeper *keeper, const struct token *token);
+/* Whether the one at hand may be used for this operation: its holders gave it for that one. */
+bool custody_so_pin_is_for(const struct custody *custody, const struct token *token,
+                           const char *operation);
 void custody_forget_so_pin(struct custody *custody, struct token *token);
 void custody_forget_released_so_pin(struct custody *custody, struct token *token);
 /* Whether the one at hand is that of the next splitting. */
@@ -97,8 +101,8 @@ void custody_put_warnings(const struct custody *custody, struct writer *json);
 void custody_check_holders(struct custody *custody);
 
 /*
- * Something changed: makes the key for shares when a token begins to wait, forgets it when none
- * does any more, and brings the console up to date; at the end of this turn of the loop.
+ * Something changed: makes a key for shares of each PIN that begins to be waited for, forgets it
+ * when it is not any more, and brings the console up to date; at the end of this turn of the loop.
  */
 void custody_look(struct custody *custody);
 
@@ -111,6 +115,6 @@ PS_MUST_USE enum ps_err custody_serve_console(struct custody *custody, int fd);
 /* A share, sealed; answered once. GET /v1/unlock, and the same as an answer to a share. */
 void custody_take_share(struct custody *custody, const struct reply_to *to,
                         const struct msg_unlock_share *message);
-void custody_put_unlock(const struct custody *custody, struct writer *json);
+void custody_put_unlock(struct custody *custody, struct writer *json);
 
 #endif

@@ -16,9 +16,13 @@ struct arrived {
 
 struct release;
 
-/* What has come of one PIN. */
+/* What has come of one PIN: of the security officer's, for one operation. */
 struct gathering {
-    uint8_t set[SHARE_SET_LEN]; /* of the shares below */
+    struct gathering *next;          /* of the same token, for another operation */
+    struct one_time_key *key;        /* to which they are sealed; NULL: none are asked for */
+    char operation[PS_NAME_MAX + 1]; /* its id; "": the user's PIN */
+    const char *type;                /* of the operation */
+    uint8_t set[SHARE_SET_LEN];      /* of the shares below */
     struct arrived shares[SHARE_COUNT_MAX];
     struct release *release; /* of a PIN that was put together; NULL: none */
 };
@@ -26,19 +30,19 @@ struct gathering {
 struct custody_token {
     char name[PS_NAME_MAX + 1];
     bool is_attended;
-    bool is_kept;           /* its PIN came from officers, through the supervisor's memory */
-    uint64_t so_until_ns;   /* monotonic: so did the SO PIN, and until then; 0: it did not */
-    bool differs;           /* the PIN at hand was not the one that was split */
-    struct ps_secret *next; /* while its PIN is being changed */
+    bool is_kept;         /* its PIN came from officers, through the supervisor's memory */
+    uint64_t so_until_ns; /* monotonic: so did the SO PIN, and until then; 0: it did not */
+    char so_operation[PS_NAME_MAX + 1]; /* and for that one */
+    bool differs;                       /* the PIN at hand was not the one that was split */
+    struct ps_secret *next;             /* while its PIN is being changed */
     struct gathering user;
-    struct gathering so;
+    struct gathering *so;
 };
 
 struct custody {
     struct keeper *keeper;
     struct custody_token tokens[CUSTODY_TOKENS_MAX];
     size_t count;
-    struct one_time_key *key; /* NULL while nothing waits */
     struct console *console;
     struct ps_defer *look;
 };
@@ -69,20 +73,34 @@ void custody_have_kept(const struct keeper *keeper, struct ps_bytes token, struc
 struct custody_token *custody_token_find(struct custody *custody, struct ps_bytes name);
 const struct custody_token *custody_token_of(const struct custody *custody,
                                              const struct token *token);
+
+/* --- gathering.c --- */
 void custody_forget_shares(struct gathering *gathering);
+/* None are asked for; and, of a keeper that ends, their releases with their PINs. */
+void custody_end_gatherings(struct custody *custody);
+void custody_free_releases(struct custody *custody);
+/* Brings up to date which shares are asked for, with a key for each. */
+void custody_look_at_gatherings(struct custody *custody);
+/* Each PIN whose shares are asked for; true of `fn` ends it, and is returned. */
+typedef bool asked_fn(struct custody_token *known, enum share_pin pin, struct gathering *gathering,
+                      void *context);
+bool custody_each_asked(struct custody *custody, asked_fn *fn, void *context);
+/* Whether this operation waits for the SO PIN; and whether its holders can give it now. */
+bool custody_wants_so_pin_for(const struct custody *custody, const struct token *token,
+                              const char *operation);
+bool custody_wants_so_shares_for(const struct custody *custody, const struct token *token,
+                                 const char *operation);
 
 /*
- * so_pin.c: whether shares of the SO PIN are asked for; the PIN, put together, serves the
- * operations that want it; and is forgotten when there are none. Errors: PS_E_STATE (locked),
- * PS_E_NO_MEMORY.
+ * so_pin.c: the PIN, put together, serves the operation that it was given for, and is forgotten
+ * when that has ended. Errors: PS_E_STATE (locked), PS_E_NO_MEMORY.
  */
-bool custody_wants_so_shares(const struct custody *custody, const struct token *token);
 PS_MUST_USE enum ps_err custody_use_so_pin(struct custody *custody, struct token *token,
-                                           struct ps_bytes pin);
+                                           const char *operation, struct ps_bytes pin);
 void custody_look_so(struct custody *custody);
 
 /* unlock.c: what the console shows. */
-void unlock_put_page(const struct custody *custody, struct ps_buf *out);
+void unlock_put_page(struct custody *custody, struct ps_buf *out);
 void release_free(struct release *release);
 
 #endif

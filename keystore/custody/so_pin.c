@@ -1,12 +1,13 @@
 #include "keystore/custody/internal.h"
 
-#include "keystore/operations/operations.h"
 #include "keystore/refused_pins.h"
 #include "lib/base/clock.h"
 
+#include <stdio.h>
+
 /*
- * The security officer's PIN. Where it is split it comes from its holders, for the operations that
- * wait for it, and is forgotten with the last of them: the supervisor never hears of it.
+ * The security officer's PIN. Where it is split it comes from its holders, for one operation that
+ * waits for it, and is forgotten with that: the supervisor never hears of it.
  */
 
 /* An operation may wait for people for a day: its holders are asked once more then. */
@@ -82,7 +83,8 @@ void custody_judge_so_pin(struct custody *custody, struct token *token)
     }
 }
 
-enum ps_err custody_use_so_pin(struct custody *custody, struct token *token, struct ps_bytes pin)
+enum ps_err custody_use_so_pin(struct custody *custody, struct token *token, const char *operation,
+                               struct ps_bytes pin)
 {
     struct custody_token *known = custody_token_find(custody, tokens_name(token));
 
@@ -91,6 +93,7 @@ enum ps_err custody_use_so_pin(struct custody *custody, struct token *token, str
     }
     PS_TRY(tokens_set_pin(custody->keeper->tokens, tokens_name(token), pin, true));
     known->so_until_ns = ps_clock_mono_ns() + RELEASE_NS;
+    (void)snprintf(known->so_operation, sizeof known->so_operation, "%s", operation);
     return PS_OK;
 }
 
@@ -99,10 +102,12 @@ bool custody_can_gather_so_pin(const struct keeper *keeper, const struct token *
     return tokens_so_pin(token).len == 0 && is_split(keeper, token);
 }
 
-bool custody_wants_so_shares(const struct custody *custody, const struct token *token)
+bool custody_so_pin_is_for(const struct custody *custody, const struct token *token,
+                           const char *operation)
 {
-    return custody_can_gather_so_pin(custody->keeper, token) &&
-           operations_want_so_pin(custody->keeper->operations, token);
+    const struct custody_token *known = custody_token_of(custody, token);
+
+    return known == NULL || known->so_until_ns == 0 || strcmp(known->so_operation, operation) == 0;
 }
 
 void custody_look_so(struct custody *custody)
@@ -114,7 +119,7 @@ void custody_look_so(struct custody *custody)
 
         if (known != NULL && known->so_until_ns != 0 &&
             (ps_clock_mono_ns() > known->so_until_ns ||
-             !operations_want_so_pin(custody->keeper->operations, token))) {
+             !custody_wants_so_pin_for(custody, token, known->so_operation))) {
             custody_forget_so_pin(custody, token);
         }
         forget_if_split(custody, token); /* just now */

@@ -25,7 +25,8 @@ struct given {
     struct share share;
     struct token *token;
     struct custody_token *known;
-    struct gathering *gathering; /* of known: NULL as long as it has no place */
+    struct gathering *gathering; /* to whose key it was sealed; NULL: to none */
+    bool is_for_so;              /* that one is of the security officer's PIN */
 };
 
 static void refuse(const struct reply_to *to, enum ps_problem problem, const char *detail)
@@ -66,9 +67,17 @@ static bool is_permitted(struct custody *custody, const struct reply_to *to,
     return true;
 }
 
-static enum ps_err open_share(const struct custody *custody, const struct msg_unlock_share *message,
-                              struct given *given)
+struct opening {
+    const struct msg_unlock_share *message;
+    struct given *given;
+    enum ps_err err;
+};
+
+static bool open_with(struct custody_token *known, enum share_pin pin, struct gathering *gathering,
+                      void *context)
 {
+    struct opening *opening = context;
+    const struct msg_unlock_share *message = opening->message;
     const struct jwe_sealed sealed = {.alg = JWE_ECDH_ES,
                                       .enc = JWE_A256GCM,
                                       .header_b64 = message->header,
@@ -76,12 +85,39 @@ static enum ps_err open_share(const struct custody *custody, const struct msg_un
                                       .ciphertext = message->ciphertext,
                                       .tag = message->tag};
 
-    PS_TRY(one_time_open(custody->key, message->point, &sealed, &given->octets));
+    ps_buf_wipe(&opening->given->octets);
+    opening->err = one_time_open(gathering->key, message->point, &sealed, &opening->given->octets);
+    if (opening->err == PS_OK) {
+        opening->given->known = known;
+        opening->given->gathering = gathering;
+        opening->given->is_for_so = pin == SHARE_PIN_SO;
+    }
+    return opening->err != PS_E_DENIED;
+}
+
+static enum ps_err open_share(struct custody *custody, const struct msg_unlock_share *message,
+                              struct given *given)
+{
+    struct opening opening = {.message = message, .given = given, .err = PS_E_DENIED};
+
+    (void)custody_each_asked(custody, open_with, &opening);
+    PS_TRY(opening.err);
     return share_read(ps_buf_bytes(&given->octets), &given->share);
 }
 
-/* Its place, if that waits for shares of this PIN. */
-static bool find_place(struct custody *custody, const struct reply_to *to, struct given *given)
+static bool is_asked_for(const struct custody *custody, const struct token *token,
+                         enum share_pin pin)
+{
+    const struct custody_token *known = custody_token_of(custody, token);
+
+    return pin == SHARE_PIN_SO ? custody_can_gather_so_pin(custody->keeper, token) &&
+                                     known != NULL && known->so != NULL
+                               : custody_wants_shares(custody, token);
+}
+
+/* Whether its PIN is the one to whose key it was sealed, and is waited for. */
+static bool has_its_place(const struct custody *custody, const struct reply_to *to,
+                          struct given *given)
 {
     const bool is_so = given->share.pin == SHARE_PIN_SO;
 
@@ -90,15 +126,20 @@ static bool find_place(struct custody *custody, const struct reply_to *to, struc
         refuse_wrong(to, &given->share, "is of a PIN that nothing here waits for");
         return false;
     }
-    given->known = custody_token_find(custody, given->share.token);
-    if (given->known == NULL || !(is_so ? custody_wants_so_shares(custody, given->token)
-                                        : custody_wants_shares(custody, given->token))) {
+    if (!is_asked_for(custody, given->token, given->share.pin)) {
         refuse_wrong(to, &given->share,
                      is_so ? "is of a SO PIN that no operation waits for"
                            : "is of a token that waits for no PIN");
         return false;
     }
-    given->gathering = is_so ? &given->known->so : &given->known->user;
+    if (is_so != given->is_for_so || !ps_bytes_equal_str(given->share.token, given->known->name)) {
+        refuse_wrong(to, &given->share, "is sealed to the key for another PIN");
+        return false;
+    }
+    if (is_so && !custody_wants_so_shares_for(custody, given->token, given->gathering->operation)) {
+        refuse_wrong(to, &given->share, "is for an operation that does not wait for it");
+        return false;
+    }
     return true;
 }
 
@@ -202,7 +243,7 @@ static enum ps_err put_together(const struct given *given, const struct pin_row 
     return PS_OK;
 }
 
-static void answer_unlock(const struct custody *custody, const struct reply_to *to)
+static void answer_unlock(struct custody *custody, const struct reply_to *to)
 {
     PS_BUF_AUTO body = {.max = IPC_DOCUMENT_MAX};
     struct writer json = writer(&body);
@@ -221,8 +262,9 @@ struct release {
     struct custody *custody;
     struct token *token;
     struct custody_token *known;
-    struct gathering *gathering; /* of known */
-    uint8_t set[SHARE_SET_LEN];  /* the splitting that it is of */
+    struct gathering *gathering;     /* of known */
+    char operation[PS_NAME_MAX + 1]; /* that it is for; "": it is the user's PIN */
+    uint8_t set[SHARE_SET_LEN];      /* the splitting that it is of */
     struct reply_to to;
     struct ps_secret *pin;
 };
@@ -238,7 +280,7 @@ PS_DEFINE_CLEANUP(struct release, release_free)
 
 static bool is_of_so(const struct release *release)
 {
-    return release->gathering == &release->known->so;
+    return release->operation[0] != '\0';
 }
 
 static bool is_split(const struct release *release, bool next)
@@ -263,8 +305,8 @@ static enum ps_err use_released(const struct release *release)
         return PS_OK;
     }
     if (is_of_so(release)) {
-        return custody_wants_so_shares(custody, release->token)
-                   ? custody_use_so_pin(custody, release->token, pin)
+        return custody_wants_so_shares_for(custody, release->token, release->operation)
+                   ? custody_use_so_pin(custody, release->token, release->operation, pin)
                    : PS_OK;
     }
     return custody_wants_shares(custody, release->token)
@@ -279,6 +321,7 @@ static void on_recorded(void *context, bool is_durable)
 
     release->gathering->release = NULL;
     custody_forget_shares(release->gathering);
+    custody_look(release->custody);
     if (!is_durable) {
         refuse(&release->to, PS_PROBLEM_LOG_UNAVAILABLE,
                "the release could not be recorded, and nothing was unlocked: give the shares again "
@@ -291,7 +334,6 @@ static void on_recorded(void *context, bool is_durable)
         return;
     }
     answer_unlock(release->custody, &release->to);
-    custody_look(release->custody);
 }
 
 static enum ps_err record_unlock(struct release *release, struct ps_bytes request_id)
@@ -300,6 +342,9 @@ static enum ps_err record_unlock(struct release *release, struct ps_bytes reques
     struct writer json = writer(&data);
 
     writer_begin_object(&json, NULL);
+    if (is_of_so(release)) {
+        writer_str(&json, "for_operation", release->operation);
+    }
     put_arrived(release->gathering, "officers", &json);
     if (is_of_so(release)) {
         writer_str(&json, "pin", share_pin_name(SHARE_PIN_SO));
@@ -333,6 +378,7 @@ static enum ps_err begin_release(struct custody *custody, const struct given *gi
                                 .to = *to,
                                 .pin = *pin};
     memcpy(release->set, given->gathering->set, SHARE_SET_LEN);
+    memcpy(release->operation, given->gathering->operation, sizeof release->operation);
     *pin = NULL;
     PS_TRY(record_unlock(release, request_id));
     given->gathering->release = release;
@@ -368,7 +414,7 @@ static void take(struct custody *custody, const struct reply_to *to,
         refuse(to, PS_PROBLEM_REFUSED, ps_detail()->text);
         return;
     }
-    if (err == PS_OK && !find_place(custody, to, given)) {
+    if (err == PS_OK && !has_its_place(custody, to, given)) {
         return;
     }
     if (err == PS_OK) {
@@ -393,6 +439,16 @@ static void given_clear(struct given *given)
     ps_buf_wipe(&given->octets);
 }
 
+static bool is_any(struct custody_token *known, enum share_pin pin, struct gathering *gathering,
+                   void *context)
+{
+    (void)known;
+    (void)pin;
+    (void)gathering;
+    (void)context;
+    return true;
+}
+
 void custody_take_share(struct custody *custody, const struct reply_to *to,
                         const struct msg_unlock_share *message)
 {
@@ -401,7 +457,7 @@ void custody_take_share(struct custody *custody, const struct reply_to *to,
     if (!is_permitted(custody, to, message)) {
         return;
     }
-    if (custody->key == NULL) {
+    if (!custody_each_asked(custody, is_any, NULL)) {
         answer_problem(
             to, &(struct problem_answer){.problem = PS_PROBLEM_WRONG_STATE,
                                          .state = appliance_state_name(state_now(custody->keeper)),
@@ -413,113 +469,98 @@ void custody_take_share(struct custody *custody, const struct reply_to *to,
 
 /* --- What is shown --- */
 
-struct asked {
-    const struct token *token;
-    enum share_pin pin;
-    const struct gathering *gathering;
-    struct pin_row *row;
+struct showing {
+    const struct custody *custody;
+    struct writer *json;
+    struct ps_buf *page;
 };
-typedef void asked_fn(const struct asked *asked, void *context);
 
-static void tell_asked(const struct custody *custody, const struct token *token, enum share_pin pin,
-                       asked_fn *fn, void *context)
+static bool put_asked(struct custody_token *known, enum share_pin pin, struct gathering *gathering,
+                      void *context)
 {
-    const struct custody_token *known = custody_token_of(custody, token);
+    const struct showing *showing = context;
+    struct writer *json = showing->json;
     PIN_ROW_AUTO row = {.parser = NULL};
-
-    if (known != NULL &&
-        pin_row_read_some(custody->keeper, tokens_name(token), pin, &row) == PS_OK) {
-        fn(&(struct asked){.token = token,
-                           .pin = pin,
-                           .gathering = pin == SHARE_PIN_SO ? &known->so : &known->user,
-                           .row = &row},
-           context);
-    }
-}
-
-/* Each PIN whose shares are asked for. */
-static void each_asked(const struct custody *custody, asked_fn *fn, void *context)
-{
-    const struct token *token;
-
-    for (size_t i = 0; (token = tokens_at(custody->keeper->tokens, i)) != NULL; i++) {
-        if (custody_wants_shares(custody, token)) {
-            tell_asked(custody, token, SHARE_PIN_USER, fn, context);
-        }
-        if (custody_wants_so_shares(custody, token)) {
-            tell_asked(custody, token, SHARE_PIN_SO, fn, context);
-        }
-    }
-}
-
-static void put_asked(const struct asked *asked, void *context)
-{
-    const struct pin_record *record = &asked->row->record;
-    struct writer *json = context;
+    PS_BUF_AUTO jwk = {.max = 1024};
     struct pin_holder holder;
 
+    if (pin_row_read_some(showing->custody->keeper, ps_bytes_str(known->name), pin, &row) !=
+        PS_OK) {
+        return false;
+    }
+    public_key_put_jwk(one_time_public(gathering->key), PS_ALG_NONE, "enc", &jwk);
     writer_begin_object(json, NULL);
-    writer_text(json, "token", tokens_name(asked->token));
-    writer_str(json, "pin", share_pin_name(asked->pin));
-    writer_hex(json, "set", record->set);
-    writer_number(json, "threshold", record->threshold);
+    writer_str(json, "token", known->name);
+    writer_str(json, "pin", share_pin_name(pin));
+    if (gathering->operation[0] != '\0') {
+        writer_str(json, "operation", gathering->operation);
+        writer_str(json, "type", gathering->type);
+    }
+    writer_raw(json, "key", ps_buf_bytes(&jwk));
+    writer_hex(json, "set", row.record.set);
+    writer_number(json, "threshold", row.record.threshold);
     writer_begin_array(json, "holders");
-    for (size_t i = 0; pin_record_holder(record, i, &holder); i++) {
+    for (size_t i = 0; pin_record_holder(&row.record, i, &holder); i++) {
         writer_text(json, NULL, holder.officer);
     }
     writer_end_array(json);
-    put_arrived(asked->gathering, "arrived", json);
+    put_arrived(gathering, "arrived", json);
     writer_end_object(json);
+    return false;
 }
 
-void custody_put_unlock(const struct custody *custody, struct writer *json)
+void custody_put_unlock(struct custody *custody, struct writer *json)
 {
-    PS_BUF_AUTO jwk = {.max = 1024};
+    struct showing showing = {.custody = custody, .json = json};
 
-    if (custody->key != NULL) {
-        public_key_put_jwk(one_time_public(custody->key), PS_ALG_NONE, "enc", &jwk);
-        writer_raw(json, "key", ps_buf_bytes(&jwk));
-    }
     writer_str(json, "mode", custody_mode(custody));
     writer_begin_array(json, "tokens");
-    if (custody->key != NULL) {
-        each_asked(custody, put_asked, json);
-    }
+    (void)custody_each_asked(custody, put_asked, &showing);
     writer_end_array(json);
 }
 
-static void put_line(const struct asked *asked, void *context)
+/* A key is for what stands before its words, and for nothing else. */
+static bool put_words(struct custody_token *known, enum share_pin pin, struct gathering *gathering,
+                      void *context)
 {
-    const struct gathering *gathering = asked->gathering;
-    struct ps_buf *out = context;
+    const struct showing *showing = context;
+    struct ps_buf *out = showing->page;
     struct share_value shares[SHARE_COUNT_MAX];
+    PIN_ROW_AUTO row = {.parser = NULL};
 
-    ps_buf_printf(out, "Token %.*s%s: %zu of %u shares have come",
-                  PS_BYTES_FMT(tokens_name(asked->token)),
-                  asked->pin == SHARE_PIN_SO ? ", PIN of the security officer" : "",
-                  list_arrived(gathering, shares), asked->row->record.threshold);
+    if (pin_row_read_some(showing->custody->keeper, ps_bytes_str(known->name), pin, &row) !=
+        PS_OK) {
+        return false;
+    }
+    ps_buf_printf(out, "Token %s", known->name);
+    if (pin == SHARE_PIN_SO) {
+        ps_buf_printf(out, ", PIN of the security officer, for %s, operation\n%s", gathering->type,
+                      gathering->operation);
+    }
+    ps_buf_printf(out, ": %zu of %u shares have come", list_arrived(gathering, shares),
+                  row.record.threshold);
     for (size_t i = 0; i < SHARE_COUNT_MAX; i++) {
         if (gathering->shares[i].value != NULL) {
             ps_buf_printf(out, ", %s", gathering->shares[i].officer);
         }
     }
-    ps_buf_put_str(out, ".\n");
+    ps_buf_put_str(out, ".\nWords of the key for shares:\n  ");
+    one_time_put_words(one_time_public(gathering->key), out);
+    ps_buf_put_u8(out, '\n');
+    return false;
 }
 
-void unlock_put_page(const struct custody *custody, struct ps_buf *out)
+void unlock_put_page(struct custody *custody, struct ps_buf *out)
 {
     const struct keeper *keeper = custody->keeper;
+    struct showing showing = {.custody = custody, .page = out};
 
     ps_buf_printf(out, "Privyseal, %s: %s.\n",
                   keeper->appliance.exists ? keeper->appliance.origin : "before genesis",
                   appliance_state_name(state_now(keeper)));
-    if (custody->key == NULL) {
-        ps_buf_put_str(out, "No token waits for shares of its PIN.\n\n");
-        return;
+    if (!custody_each_asked(custody, is_any, NULL)) {
+        ps_buf_put_str(out, "No token waits for shares of its PIN.\n");
     }
-    ps_buf_put_str(out, "Words of the key for shares:\n  ");
-    one_time_put_words(one_time_public(custody->key), out);
-    ps_buf_put_u8(out, '\n');
-    each_asked(custody, put_line, out);
+    (void)custody_each_asked(custody, put_words, &showing);
     ps_buf_put_u8(out, '\n');
 }

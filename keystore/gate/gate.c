@@ -288,18 +288,17 @@ void gate_not_executed(struct gate *gate, const char *id)
     }
 }
 
-bool gate_any_waits(const struct gate *gate, gate_waits_fn *fn, const void *context)
+void gate_each_waits(const struct gate *gate, gate_waits_fn *fn, const void *context)
 {
     for (const struct entry *entry = gate->first; entry != NULL; entry = entry->next) {
         const struct operation_document *document = waiting_document(entry->waiting);
 
         if ((entry->state == WAITING_OPEN || entry->state == WAITING_APPROVED) &&
-            !entry->has_ended && !entry->is_ending &&
-            fn(context, ps_bytes_str(document->type->name), document->params)) {
-            return true;
+            !entry->has_ended && !entry->is_ending) {
+            fn(context, waiting_id(entry->waiting), ps_bytes_str(document->type->name),
+               document->params);
         }
     }
-    return false;
 }
 
 void gate_put_signatures(const struct gate *gate, const char *id, struct writer *json)

@@ -72,10 +72,10 @@ PS_MUST_USE bool gate_step(struct gate *gate, const struct reply_to *to,
 typedef void gate_ended_fn(void *context, bool is_ended);
 PS_MUST_USE enum ps_err gate_find_waiting(const struct gate *gate, struct ps_bytes id,
                                           uint8_t ret_hash[PS_SHA256_LEN]);
-/* Whether `fn` says yes of one that people were asked for: its type, and the params it will have.
- */
-typedef bool gate_waits_fn(const void *context, struct ps_bytes type, struct json_value params);
-bool gate_any_waits(const struct gate *gate, gate_waits_fn *fn, const void *context);
+/* Of each one that people were asked for: its id, its type, and the params it will have. */
+typedef void gate_waits_fn(const void *context, const char *id, struct ps_bytes type,
+                           struct json_value params);
+void gate_each_waits(const struct gate *gate, gate_waits_fn *fn, const void *context);
 /* Whether it is one about this person of the roster. */
 bool gate_is_about(const struct gate *gate, struct ps_bytes id, struct ps_bytes person);
 PS_MUST_USE enum ps_err gate_end_waiting(struct gate *gate, struct ps_bytes id, const char *by,

@@ -69,8 +69,11 @@ PS_MUST_USE enum ps_err operations_retrace(struct operations *operations,
 void operations_prove(struct operations *operations);
 /* Before the keys themselves are forgotten; nothing is being asked. */
 void operations_forget_unproven(struct operations *operations);
-/* Whether one waits, for people or for more, that the token's security officer has a part in. */
-bool operations_want_so_pin(const struct operations *operations, const struct token *token);
+/* Each one that waits, for people or for more, and that the token's security officer has a part in;
+ * one that is just being executed may come twice. */
+typedef void so_pin_wanted_fn(void *context, const char *id, const char *type);
+void operations_each_want_so_pin(const struct operations *operations, const struct token *token,
+                                 so_pin_wanted_fn *fn, void *context);
 
 bool operations_is_proving(const struct operations *operations);
 

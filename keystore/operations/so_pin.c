@@ -37,39 +37,72 @@ static bool needs(const struct operation_type *type, struct json_value params,
            ps_bytes_equal(name, tokens_name(token));
 }
 
-static bool waits_for_it(const void *context, struct ps_bytes type, struct json_value params)
+struct wanted {
+    const struct token *token;
+    so_pin_wanted_fn *fn;
+    void *context;
+};
+
+static void tell_waiting(const void *context, const char *id, struct ps_bytes type,
+                         struct json_value params)
 {
-    return needs(operation_type_find(type), params, context);
+    const struct wanted *wanted = context;
+    const struct operation_type *found = operation_type_find(type);
+
+    if (needs(found, params, wanted->token)) {
+        wanted->fn(wanted->context, id, found->name);
+    }
 }
 
-bool operations_want_so_pin(const struct operations *operations, const struct token *token)
+void operations_each_want_so_pin(const struct operations *operations, const struct token *token,
+                                 so_pin_wanted_fn *fn, void *context)
 {
+    const struct wanted wanted = {.token = token, .fn = fn, .context = context};
+
     for (const struct operation *op = operations->first; op != NULL; op = op->next) {
         if (op->step != OPERATION_BEGUN && needs(op->type, op->params, token)) {
-            return true;
+            fn(context, op->id, op->type->name);
         }
     }
-    return gate_any_waits(operations->keeper->gate, waits_for_it, token);
+    gate_each_waits(operations->keeper->gate, tell_waiting, &wanted);
 }
 
 /* --- Whether it is there --- */
 
+const char *so_pin_why_not(const struct operation *op, const struct token *token)
+{
+    const char *why = custody_why_no_so_pin(op->keeper, token);
+
+    if (why == NULL && !custody_so_pin_is_for(op->keeper->custody, token, op->id)) {
+        why = "the holders of its SO PIN gave their shares for another operation: when that has "
+              "ended they give them for this one";
+    }
+    return why;
+}
+
 bool so_pin_will_do(struct operation *op, const struct token *token)
 {
-    const struct keeper *keeper = op->keeper;
-    const char *why = custody_why_no_so_pin(keeper, token);
+    const struct custody *custody = op->keeper->custody;
+    const char *why = so_pin_why_not(op, token);
     const bool is_approved = op->signatures.len != 0;
 
-    if (why == NULL || (!is_approved && custody_can_gather_so_pin(keeper, token))) {
+    if (why == NULL || (!is_approved && (custody_can_gather_so_pin(op->keeper, token) ||
+                                         !custody_so_pin_is_for(custody, token, op->id)))) {
         return true;
     }
     operation_refuse(op, PS_PROBLEM_REFUSED, "%.*s: %s", PS_BYTES_FMT(tokens_name(token)), why);
     return false;
 }
 
+struct ps_bytes so_pin_at_hand(const struct operation *op, const struct token *token)
+{
+    return custody_so_pin_is_for(op->keeper->custody, token, op->id) ? tokens_so_pin(token)
+                                                                     : ps_bytes(NULL, 0);
+}
+
 struct ps_bytes so_pin_take(struct operation *op, const struct token *token)
 {
-    const struct ps_bytes pin = tokens_so_pin(token);
+    const struct ps_bytes pin = so_pin_at_hand(op, token);
 
     ps_secret_free(op->so_pin);
     op->so_pin = NULL;

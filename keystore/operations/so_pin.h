@@ -5,7 +5,8 @@
 
 /*
  * Operations that a token's security officer has a part in. Where the SO PIN is split, its holders
- * give their shares while such an operation waits for people; it is forgotten when none does.
+ * give their shares for one such operation, which waits for people or for more; it is forgotten
+ * with that.
  */
 
 /*
@@ -13,6 +14,10 @@
  * give it yet. False: it was refused, which says what to do.
  */
 bool so_pin_will_do(struct operation *op, const struct token *token);
+/* Why it cannot be used for this operation, a sentence; NULL: it may be tried, once. */
+const char *so_pin_why_not(const struct operation *op, const struct token *token);
+/* The one that is configured, or that its holders gave for this operation; empty: there is none. */
+struct ps_bytes so_pin_at_hand(const struct operation *op, const struct token *token);
 
 /*
  * The SO PIN that is at hand, for a call: kept with the operation, since the answer is about that

@@ -63,8 +63,11 @@ class Holders:
         wait_until(lambda: (self.token, "so") not in self.asked_for(), 60, "the SO PIN")
 
     def send(self, share):
-        """Sealed to the present key; how the command ended."""
-        key = jwk.JWK(**json.loads(self.run("shares", "show", "--json"))["key"])
+        """Sealed to the key for its PIN, or to another one where nobody asks for it; how the command ended."""
+        items = json.loads(self.run("shares", "show", "--json"))["tokens"]
+        pin = {1: "user", 2: "so"}[share[8]]
+        items.sort(key=lambda item: (item["token"], item["pin"]) != (self.token, pin))
+        key = jwk.JWK(**items[0]["key"])
         token = jwe.JWE(share, protected={"alg": "ECDH-ES", "enc": "A256GCM"})
         token.add_recipient(key)
         path = self.directory / "sealed"

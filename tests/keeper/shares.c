@@ -158,20 +158,58 @@ static bool find_sealed(struct stack *stack, const char *officer, const char *pi
     return true;
 }
 
-/* The key of the present unlock; NULL: nothing waits. */
-static struct public_key *read_unlock_key(struct stack *stack)
+/* "main/so/next" is of the PIN "so" of the token "main". */
+static bool is_of(struct json_value item, const char *splitting)
+{
+    const char *pin = strchr(splitting, '/') + 1;
+    char token[32];
+
+    (void)snprintf(token, sizeof token, "%.*s", (int)(pin - splitting - 1), splitting);
+    return is_text(item, "token", token) &&
+           is_text(item, "pin", strncmp(pin, "so", 2) == 0 ? "so" : "user");
+}
+
+static struct public_key *read_key(struct json_value item)
+{
+    struct public_key *key = NULL;
+    struct json_value jwk;
+
+    assert_true(json_member(item, "key", &jwk));
+    assert_ok(public_key_from_jwk_value(jwk, &key));
+    return key;
+}
+
+/*
+ * The key to which shares of this splitting are sealed, for the operation if one is named; or any
+ * other one; NULL: nothing waits.
+ */
+static struct public_key *read_unlock_key(struct stack *stack, const char *splitting,
+                                          const char *operation)
 {
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
     PS_BUF_AUTO body = {.max = IPC_DOCUMENT_MAX};
-    struct public_key *key = NULL;
+    struct public_key *other = NULL;
     struct json_value root;
-    struct json_value jwk;
+    struct json_value list;
+    struct json_value item;
+    uint32_t cursor = 0;
 
     assert_ok(json_new(&parser));
-    if (read_json(stack, READ_UNLOCK, parser, &body, &root) && json_member(root, "key", &jwk)) {
-        assert_ok(public_key_from_jwk_value(jwk, &key));
+    if (!read_json(stack, READ_UNLOCK, parser, &body, &root) ||
+        !json_member(root, "tokens", &list)) {
+        return NULL;
     }
-    return key;
+    while (json_next(list, &cursor, NULL, &item)) {
+        if (is_of(item, splitting) &&
+            (operation == NULL || is_text(item, "operation", operation))) {
+            public_key_free(other);
+            return read_key(item);
+        }
+        if (other == NULL) {
+            other = read_key(item);
+        }
+    }
+    return other;
 }
 
 /* --- What is given --- */
@@ -213,7 +251,13 @@ void shares_send(struct wire *api, struct ps_bytes sealed)
 bool shares_seal(struct stack *stack, const char *officer, const char *splitting,
                  struct ps_buf *out)
 {
-    PS_CLEANUP(public_key_free_cleanup) struct public_key *to = read_unlock_key(stack);
+    return shares_seal_for(stack, officer, splitting, NULL, out);
+}
+
+/* The officer's share of one splitting, sealed to a key. */
+static bool seal_to(struct stack *stack, const char *officer, const char *splitting,
+                    const struct public_key *to, struct ps_buf *out)
+{
     PS_BUF_AUTO sealed = {.max = CMS_SEALED_MAX};
     PS_BUF_AUTO share = {.max = SHARE_OCTETS_MAX};
 
@@ -223,6 +267,24 @@ bool shares_seal(struct stack *stack, const char *officer, const char *splitting
     assert_ok(cms_open(ps_buf_bytes(&sealed), key_of(officer), &share));
     assert_ok(one_time_seal(to, ps_buf_bytes(&share), out));
     return true;
+}
+
+bool shares_seal_for(struct stack *stack, const char *officer, const char *splitting,
+                     const char *operation, struct ps_buf *out)
+{
+    PS_CLEANUP(public_key_free_cleanup)
+    struct public_key *to = read_unlock_key(stack, splitting, operation);
+
+    return seal_to(stack, officer, splitting, to, out);
+}
+
+bool shares_seal_crossed(struct stack *stack, const char *officer, const char *splitting,
+                         const char *other, struct ps_buf *out)
+{
+    PS_CLEANUP(public_key_free_cleanup)
+    struct public_key *to = read_unlock_key(stack, other, NULL);
+
+    return seal_to(stack, officer, splitting, to, out);
 }
 
 unsigned shares_give_of(struct stack *stack, const char *officer, const char *splitting,

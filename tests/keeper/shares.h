@@ -36,6 +36,12 @@ unsigned shares_give_of(struct stack *stack, const char *officer, const char *sp
  */
 bool shares_seal(struct stack *stack, const char *officer, const char *splitting,
                  struct ps_buf *out);
+/* The same where the SO PIN is asked for by several operations: to the key of this one, by id. */
+bool shares_seal_for(struct stack *stack, const char *officer, const char *splitting,
+                     const char *operation, struct ps_buf *out);
+/* A share of one splitting to the key for another. */
+bool shares_seal_crossed(struct stack *stack, const char *officer, const char *splitting,
+                         const char *other, struct ps_buf *out);
 unsigned shares_pass_on(struct stack *stack, struct wire *api, struct ps_bytes sealed,
                         struct ps_buf *out);
 void shares_send(struct wire *api, struct ps_bytes sealed); /* no answer is waited for */

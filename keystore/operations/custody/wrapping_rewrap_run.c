@@ -462,7 +462,7 @@ void wrapping_rewrap_settle(struct operation *op)
     }
     err = begin(op);
     if (op->token != NULL) {
-        why = err == PS_OK ? custody_why_no_so_pin(op->keeper, op->token) : NULL;
+        why = err == PS_OK ? so_pin_why_not(op, op->token) : NULL;
         op->objects_made = true;
         close_everywhere(op);
     }

@@ -178,7 +178,7 @@ static struct ps_bytes present_pin(const struct operation *op, const struct pin_
     if (token == NULL) {
         return ps_bytes(NULL, 0);
     }
-    return params->pin == SHARE_PIN_SO ? tokens_so_pin(token) : tokens_pin(token);
+    return params->pin == SHARE_PIN_SO ? so_pin_at_hand(op, token) : tokens_pin(token);
 }
 
 static enum ps_err read_left(const struct operation *op, const struct pin_params *params,
@@ -218,7 +218,8 @@ static bool may_split(struct operation *op)
         (params.pin == SHARE_PIN_SO || tokens_is_ready(op->token))) {
         return true;
     }
-    if (params.pin == SHARE_PIN_SO && custody_can_gather_so_pin(op->keeper, op->token)) {
+    if (params.pin == SHARE_PIN_SO &&
+        (tokens_so_pin(op->token).len != 0 || custody_can_gather_so_pin(op->keeper, op->token))) {
         return so_pin_will_do(op, op->token);
     }
     operation_refuse(op, PS_PROBLEM_TOKEN_UNAVAILABLE,
