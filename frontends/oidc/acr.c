@@ -202,7 +202,7 @@ static void put_factor(struct json_value value, struct ps_buf *out)
     ps_buf_put_str(out, has_types ? "]}" : "}");
 }
 
-static void put_way(struct json_value way, bool first, struct ps_buf *out)
+static void put_way_json(struct json_value way, bool first, struct ps_buf *out)
 {
     struct json_value factor;
     uint32_t cursor = 0;
@@ -216,7 +216,27 @@ static void put_way(struct json_value way, bool first, struct ps_buf *out)
     ps_buf_put_u8(out, ']');
 }
 
+/* A line of words. */
+static void put_way_line(struct json_value way, bool first, struct ps_buf *out)
+{
+    struct factor factor;
+    struct json_value value;
+    uint32_t cursor = 0;
+    const char *before = "";
+    bool has_types;
+
+    (void)first;
+    while (json_next(way, &cursor, NULL, &value) &&
+           read_factor(value, &factor, &has_types) == PS_OK) {
+        ps_buf_put_str(out, before);
+        ps_buf_put(out, factor.type);
+        before = " ";
+    }
+    ps_buf_put_u8(out, '\n');
+}
+
 struct told {
+    void (*put_way)(struct json_value way, bool first, struct ps_buf *out);
     uint32_t ways[WAYS_MAX];
     size_t count;
 };
@@ -230,7 +250,7 @@ static void tell_way(struct told *told, struct json_value way, struct ps_buf *ou
         }
     }
     if (told->count < WAYS_MAX) {
-        put_way(way, told->count == 0, out);
+        told->put_way(way, told->count == 0, out);
         told->ways[told->count++] = way.at;
     }
 }
@@ -251,27 +271,42 @@ static bool way_fits(struct json_value way, struct ps_bytes factors)
     return true;
 }
 
-void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
-                     struct ps_buf *out)
+static void tell_ways(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
+                      struct told *told, struct ps_buf *out)
 {
-    struct told told = {.count = 0};
     struct json_value names;
     struct json_value name;
     struct json_value way;
     struct ps_bytes acr;
 
-    ps_buf_put_u8(out, '[');
     while (words_next(&acrs, &acr)) {
         uint32_t cursor = 0;
         const bool known = find_acr(map, acr, &names);
 
         while (known && json_next(names, &cursor, NULL, &name) && find_way(map, name, &way)) {
             if (way_fits(way, available)) {
-                tell_way(&told, way, out);
+                tell_way(told, way, out);
             }
         }
     }
+}
+
+void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
+                     struct ps_buf *out)
+{
+    struct told told = {.put_way = put_way_json};
+
+    ps_buf_put_u8(out, '[');
+    tell_ways(map, acrs, available, &told, out);
     ps_buf_put_u8(out, ']');
+}
+
+void acr_put_ways(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
+                  struct ps_buf *out)
+{
+    struct told told = {.put_way = put_way_line};
+
+    tell_ways(map, acrs, available, &told, out);
 }
 
 static bool is_reached(const struct acr_map *map, struct ps_bytes acr, struct ps_bytes factors)

@@ -27,6 +27,10 @@ bool acr_is_known(const struct acr_map *map, struct ps_bytes acr);
 void acr_put_factors(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
                      struct ps_buf *out);
 
+/* The same as lines: the factors of each way, between spaces. */
+void acr_put_ways(const struct acr_map *map, struct ps_bytes acrs, struct ps_bytes available,
+                  struct ps_buf *out);
+
 /* Appends, as words, all ACRs that these factors (words) reach. */
 void acr_put_all(const struct acr_map *map, struct ps_bytes factors, struct ps_buf *out);
 

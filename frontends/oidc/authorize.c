@@ -280,6 +280,16 @@ static enum ps_err judge_rest(const struct judging *judging)
     return keep(judging, AUTHORIZE_CLAIMS_LOCALES, TRANSACTION_CLAIMS_LOCALES);
 }
 
+enum ps_err authorize_judge_place(const struct authorize *request,
+                                  const struct authorize_terms *terms,
+                                  struct transaction *ret_transaction, const char **ret_code)
+{
+    const struct judging judging = {
+        .request = request, .terms = terms, .transaction = ret_transaction, .ret_code = ret_code};
+
+    return judge_redirect_uri(&judging);
+}
+
 /* The redirect URI comes first: it is where other mistakes may be told. */
 enum ps_err authorize_judge(const struct authorize *request, const struct authorize_terms *terms,
                             struct transaction *ret_transaction, const char **ret_code)

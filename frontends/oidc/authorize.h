@@ -58,6 +58,15 @@ PS_MUST_USE enum ps_err authorize_judge(const struct authorize *request,
                                         const struct authorize_terms *terms,
                                         struct transaction *ret_transaction, const char **ret_code);
 
+/*
+ * Of all that only where it may be told: TRANSACTION_REDIRECT_URI, if it is one of the client's.
+ * Errors as above.
+ */
+PS_MUST_USE enum ps_err authorize_judge_place(const struct authorize *request,
+                                              const struct authorize_terms *terms,
+                                              struct transaction *ret_transaction,
+                                              const char **ret_code);
+
 /* authorize_claims.c: the claims and ACRs of it. Errors as above. */
 PS_MUST_USE enum ps_err authorize_judge_claims(const struct authorize *request,
                                                const struct authorize_terms *terms,

@@ -90,7 +90,7 @@ void csrf_tell(struct exchange *exchange, const struct endpoint *endpoint)
     struct ps_bytes found;
 
     (void)endpoint;
-    if (csrf_find(http_request_header(exchange->request, HTTP_COOKIE), &found)) {
+    if (csrf_find(http_request_header(exchange->request, HTTP_COOKIE), CSRF_COOKIE, &found)) {
         memcpy(value, found.data, CSRF_VALUE_LEN);
         value[CSRF_VALUE_LEN] = '\0';
     } else {

@@ -19,9 +19,9 @@ static bool decode(struct ps_bytes text, size_t len, uint8_t *ret_octets)
 }
 
 /* RFC 6265 section 4.2.1: pairs with "; " between them; browsers send what they like besides. */
-bool csrf_find(struct ps_bytes cookies, struct ps_bytes *ret_value)
+bool csrf_find(struct ps_bytes cookies, const char *cookie, struct ps_bytes *ret_value)
 {
-    const struct ps_bytes name = ps_bytes_str(CSRF_COOKIE "=");
+    const struct ps_bytes name = ps_bytes_str(cookie);
     uint8_t octets[OCTETS];
 
     while (cookies.len != 0) {
@@ -29,8 +29,9 @@ bool csrf_find(struct ps_bytes cookies, struct ps_bytes *ret_value)
         const size_t len = end == NULL ? cookies.len : (size_t)(end - cookies.data);
         const struct ps_bytes pair = ps_bytes(cookies.data, len);
 
-        *ret_value = ps_bytes_from(pair, name.len);
-        if (ps_bytes_starts_with(pair, name) && decode(*ret_value, OCTETS, octets)) {
+        *ret_value = ps_bytes_from(pair, name.len + 1);
+        if (ps_bytes_starts_with(pair, name) && pair.len > name.len && pair.data[name.len] == '=' &&
+            decode(*ret_value, OCTETS, octets)) {
             return true;
         }
         cookies = ps_bytes_from(cookies, len + 1);
@@ -65,18 +66,23 @@ void csrf_make_token(struct ps_bytes value, char ret_token[CSRF_TOKEN_LEN + 1])
     ret_token[CSRF_TOKEN_LEN] = '\0';
 }
 
-bool csrf_is_good(struct ps_bytes cookies, struct ps_bytes token)
+bool csrf_is_of(struct ps_bytes token, struct ps_bytes value)
 {
-    struct ps_bytes value;
     uint8_t octets[2 * OCTETS];
     uint8_t plain[OCTETS];
 
-    if (!csrf_find(cookies, &value) || !decode(value, OCTETS, plain) ||
-        !decode(token, sizeof octets, octets)) {
+    if (!decode(value, OCTETS, plain) || !decode(token, sizeof octets, octets)) {
         return false;
     }
     for (size_t i = 0; i < OCTETS; i++) {
         octets[OCTETS + i] ^= octets[i];
     }
     return ps_bytes_equal_secret(ps_bytes(octets + OCTETS, OCTETS), ps_bytes(plain, OCTETS));
+}
+
+bool csrf_is_good(struct ps_bytes cookies, struct ps_bytes token)
+{
+    struct ps_bytes value;
+
+    return csrf_find(cookies, CSRF_COOKIE, &value) && csrf_is_of(token, value);
 }

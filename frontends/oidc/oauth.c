@@ -43,18 +43,24 @@ void oauth_fail(struct exchange *exchange, enum ps_err err)
                  NULL);
 }
 
-void oauth_refuse_code(struct exchange *exchange, const char *code)
+struct oauth_error oauth_error_of(const char *code)
 {
     static const char *const known[] = {"invalid_scope", "invalid_dpop_proof", "login_required",
                                         "request_not_supported"};
 
     for (size_t i = 0; i < PS_COUNT_OF(known); i++) {
         if (strcmp(code, known[i]) == 0) {
-            oauth_refuse(exchange, 400, code, NULL);
-            return;
+            return (struct oauth_error){code, NULL};
         }
     }
-    oauth_refuse(exchange, 400, "invalid_request", code);
+    return (struct oauth_error){"invalid_request", code};
+}
+
+void oauth_refuse_code(struct exchange *exchange, const char *code)
+{
+    const struct oauth_error told = oauth_error_of(code);
+
+    oauth_refuse(exchange, 400, told.error, told.description);
 }
 
 /* Media types have no case, and may have parameters (RFC 9110 section 8.3.1). */

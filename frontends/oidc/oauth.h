@@ -20,6 +20,11 @@ void oauth_refuse(struct exchange *exchange, unsigned status, const char *error,
 void oauth_fail(struct exchange *exchange, enum ps_err err);
 
 /* A code of eSignet's as an error of OAuth's: what that has no word for is invalid_request. */
+struct oauth_error {
+    const char *error;
+    const char *description; /* NULL: none */
+};
+struct oauth_error oauth_error_of(const char *code);
 void oauth_refuse_code(struct exchange *exchange, const char *code);
 
 /*

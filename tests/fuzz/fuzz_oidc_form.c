@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct form form = {.count = 0};
     struct ps_bytes value;
 
-    if (csrf_find(ps_bytes(data, size), &value)) {
+    if (csrf_find(ps_bytes(data, size), CSRF_COOKIE, &value)) {
         assert(value.len == CSRF_VALUE_LEN);
     }
     assert(!csrf_is_good(ps_bytes(data, size), ps_bytes(data, size)));
