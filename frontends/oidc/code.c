@@ -20,16 +20,14 @@ static bool are_in(struct ps_bytes list, struct ps_bytes in)
     return true;
 }
 
-/* An array of texts as words; absent and null: none. Each stands in `first` or `second`. */
-static bool read_list(struct json_value request, const char *name, struct ps_bytes first,
-                      struct ps_bytes second, struct ps_buf *words)
+/* An array of texts as words, each once; absent and null: none. */
+static bool read_list(struct json_value request, const char *name, struct ps_buf *words)
 {
     struct json_value list;
     struct json_value item;
     struct ps_bytes word;
     uint32_t cursor = 0;
 
-    ps_buf_reset(words);
     if (!json_member(request, name, &list) || json_type(list) == JSON_NULL) {
         return true;
     }
@@ -38,7 +36,7 @@ static bool read_list(struct json_value request, const char *name, struct ps_byt
     }
     while (json_next(list, &cursor, NULL, &item)) {
         if (json_string(item, &word) != PS_OK || word.len == 0 ||
-            (!words_have(first, word) && !words_have(second, word))) {
+            memchr(word.data, ' ', word.len) != NULL) {
             return false;
         }
         if (!words_have(ps_buf_bytes(words), word)) {
@@ -48,22 +46,44 @@ static bool read_list(struct json_value request, const char *name, struct ps_byt
     return ps_buf_status(words) == PS_OK;
 }
 
-/* Essential claims are among those that are agreed to, and nothing that was not asked for. */
-static const char *read_consent(struct json_value request, struct transaction *transaction)
+const char *code_take_consent(struct transaction *transaction, struct ps_bytes accepted,
+                              struct ps_bytes permitted)
 {
     const struct ps_bytes essential = transaction_text(transaction, TRANSACTION_ESSENTIAL);
-    struct ps_buf *accepted = &transaction->of[TRANSACTION_ACCEPTED];
+    PS_BUF_AUTO asked = {.max = 2 * TRANSACTION_LIST_MAX + 1};
 
-    if (!read_list(request, "acceptedClaims", essential,
-                   transaction_text(transaction, TRANSACTION_VOLUNTARY), accepted) ||
-        !are_in(essential, ps_buf_bytes(accepted))) {
+    words_add(&asked, essential);
+    words_add(&asked, transaction_text(transaction, TRANSACTION_VOLUNTARY));
+    if (ps_buf_status(&asked) != PS_OK || !are_in(accepted, ps_buf_bytes(&asked)) ||
+        !are_in(essential, accepted) ||
+        transaction_set(transaction, TRANSACTION_ACCEPTED, accepted) != PS_OK) {
         return "invalid_accepted_claim";
     }
-    return read_list(request, "permittedAuthorizeScopes",
-                     transaction_text(transaction, TRANSACTION_AUTHORIZE_SCOPES), ps_bytes(NULL, 0),
-                     &transaction->of[TRANSACTION_PERMITTED])
-               ? NULL
-               : "invalid_permitted_scope";
+    if (!are_in(permitted, transaction_text(transaction, TRANSACTION_AUTHORIZE_SCOPES)) ||
+        transaction_set(transaction, TRANSACTION_PERMITTED, permitted) != PS_OK) {
+        return "invalid_permitted_scope";
+    }
+    return NULL;
+}
+
+static const char *read_consent(struct json_value request, struct transaction *transaction)
+{
+    PS_BUF_AUTO accepted = {.max = TRANSACTION_LIST_MAX};
+    PS_BUF_AUTO permitted = {.max = TRANSACTION_LIST_MAX};
+
+    if (!read_list(request, "acceptedClaims", &accepted)) {
+        return "invalid_accepted_claim";
+    }
+    if (!read_list(request, "permittedAuthorizeScopes", &permitted)) {
+        return "invalid_permitted_scope";
+    }
+    return code_take_consent(transaction, ps_buf_bytes(&accepted), ps_buf_bytes(&permitted));
+}
+
+bool code_needs_consent(const struct transaction *transaction)
+{
+    return ps_bytes_equal_str(transaction_text(transaction, TRANSACTION_CONSENT_ACTION),
+                              CONSENT_ASK);
 }
 
 static enum ps_err end_of_consent(const struct service *service,
@@ -86,8 +106,7 @@ static enum ps_err write_down(const struct service *service, struct transaction 
     struct ps_buf *end = &transaction->of[TRANSACTION_CONSENT_END];
     uint64_t end_s = 0;
 
-    if (!ps_bytes_equal_str(transaction_text(transaction, TRANSACTION_CONSENT_ACTION),
-                            CONSENT_ASK)) {
+    if (!code_needs_consent(transaction)) {
         return PS_OK;
     }
     PS_TRY(end_of_consent(service, transaction, now_s, &end_s));
@@ -97,16 +116,16 @@ static enum ps_err write_down(const struct service *service, struct transaction 
     return consent_record(service->db, transaction, now_s, end_s);
 }
 
-/* The transaction is gone: of two that ask for its code one gets it. */
-static enum ps_err make_code(struct login *login, const char *code)
+enum ps_err code_make(struct login *login, char ret_code[STORE_HANDLE_LEN + 1])
 {
     struct service *service = login->exchange->service;
     const uint64_t now_s = ps_clock_real_ns() / PS_NS_PER_S;
     const struct store_key from = {STORE_TRANSACTION, ps_bytes_str(login->handle)};
-    const struct store_key to = {STORE_CODE, ps_bytes_str(code)};
+    const struct store_key to = {STORE_CODE, ps_bytes(ret_code, STORE_HANDLE_LEN)};
     PS_BUF_AUTO old = {.max = STORE_RECORD_MAX + 1};
     PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
 
+    store_make_handle(ret_code);
     PS_TRY(store_take(service->store, &from, STORE_AUTHENTICATED, now_s, &old));
     PS_TRY(write_down(service, &login->transaction, now_s));
     PS_TRY(transaction_write(&login->transaction, &record));
@@ -150,16 +169,14 @@ void code_give(struct exchange *exchange, const struct endpoint *endpoint)
     if (!login_open_request(&login, STORE_AUTHENTICATED, &envelope)) {
         return;
     }
-    if (ps_bytes_equal_str(transaction_text(&login.transaction, TRANSACTION_CONSENT_ACTION),
-                           CONSENT_ASK)) {
+    if (code_needs_consent(&login.transaction)) {
         mistake = read_consent(envelope, &login.transaction);
     }
     if (mistake != NULL) {
         browser_refuse(exchange, mistake);
         return;
     }
-    store_make_handle(code);
-    err = make_code(&login, code);
+    err = code_make(&login, code);
     if (err == PS_OK) {
         answer(&login, code);
     } else if (err == PS_E_NOT_FOUND || err == PS_E_STATE) {

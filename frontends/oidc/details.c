@@ -1,7 +1,7 @@
 #include "frontends/oidc/assertion.h"
 #include "frontends/oidc/authorize.h"
+#include "frontends/oidc/begin.h"
 #include "frontends/oidc/browser.h"
-#include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
 
@@ -62,36 +62,21 @@ static void put_details(const struct service *service, const struct transaction 
     ps_buf_put_str(out, "}");
 }
 
-static enum ps_err keep(struct service *service, struct transaction *transaction,
-                        const char *handle, struct ps_bytes details)
-{
-    const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(handle)};
-    const uint64_t expires_s =
-        ps_clock_real_ns() / PS_NS_PER_S + service->config->oidc.transaction_s;
-    uint8_t hash[PS_SHA256_LEN];
-    uint8_t id[10];
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
-
-    ps_random(id, sizeof id);
-    ps_buf_put_hex(&transaction->of[TRANSACTION_AUTHENTICATOR_ID], ps_bytes(id, sizeof id));
-    ps_sha256(details, hash);
-    ps_buf_put_base64url(&transaction->of[TRANSACTION_DETAILS_HASH], ps_bytes(hash, sizeof hash));
-    PS_TRY(transaction_write(transaction, &record));
-    return store_put(service->store, &key, STORE_OPEN, expires_s, ps_buf_bytes(&record));
-}
-
 static void begin_login(struct exchange *exchange, struct transaction *transaction,
                         const struct client *client)
 {
     char handle[STORE_HANDLE_LEN + 1];
+    uint8_t hash[PS_SHA256_LEN];
     PS_BUF_AUTO details = {.max = DETAILS_MAX};
     enum ps_err err;
 
     store_make_handle(handle);
     put_details(exchange->service, transaction, client, handle, &details);
+    ps_sha256(ps_buf_bytes(&details), hash);
+    ps_buf_put_base64url(&transaction->of[TRANSACTION_DETAILS_HASH], ps_bytes(hash, sizeof hash));
     err = ps_buf_status(&details);
     if (err == PS_OK) {
-        err = keep(exchange->service, transaction, handle, ps_buf_bytes(&details));
+        err = begin_keep(exchange->service, transaction, handle);
     }
     if (err == PS_OK) {
         browser_answer(exchange, ps_buf_bytes(&details));
@@ -143,32 +128,12 @@ struct pushed {
 
 static bool read_pushed(struct json_value request, struct pushed *ret_pushed)
 {
-    const struct ps_bytes urn = ps_bytes_str(PAR_URN);
     struct json_value client;
     struct json_value uri;
 
-    if (!json_member(request, "clientId", &client) || !json_member(request, "requestUri", &uri) ||
-        json_string(client, &ret_pushed->client) != PS_OK ||
-        json_string(uri, &ret_pushed->uri) != PS_OK ||
-        !ps_bytes_starts_with(ret_pushed->uri, urn)) {
-        return false;
-    }
-    ret_pushed->uri = ps_bytes_from(ret_pushed->uri, urn.len);
-    return ret_pushed->uri.len != 0;
-}
-
-/* RFC 9126 section 4: used once, and by the client that pushed it. */
-static enum ps_err take_pushed(struct service *service, const struct pushed *pushed,
-                               struct transaction *transaction)
-{
-    const struct store_key key = {STORE_PUSHED, pushed->uri};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX + 1};
-
-    PS_TRY(store_take(service->store, &key, STORE_OPEN, ps_clock_real_ns() / PS_NS_PER_S, &record));
-    PS_TRY(transaction_read(ps_buf_bytes(&record), transaction));
-    return ps_bytes_equal(transaction_text(transaction, TRANSACTION_CLIENT), pushed->client)
-               ? PS_OK
-               : ps_fail(PS_E_NOT_FOUND, 0, "another client pushed it");
+    return json_member(request, "clientId", &client) && json_member(request, "requestUri", &uri) &&
+           json_string(client, &ret_pushed->client) == PS_OK &&
+           json_string(uri, &ret_pushed->uri) == PS_OK;
 }
 
 void details_begin_pushed(struct exchange *exchange, const struct endpoint *endpoint)
@@ -196,7 +161,7 @@ void details_begin_pushed(struct exchange *exchange, const struct endpoint *endp
         return;
     }
     if (err == PS_OK) {
-        err = take_pushed(service, &pushed, &transaction);
+        err = begin_take_pushed(service, pushed.client, pushed.uri, &transaction);
     }
     if (err == PS_OK) {
         begin_login(exchange, &transaction, &client);

@@ -14,13 +14,19 @@ void login_clear(struct login *login)
     transaction_clear(&login->transaction);
 }
 
-static enum ps_err find(struct login *login, enum store_state state)
+enum ps_err login_find(struct login *login, struct ps_bytes handle, enum store_state state)
 {
-    const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(login->handle)};
+    const struct store_key key = {STORE_TRANSACTION, ps_bytes(login->handle, STORE_HANDLE_LEN)};
     PS_BUF_AUTO record = {.max = STORE_RECORD_MAX + 1};
-    enum ps_err err = store_get(login->exchange->service->store, &key, state,
-                                ps_clock_real_ns() / PS_NS_PER_S, &record);
+    enum ps_err err;
 
+    login->state = state;
+    if (handle.len != STORE_HANDLE_LEN) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "no handle of ours");
+    }
+    memcpy(login->handle, handle.data, handle.len);
+    err = store_get(login->exchange->service->store, &key, state, ps_clock_real_ns() / PS_NS_PER_S,
+                    &record);
     if (err == PS_OK) {
         err = transaction_read(ps_buf_bytes(&record), &login->transaction);
     }
@@ -32,12 +38,11 @@ bool login_open(struct login *login, enum store_state state)
     const struct http_request *request = login->exchange->request;
     const struct ps_bytes key = http_request_header(request, HTTP_OAUTH_DETAILS_KEY);
     const struct ps_bytes hash = http_request_header(request, HTTP_OAUTH_DETAILS_HASH);
-    enum ps_err err = PS_E_NOT_FOUND;
+    enum ps_err err = login_find(login, key, state);
 
-    login->state = state;
-    if (key.len == STORE_HANDLE_LEN) {
-        memcpy(login->handle, key.data, key.len);
-        err = find(login, state);
+    /* A login of the pages goes on where it began. */
+    if (err == PS_OK && login->transaction.of[TRANSACTION_BROWSER].len != 0) {
+        err = PS_E_NOT_FOUND;
     }
     if (err == PS_E_NOT_FOUND) {
         browser_refuse(login->exchange, "invalid_transaction");

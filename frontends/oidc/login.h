@@ -17,6 +17,13 @@ void login_clear(struct login *login);
 #define LOGIN_AUTO PS_CLEANUP(login_clear) struct login
 
 /*
+ * Finds the transaction of this handle, in this state, whoever asks. Errors: PS_E_NOT_FOUND; those
+ * of the store
+ */
+PS_MUST_USE enum ps_err login_find(struct login *login, struct ps_bytes handle,
+                                   enum store_state state);
+
+/*
  * Finds the transaction that the headers name, in this state, and sees that the browser was told
  * what we told it (oauth-details-hash). Answers when not: false.
  */

@@ -4,7 +4,7 @@
 #include "lib/base/reader.h"
 
 #define FIELD_MAX      TRANSACTION_LIST_MAX
-#define RECORD_VERSION 2u
+#define RECORD_VERSION 3u
 
 void transaction_init(struct transaction *transaction)
 {

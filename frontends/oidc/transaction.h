@@ -26,7 +26,13 @@ enum transaction_field {
     TRANSACTION_DPOP_JKT,
     TRANSACTION_DETAILS_HASH,     /* of what the browser was told: oauth-details-hash */
     TRANSACTION_AUTHENTICATOR_ID, /* what the plugin knows it by */
-    TRANSACTION_INDIVIDUAL,       /* from here on: when somebody has shown who they are */
+    TRANSACTION_OPEN_END,   /* decimal, seconds: when somebody has to have shown who they are */
+    TRANSACTION_BROWSER,    /* of the pages: the hash of its cookie; empty: the JSON interface's */
+    TRANSACTION_LANGUAGE,   /* of the pages */
+    TRANSACTION_WAY,        /* of the pages: factors that were chosen */
+    TRANSACTION_TYPED,      /* of the pages: the individual whom a one-time password was sent to */
+    TRANSACTION_SENT_TO,    /* of the pages: where it went, masked */
+    TRANSACTION_INDIVIDUAL, /* from here on: when somebody has shown who they are */
     TRANSACTION_KYC_TOKEN,
     TRANSACTION_SUBJECT,
     TRANSACTION_AUTH_TIME, /* decimal, seconds */
