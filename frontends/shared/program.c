@@ -245,6 +245,7 @@ static struct http_handler handler_of(const struct program_kind *kind,
         .on_answer = on_answer,
         .on_drained = on_drained,
         .extra = sizeof(struct exchange) + kind->exchange_own,
+        .plain_query = kind->plain_query,
     };
 }
 

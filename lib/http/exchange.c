@@ -70,6 +70,16 @@ static bool refuse_connection(struct http_request *request)
     return false;
 }
 
+/* Of a target that is longer than both there is no text. */
+static enum ps_err read_target(struct http_request *request)
+{
+    if (!request->server->handler.plain_query ||
+        request->target_len > sizeof request->target_text) {
+        return http_target_parse(request->target_text, request->target_len, &request->target);
+    }
+    return http_target_split(request->target_text, request->target_len, &request->target);
+}
+
 static enum MHD_Result on_head(struct http_request *request, const char *method,
                                const char *version)
 {
@@ -87,7 +97,7 @@ static enum MHD_Result on_head(struct http_request *request, const char *method,
     if (refuse_connection(request)) {
         return answer_queue(request);
     }
-    if (http_target_parse(request->target_text, request->target_len, &request->target) != PS_OK) {
+    if (read_target(request) != PS_OK) {
         refuse(request, PS_PROBLEM_MALFORMED, ps_detail()->text);
     } else {
         server->handler.on_head(server->context, request);

@@ -30,6 +30,7 @@ static const struct {
     [HTTP_OAUTH_DETAILS_KEY] = {"oauth-details-key", 17, false},
     [HTTP_OAUTH_DETAILS_HASH] = {"oauth-details-hash", 18, false},
     [HTTP_X_REAL_IP] = {"X-Real-IP", 9, false},
+    [HTTP_ACCEPT_LANGUAGE] = {"Accept-Language", 15, true},
 };
 
 struct reading {

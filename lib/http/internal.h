@@ -70,8 +70,8 @@ struct http_request {
     char id[PS_REQUEST_ID_MAX + 1];
     size_t id_len;
     struct http_request *next_free;
-    size_t target_len; /* over HTTP_TARGET_MAX: text is not kept */
-    char target_text[HTTP_TARGET_MAX];
+    size_t target_len; /* longer than target_text: it is not kept */
+    char target_text[HTTP_TARGET_MAX + HTTP_QUERY_MAX];
     _Alignas(max_align_t) uint8_t extra[];
 };
 

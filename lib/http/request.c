@@ -67,6 +67,7 @@ static void reset(struct http_request *request, struct http_connection *connecti
     request->started_ns = ps_clock_mono_ns();
     request->method = HTTP_OTHER;
     request->target.path = ps_bytes(NULL, 0);
+    request->target.query = ps_bytes(NULL, 0);
     request->target.segment_count = 0;
     request->target.parameter_count = 0;
     memset(request->headers, 0, sizeof request->headers);
@@ -97,7 +98,7 @@ struct http_request *request_new(struct http_connection *connection, const char 
     reset(request, connection);
     request->raw_target = raw_target;
     request->target_len = strlen(raw_target);
-    if (request->target_len <= HTTP_TARGET_MAX) {
+    if (request->target_len <= sizeof request->target_text) {
         memcpy(request->target_text, raw_target, request->target_len);
     }
     connection->request = request;

@@ -42,6 +42,7 @@ enum http_header {
     HTTP_OAUTH_DETAILS_KEY,
     HTTP_OAUTH_DETAILS_HASH,
     HTTP_X_REAL_IP,
+    HTTP_ACCEPT_LANGUAGE,
     HTTP_HEADER_COUNT
 };
 
@@ -81,7 +82,8 @@ void http_request_allow_body(struct http_request *request, size_t octets);
 struct ps_buf *http_request_out(struct http_request *request);
 
 /* What is NULL, empty or 0 makes no header. Texts are under HTTP_VALUE_MAX octets. */
-#define HTTP_VALUE_MAX 512u
+#define HTTP_VALUE_MAX    512u
+#define HTTP_LOCATION_MAX 4096u
 /*
  * Whether the value of an If-None-Match names the entity-tag (without its quotes): RFC 9110 section
  * 13.1.2, weak comparison with each of the list, or "*".
@@ -98,7 +100,7 @@ struct http_answer {
     bool is_after_body;          /* the request's own body comes first, and is not copied */
     const struct ps_bytes *body; /* instead of http_request_out; the octets stay valid for ever */
     struct ps_bytes etag;        /* without quotes */
-    struct ps_bytes location;
+    struct ps_bytes location;    /* at most HTTP_LOCATION_MAX octets */
     struct ps_bytes allow;
     uint32_t max_age_s; /* Cache-Control of what may be cached; else it says that nothing may */
     uint32_t retry_after_s;

@@ -35,6 +35,8 @@ struct http_handler {
     /* After http_server_drain: the last request has been answered and sent. */
     void (*on_drained)(void *context, struct http_server *server);
     size_t extra; /* octets of http_request_extra */
+    /* Queries are left as they stand (http_target_split), and there are no parameters. */
+    bool plain_query;
 };
 
 /*

@@ -193,6 +193,24 @@ enum ps_err http_target_parse(char *text, size_t len, struct http_target *ret_ta
     return PS_OK;
 }
 
+enum ps_err http_target_split(const char *text, size_t len, struct http_target *ret_target)
+{
+    const char *question = memchr(text, '?', len);
+    const size_t path_len = question == NULL ? len : (size_t)(question - text);
+    struct http_target target = {.segment_count = 0};
+
+    if (path_len > HTTP_TARGET_MAX || len - path_len > HTTP_QUERY_MAX) {
+        return ps_fail(PS_E_LIMIT, 0, "the request target is over %u octets", HTTP_QUERY_MAX);
+    }
+    PS_TRY(parse_path(ps_bytes(text, path_len), &target));
+    if (question != NULL) {
+        target.query = ps_bytes(question + 1, len - path_len - 1);
+        PS_TRY(check_query(target.query));
+    }
+    *ret_target = target;
+    return PS_OK;
+}
+
 bool http_target_parameter(const struct http_target *target, const char *name,
                            struct ps_bytes *ret_value)
 {

@@ -21,6 +21,7 @@ struct http_parameter {
 
 struct http_target {
     struct ps_bytes path;
+    struct ps_bytes query; /* of http_target_split: as it stood; data NULL: none */
     struct ps_bytes segments[HTTP_SEGMENTS_MAX]; /* of "/": none */
     size_t segment_count;
     struct http_parameter parameters[HTTP_PARAMETERS_MAX]; /* names are distinct */
@@ -32,6 +33,14 @@ struct http_target {
  * Errors: PS_E_INPUT, the detail says what is wrong; PS_E_LIMIT: over HTTP_TARGET_MAX.
  */
 PS_MUST_USE enum ps_err http_target_parse(char *text, size_t len, struct http_target *ret_target);
+
+/*
+ * The same, but of a query of up to HTTP_QUERY_MAX octets no more is read than that it is one: for
+ * whoever has to take it in another form, such as application/x-www-form-urlencoded.
+ */
+#define HTTP_QUERY_MAX 6144u
+PS_MUST_USE enum ps_err http_target_split(const char *text, size_t len,
+                                          struct http_target *ret_target);
 
 /* False when the query has no such parameter. */
 bool http_target_parameter(const struct http_target *target, const char *name,
