@@ -1,6 +1,6 @@
 #include "frontends/oidc/config.h"
 
-enum { SECTION_oidc, SECTION_authenticator, SETTINGS_SECTION_NUMBERS };
+enum { SECTION_oidc, SECTION_authenticator, SECTION_pages, SETTINGS_SECTION_NUMBERS };
 
 static const struct config_key keys[] = {
 #define CONFIG_KEY SETTINGS_ROW
@@ -12,6 +12,7 @@ static const struct config_key keys[] = {
 static const struct config_section_info sections[] = {
     {"oidc", SECTION_oidc, offsetof(struct oidc_config, oidc)},
     {"authenticator", SECTION_authenticator, offsetof(struct oidc_config, authenticator)},
+    {"pages", SECTION_pages, offsetof(struct oidc_config, pages)},
     SETTINGS_SECTIONS(struct oidc_config),
 };
 

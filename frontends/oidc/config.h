@@ -36,6 +36,14 @@ struct settings_oidc {
     uint64_t log_level; /* enum ps_level */
 };
 
+struct settings_pages {
+    char *name_en;
+    char *name_fr;
+    char *name_ar;
+    char *name_hi;
+    char *logo;
+};
+
 struct settings_authenticator {
     char *plugin;
     char *config;
@@ -47,6 +55,7 @@ struct settings_authenticator {
 struct oidc_config {
     struct settings_oidc oidc;
     struct settings_authenticator authenticator;
+    struct settings_pages pages;
     struct settings_common common;
 };
 

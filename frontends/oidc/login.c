@@ -33,6 +33,17 @@ enum ps_err login_find(struct login *login, struct ps_bytes handle, enum store_s
     return err == PS_E_STATE ? PS_E_NOT_FOUND : err;
 }
 
+enum ps_err login_save(struct login *login)
+{
+    const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(login->handle)};
+    const struct store_move move = {
+        .from = login->state, .to = login->state, .now_s = ps_clock_real_ns() / PS_NS_PER_S};
+    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+
+    PS_TRY(transaction_write(&login->transaction, &record));
+    return store_move(login->exchange->service->store, &key, &move, ps_buf_bytes(&record));
+}
+
 bool login_open(struct login *login, enum store_state state)
 {
     const struct http_request *request = login->exchange->request;

@@ -23,6 +23,9 @@ void login_clear(struct login *login);
 PS_MUST_USE enum ps_err login_find(struct login *login, struct ps_bytes handle,
                                    enum store_state state);
 
+/* Stores what was changed of it, if it is still in its state. Errors: PS_E_STATE; the store's. */
+PS_MUST_USE enum ps_err login_save(struct login *login);
+
 /*
  * Finds the transaction that the headers name, in this state, and sees that the browser was told
  * what we told it (oauth-details-hash). Answers when not: false.

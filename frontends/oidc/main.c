@@ -1,4 +1,5 @@
 #include "frontends/oidc/clients.h"
+#include "frontends/oidc/pages/visitor.h"
 #include "frontends/oidc/service.h"
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
@@ -40,6 +41,7 @@ static enum ps_err open_own(struct service *service)
 
     places_init(&service->places, settings->url, settings->issuer);
     PS_TRY(read_acrs(service));
+    PS_TRY(files_open(&service->files, service->config->pages.logo));
     PS_TRY(clients_open(settings->data, &service->db));
     return open_store(service);
 }
@@ -135,6 +137,7 @@ static void clear(struct service *service)
     store_close(service->store);
     acr_free(service->acrs);
     ps_buf_clear(&service->acr_text);
+    files_clear(&service->files);
     db_close(service->db);
 }
 
@@ -143,6 +146,8 @@ static const struct program_kind kind = {
     .process = "oidc",
     .public = &oidc_public,
     .management = &oidc_management,
+    .exchange_own = sizeof(struct visitor),
+    .plain_query = true,
     .refuse_caller = oidc_refuse_caller,
     .service_size = sizeof(struct service),
     .form = &oidc_config_form,

@@ -5,6 +5,7 @@
 #include "frontends/oidc/authorize.h"
 #include "frontends/oidc/config.h"
 #include "frontends/oidc/dpop.h"
+#include "frontends/oidc/pages/files.h"
 #include "frontends/oidc/places.h"
 #include "frontends/plugins/host.h"
 #include "frontends/shared/caller.h"
@@ -22,6 +23,7 @@ struct service {
     struct ps_buf acr_text; /* what `acrs` was read from */
     struct acr_map *acrs;
     struct places places;
+    struct files files; /* of the pages */
     struct authenticator *authenticator; /* NULL: none is configured, and nobody can log in */
     const char *factors;                 /* that it knows, between spaces */
     struct attempts_limits limits;

@@ -168,6 +168,14 @@ void html_place(struct html *html, enum html_attribute attribute, struct ps_byte
     }
 }
 
+void html_anchor(struct html *html, const char *id)
+{
+    assert(html->in_tag);
+    ps_buf_put_str(html->out, " href=\"#");
+    put_escaped(html->out, ps_bytes_str(id));
+    ps_buf_put_u8(html->out, '"');
+}
+
 void html_text(struct html *html, struct ps_bytes text)
 {
     end_tag(html);

@@ -53,6 +53,9 @@ void html_attribute_str(struct html *html, enum html_attribute attribute, const 
  */
 void html_place(struct html *html, enum html_attribute attribute, struct ps_bytes address);
 
+/* href: a place in this page, by its id. */
+void html_anchor(struct html *html, const char *id);
+
 void html_text(struct html *html, struct ps_bytes text);
 
 /*
