@@ -277,6 +277,7 @@ static enum ps_err judge_rest(const struct judging *judging)
     }
     PS_TRY(keep(judging, AUTHORIZE_NONCE, TRANSACTION_NONCE));
     PS_TRY(keep(judging, AUTHORIZE_STATE, TRANSACTION_STATE));
+    PS_TRY(keep(judging, AUTHORIZE_UI_LOCALES, TRANSACTION_LANGUAGE));
     return keep(judging, AUTHORIZE_CLAIMS_LOCALES, TRANSACTION_CLAIMS_LOCALES);
 }
 

@@ -64,6 +64,7 @@ void discovery_tell(struct exchange *exchange, const struct endpoint *endpoint)
     put_words("grant_types_supported", "authorization_code", out);
     put_words("subject_types_supported", "pairwise", out);
     put_words("claim_types_supported", "normal", out);
+    put_words("ui_locales_supported", "en fr ar hi", out);
     put_words("display_values_supported", "page popup touch wap", out);
     put_words("id_token_signing_alg_values_supported", algorithms, out);
     put_words("userinfo_signing_alg_values_supported", algorithms, out);
@@ -75,6 +76,7 @@ void discovery_tell(struct exchange *exchange, const struct endpoint *endpoint)
     put_words("code_challenge_methods_supported", "S256", out);
     ps_buf_put_str(out, ",\"claims_parameter_supported\":true,"
                         "\"request_parameter_supported\":false,"
-                        "\"request_uri_parameter_supported\":false}");
+                        "\"request_uri_parameter_supported\":false,"
+                        "\"authorization_response_iss_parameter_supported\":true}");
     http_answer(exchange->request, &answer);
 }

@@ -64,7 +64,7 @@ void oauth_refuse_code(struct exchange *exchange, const char *code)
 }
 
 /* Media types have no case, and may have parameters (RFC 9110 section 8.3.1). */
-static bool is_form(const struct http_request *request)
+bool oauth_is_form(const struct http_request *request)
 {
     const struct ps_bytes type = http_request_header(request, HTTP_CONTENT_TYPE);
     const size_t len = sizeof OAUTH_TYPE - 1;
@@ -78,7 +78,7 @@ static bool read_form(struct exchange *exchange, struct ps_buf *memory, struct f
     const struct ps_bytes body = http_request_body(exchange->request);
     enum ps_err err;
 
-    if (!is_form(exchange->request)) {
+    if (!oauth_is_form(exchange->request)) {
         oauth_refuse(exchange, 400, "invalid_request", "the body is no form");
         return false;
     }

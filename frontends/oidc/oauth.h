@@ -8,6 +8,9 @@
 
 #define OAUTH_TYPE "application/x-www-form-urlencoded"
 
+/* Whether the body is of OAUTH_TYPE. */
+bool oauth_is_form(const struct http_request *request);
+
 /* The JSON in http_request_out. */
 void oauth_answer(struct exchange *exchange, unsigned status);
 

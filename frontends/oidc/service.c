@@ -4,6 +4,7 @@
 #include "frontends/oidc/code.h"
 #include "frontends/oidc/discovery.h"
 #include "frontends/oidc/envelope.h"
+#include "frontends/oidc/pages/pages.h"
 #include "frontends/oidc/token.h"
 #include "lib/base/clock.h"
 
@@ -36,6 +37,11 @@ static const struct endpoint public_endpoints[] = {
     {BASE "/oauth/.well-known/oauth-authorization-server", HTTP_GET, discovery_tell, 0, 0},
     {"/.well-known/oauth-authorization-server", HTTP_GET, discovery_tell, 0, 0},
     {"/.well-known/oauth-authorization-server" BASE, HTTP_GET, discovery_tell, 0, 0},
+    {"/authorize", HTTP_GET, pages_enter, 0, 0},
+    {"/authorize", HTTP_POST, pages_enter_posted, FORM_MAX, 0},
+    {"/login", HTTP_POST, pages_step, FORM_MAX, 0},
+    {"/login", HTTP_GET, pages_come_back, 0, 0},
+    {"/login/{file}", HTTP_GET, page_serve_file, 0, 0},
     {"/health/live", HTTP_GET, endpoint_serve_live, 0, 0},
 };
 

@@ -23,7 +23,7 @@ struct service {
     struct ps_buf acr_text; /* what `acrs` was read from */
     struct acr_map *acrs;
     struct places places;
-    struct files files; /* of the pages */
+    struct files files;                  /* of the pages */
     struct authenticator *authenticator; /* NULL: none is configured, and nobody can log in */
     const char *factors;                 /* that it knows, between spaces */
     struct attempts_limits limits;

@@ -28,7 +28,7 @@ enum transaction_field {
     TRANSACTION_AUTHENTICATOR_ID, /* what the plugin knows it by */
     TRANSACTION_OPEN_END,   /* decimal, seconds: when somebody has to have shown who they are */
     TRANSACTION_BROWSER,    /* of the pages: the hash of its cookie; empty: the JSON interface's */
-    TRANSACTION_LANGUAGE,   /* of the pages */
+    TRANSACTION_LANGUAGE,   /* ui_locales; of the pages the one language that they have */
     TRANSACTION_WAY,        /* of the pages: factors that were chosen */
     TRANSACTION_TYPED,      /* of the pages: the individual whom a one-time password was sent to */
     TRANSACTION_SENT_TO,    /* of the pages: where it went, masked */

@@ -53,7 +53,7 @@ static void put_meta(struct html *html, const char *name, const char *content)
 
 static void put_onward(struct html *html, struct ps_bytes address)
 {
-    PS_BUF_AUTO content = {.max = HTTP_LOCATION_MAX + 16};
+    PS_BUF_AUTO content = {.max = HTTP_LOCATION_MAX * 2 + 16};
 
     ps_buf_put_str(&content, "0;url=");
     ps_buf_put(&content, address);
