@@ -40,8 +40,10 @@ MAY_INCLUDE = {
     "frontends/plugins": ["lib/base", "frontends/shared"],
     "frontends/plugins/registry": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/system"],
     "frontends/plugins/http": ["lib/base", "lib/config", "lib/formats", "lib/system"],
+    "frontends/oidc/pages": ["lib/base", "lib/formats", "lib/http", "lib/system", "frontends/oidc", "frontends/shared",
+                             "frontends/plugins"],
     "frontends/oidc": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/http", "lib/sandbox", "lib/system",
-                       "api/client", "frontends/shared", "frontends/plugins"],
+                       "api/client", "frontends/shared", "frontends/plugins", "frontends/oidc/pages"],
     "frontends/certify": ["lib/base", "lib/config", "lib/db", "lib/formats", "lib/http", "lib/sandbox",
                           "lib/system", "lib/rdf", "lib/jsonld", "api/client", "frontends/shared"],
     # Loaded by it, and no part of it but for the interface.
