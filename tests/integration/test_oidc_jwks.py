@@ -13,6 +13,7 @@ from harness.appliance import PATIENCE_S, wait_until
 from harness.bare import free_port
 from harness.callers import over_tls
 from harness.certificates import Files
+from harness.external_ca import pem
 from harness.http_unix import b64u, unb64u
 from harness.oidc import BASE, PROGRAM, Oidc, envelope
 
