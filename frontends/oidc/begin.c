@@ -16,9 +16,11 @@ enum ps_err begin_take_pushed(struct service *service, struct ps_bytes client, s
     }
     PS_TRY(store_take(service->store, &key, STORE_OPEN, ps_clock_real_ns() / PS_NS_PER_S, &record));
     PS_TRY(transaction_read(ps_buf_bytes(&record), transaction));
-    return ps_bytes_equal(transaction_text(transaction, TRANSACTION_CLIENT), client)
-               ? PS_OK
-               : ps_fail(PS_E_NOT_FOUND, 0, "another client pushed it");
+    if (!ps_bytes_equal(transaction_text(transaction, TRANSACTION_CLIENT), client)) {
+        transaction_clear(transaction);
+        return ps_fail(PS_E_NOT_FOUND, 0, "another client pushed it");
+    }
+    return PS_OK;
 }
 
 enum ps_err begin_keep(struct service *service, struct transaction *transaction, const char *handle)

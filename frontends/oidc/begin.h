@@ -10,7 +10,7 @@
  * the client that pushed it).
  *
  * uri: request_uri, whole
- * Errors: PS_E_NOT_FOUND; those of the store
+ * Errors: PS_E_NOT_FOUND: transaction is empty; those of the store
  */
 PS_MUST_USE enum ps_err begin_take_pushed(struct service *service, struct ps_bytes client,
                                           struct ps_bytes uri, struct transaction *transaction);

@@ -157,6 +157,10 @@ def test_a_pushed_request_leads_to_a_login_once(oidc, visitor):
     assert page.status == 200 and page.one("html") == {"lang": "ar", "dir": "rtl"}
     page = person.enter(asked)
     assert page.status == 400 and "invalid_request_uri" in page.text
+    uri = pushing.push().json()["request_uri"]
+    RelyingParty(oidc, "pages-par-other", redirectUris=["https://other.example/cb"])
+    page = person.enter({"client_id": "pages-par-other", "request_uri": uri})
+    assert page.status == 400 and "refresh" not in str(page.elements)
     answer = person.go("/authorize", pushing.request(state="q"))
     assert told(answer.headers["location"])["error"] == "invalid_request"
 
@@ -207,6 +211,7 @@ def test_names_of_others_are_text(oidc, enter):
     assert "<script>alert(1)</script>\"'&" in person.page.text and not person.page.all("script")
     page = with_pin(person, "\"><b>", "222222")
     assert not page.all("b") and page.status == 200
+    assert page.one("input", name="individual")["value"] == "\"><b>"
 
 
 def headers_of(answer):

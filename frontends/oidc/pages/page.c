@@ -90,24 +90,6 @@ static void put_head(struct page *page, const struct page_head *head)
     html_close(html);
 }
 
-static void put_banner(struct page *page)
-{
-    struct html *html = &page->html;
-    char path[FILES_PATH_MAX];
-
-    html_open(html, HTML_header);
-    if (files_path(&page->exchange->service->files, FILE_LOGO, path)) {
-        html_open(html, HTML_img);
-        html_place(html, HTML_AT_src, ps_bytes_str(path));
-        html_attribute_str(html, HTML_AT_alt, "");
-    }
-    html_open(html, HTML_p);
-    html_attribute_str(html, HTML_AT_class_, "service");
-    html_text(html, service_name(page));
-    html_close(html);
-    html_close(html);
-}
-
 /* Each by its own name, and for voices that speak it. */
 static void put_languages(struct page *page)
 {
@@ -127,6 +109,27 @@ static void put_languages(struct page *page)
         html_close(html);
     }
     html_close(html);
+    html_close(html);
+}
+
+static void put_banner(struct page *page)
+{
+    struct html *html = &page->html;
+    char path[FILES_PATH_MAX];
+
+    html_open(html, HTML_header);
+    if (files_path(&page->exchange->service->files, FILE_LOGO, path)) {
+        html_open(html, HTML_img);
+        html_place(html, HTML_AT_src, ps_bytes_str(path));
+        html_attribute_str(html, HTML_AT_alt, "");
+    }
+    html_open(html, HTML_p);
+    html_attribute_str(html, HTML_AT_class_, "service");
+    html_text(html, service_name(page));
+    html_close(html);
+    if (page->login != NULL) {
+        put_languages(page);
+    }
     html_close(html);
 }
 
@@ -180,11 +183,6 @@ void page_end(struct page *page)
 
     visitor_make_cookie(visitor, cookie);
     html_close(&page->html); /* main */
-    if (page->login != NULL) {
-        html_open(&page->html, HTML_footer);
-        put_languages(page);
-        html_close(&page->html);
-    }
     html_close(&page->html); /* body */
     html_close(&page->html); /* html */
     if (html_end(&page->html) != PS_OK) {

@@ -183,6 +183,10 @@ static void step_answer(struct login *login, const struct form *form)
         return;
     }
     err = ways_read(login, form, way, &memory, &challenges, &code);
+    if (err == PS_OK && !words_have(way, ps_bytes_str("OTP"))) {
+        /* For the next page, if they have to type again. */
+        err = transaction_set(&login->transaction, TRANSACTION_TYPED, challenges.individual);
+    }
     if (err == PS_OK) {
         identify_person(login, &challenges, on_person);
     } else {
