@@ -17,6 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     memcpy(text, data, size);
+    if (http_target_split(text, size, &target) == PS_OK) {
+        assert(target.path.len <= HTTP_TARGET_MAX && target.query.len < HTTP_QUERY_MAX);
+    }
     (void)http_etag_named(ps_bytes(data, size), ps_bytes_str("a"));
     if (http_target_parse(text, size, &target) != PS_OK) {
         return 0;

@@ -23,5 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(ps_buf_status(&out) == PS_OK);
     assert(json_parse(json, ps_buf_bytes(&out), &limits, &root) == PS_OK);
     assert(json_type(root) == JSON_ARRAY);
+    ps_buf_reset(&out);
+    acr_put_ways(map, ps_bytes_str("mosip:idp:acr:generated-code"), ps_bytes_str("OTP PIN"), &out);
+    assert(ps_buf_status(&out) == PS_OK && (out.len == 0 || out.data[out.len - 1] == '\n'));
     return 0;
 }

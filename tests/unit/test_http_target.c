@@ -128,6 +128,56 @@ static void eight_parameters_are_taken(void **state)
     assert_int_equal(target.parameter_count, HTTP_PARAMETERS_MAX);
 }
 
+static enum ps_err split(const char *text, struct http_target *ret_target)
+{
+    return http_target_split(text, strlen(text), ret_target);
+}
+
+static void a_query_may_be_left_as_it_stands(void **state)
+{
+    struct http_target target;
+
+    (void)state;
+    assert_ok(split("/authorize?a=%41+b&a=2&c&&x.y/z=1&1=2&3=4&5=6&7=8&9=0", &target));
+    assert_text(target.path, "/authorize");
+    assert_int_equal(target.segment_count, 1);
+    assert_int_equal(target.parameter_count, 0);
+    assert_text(target.query, "a=%41+b&a=2&c&&x.y/z=1&1=2&3=4&5=6&7=8&9=0");
+    assert_ok(split("/authorize", &target));
+    assert_null(target.query.data);
+    assert_ok(split("/authorize?", &target));
+    assert_int_equal(target.query.len, 0);
+}
+
+static void a_query_that_is_left_is_one_all_the_same(void **state)
+{
+    static const char *const bad[] = {"/a?b c", "/a?b\x01", "/a?\xc3\xa9", "/a?<", "/a?#x",
+                                      "a?b",    "//?b",     "/a/../b?c",   ""};
+    struct http_target target = {.segment_count = 77};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(bad); i++) {
+        assert_fails(PS_E_INPUT, split(bad[i], &target));
+        assert_int_equal(target.segment_count, 77);
+    }
+}
+
+static void path_and_query_have_a_limit_each(void **state)
+{
+    static char text[HTTP_TARGET_MAX + HTTP_QUERY_MAX + 2];
+    struct http_target target;
+
+    (void)state;
+    memset(text, 'a', sizeof text);
+    text[0] = '/';
+    assert_fails(PS_E_LIMIT, http_target_split(text, HTTP_TARGET_MAX + 1, &target));
+    text[HTTP_TARGET_MAX] = '?';
+    assert_ok(http_target_split(text, HTTP_TARGET_MAX + HTTP_QUERY_MAX, &target));
+    assert_int_equal(target.query.len, HTTP_QUERY_MAX - 1);
+    assert_fails(PS_E_LIMIT,
+                 http_target_split(text, HTTP_TARGET_MAX + HTTP_QUERY_MAX + 1, &target));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +190,9 @@ int main(void)
         cmocka_unit_test(percent_encoding_of_values_is_undone),
         cmocka_unit_test(malformed_queries_are_input_errors),
         cmocka_unit_test(eight_parameters_are_taken),
+        cmocka_unit_test(a_query_may_be_left_as_it_stands),
+        cmocka_unit_test(a_query_that_is_left_is_one_all_the_same),
+        cmocka_unit_test(path_and_query_have_a_limit_each),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
