@@ -13,25 +13,6 @@ static bool is_there(struct exchange *exchange)
     return true;
 }
 
-/* Answers what did not come of it: false. */
-static bool has_come(struct exchange *exchange, const struct identify_outcome *outcome)
-{
-    switch (outcome->result) {
-    case IDENTIFY_OK:
-        return true;
-    case IDENTIFY_REFUSED:
-        browser_refuse(exchange, outcome->code);
-        break;
-    case IDENTIFY_AWAY:
-        login_answer_away(exchange);
-        break;
-    case IDENTIFY_FAILED:
-        browser_fail(exchange, outcome->err);
-        break;
-    }
-    return false;
-}
-
 static void put_member(struct ps_buf *out, const char *name, struct ps_bytes text)
 {
     ps_buf_printf(out, ",\"%s\":", name);
@@ -42,19 +23,48 @@ static void put_member(struct ps_buf *out, const char *name, struct ps_bytes tex
     }
 }
 
-static void answer_otp(struct login *login, const struct identify_outcome *outcome)
+static void answer_sent(struct login *login, const struct identify_sent *sent)
 {
     PS_BUF_AUTO response = {.max = 4096};
 
-    if (!has_come(login->exchange, outcome)) {
-        return;
-    }
     ps_buf_printf(&response, "{\"transactionId\":\"%s\"", login->handle);
-    put_member(&response, "maskedEmail", outcome->masked_email);
-    put_member(&response, "maskedMobile", outcome->masked_mobile);
+    put_member(&response, "maskedEmail", sent->email);
+    put_member(&response, "maskedMobile", sent->mobile);
     ps_buf_put_str(&response, "}");
     browser_answer(login->exchange, ps_buf_bytes(&response));
 }
+
+static void answer_identified(struct login *login)
+{
+    PS_BUF_AUTO response = {.max = 1024};
+
+    ps_buf_printf(&response, "{\"transactionId\":\"%s\",\"consentAction\":\"%.*s\"}", login->handle,
+                  PS_BYTES_FMT(transaction_text(&login->transaction, TRANSACTION_CONSENT_ACTION)));
+    browser_answer(login->exchange, ps_buf_bytes(&response));
+}
+
+static void answer_refused(struct login *login, const char *code)
+{
+    browser_refuse(login->exchange, code);
+}
+
+static void answer_away(struct login *login)
+{
+    login_answer_away(login->exchange);
+}
+
+static void answer_failed(struct login *login, enum ps_err err)
+{
+    browser_fail(login->exchange, err);
+}
+
+static const struct identify_teller teller = {
+    .sent = answer_sent,
+    .identified = answer_identified,
+    .refused = answer_refused,
+    .away = answer_away,
+    .failed = answer_failed,
+};
 
 void authenticate_send_otp(struct exchange *exchange, const struct endpoint *endpoint)
 {
@@ -71,22 +81,10 @@ void authenticate_send_otp(struct exchange *exchange, const struct endpoint *end
     }
     has = authenticator_description(exchange->service->authenticator);
     if (challenge_read_otp(envelope, ps_bytes_str(has->otp_channels), &otp, &code) == PS_OK) {
-        identify_send_otp(&login, &otp, answer_otp);
+        identify_send_otp(&login, &otp, &teller);
     } else {
         browser_refuse(exchange, code);
     }
-}
-
-static void answer_person(struct login *login, const struct identify_outcome *outcome)
-{
-    PS_BUF_AUTO response = {.max = 1024};
-
-    if (!has_come(login->exchange, outcome)) {
-        return;
-    }
-    ps_buf_printf(&response, "{\"transactionId\":\"%s\",\"consentAction\":\"%.*s\"}", login->handle,
-                  PS_BYTES_FMT(transaction_text(&login->transaction, TRANSACTION_CONSENT_ACTION)));
-    browser_answer(login->exchange, ps_buf_bytes(&response));
 }
 
 void authenticate_person(struct exchange *exchange, const struct endpoint *endpoint)
@@ -102,7 +100,7 @@ void authenticate_person(struct exchange *exchange, const struct endpoint *endpo
         return;
     }
     if (challenge_read(envelope, &challenges, &code) == PS_OK) {
-        identify_person(&login, &challenges, answer_person);
+        identify_person(&login, &challenges, &teller);
     } else {
         browser_refuse(exchange, code);
     }

@@ -11,7 +11,7 @@
 struct asking {
     struct question question; /* first: a question is its asking */
     struct login login;
-    identify_fn *done;
+    const struct identify_teller *teller;
     struct attempt attempt;
     struct ps_buf individual;
     struct ps_buf acrs; /* that the challenges reach */
@@ -29,36 +29,26 @@ static void asking_free(struct asking *asking)
 }
 PS_DEFINE_CLEANUP(struct asking, asking_free)
 
-static void fail(struct login *login, identify_fn *done, enum ps_err err)
-{
-    done(login, &(struct identify_outcome){.result = IDENTIFY_FAILED, .err = err});
-}
-
-static void refuse(struct login *login, identify_fn *done, const char *code)
-{
-    done(login, &(struct identify_outcome){.result = IDENTIFY_REFUSED, .code = code});
-}
-
 /* Takes the login over, or tells why not: NULL. */
-static struct asking *asking_new(struct login *login, enum question_kind kind, identify_fn *done,
-                                 void (*answered)(struct question *,
-                                                  const struct privyseal_auth_answer *))
+static struct asking *
+asking_new(struct login *login, enum question_kind kind, const struct identify_teller *teller,
+           void (*answered)(struct question *, const struct privyseal_auth_answer *))
 {
     struct exchange *exchange = login->exchange;
     struct asking *asking;
 
     if (exchange->service->authenticator == NULL) {
-        done(login, &(struct identify_outcome){.result = IDENTIFY_AWAY});
+        teller->away(login);
         return NULL;
     }
     asking = calloc(1, sizeof *asking);
     if (asking == NULL) {
-        fail(login, done, ps_fail(PS_E_NO_MEMORY, 0, "out of memory"));
+        teller->failed(login, ps_fail(PS_E_NO_MEMORY, 0, "out of memory"));
         return NULL;
     }
     asking->login = *login;
     login_init(login, exchange);
-    asking->done = done;
+    asking->teller = teller;
     asking->question.kind = kind;
     asking->question.done = answered;
     ps_buf_init(&asking->individual, PRIVYSEAL_AUTH_ID_MAX);
@@ -86,9 +76,9 @@ static bool begin_attempt(struct asking *asking, enum attempt_kind kind, struct 
                              ps_clock_real_ns() / PS_NS_PER_S, &code);
     }
     if (err == PS_E_DENIED) {
-        refuse(login, asking->done, code);
+        asking->teller->refused(login, code);
     } else if (err != PS_OK) {
-        fail(login, asking->done, err);
+        asking->teller->failed(login, err);
     }
     return err == PS_OK;
 }
@@ -127,7 +117,7 @@ static void ask(struct asking **asking, const struct privyseal_auth_request *req
         *asking = NULL;
     } else {
         forgive(*asking);
-        fail(&(*asking)->login, (*asking)->done, err);
+        (*asking)->teller->failed(&(*asking)->login, err);
     }
 }
 
@@ -142,34 +132,34 @@ static void tell_failure(struct asking *asking, const struct privyseal_auth_answ
             PS_TEXT("why", ps_bytes(answer->detail.data, answer->detail.len)));
     if (answer->result == PRIVYSEAL_AUTH_REFUSED) {
         memcpy(code, answer->code.data, answer->code.len);
-        refuse(&asking->login, asking->done, code);
+        asking->teller->refused(&asking->login, code);
         return;
     }
     forgive(asking);
-    asking->done(&asking->login, &(struct identify_outcome){.result = IDENTIFY_AWAY});
+    asking->teller->away(&asking->login);
 }
 
 static void on_otp(struct question *question, const struct privyseal_auth_answer *answer)
 {
     PS_CLEANUP(asking_free_cleanup)
     struct asking *asking = (struct asking *)(void *)question;
-    const struct identify_outcome outcome = {
-        .result = IDENTIFY_OK,
-        .masked_email = ps_bytes(answer->masked_email.data, answer->masked_email.len),
-        .masked_mobile = ps_bytes(answer->masked_mobile.data, answer->masked_mobile.len),
+    const struct identify_sent sent = {
+        .email = ps_bytes(answer->masked_email.data, answer->masked_email.len),
+        .mobile = ps_bytes(answer->masked_mobile.data, answer->masked_mobile.len),
     };
 
     if (answer->result == PRIVYSEAL_AUTH_OK) {
-        asking->done(&asking->login, &outcome);
+        asking->teller->sent(&asking->login, &sent);
     } else {
         tell_failure(asking, answer);
     }
 }
 
-void identify_send_otp(struct login *login, const struct otp_request *otp, identify_fn *done)
+void identify_send_otp(struct login *login, const struct otp_request *otp,
+                       const struct identify_teller *teller)
 {
     PS_CLEANUP(asking_free_cleanup)
-    struct asking *asking = asking_new(login, QUESTION_SEND_OTP, done, on_otp);
+    struct asking *asking = asking_new(login, QUESTION_SEND_OTP, teller, on_otp);
     struct privyseal_auth_request request;
 
     if (asking == NULL || !begin_attempt(asking, ATTEMPT_OTP, otp->individual)) {
@@ -217,18 +207,19 @@ static void on_person(struct question *question, const struct privyseal_auth_ans
     forgive(asking);
     err = keep(asking, answer);
     if (err == PS_E_STATE) {
-        refuse(&asking->login, asking->done, "invalid_transaction");
+        asking->teller->refused(&asking->login, "invalid_transaction");
     } else if (err != PS_OK) {
-        fail(&asking->login, asking->done, err);
+        asking->teller->failed(&asking->login, err);
     } else {
-        asking->done(&asking->login, &(struct identify_outcome){.result = IDENTIFY_OK});
+        asking->teller->identified(&asking->login);
     }
 }
 
-void identify_person(struct login *login, const struct challenges *challenges, identify_fn *done)
+void identify_person(struct login *login, const struct challenges *challenges,
+                     const struct identify_teller *teller)
 {
     PS_CLEANUP(asking_free_cleanup)
-    struct asking *asking = asking_new(login, QUESTION_AUTHENTICATE, done, on_person);
+    struct asking *asking = asking_new(login, QUESTION_AUTHENTICATE, teller, on_person);
     struct privyseal_auth_request request;
 
     if (asking == NULL) {
@@ -238,7 +229,7 @@ void identify_person(struct login *login, const struct challenges *challenges, i
                     transaction_text(&asking->login.transaction, TRANSACTION_ACRS),
                     challenges->types, &asking->acrs);
     if (asking->acrs.len == 0) {
-        refuse(&asking->login, done, "auth_factor_mismatch");
+        teller->refused(&asking->login, "auth_factor_mismatch");
         return;
     }
     if (!begin_attempt(asking, ATTEMPT_LOGIN, challenges->individual)) {

@@ -4,6 +4,7 @@
 #include "frontends/oidc/pages/pages.h"
 #include "frontends/oidc/pages/show.h"
 #include "frontends/oidc/pages/ways.h"
+#include "lib/base/line.h"
 
 /* What a refusal is to the person; of what is not here, its code. */
 static const struct {
@@ -35,6 +36,8 @@ static void show_refusal(struct login *login, const char *code)
             problem.text = refusals[i].text;
         }
     }
+    ps_line(PS_INFO, "login_refused", PS_TEXT("request", http_request_id(login->exchange->request)),
+            PS_STR("code", code));
     if (strcmp(code, "invalid_transaction") == 0) {
         show_over(login->exchange);
     } else {
@@ -72,43 +75,40 @@ static void save_and_show(struct login *login)
     }
 }
 
-/* What did not come of asking the plugin: false. */
-static bool has_come(struct login *login, const struct identify_outcome *outcome)
+static void on_failed(struct login *login, enum ps_err err)
 {
-    switch (outcome->result) {
-    case IDENTIFY_OK:
-        return true;
-    case IDENTIFY_REFUSED:
-        show_refusal(login, outcome->code);
-        break;
-    case IDENTIFY_AWAY:
-        show_away(login);
-        break;
-    case IDENTIFY_FAILED:
-        show_failure(login->exchange, outcome->err);
-        break;
-    }
-    return false;
+    show_failure(login->exchange, err);
 }
 
-static void on_otp(struct login *login, const struct identify_outcome *outcome)
+static void on_sent(struct login *login, const struct identify_sent *sent)
 {
     struct ps_buf *sent_to = &login->transaction.of[TRANSACTION_SENT_TO];
 
-    if (!has_come(login, outcome)) {
-        return;
-    }
     ps_buf_reset(sent_to);
-    ps_buf_put(sent_to, outcome->masked_email);
-    if (outcome->masked_email.len != 0 && outcome->masked_mobile.len != 0) {
+    ps_buf_put(sent_to, sent->email);
+    if (sent->email.len != 0 && sent->mobile.len != 0) {
         ps_buf_put_str(sent_to, ", ");
     }
-    ps_buf_put(sent_to, outcome->masked_mobile);
+    ps_buf_put(sent_to, sent->mobile);
     if (sent_to->len == 0) {
         ps_buf_put_str(sent_to, WAYS_SENT_SOMEWHERE);
     }
     save_and_show(login);
 }
+
+static void on_identified(struct login *login)
+{
+    login->state = STORE_AUTHENTICATED;
+    show(login);
+}
+
+static const struct identify_teller teller = {
+    .sent = on_sent,
+    .identified = on_identified,
+    .refused = show_refusal,
+    .away = show_away,
+    .failed = on_failed,
+};
 
 static void send_otp(struct login *login, struct ps_bytes individual)
 {
@@ -125,7 +125,7 @@ static void send_otp(struct login *login, struct ps_bytes individual)
                             ps_bytes_str(authenticator_description(authenticator)->otp_channels),
                             &otp, &code);
     if (err == PS_OK) {
-        identify_send_otp(login, &otp, on_otp);
+        identify_send_otp(login, &otp, &teller);
     } else {
         show_mistake(login, err, code);
     }
@@ -159,14 +159,6 @@ static void step_forget(struct login *login, const struct form *form)
     save_and_show(login);
 }
 
-static void on_person(struct login *login, const struct identify_outcome *outcome)
-{
-    if (has_come(login, outcome)) {
-        login->state = STORE_AUTHENTICATED;
-        show(login);
-    }
-}
-
 static void step_answer(struct login *login, const struct form *form)
 {
     struct challenges challenges = {.count = 0};
@@ -188,7 +180,7 @@ static void step_answer(struct login *login, const struct form *form)
         err = transaction_set(&login->transaction, TRANSACTION_TYPED, challenges.individual);
     }
     if (err == PS_OK) {
-        identify_person(login, &challenges, on_person);
+        identify_person(login, &challenges, &teller);
     } else {
         show_mistake(login, err, code);
     }
