@@ -222,18 +222,12 @@ static void put_way_name(struct page *page, struct ps_bytes way)
     }
 }
 
-/* In a form of their own, since what stands in the other one need not be filled in for them. */
-static void put_others(struct page *page, struct ps_bytes ways, struct ps_bytes chosen)
+static void put_other_ways(struct page *page, struct ps_bytes ways, struct ps_bytes chosen)
 {
-    const bool sent =
-        words_have(chosen, ps_bytes_str("OTP")) && !ways_need_otp(page->login, chosen);
     struct ps_bytes way;
 
+    page_put(page, HTML_h2, TEXT_other_ways);
     page_open_form(page);
-    if (sent) {
-        page_put_button(page, "other", "do", "again", TEXT_send_again);
-        page_put_button(page, "other", "do", "forget", TEXT_change_individual);
-    }
     while (ways_next(&ways, &way)) {
         char value[WAYS_NAME_MAX];
 
@@ -245,6 +239,21 @@ static void put_others(struct page *page, struct ps_bytes ways, struct ps_bytes 
         }
     }
     html_close(&page->html);
+}
+
+/* In forms of their own, since what stands in the first one need not be filled in for them. */
+static void put_others(struct page *page, struct ps_bytes ways, struct ps_bytes chosen)
+{
+    if (words_have(chosen, ps_bytes_str("OTP")) && !ways_need_otp(page->login, chosen)) {
+        page_open_form(page);
+        page_put_button(page, "other", "do", "again", TEXT_send_again);
+        page_put_button(page, "other", "do", "forget", TEXT_change_individual);
+        html_close(&page->html);
+    }
+    /* Each way is a line. */
+    if (ways.len > chosen.len + 1) {
+        put_other_ways(page, ways, chosen);
+    }
 }
 
 void login_page_put(struct page *page, struct ps_bytes client)
