@@ -167,7 +167,6 @@ void page_end(struct page *page)
         {"Referrer-Policy", "no-referrer"},
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
-        {"Cross-Origin-Opener-Policy", "same-origin"},
         {"Permissions-Policy", "camera=(), geolocation=(), microphone=()"},
         {"Cache-Control", "no-store"},
         {"Set-Cookie", cookie},
