@@ -320,6 +320,29 @@ size_t ps_utf8_prefix(struct ps_bytes text)
     return at;
 }
 
+void ps_buf_put_html(struct ps_buf *buf, struct ps_bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        switch (text.data[i]) {
+        case '<':
+            ps_buf_put_str(buf, "&lt;");
+            break;
+        case '>':
+            ps_buf_put_str(buf, "&gt;");
+            break;
+        case '&':
+            ps_buf_put_str(buf, "&amp;");
+            break;
+        case '"':
+            ps_buf_put_str(buf, "&quot;");
+            break;
+        default:
+            ps_buf_put_u8(buf, text.data[i]);
+            break;
+        }
+    }
+}
+
 bool ps_utf8_valid(struct ps_bytes text)
 {
     return ps_utf8_prefix(text) == text.len;

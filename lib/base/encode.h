@@ -39,6 +39,9 @@ size_t ps_utf8_encode(uint32_t code, uint8_t *out);
  */
 void ps_buf_put_json_string(struct ps_buf *buf, struct ps_bytes text);
 
+/* As HTML's text, in an element or between double quotes: & < > " are escaped, and nothing else. */
+void ps_buf_put_html(struct ps_buf *buf, struct ps_bytes text);
+
 /* True for valid UTF-8: no overlong forms, no surrogates, nothing over U+10FFFF. */
 bool ps_utf8_valid(struct ps_bytes text);
 

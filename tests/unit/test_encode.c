@@ -107,6 +107,16 @@ static void hexadecimal_is_lower_case(void **state)
     }
 }
 
+static void html_has_no_character_that_ends_its_text(void **state)
+{
+    PS_BUF_AUTO out = {.max = 200};
+
+    (void)state;
+    ps_buf_put_html(&out, ps_bytes_str("a<b>&amp;\"c\" 'd'\n\xd9\x85"));
+    ps_buf_put_html(&out, ps_bytes(NULL, 0));
+    assert_text(ps_buf_bytes(&out), "a&lt;b&gt;&amp;amp;&quot;c&quot; 'd'\n\xd9\x85");
+}
+
 static void json_strings_are_escaped_as_rfc_8785_says(void **state)
 {
     PS_BUF_AUTO out = {.max = 256};
@@ -226,6 +236,7 @@ int main(void)
         cmocka_unit_test(base64_in_another_form_is_an_input_error),
         cmocka_unit_test(a_full_buffer_is_a_limit_error),
         cmocka_unit_test(hexadecimal_is_lower_case),
+        cmocka_unit_test(html_has_no_character_that_ends_its_text),
         cmocka_unit_test(json_strings_are_escaped_as_rfc_8785_says),
         cmocka_unit_test(characters_are_encoded_with_the_fewest_octets),
         cmocka_unit_test(hexadecimal_digits_have_either_case),

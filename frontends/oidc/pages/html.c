@@ -26,41 +26,29 @@ static const struct {
 
 static const char replacement[] = "\xef\xbf\xbd";
 
-static void put_octet(struct ps_buf *out, uint8_t c)
+static bool is_control(uint8_t c)
 {
-    switch (c) {
-    case '&':
-        ps_buf_put_str(out, "&amp;");
-        break;
-    case '<':
-        ps_buf_put_str(out, "&lt;");
-        break;
-    case '>':
-        ps_buf_put_str(out, "&gt;");
-        break;
-    case '"':
-        ps_buf_put_str(out, "&quot;");
-        break;
-    case '\'':
-        ps_buf_put_str(out, "&#39;");
-        break;
-    default:
-        if (c < 0x20 || c == 0x7f) {
-            ps_buf_put_str(out, replacement);
-        } else {
-            ps_buf_put_u8(out, c);
-        }
+    return c < 0x20 || c == 0x7f;
+}
+
+/* How many octets at the front are characters that a page may have. */
+static size_t count_good(struct ps_bytes text)
+{
+    const size_t valid = ps_utf8_prefix(text);
+    size_t good = 0;
+
+    while (good < valid && !is_control(text.data[good])) {
+        good++;
     }
+    return good;
 }
 
 static void put_escaped(struct ps_buf *out, struct ps_bytes text)
 {
     while (text.len != 0) {
-        const size_t good = ps_utf8_prefix(text);
+        const size_t good = count_good(text);
 
-        for (size_t i = 0; i < good; i++) {
-            put_octet(out, text.data[i]);
-        }
+        ps_buf_put_html(out, ps_bytes(text.data, good));
         text = ps_bytes_from(text, good);
         if (text.len != 0) {
             ps_buf_put_str(out, replacement);

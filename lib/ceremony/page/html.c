@@ -1,5 +1,6 @@
 #include "lib/ceremony/page/page.h"
 
+#include "lib/base/encode.h"
 #include "lib/ceremony/operation/text.h"
 
 /* Everything is in the file: no script, no font, no picture, nothing is fetched. */
@@ -50,25 +51,7 @@ static void put_text(struct ps_bytes text, struct ps_buf *out)
     PS_BUF_AUTO visible = {.max = (size_t)8 * text.len + 64};
 
     operation_text_put_visible(text, &visible);
-    for (size_t i = 0; i < visible.len; i++) {
-        switch (visible.data[i]) {
-        case '<':
-            ps_buf_put_str(out, "&lt;");
-            break;
-        case '>':
-            ps_buf_put_str(out, "&gt;");
-            break;
-        case '&':
-            ps_buf_put_str(out, "&amp;");
-            break;
-        case '"':
-            ps_buf_put_str(out, "&quot;");
-            break;
-        default:
-            ps_buf_put_u8(out, visible.data[i]);
-            break;
-        }
-    }
+    ps_buf_put_html(out, ps_buf_bytes(&visible));
 }
 
 /* "<open>text</close>\n" */
