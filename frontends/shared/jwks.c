@@ -132,6 +132,15 @@ static void answer(const struct jwks *jwks, struct http_request *request)
     http_answer(request, &told);
 }
 
+static void tell(const struct jwks *jwks, const struct jwks_wait *wait, bool is_here)
+{
+    if (wait->request != NULL) {
+        answer(jwks, wait->request);
+    } else {
+        wait->asked(wait->context, is_here);
+    }
+}
+
 static enum ps_err take(struct jwks *jwks)
 {
     uint8_t hash[PS_SHA256_LEN];
@@ -191,7 +200,7 @@ static void done(struct call *call)
     while (wait != NULL) {
         struct jwks_wait *next = wait->next;
 
-        answer(jwks, wait->request);
+        tell(jwks, wait, jwks->result == PRIVYSEAL_OK);
         wait = next;
     }
 }
@@ -228,16 +237,29 @@ void jwks_expire(struct jwks *jwks)
     jwks->expired = true;
 }
 
-void jwks_answer(struct jwks *jwks, struct http_request *request, struct jwks_wait *wait)
+static void wait_for(struct jwks *jwks, struct jwks_wait *wait)
 {
     if (is_younger_than(jwks, jwks->options.fresh_s) && !jwks->expired) {
-        answer(jwks, request);
+        tell(jwks, wait, true);
         return;
     }
     if (!jwks->asking && ask(jwks) != PS_OK) {
-        answer(jwks, request);
+        tell(jwks, wait, false);
         return;
     }
-    *wait = (struct jwks_wait){.request = request, .next = jwks->waiting};
+    wait->next = jwks->waiting;
     jwks->waiting = wait;
+}
+
+void jwks_answer(struct jwks *jwks, struct http_request *request, struct jwks_wait *wait)
+{
+    *wait = (struct jwks_wait){.request = request};
+    wait_for(jwks, wait);
+}
+
+void jwks_ask(struct jwks *jwks, struct jwks_wait *wait, void (*asked)(void *context, bool is_here),
+              void *context)
+{
+    *wait = (struct jwks_wait){.asked = asked, .context = context};
+    wait_for(jwks, wait);
 }

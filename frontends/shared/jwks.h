@@ -33,9 +33,11 @@ PS_MUST_USE enum ps_err jwks_new(struct calls *calls, const struct jwks_options 
 /* After calls_free. */
 void jwks_free(struct jwks *jwks);
 
-/* The requests that wait for the appliance, linked through their owner's memory. */
+/* What waits for the appliance, linked through its owner's memory. */
 struct jwks_wait {
-    struct http_request *request;
+    struct http_request *request; /* of jwks_answer; NULL: of jwks_ask */
+    void (*asked)(void *context, bool is_here);
+    void *context;
     struct jwks_wait *next;
 };
 
@@ -44,6 +46,13 @@ void jwks_answer(struct jwks *jwks, struct http_request *request, struct jwks_wa
 
 /* The next request has the appliance asked, however young the copy is. */
 void jwks_expire(struct jwks *jwks);
+
+/*
+ * Calls asked(context, whether the appliance is here), now or later. It is if it has told its keys
+ * within `fresh_s`, or else tells them now.
+ */
+void jwks_ask(struct jwks *jwks, struct jwks_wait *wait, void (*asked)(void *context, bool is_here),
+              void *context);
 
 /* Whether there are keys to be told. */
 bool jwks_is_there(const struct jwks *jwks);

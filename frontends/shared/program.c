@@ -237,7 +237,8 @@ static int serve(struct program *program)
 }
 
 static struct http_handler handler_of(const struct program_kind *kind,
-                                      void (*on_head)(void *, struct http_request *))
+                                      void (*on_head)(void *, struct http_request *),
+                                      bool plain_query)
 {
     return (struct http_handler){
         .on_head = on_head,
@@ -245,7 +246,7 @@ static struct http_handler handler_of(const struct program_kind *kind,
         .on_answer = on_answer,
         .on_drained = on_drained,
         .extra = sizeof(struct exchange) + kind->exchange_own,
-        .plain_query = kind->plain_query,
+        .plain_query = plain_query,
     };
 }
 
@@ -266,7 +267,8 @@ int program_main(const struct program_kind *kind, int argc, char **argv)
         .kind = kind,
         .public = {.fds = {-1, -1}},
         .management = {.fds = {-1, -1}},
-        .handlers = {handler_of(kind, on_public_head), handler_of(kind, on_management_head)},
+        .handlers = {handler_of(kind, on_public_head, kind->plain_query),
+                     handler_of(kind, on_management_head, false)},
     };
     const bool only_check = argc == 4 && strcmp(argv[3], "--check-config") == 0;
     int code;

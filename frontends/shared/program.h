@@ -28,7 +28,7 @@ struct program_kind {
     const struct endpoint_table *public;
     const struct endpoint_table *management;
     size_t exchange_own; /* octets of `own` in each struct exchange */
-    bool plain_query;    /* of its listeners: lib/http/server.h */
+    bool plain_query;    /* of its public listener: lib/http/server.h */
 
     size_t service_size; /* of its struct, which is all zero at first */
     const struct config_form *form;

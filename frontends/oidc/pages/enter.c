@@ -156,14 +156,13 @@ static void enter(struct entering *entering)
     }
 }
 
-void pages_enter(struct exchange *exchange, const struct endpoint *endpoint)
+static void read_and_enter(struct exchange *exchange)
 {
     const struct ps_bytes query = http_request_target(exchange->request)->query;
     PS_BUF_AUTO memory = {.max = FORM_MAX + 1};
     PS_CLEANUP(clear) struct entering entering = {.exchange = exchange};
     enum ps_err err;
 
-    (void)endpoint;
     client_init(&entering.client);
     transaction_init(&entering.transaction);
     err = form_parse(query, &memory, &entering.form);
@@ -174,6 +173,24 @@ void pages_enter(struct exchange *exchange, const struct endpoint *endpoint)
     } else {
         show_failure(exchange, err);
     }
+}
+
+/* Nobody is asked to log in when nobody could sign what comes of it. */
+static void on_asked(void *context, bool is_here)
+{
+    struct exchange *exchange = context;
+
+    if (is_here) {
+        read_and_enter(exchange);
+    } else {
+        show_failure(exchange, ps_fail(PS_E_BUSY, 0, "the appliance is away"));
+    }
+}
+
+void pages_enter(struct exchange *exchange, const struct endpoint *endpoint)
+{
+    (void)endpoint;
+    jwks_ask(exchange->service->jwks, &exchange->wait, on_asked, exchange);
 }
 
 /* What may stand in a header; the rest is looked at when it comes back. */
