@@ -1,5 +1,6 @@
 #include "frontends/oidc/discovery.h"
 
+#include "frontends/oidc/pages/texts.h"
 #include "frontends/oidc/transaction.h"
 
 static void put_place(const struct exchange *exchange, const char *name, const char *path,
@@ -36,6 +37,17 @@ static void put_scopes(const struct settings_oidc *settings, struct ps_buf *out)
     words_put_json(ps_buf_bytes(&words), out);
 }
 
+static void put_languages(struct ps_buf *out)
+{
+    const char *before = ",\"ui_locales_supported\":[";
+
+    for (size_t i = 0; i < LANGUAGES; i++) {
+        ps_buf_printf(out, "%s\"%s\"", before, languages[i].code);
+        before = ",";
+    }
+    ps_buf_put_str(out, "]");
+}
+
 /* OpenID Connect Discovery section 3 and RFC 8414 section 2. */
 void discovery_tell(struct exchange *exchange, const struct endpoint *endpoint)
 {
@@ -64,7 +76,7 @@ void discovery_tell(struct exchange *exchange, const struct endpoint *endpoint)
     put_words("grant_types_supported", "authorization_code", out);
     put_words("subject_types_supported", "pairwise", out);
     put_words("claim_types_supported", "normal", out);
-    put_words("ui_locales_supported", "en fr ar hi", out);
+    put_languages(out);
     put_words("display_values_supported", "page popup touch wap", out);
     put_words("id_token_signing_alg_values_supported", algorithms, out);
     put_words("userinfo_signing_alg_values_supported", algorithms, out);

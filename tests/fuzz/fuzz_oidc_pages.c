@@ -1,6 +1,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "frontends/oidc/pages/leave.h"
+#include "frontends/oidc/pages/typed.h"
 #include "frontends/oidc/pages/ways.h"
 
 #include <assert.h>
@@ -13,11 +14,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .redirect_uri = ps_bytes_str("https://rp.example/cb"), .state = text, .code = "c"};
     PS_BUF_AUTO out = {.max = HTTP_ANSWER_MAX};
     PS_BUF_AUTO address = {.max = HTTP_ANSWER_MAX};
+    PS_BUF_AUTO memory = {.max = TYPED_MAX};
     struct html html;
     size_t tags = 0;
 
     assert((unsigned)language_pick(text, text) < LANGUAGES);
     assert(leave_put(&leave, "https://idp.example", &address) == PS_OK || size > 64u * 1024u);
+    assert(typed_read(text, &memory).len <= size);
     html_begin(&html, &out);
     html_open(&html, HTML_a);
     html_attribute(&html, HTML_AT_class_, text);

@@ -28,7 +28,7 @@ void files_clear(struct files *files);
 /* Its path on the public listener; false: there is none. */
 bool files_path(const struct files *files, enum file file, char ret_path[FILES_PATH_MAX]);
 
-/* Made of style.css by style_to_c.py. */
+/* Made of style.css by scripts/file_to_c.py. */
 extern const uint8_t files_style[];
 extern const size_t files_style_len;
 

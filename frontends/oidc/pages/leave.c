@@ -50,6 +50,10 @@ struct oauth_error leave_error_of(const char *code)
     if (strcmp(code, "invalid_response_type") == 0) {
         return (struct oauth_error){"unsupported_response_type", NULL};
     }
+    /* OpenID Connect Core section 3.1.2.6. */
+    if (strcmp(code, "registration_not_supported") == 0) {
+        return (struct oauth_error){code, NULL};
+    }
     return oauth_error_of(code);
 }
 

@@ -90,7 +90,10 @@ static void put_individual(struct page *page)
                     });
 }
 
-/* Of a plugin's form that cannot be shown, nothing is: what is sent then is refused. */
+/*
+ * A date is typed, since what browsers have for dates differs.
+ * Of a plugin's form that cannot be shown, nothing is: what is sent then is refused.
+ */
 static void put_knowledge(struct page *page)
 {
     const struct service *service = page->exchange->service;
@@ -111,9 +114,9 @@ static void put_knowledge(struct page *page)
                             .name = name,
                             .label = fields.of[i].label,
                             .hint = fields.of[i].is_date ? TEXT_date_hint : TEXTS,
-                            .type = fields.of[i].is_date ? "date" : "text",
+                            .type = "text",
                             .inputmode = "",
-                            .autocomplete = "off",
+                            .autocomplete = fields.of[i].is_date ? "bday" : "off",
                             .max_length = fields.of[i].max_length,
                             .is_optional = !fields.of[i].is_required,
                         });
@@ -153,7 +156,6 @@ static void put_factors(struct page *page, struct ps_bytes way, bool has_cursor)
                                     .type = secrets[i].type,
                                     .inputmode = secrets[i].inputmode,
                                     .autocomplete = secrets[i].autocomplete,
-                                    .max_length = challenge_kind_of(factor)->most,
                                     .is_first = has_cursor,
                                 });
                 has_cursor = false;
@@ -162,7 +164,7 @@ static void put_factors(struct page *page, struct ps_bytes way, bool has_cursor)
     }
 }
 
-/* To whom, and where to; the page tells nothing that a wrong number would not make it tell, too. */
+/* To whom, and where to as far as the plugin tells it; not whether there is such a person. */
 static void put_sent(struct page *page)
 {
     const struct transaction *transaction = &page->login->transaction;

@@ -65,15 +65,29 @@ static void put_onward(struct html *html, struct ps_bytes address)
     }
 }
 
+static void put_link(const struct page *page, struct html *html, const char *rel, enum file file)
+{
+    char path[FILES_PATH_MAX];
+
+    if (files_path(&page->exchange->service->files, file, path)) {
+        html_open(html, HTML_link);
+        html_attribute_str(html, HTML_AT_rel, rel);
+        html_place(html, HTML_AT_href, ps_bytes_str(path));
+    }
+}
+
 static void put_head(struct page *page, const struct page_head *head)
 {
     struct html *html = &page->html;
-    char path[FILES_PATH_MAX];
 
     html_open(html, HTML_head);
     html_open(html, HTML_meta);
     html_attribute_str(html, HTML_AT_charset, "utf-8");
     html_open(html, HTML_title);
+    if (head->has_problem) {
+        html_text(html, text_of(page->language, TEXT_problem));
+        html_text(html, ps_bytes_str(" – "));
+    }
     html_text(html, text_of(page->language, head->title));
     html_text(html, ps_bytes_str(" – "));
     html_text(html, service_name(page));
@@ -83,10 +97,8 @@ static void put_head(struct page *page, const struct page_head *head)
     if (head->onward.len != 0) {
         put_onward(html, head->onward);
     }
-    files_path(&page->exchange->service->files, FILE_STYLE, path);
-    html_open(html, HTML_link);
-    html_attribute_str(html, HTML_AT_rel, "stylesheet");
-    html_place(html, HTML_AT_href, ps_bytes_str(path));
+    put_link(page, html, "stylesheet", FILE_STYLE);
+    put_link(page, html, "icon", FILE_LOGO);
     html_close(html);
 }
 

@@ -28,6 +28,7 @@ struct page_head {
     struct login *login;
     enum language language;
     enum text title;
+    bool has_problem; /* told first, where a window has its title */
     unsigned status;
     struct ps_bytes onward; /* an address to go on to at once; empty: none */
 };

@@ -94,6 +94,7 @@ static void show_page(struct login *login, const struct shown *shown)
                                           .login = login,
                                           .language = language,
                                           .title = is_open ? TEXT_login_title : TEXT_consent_title,
+                                          .has_problem = shown->problem != NULL,
                                           .status = shown->status == 0 ? 200 : shown->status});
     if (shown->problem != NULL) {
         page_put_problem(&page, shown->problem);

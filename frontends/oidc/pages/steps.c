@@ -3,6 +3,7 @@
 #include "frontends/oidc/pages/leave.h"
 #include "frontends/oidc/pages/pages.h"
 #include "frontends/oidc/pages/show.h"
+#include "frontends/oidc/pages/typed.h"
 #include "frontends/oidc/pages/ways.h"
 #include "lib/base/line.h"
 
@@ -27,6 +28,23 @@ static void show(struct login *login)
     show_login(login, &(struct shown){.status = 0});
 }
 
+/*
+ * Who presses twice sends a form twice, and sees the answer to the second one alone: when the first
+ * one has let them in, that is what they are shown.
+ */
+static bool show_next(const struct login *login)
+{
+    LOGIN_AUTO next;
+
+    login_init(&next, login->exchange);
+    if (login_find(&next, ps_bytes(login->handle, STORE_HANDLE_LEN), STORE_AUTHENTICATED) !=
+        PS_OK) {
+        return false;
+    }
+    show(&next);
+    return true;
+}
+
 static void show_refusal(struct login *login, const char *code)
 {
     struct problem problem = {.text = TEXT_refused_other, .value = ps_bytes_str(code)};
@@ -38,6 +56,9 @@ static void show_refusal(struct login *login, const char *code)
     }
     ps_line(PS_INFO, "login_refused", PS_TEXT("request", http_request_id(login->exchange->request)),
             PS_STR("code", code));
+    if (login->state == STORE_OPEN && show_next(login)) {
+        return;
+    }
     if (strcmp(code, "invalid_transaction") == 0) {
         show_over(login->exchange);
     } else {
@@ -110,8 +131,10 @@ static const struct identify_teller teller = {
     .failed = on_failed,
 };
 
-static void send_otp(struct login *login, struct ps_bytes individual)
+/* To whom TRANSACTION_TYPED names. */
+static void send_otp(struct login *login)
 {
+    const struct ps_bytes individual = transaction_text(&login->transaction, TRANSACTION_TYPED);
     const struct authenticator *authenticator = login->exchange->service->authenticator;
     struct otp_request otp = {.count = 0};
     const char *code = NULL;
@@ -131,24 +154,32 @@ static void send_otp(struct login *login, struct ps_bytes individual)
     }
 }
 
+/* For the next page, if they have to type again; what cannot be anybody's number is not kept. */
+static void keep_typed(struct login *login, struct ps_bytes individual)
+{
+    struct ps_buf *typed = &login->transaction.of[TRANSACTION_TYPED];
+
+    ps_buf_reset(typed);
+    if (individual.len <= TYPED_MAX) {
+        ps_buf_put(typed, individual);
+    }
+}
+
 static void step_otp(struct login *login, const struct form *form)
 {
     struct ps_bytes individual = ps_bytes(NULL, 0);
-    enum ps_err err;
+    PS_BUF_AUTO memory = {.max = TYPED_MAX};
 
     (void)form_get(form, "individual", &individual);
-    err = transaction_set(&login->transaction, TRANSACTION_TYPED, individual);
-    if (err == PS_OK) {
-        send_otp(login, individual);
-    } else {
-        show_failure(login->exchange, err);
-    }
+    ps_buf_reset(&login->transaction.of[TRANSACTION_SENT_TO]);
+    keep_typed(login, typed_read(individual, &memory));
+    send_otp(login);
 }
 
 static void step_again(struct login *login, const struct form *form)
 {
     (void)form;
-    send_otp(login, transaction_text(&login->transaction, TRANSACTION_TYPED));
+    send_otp(login);
 }
 
 static void step_forget(struct login *login, const struct form *form)
@@ -165,7 +196,7 @@ static void step_answer(struct login *login, const struct form *form)
     const char *code = NULL;
     struct ps_bytes way;
     PS_BUF_AUTO ways = {.max = WAYS_TEXT_MAX};
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf memory = {.max = 4096};
+    PS_CLEANUP(ps_buf_wipe) struct ps_buf memory = {.max = WAYS_MEMORY_MAX};
     enum ps_err err;
 
     ways_put(login, &ways);
@@ -175,9 +206,8 @@ static void step_answer(struct login *login, const struct form *form)
         return;
     }
     err = ways_read(login, form, way, &memory, &challenges, &code);
-    if (err == PS_OK && !words_have(way, ps_bytes_str("OTP"))) {
-        /* For the next page, if they have to type again. */
-        err = transaction_set(&login->transaction, TRANSACTION_TYPED, challenges.individual);
+    if (!words_have(way, ps_bytes_str("OTP"))) {
+        keep_typed(login, challenges.individual);
     }
     if (err == PS_OK) {
         identify_person(login, &challenges, &teller);

@@ -1,5 +1,6 @@
 #include "frontends/oidc/pages/ways.h"
 
+#include "frontends/oidc/pages/typed.h"
 #include "lib/base/encode.h"
 
 #include <stdio.h>
@@ -133,13 +134,17 @@ void ways_name_field(const char *prefix, struct ps_bytes name, char ret_name[WAY
     (void)snprintf(ret_name, WAYS_NAME_MAX, "%s%.*s", prefix, PS_BYTES_FMT(name));
 }
 
+/* Over the limit of a challenge, so that it is refused as one. */
+#define KNOWLEDGE_MAX 1024u
+
 /* base64url of an object with what was typed in each field, behind what is in `memory`. */
 static enum ps_err put_knowledge(const struct service *service, const struct form *form,
-                                 struct ps_buf *memory)
+                                 struct ps_buf *memory, struct ps_bytes *ret_text)
 {
     struct ways_fields fields;
     const char *before = "{";
-    PS_BUF_AUTO document = {.max = 2048};
+    size_t start;
+    PS_CLEANUP(ps_buf_wipe) struct ps_buf document = {.max = KNOWLEDGE_MAX};
 
     PS_TRY(ways_read_fields(service->readers[0],
                             authenticator_description(service->authenticator)->kbi_form, "eng",
@@ -150,22 +155,46 @@ static enum ps_err put_knowledge(const struct service *service, const struct for
 
         ways_name_field("kbi.", fields.of[i].id, name);
         (void)form_get(form, name, &typed);
+        if (fields.of[i].is_date) {
+            typed = typed_read(typed, memory);
+        }
         ps_buf_printf(&document, "%s\"%.*s\":", before, PS_BYTES_FMT(fields.of[i].id));
         ps_buf_put_json_string(&document, typed);
         before = ",";
     }
     ps_buf_put_str(&document, "}");
-    PS_TRY(ps_buf_status(&document));
+    start = memory->len;
     ps_buf_put_base64url(memory, ps_buf_bytes(&document));
-    return ps_buf_status(memory);
+    *ret_text = ps_bytes(memory->data + start, memory->len - start);
+    return ps_buf_status(&document) == PS_OK ? ps_buf_status(memory) : ps_buf_status(&document);
 }
 
 static void make_lower(struct ps_bytes factor, char ret_name[WAYS_NAME_MAX])
 {
     ways_name_field("", factor, ret_name);
     for (char *c = ret_name; *c != '\0'; c++) {
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+        if (*c >= 'A' && *c <= 'Z') {
+            *c = (char)(*c - 'A' + 'a');
+        }
     }
+}
+
+/* What was typed for one factor; of knowledge and numbers it stands in `memory`. */
+static enum ps_err read_factor(const struct service *service, const struct form *form,
+                               struct ps_bytes factor, struct ps_buf *memory,
+                               struct ps_bytes *ret_text)
+{
+    char name[WAYS_NAME_MAX];
+
+    if (ps_bytes_equal_str(factor, "KBI")) {
+        return put_knowledge(service, form, memory, ret_text);
+    }
+    make_lower(factor, name);
+    (void)form_get(form, name, ret_text);
+    if (!ps_bytes_equal_str(factor, "PWD")) {
+        *ret_text = typed_read(*ret_text, memory);
+    }
+    return PS_OK;
 }
 
 enum ps_err ways_read(struct login *login, const struct form *form, struct ps_bytes way,
@@ -175,22 +204,26 @@ enum ps_err ways_read(struct login *login, const struct form *form, struct ps_by
     struct ps_bytes individual = transaction_text(&login->transaction, TRANSACTION_TYPED);
     struct ps_bytes factor;
 
+    if (ps_buf_reserve(memory, WAYS_MEMORY_MAX) == NULL) {
+        return ps_buf_status(memory);
+    }
     if (!words_have(way, ps_bytes_str("OTP"))) {
         individual = ps_bytes(NULL, 0);
         (void)form_get(form, "individual", &individual);
+        individual = typed_read(individual, memory);
     }
     PS_TRY(challenge_begin(individual, ret_challenges, ret_code));
     while (words_next(&way, &factor)) {
         const struct challenge_kind *kind = challenge_kind_of(factor);
         struct challenge_shown shown = {.factor = factor};
-        char name[WAYS_NAME_MAX];
+        const enum ps_err err =
+            read_factor(login->exchange->service, form, factor, memory, &shown.text);
 
-        make_lower(factor, name);
-        (void)form_get(form, name, &shown.text);
-        if (ps_bytes_equal_str(factor, "KBI")) {
-            PS_TRY(put_knowledge(login->exchange->service, form, memory));
-            shown.text = ps_buf_bytes(memory);
+        if (err == PS_E_LIMIT) {
+            *ret_code = "invalid_challenge";
+            return ps_fail(PS_E_INPUT, 0, "more was typed than a challenge can have");
         }
+        PS_TRY(err);
         shown.format = ps_bytes_str(kind == NULL ? "" : kind->format);
         PS_TRY(challenge_add(&shown, ret_challenges, ret_code));
     }

@@ -50,10 +50,11 @@ PS_MUST_USE enum ps_err ways_read_fields(struct json *json, const char *form, co
 void ways_name_field(const char *prefix, struct ps_bytes name, char ret_name[WAYS_NAME_MAX]);
 
 /*
- * What was typed, as challenges for this way; of knowledge a document is made in `memory` (of at
- * least 1024 octets), which the challenges point into.
- * Errors: PS_E_INPUT: ret_code says what is wrong; PS_E_LIMIT, PS_E_NO_MEMORY
+ * What was typed, as challenges for this way, which point into the form, the login and `memory` (of
+ * WAYS_MEMORY_MAX octets, empty).
+ * Errors: PS_E_INPUT: ret_code says what is wrong; PS_E_NO_MEMORY
  */
+#define WAYS_MEMORY_MAX 8192u
 PS_MUST_USE enum ps_err ways_read(struct login *login, const struct form *form, struct ps_bytes way,
                                   struct ps_buf *memory, struct challenges *ret_challenges,
                                   const char **ret_code);
