@@ -1,4 +1,4 @@
-"""Shared by the Python suites: the harness is importable, and one appliance serves a module."""
+"""Shared by the Python suites: the harness is importable; one appliance, and people, serve a module."""
 
 import pathlib
 import sys
@@ -8,12 +8,20 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from harness.appliance import Appliance  # noqa: E402
+from harness.persons import People  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def appliance():
     with Appliance() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def people():
+    made = People()
+    yield made
+    made.close()
 
 
 @pytest.fixture()

@@ -17,6 +17,7 @@ class Page(html.parser.HTMLParser):
         self.elements = []
         self.forms = []
         self.texts = []
+        self.titles = []
         self.open = []
         self.feed(answer.body.decode("utf-8", "strict"))
         self.close()
@@ -37,6 +38,8 @@ class Page(html.parser.HTMLParser):
         assert self.open.pop() == tag, tag
 
     def handle_data(self, data):
+        if self.open and self.open[-1] == "title":
+            self.titles.append(data)
         self.texts.append(data)
 
     @property
@@ -51,6 +54,10 @@ class Page(html.parser.HTMLParser):
         found = self.all(tag, **wanted)
         assert len(found) == 1, (tag, wanted, found)
         return found[0]
+
+    @property
+    def title(self):
+        return self.titles[0] if len(self.titles) == 1 else None
 
     def names(self):
         """Fields that a person fills in."""
@@ -76,6 +83,7 @@ class Page(html.parser.HTMLParser):
 
 class Visitor:
     def __init__(self, oidc, language="en"):
+        self.oidc = oidc
         self.client = oidc.public()
         self.cookie = None
         self.language = language

@@ -1,11 +1,16 @@
 """People for privyseal-oidc: the registry plugin with its sample people, and its one-time passwords."""
 
 import json
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 from .appliance import PATIENCE_S, wait_until
 from .places import BUILD, private_copy
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+SAMPLES = TOP / "frontends" / "plugins" / "registry" / "sample-people.csv"
 
 PLUGIN = BUILD / "frontends" / "plugins" / "registry" / "authenticator-registry.so"
 TOOL = BUILD / "frontends" / "plugins" / "registry" / "privyseal-registry"
@@ -20,17 +25,17 @@ def people_table(path, count):
 
 
 class People:
-    """`oidc`: not started yet. Its own directory has the database and the passwords that are sent."""
+    """`directory`: one of their own, for the database and the passwords that are sent."""
 
-    def __init__(self, table, directory):
-        self.directory = directory
-        self.otps = directory / "otp"
+    def __init__(self, table=SAMPLES, directory=None):
+        self.directory = directory or pathlib.Path(tempfile.mkdtemp(prefix="privyseal-people-"))
+        self.otps = self.directory / "otp"
         self.otps.mkdir(mode=0o700)
-        self.plugin = private_copy(PLUGIN, directory)
-        database = directory / "registry.db"
+        self.plugin = private_copy(PLUGIN, self.directory)
+        database = self.directory / "registry.db"
         subprocess.run([TOOL, "--database", database, "import", table], check=True,
                        capture_output=True, timeout=PATIENCE_S)
-        self.config = directory / "registry.conf"
+        self.config = self.directory / "registry.conf"
         self.config.write_text(f"[registry]\ndatabase = {database}\n"
                                "wrong_per_source = 1000\nwrong_per_person = 10000\n"
                                f"[otp]\ndirectory = {self.otps}\n")

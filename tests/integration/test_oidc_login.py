@@ -1,31 +1,19 @@
 """privyseal-oidc: a person shows who they are, agrees to what is told, and a code goes to who asked."""
 
 import os
-import pathlib
 import re
-import tempfile
 import threading
 
 import pytest
 
 from harness.oidc import Oidc
-from harness.persons import People
 from harness.relying_party import CALLBACK, Browser, RelyingParty, details_hash
 
 ROOT = os.geteuid() == 0
 pytestmark = pytest.mark.skipif(not ROOT, reason="plugins are root's")
-TABLE = (pathlib.Path(__file__).resolve().parents[2] / "frontends" / "plugins" / "registry" /
-         "sample-people.csv")
 ONE, TWO, THREE, FOUR = (f"100000000{number}" for number in (1, 2, 3, 4))
 CODE_ACR, PIN_ACR = "mosip:idp:acr:generated-code", "mosip:idp:acr:static-code"
 PROXY = "X-Real-IP"
-
-
-@pytest.fixture(scope="module")
-def people():
-    made = People(TABLE, pathlib.Path(tempfile.mkdtemp(prefix="privyseal-people-")))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,43 +1,37 @@
 """privyseal-oidc's pages: a person logs in and agrees with forms alone, and nothing else gets in."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
 import re
-import tempfile
 
+import jwt
 import pytest
 
+from harness.appliance import PATIENCE_S, wait_until
 from harness.oidc import ISSUER, Oidc
 from harness.pages import Page, Visitor, told
-from harness.persons import People
 from harness.relying_party import CALLBACK, Browser, RelyingParty, details_hash
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plugins are root's")
 TOP = pathlib.Path(__file__).resolve().parents[2]
-TABLE = TOP / "frontends" / "plugins" / "registry" / "sample-people.csv"
 TEXTS = {path.stem: json.loads(path.read_text())
          for path in (TOP / "frontends" / "oidc" / "pages" / "texts").glob("*.json")}
 EN = TEXTS["en"]
 ONE, TWO, THREE, FOUR = (f"100000000{number}" for number in (1, 2, 3, 4))
 CODE_ACR, PIN_ACR = "mosip:idp:acr:generated-code", "mosip:idp:acr:static-code"
+TRIES = ["tries_per_address = 1000", "tries_per_person = 1000"]
 LOGO = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"></svg>"
 
 
 @pytest.fixture(scope="module")
-def people():
-    made = People(TABLE, pathlib.Path(tempfile.mkdtemp(prefix="privyseal-people-")))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def oidc(people):
+def oidc(appliance, people):
     logo = people.directory / "logo.svg"
     logo.write_text(LOGO)
-    more = {**people.settings(), "oidc": ["tries_per_address = 1000", "tries_per_person = 1000"],
+    more = {**people.settings(), "oidc": TRIES + ["jwks_fresh_s = 0", "code_s = 600"],
             "pages": ["name_en = Ministry of Samples", "name_ar = وزارة العينات", f"logo = {logo}"]}
-    with Oidc("/nowhere/clients.sock", more=more) as running:
+    with Oidc(appliance.environment["PRIVYSEAL_SOCKET"], more=more) as running:
         yield running
 
 
@@ -63,7 +57,7 @@ def visitor(oidc):
 def enter(visitor):
     def new(of, language="en", **request):
         person = visitor(language)
-        page = person.enter(of.request(**request))
+        page = person.enter(of.request(**{"prompt": "consent", **request}))
         assert page.status == 200, page.answer
         return person
 
@@ -122,14 +116,14 @@ def test_what_a_person_knows_is_asked_for_as_the_plugin_has_it(oidc, enter):
     person = enter(known, language="fr")
     assert person.page.names() == ["individual", "kbi.policyNumber", "kbi.fullName", "kbi.dob"]
     assert "Nom complet" in person.page.text
-    assert person.page.one("input", name="kbi.dob")["type"] == "date"
+    assert EN["date_hint"] not in person.page.text and TEXTS["fr"]["date_hint"] in person.page.text
     page = person.press("answer", individual=ONE, **{
-        "kbi.policyNumber": "POL-000001", "kbi.fullName": "Sample One", "kbi.dob": "1980-01-01"})
+        "kbi.policyNumber": "POL-000001", "kbi.fullName": "Sample One", "kbi.dob": "١٩٨٠-٠١-٠١ "})
     assert TEXTS["fr"]["consent_title"] in page.text
 
 
 def test_consent_tells_what_is_essential_and_asks_for_the_rest(oidc, party, enter):
-    person = enter(party, scope="openid Manage-VID", acr_values=PIN_ACR, prompt="consent", claims=(
+    person = enter(party, scope="openid Manage-VID", acr_values=PIN_ACR, claims=(
         json.dumps({"userinfo": {"name": {"essential": True}, "email": None}})))
     page = with_pin(person, THREE, "333333")
     assert page.names() == ["claim.email", "scope.Manage-VID"]
@@ -140,10 +134,10 @@ def test_consent_tells_what_is_essential_and_asks_for_the_rest(oidc, party, ente
 
 def test_who_has_agreed_before_is_not_asked_again(oidc, enter):
     again = RelyingParty(oidc, "pages-again")
-    person = enter(again, acr_values=PIN_ACR)
+    person = enter(again, acr_values=PIN_ACR, prompt=None)
     with_pin(person)
     assert back(person.press("agree", **{"claim.name": "1"}))["code"]
-    person = enter(again, acr_values=PIN_ACR)
+    person = enter(again, acr_values=PIN_ACR, prompt=None)
     assert back(with_pin(person))["code"]
 
 
@@ -167,7 +161,7 @@ def test_a_pushed_request_leads_to_a_login_once(oidc, visitor):
 
 @pytest.mark.parametrize("when", ["login", "sent", "consent"])
 def test_who_cancels_is_led_back_and_the_login_is_gone(people, party, enter, when):
-    person = enter(party, state="c", acr_values=f"{CODE_ACR} {PIN_ACR}", prompt="consent")
+    person = enter(party, state="c", acr_values=f"{CODE_ACR} {PIN_ACR}")
     if when == "sent":
         person.press("otp", individual=ONE)
         people.otp(ONE)
@@ -184,7 +178,7 @@ def test_who_cancels_is_led_back_and_the_login_is_gone(people, party, enter, whe
 def test_each_language_has_every_page(people, party, enter, language):
     texts = TEXTS[language]
     direction = {"lang": language, "dir": "rtl" if language == "ar" else "ltr"}
-    person = enter(party, language=f"{language}, en;q=0.1", acr_values=PIN_ACR, prompt="consent")
+    person = enter(party, language=f"{language}, en;q=0.1", acr_values=PIN_ACR)
     for text in ("login_title", "individual", "pin", "log_in"):
         assert texts[text] in person.page.text
     assert person.page.one("html") == direction
@@ -228,7 +222,7 @@ def test_a_page_runs_nothing_loads_nothing_from_elsewhere_and_is_kept_by_nobody(
     assert headers["x-content-type-options"] == "nosniff" and headers["x-frame-options"] == "DENY"
     assert not any(name.startswith("on") or name == "style"
                    for _, attributes in person.page.elements for name in attributes)
-    for path in [person.page.one("link")["href"], person.page.one("img")["src"]]:
+    for path in [person.page.one("link", rel="stylesheet")["href"], person.page.one("img")["src"]]:
         answer = person.go(path)
         assert answer.status == 200 and "max-age=31536000" in answer.headers["cache-control"]
     assert answer.headers["content-type"] == "image/svg+xml" and answer.body.decode() == LOGO
@@ -236,7 +230,7 @@ def test_a_page_runs_nothing_loads_nothing_from_elsewhere_and_is_kept_by_nobody(
 
 
 def test_every_field_has_a_label_and_every_hint_is_there(people, party, enter):
-    person = enter(party, acr_values=f"{CODE_ACR} {PIN_ACR}", prompt="consent")
+    person = enter(party, acr_values=f"{CODE_ACR} {PIN_ACR}")
     pages = [person.page, person.press("PIN", name="way"), with_pin(person)]
     for page in pages:
         ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
@@ -263,7 +257,7 @@ def test_a_form_is_of_one_browser_and_one_login(party, enter, visitor):
 
 
 def test_two_windows_of_a_browser_do_not_disturb_each_other(party, enter):
-    person = enter(party, acr_values=PIN_ACR, state="first", prompt="consent")
+    person = enter(party, acr_values=PIN_ACR, state="first")
     first, cookie = person.page, person.cookie
     second = person.enter(party.request(acr_values=PIN_ACR, state="second", prompt="consent"))
     assert person.cookie == cookie and "set-cookie" not in second.answer.headers
@@ -307,7 +301,7 @@ def test_without_a_place_to_tell_it_a_mistake_is_a_page(party, visitor, changes,
     ({"response_type": "token"}, "unsupported_response_type"), ({"scope": "x"}, "invalid_scope"),
     ({"prompt": "none"}, "login_required"), ({"code_challenge": "x"}, "invalid_request"),
     ({"request": "e30.e30."}, "request_not_supported"), ({"nonce": "a\nb"}, "invalid_request"),
-    ({"registration": "{}"}, "invalid_request"), ({"response_mode": "fragment"}, "invalid_request"),
+    ({"registration": "{}"}, "registration_not_supported"), ({"response_mode": "fragment"}, "invalid_request"),
     ({"claims": "no"}, "invalid_request"), ({"max_age": "-1"}, "invalid_request"),
 ])
 def test_with_a_place_to_tell_it_a_mistake_is_a_redirect(party, visitor, changes, error):
@@ -375,11 +369,131 @@ def test_steps_that_do_not_fit_change_nothing(party, enter):
     assert EN["consent_title"] in Page(person.send({**fields, "do": "otp"})).text
 
 
-def test_a_code_of_the_pages_is_redeemable(oidc, party, enter):
-    person = enter(party, acr_values=PIN_ACR, prompt="consent")
+def redeem(party, code):
+    return party.post("/v1/esignet/oauth/v2/token", party.authenticated(
+        grant_type="authorization_code", code=code, redirect_uri=CALLBACK))
+
+
+def test_a_code_of_the_pages_is_redeemed_once(party, enter):
+    person = enter(party, acr_values=PIN_ACR, nonce="n-1")
     with_pin(person)
     code = back(person.press("agree", **{"claim.name": "1"}))["code"]
-    answer = party.post("/v1/esignet/oauth/v2/token", party.authenticated(
-        grant_type="authorization_code", code=code, redirect_uri=CALLBACK))
-    # Without an appliance nobody signs: the code stays good, and the client is told to come again.
-    assert answer.status == 503 and answer.json()["error"] == "temporarily_unavailable"
+    answer = redeem(party, code)
+    assert answer.status == 200, answer
+    claims = jwt.decode(answer.json()["id_token"], options={"verify_signature": False})
+    assert claims["nonce"] == "n-1" and claims["aud"] == party.name
+    assert redeem(party, code).json()["error"] == "invalid_grant"
+
+
+def send_at_once(person, fields, count):
+    """The pages that this browser gets when it sends the form so many times."""
+    def send(_):
+        other = Visitor(person.oidc)
+        other.cookie = person.cookie
+        page = Page(other.send(fields))
+        other.close()
+        return page
+
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(send, range(count)))
+
+
+def test_who_agrees_twice_gets_one_code(party, enter):
+    person = enter(party, acr_values=PIN_ACR)
+    with_pin(person)
+    pages = send_at_once(person, person.fields(("do", "agree")), 16)
+    assert sorted(page.status for page in pages) == [200] + 15 * [400]
+    assert all(EN["over_title"] in page.text for page in pages if page.status == 400)
+
+
+def test_who_logs_in_twice_at_once_is_logged_in(party, enter):
+    person = enter(party, acr_values=PIN_ACR)
+    fields = person.fields(("do", "answer"), individual=TWO, pin="222222")
+    assert all(EN["consent_title"] in page.text for page in send_at_once(person, fields, 2))
+
+
+@pytest.mark.parametrize("zero", ["\u0660", "\u06f0", "\u0966"])
+def test_numbers_are_typed_with_the_digits_of_the_keyboard(party, enter, zero):
+    def typed(text):
+        return "\u200f " + "".join(chr(ord(zero) + int(digit)) for digit in text) + "\u00a0"
+
+    person = enter(party, acr_values=PIN_ACR)
+    assert EN["consent_title"] in with_pin(person, typed(TWO), typed("222222")).text
+
+
+def test_what_was_typed_is_there_again_after_a_mistake(party, enter):
+    person = enter(party, acr_values=PIN_ACR)
+    page = with_pin(person, THREE, "2")
+    assert page.one("input", name="individual")["value"] == THREE
+    assert "value" not in page.one("input", name="pin")
+    assert page.title.startswith(EN["problem"])
+
+
+def test_a_person_whom_no_code_can_be_sent_to_is_asked_again(party, enter):
+    person = enter(party, acr_values=CODE_ACR)
+    for typed in ("", "x" * 300, "y" * 10000):
+        page = person.press("otp", individual=typed)
+        assert page.status == 200 and EN["refused_individual"] in page.text
+        assert page.names() == ["individual"]
+
+
+HOSTILE = "\"'><script>alert(1)</script>"
+
+
+@pytest.mark.parametrize("changes", [
+    {"ui_locales": HOSTILE}, {"state": HOSTILE}, {"nonce": HOSTILE}, {"claims": HOSTILE},
+    {"request_uri": HOSTILE}, {"client_id": HOSTILE}, {"redirect_uri": HOSTILE},
+    {"redirect_uri": "javascript:alert(1)"}, {"redirect_uri": CALLBACK + "/../evil"},
+    {"redirect_uri": CALLBACK + "@evil.example"}, {"display": HOSTILE}, {HOSTILE: HOSTILE}])
+def test_nothing_of_a_request_becomes_more_than_text(party, visitor, changes):
+    answer = visitor().go("/authorize", party.request(acr_values=PIN_ACR, **changes))
+    assert b"<script" not in answer.body and b"evil.example" not in answer.body
+    if answer.status == 303:
+        assert answer.headers["location"].startswith(CALLBACK + "?")
+    else:
+        assert not Page(answer).all("meta", **{"http-equiv": "refresh"})
+
+
+def test_the_state_comes_back_as_it_was(party, enter):
+    person = enter(party, acr_values=PIN_ACR, state=HOSTILE)
+    page = person.press("cancel")
+    assert back(page)["state"] == HOSTILE and not page.all("script")
+
+
+def test_a_login_that_took_too_long_is_over(people, appliance):
+    more = {**people.settings(), "oidc": TRIES + ["transaction_s = 1"]}
+    with Oidc(appliance.environment["PRIVYSEAL_SOCKET"], more=more) as oidc:
+        person = Visitor(oidc)
+        person.enter(RelyingParty(oidc, "short").request(acr_values=PIN_ACR))
+        fields = person.fields(("language", "en"))
+        wait_until(lambda: person.send(fields).status == 400, PATIENCE_S, "the login's end")
+        assert EN["over_title"] in Page(person.send(fields)).text
+        person.close()
+
+
+def test_while_the_appliance_is_away_a_page_says_so(people, appliance, tmp_path):
+    link = tmp_path / "clients.sock"
+    with Oidc(link, more=people.settings()) as oidc:
+        request = RelyingParty(oidc, "early").request(ui_locales="fr")
+        person = Visitor(oidc, "fr")
+        page = person.enter(request)
+        assert page.status == 503 and TEXTS["fr"]["away"] in page.text
+        assert page.answer.headers["retry-after"] == "1" and person.cookie is None
+        link.symlink_to(appliance.environment["PRIVYSEAL_SOCKET"])
+        assert person.enter(request).status == 200
+        person.close()
+
+
+def test_a_login_goes_on_while_the_appliance_is_away(appliance, party, enter, visitor):
+    person = enter(party, acr_values=PIN_ACR)
+    with_pin(person)
+    appliance.stop()
+    code = back(person.press("agree", **{"claim.name": "1"}))["code"]
+    for _ in range(2):
+        answer = redeem(party, code)
+        assert (answer.status, answer.json()["error"]) == (503, "temporarily_unavailable")
+    page = visitor("ar").enter(party.request())
+    assert page.status == 503 and TEXTS["ar"]["away"] in page.text
+    appliance.start()
+    wait_until(lambda: visitor().enter(party.request()).status == 200, PATIENCE_S, "the pages")
+    assert redeem(party, code).status == 200

@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-import pathlib
 import secrets
-import tempfile
 import threading
 import time
 
@@ -14,23 +12,13 @@ from jwcrypto import jwe, jwk
 
 from harness.http_unix import b64u
 from harness.oidc import BASE, ISSUER, URL, Oidc
-from harness.persons import People
 from harness.relying_party import CALLBACK, Browser, Key, RelyingParty, pkce, proof, url_of
 
 ROOT = os.geteuid() == 0
 pytestmark = pytest.mark.skipif(not ROOT, reason="plugins are root's")
-TABLE = (pathlib.Path(__file__).resolve().parents[2] / "frontends" / "plugins" / "registry" /
-         "sample-people.csv")
 PERSON, PIN = "1000000001", "111111"
 TOKEN, USERINFO = f"{BASE}/oauth/v2/token", f"{BASE}/oidc/userinfo"
 CLAIMS = {"userinfo": {"name": {"essential": True}, "email": None}}
-
-
-@pytest.fixture(scope="module")
-def people():
-    made = People(TABLE, pathlib.Path(tempfile.mkdtemp(prefix="privyseal-people-")))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
