@@ -16,8 +16,9 @@ from harness.certify import BASE as CERTIFY
 from harness.certify import CREDENTIAL_URL, Certify, body_1_0, body_draft, configuration, plugin_in
 from harness.front import Front
 from harness.oidc import BASE, Oidc
+from harness.pages import Visitor
 from harness.persons import People, people_table
-from harness.relying_party import CALLBACK, Browser, registration
+from harness.relying_party import CALLBACK, registration
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plugins are root's")
 CLAIMS = {"userinfo": {"name": {"essential": True}, "email": None}}
@@ -141,22 +142,15 @@ class Party:
 
 def visit(oidc, url, person, agreed):
     """What a person does who is sent to the address: where they are sent back to."""
-    asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
-    browser = Browser(oidc)
-    if "request_uri" in asked:
-        browser.open(browser.begin_pushed(asked["client_id"], asked["request_uri"]))
-    else:
-        if "claims" in asked:
-            asked["claims"] = json.loads(asked["claims"])
-        browser.open(browser.begin(asked))
-    assert browser.send_otp(person).json()["errors"] == []
-    told = browser.authenticate(person, "OTP", oidc.people.otp(person)).json()
-    assert told["errors"] == [], told
-    told = browser.consent(agreed).json()
-    assert told["errors"] == [], told
-    browser.close()
-    back = {name: told["response"][name] for name in ("code", "state")}
-    return f"{told['response']['redirectUri']}?{urllib.parse.urlencode(back)}"
+    visitor = Visitor(oidc)
+    visitor.enter(dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query)))
+    visitor.press("otp", individual=person)
+    page = visitor.press("answer", otp=oidc.people.otp(person))
+    if page.all("button", value="agree"):
+        boxes = {f"claim.{name}" for name in agreed} & set(page.names())
+        page = visitor.press("agree", **dict.fromkeys(boxes, "1"))
+    visitor.close()
+    return page.onward()
 
 
 def verified(oidc, text, party):
