@@ -82,6 +82,9 @@ def test_a_subject_is_the_same_at_one_relying_party_alone(people):
     subjects = [log_in(people, f"sub-{i}", "PIN", "222222", "1000000002", relying_party=party)["subject"]
                 for i, party in enumerate(["here", "here", "there"])]
     assert subjects[0] == subjects[1] != subjects[2]
+    listed = [json.loads(line) for line in registry(people, "subjects", "here").splitlines()]
+    assert {row["id"]: row["subject"] for row in listed}["1000000002"] == subjects[0]
+    assert len({row["subject"] for row in listed}) == len(listed)
 
 
 def test_pin_password_and_both(people):

@@ -154,8 +154,8 @@ static enum ps_err end(struct trial *trial, struct registry_said *said)
     err = end_locked(trial, said);
     (void)pthread_mutex_unlock(&trial->registry->mutex);
     PS_TRY(err);
-    login_put_subject(trial->registry->secret, ps_buf_bytes(&trial->person.id), trial->request,
-                      &said->two);
+    login_put_subject(trial->registry->secret, ps_buf_bytes(&trial->person.id),
+                      bytes_of(trial->request->relying_party), &said->two);
     PS_TRY(ps_buf_status(&said->two));
     return trial->request->metadata_wanted != 0
                ? person_put_metadata(trial->claims, ps_buf_bytes(&trial->person.claims),

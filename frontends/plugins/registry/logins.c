@@ -89,11 +89,10 @@ enum ps_err login_use(struct db *db, const struct login_place *place, struct ps_
     return good ? PS_OK : ps_fail(PS_E_DENIED, 0, "no login with this token waits");
 }
 
-void login_put_subject(const uint8_t *secret, struct ps_bytes person,
-                       const struct privyseal_auth_request *request, struct ps_buf *out)
+void login_put_subject(const uint8_t *secret, struct ps_bytes person, struct ps_bytes relying_party,
+                       struct ps_buf *out)
 {
-    const struct ps_bytes parts[] = {ps_bytes_str("subject"), person,
-                                     bytes_of(request->relying_party)};
+    const struct ps_bytes parts[] = {ps_bytes_str("subject"), person, relying_party};
     uint8_t mark[MARK_LEN];
 
     mark_make(secret, parts, PS_COUNT_OF(parts), mark);

@@ -25,7 +25,7 @@ PS_MUST_USE enum ps_err login_use(struct db *db, const struct login_place *place
                                   struct ps_buf *ret_person);
 
 /* A person's name at one relying party, which no other one knows: base64url, 43 characters. */
-void login_put_subject(const uint8_t *secret, struct ps_bytes person,
-                       const struct privyseal_auth_request *request, struct ps_buf *out);
+void login_put_subject(const uint8_t *secret, struct ps_bytes person, struct ps_bytes relying_party,
+                       struct ps_buf *out);
 
 #endif

@@ -1,4 +1,5 @@
 #include "frontends/plugins/registry/import.h"
+#include "frontends/plugins/registry/logins.h"
 #include "frontends/plugins/registry/persons.h"
 #include "frontends/plugins/registry/secret_hash.h"
 #include "lib/base/clock.h"
@@ -18,6 +19,7 @@ static const char usage[] =
     "       privyseal-registry --database FILE import TABLE\n"
     "       privyseal-registry --database FILE list\n"
     "       privyseal-registry --database FILE remove ID\n"
+    "       privyseal-registry --database FILE subjects RELYING-PARTY\n"
     "       privyseal-registry --version\n";
 
 struct command {
@@ -140,6 +142,14 @@ static enum ps_err import(struct db *db, const struct command *command)
     return printf("%zu\n", count) < 0 ? ps_fail_errno(PS_E_STORAGE, "standard output") : PS_OK;
 }
 
+static enum ps_err write_line(struct ps_buf *line)
+{
+    PS_TRY(ps_buf_status(line));
+    return fwrite(line->data, 1, line->len, stdout) == line->len
+               ? PS_OK
+               : ps_fail_errno(PS_E_STORAGE, "standard output");
+}
+
 static enum ps_err print(void *context, const struct person *person)
 {
     PS_BUF_AUTO line = {.max = 2 * PERSON_CLAIMS_MAX};
@@ -154,10 +164,39 @@ static enum ps_err print(void *context, const struct person *person)
         person->password.len != 0 ? "true" : "false");
     ps_buf_put(&line, ps_buf_bytes(&person->claims));
     ps_buf_put_str(&line, "}\n");
-    PS_TRY(ps_buf_status(&line));
-    return fwrite(line.data, 1, line.len, stdout) == line.len
-               ? PS_OK
-               : ps_fail_errno(PS_E_STORAGE, "standard output");
+    return write_line(&line);
+}
+
+struct namer {
+    uint8_t secret[REGISTRY_SECRET_LEN];
+    struct ps_bytes relying_party;
+};
+
+static void clear_namer(struct namer *namer)
+{
+    ps_wipe(namer, sizeof *namer);
+}
+
+static enum ps_err print_subject(void *context, const struct person *person)
+{
+    const struct namer *namer = context;
+    PS_BUF_AUTO line = {.max = 8 * PERSON_ID_MAX};
+
+    ps_buf_put_str(&line, "{\"id\":");
+    ps_buf_put_json_string(&line, ps_buf_bytes(&person->id));
+    ps_buf_put_str(&line, ",\"subject\":\"");
+    login_put_subject(namer->secret, ps_buf_bytes(&person->id), namer->relying_party, &line);
+    ps_buf_put_str(&line, "\"}\n");
+    return write_line(&line);
+}
+
+static enum ps_err subjects(struct db *db, const struct command *command)
+{
+    PS_CLEANUP(clear_namer) struct namer namer = {.relying_party = ps_bytes_str(command->words[1])};
+
+    PS_TRY(persons_secret(db, namer.secret));
+    PS_TRY(persons_each(db, print_subject, &namer));
+    return fflush(stdout) == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "standard output");
 }
 
 static enum ps_err list(struct db *db, const struct command *command)
@@ -180,7 +219,9 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"add", add, 2, 1000}, {"import", import, 2, 2}, {"list", list, 1, 1}, {"remove", drop, 2, 2}};
+    {"add", add, 2, 1000},  {"import", import, 2, 2},     {"list", list, 1, 1},
+    {"remove", drop, 2, 2}, {"subjects", subjects, 2, 2},
+};
 
 static const struct verb *find_verb(const struct command *command)
 {
