@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import secrets
-import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +15,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 REGISTER = HERE.parent / "plugins" / "registry" / "sample-people.csv"
 SCOPE = "identity"
 CARD = "IdentityCard"
+CLAIMS = {"given_name": "Given name", "family_name": "Family name", "birthdate": "Born",
+          "number": "Number of the card"}
 PATIENCE_S = 30
 
 
@@ -60,11 +61,15 @@ def manage(path, method, target, body):
 
 
 class Companions:
-    """`build`: where the programs are; `dev`: the directory of `privyseal dev`."""
+    """
+    `build`: where the programs are; `dev`: the directory of `privyseal dev`; `plugins`: one of root's with
+    authenticator-registry.so and data-csv.so.
+    """
 
-    def __init__(self, build, dev):
+    def __init__(self, build, dev, plugins):
         self.build = pathlib.Path(build)
         self.dev = pathlib.Path(dev)
+        self.plugins = pathlib.Path(plugins)
         self.ca = self.dev / "ca" / "cert.pem"
         self.place = self.dev / "demo"
         self.place.mkdir(mode=0o755)
@@ -97,13 +102,6 @@ class Companions:
             "administrators": [f"uids = {os.getuid()}"],
         }
 
-    def plugin(self, *path):
-        """Plugins belong to root, in directories that nobody else can write."""
-        built = self.build.joinpath("frontends", *path)
-        kept = self.place / "plugins"
-        kept.mkdir(mode=0o755, exist_ok=True)
-        return pathlib.Path(shutil.copy(built, kept / built.name))
-
     def registry(self):
         place = self.place / "registry"
         (place / "otp").mkdir(parents=True, mode=0o700)
@@ -116,7 +114,7 @@ class Companions:
             "otp": [f"directory = {place}/otp"]})
         self.otps = place / "otp"
         return {"authenticator": [
-            f"plugin = {self.plugin('plugins', 'registry', 'authenticator-registry.so')}",
+            f"plugin = {self.plugins}/authenticator-registry.so",
             f"config = {place}/registry.conf"]}
 
     def start(self, name, sections):
@@ -153,7 +151,7 @@ class Companions:
                           "relyingPartyId": client, "userClaims": ["name", "email", "birthdate"],
                           "authContextRefs": ["mosip:idp:acr:generated-code",
                                               "mosip:idp:acr:static-code"],
-                          "logoUri": f"{callback}/logo.png", "redirectUris": [callback],
+                          "logoUri": f"{self.oidc_url}/logo.png", "redirectUris": [callback],
                           "grantTypes": ["authorization_code"],
                           "clientAuthMethods": ["private_key_jwt"],
                           "additionalConfig": {"require_pkce": True}}})
@@ -167,7 +165,7 @@ class Companions:
         table = self.place / "certify" / "people.csv"
         with open(table, "w", encoding="utf-8", newline="") as file:
             out = csv.writer(file)
-            out.writerow(["sub", "given_name", "family_name", "birthdate", "number"])
+            out.writerow(["sub", *CLAIMS])
             for line in run(*self.tool, "subjects", wallet).splitlines():
                 named = json.loads(line)
                 row = rows[named["id"]]
@@ -183,8 +181,8 @@ class Companions:
                         "name = Ministry of Samples"],
             "tokens": [f"server = {self.issuer}",
                        f"jwks_url = {self.oidc_url}/.well-known/jwks.json", f"jwks_ca = {self.ca}"],
-            "provider people": [f"plugin = {self.plugin('certify', 'providers', 'data-csv.so')}",
-                                f"option = file={table}", "option = subject=sub"],
+            "provider people": [f"plugin = {self.plugins}/data-csv.so", f"option = file={table}",
+                                "option = subject=sub"],
             **listeners})
         manage(self.place / "certify" / "management.sock", "POST",
                "/v1/certify/credential-configurations", {
@@ -192,10 +190,14 @@ class Companions:
                    "sdJwtVct": f"{self.certify_url}/{CARD}", "key": "certify.vc-jwt",
                    "certificateChain": False, "dataProvider": "people",
                    "metaDataDisplay": [{"name": "Identity card", "locale": "en",
-                                        "background_color": "#12385b", "text_color": "#ffffff"}],
-                   "vcTemplate": {"given_name": "${given_name}", "family_name": "${family_name}",
-                                  "birthdate": "${birthdate}", "number": "${number}"},
-                   "sdClaim": ["given_name", "family_name", "birthdate", "number"]})
+                                        "background_color": "#12385b", "text_color": "#ffffff",
+                                        "background_image": {
+                                            "uri": f"{self.certify_url}/card.png"}}],
+                   "vcTemplate": {name: f"${{{name}}}" for name in CLAIMS},
+                   "credentialSubjectDefinition": {
+                       name: {"display": [{"name": title, "locale": "en"}]}
+                       for name, title in CLAIMS.items()},
+                   "sdClaim": list(CLAIMS)})
 
     def stop(self):
         for process in self.processes:

@@ -3,9 +3,10 @@
 Beside a running `privyseal dev`: starts privyseal-oidc and privyseal-certify and goes the whole way,
 as a person with a browser, a relying party and a wallet would.
 
-usage: journey.py BUILD-DIRECTORY DEV-DIRECTORY [--serve]
+usage: journey.py BUILD-DIRECTORY DEV-DIRECTORY PLUGIN-DIRECTORY [--serve]
 
-Its environment is that of DEV-DIRECTORY/env. With --serve it then shows a site to click through, until
+Its environment is that of DEV-DIRECTORY/env. PLUGIN-DIRECTORY is root's and has copies of
+authenticator-registry.so and data-csv.so, since the companions load nothing else. With --serve it then shows a site to click through, until
 it is stopped.
 """
 
@@ -59,7 +60,7 @@ def serve(site, companions):
 
 def main():
     arguments = [word for word in sys.argv[1:] if word != "--serve"]
-    if len(arguments) != 2:
+    if len(arguments) != 3:
         print(__doc__.strip(), file=sys.stderr)
         return 2
     companions = Companions(*arguments)

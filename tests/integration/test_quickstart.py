@@ -12,5 +12,6 @@ def test_it_signs_and_verifies_and_stops():
     done = subprocess.run([TOP / "quickstart"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout
-    for words in ("key.create: done", "id-token.jwt", "credential.jwt", "What happened"):
+    for words in ("key.create: done", "id-token.jwt", "credential.jwt",
+                  "bound to its own key", "The log verifies", "What happened"):
         assert words in done.stdout, done.stdout
