@@ -5,8 +5,9 @@ import http.cookies
 import http.server
 import json
 import threading
-import traceback
 import urllib.parse
+
+import jwt
 
 from companions import CARD, SCOPE
 from relying_party import Client, Wallet, decoded
@@ -89,8 +90,7 @@ class Site:
                 self.send(handler, 404, "There is no such page", "")
             else:
                 page(handler, parameters)
-        except Exception as error:  # pylint: disable=broad-except # it is shown to who tries it
-            traceback.print_exc()
+        except (OSError, RuntimeError, jwt.PyJWTError) as error:
             self.send(handler, 502, "That did not work",
                       f'<p class="bad">{text(error)}</p>' + link("/", "Begin again"))
 
