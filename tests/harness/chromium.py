@@ -10,6 +10,7 @@ import threading
 import urllib.parse
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -51,7 +52,10 @@ def become(driver, language, width):
 
 
 def wait(driver, condition, what):
-    return WebDriverWait(driver, PATIENCE_S).until(lambda _: condition(), what)
+    """What it says of a page that is just being left is no answer."""
+    ignored = (NoSuchElementException, StaleElementReferenceException)
+    return WebDriverWait(driver, PATIENCE_S, ignored_exceptions=ignored).until(
+        lambda _: condition(), what)
 
 
 def heading(driver):

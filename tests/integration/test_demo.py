@@ -65,9 +65,6 @@ def test_somebody_clicks_through_it(portal, width):
         assert '"acr": "mosip:idp:acr:static-code"' in shown and "email" not in shown
         driver.find_element(By.CSS_SELECTOR, "a.go").click()
         log_in(driver, "1000000002", "222222")
-        agree = driver.find_elements(By.CSS_SELECTOR, "button[value=agree]")
-        if agree:
-            agree[0].click()
         wait(driver, lambda: heading(driver) == "Your identity card", "the credential")
         picture(driver, f"demo-{width}-3-credential")
         assert '"given_name": "Sample"' in driver.find_element(By.TAG_NAME, "body").text
