@@ -10,7 +10,7 @@ import threading
 import urllib.parse
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -52,10 +52,14 @@ def become(driver, language, width):
 
 
 def wait(driver, condition, what):
-    """What it says of a page that is just being left is no answer."""
-    ignored = (NoSuchElementException, StaleElementReferenceException)
-    return WebDriverWait(driver, PATIENCE_S, ignored_exceptions=ignored).until(
-        lambda _: condition(), what)
+    """While one page gives way to the next, what was found on the one is not there any more."""
+    patient = WebDriverWait(driver, PATIENCE_S, ignored_exceptions=[WebDriverException])
+    return patient.until(lambda _: condition(), what)
+
+
+def focused(driver, field):
+    """Waits until what is typed goes into this field."""
+    wait(driver, lambda: here(driver) == field, f"the focus in {field}")
 
 
 def heading(driver):
@@ -129,7 +133,7 @@ class Site:
                     return
                 shown = site.shown if place.path == "/shown" else "<h1>after</h1>"
                 body = f"<!DOCTYPE html><title>site</title>{shown}".encode()
-                self.send_response(200 if place.path in ("/after", "/shown") else 404)
+                self.send_response(200)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
