@@ -7,7 +7,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness.appliance import Appliance  # noqa: E402
+from harness import model  # noqa: E402
+from harness.appliance import Appliance, model_directory  # noqa: E402
 from harness.persons import People  # noqa: E402
 
 
@@ -22,6 +23,16 @@ def people():
     made = People()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def settings():
+    """A directory whose settings, PINs and certificates a BareAppliance takes."""
+    if model.is_kept():
+        yield model_directory()
+    else:
+        with Appliance() as running:
+            yield running.directory
 
 
 @pytest.fixture()

@@ -7,6 +7,7 @@ Each suite is a function that yields Result rows; a suite that cannot even start
 import argparse
 import collections
 import concurrent.futures
+import functools
 import itertools
 import json
 import os
@@ -14,6 +15,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from typing import Callable, Iterator, NamedTuple, Optional
@@ -189,12 +191,23 @@ def suite_static() -> Iterator[Result]:
         yield from pool.map(check, scripts)
 
 
+# Of a run: what `privyseal dev` has set up is copied by the tests that only need it (harness/model.py).
+MODEL = functools.cache(lambda: tempfile.TemporaryDirectory(prefix="privyseal-model-"))
+
+
+def pytest_with_model(suite) -> Iterator[Result]:
+    place = pathlib.Path(MODEL().name)
+    place.chmod(0o755)  # the roles run under users of their own and pass through
+    yield from pytest(suite, longest_first(TOP / "tests" / suite),
+                      env={"PRIVYSEAL_MODEL": str(place)})
+
+
 def suite_integration() -> Iterator[Result]:
-    yield from pytest("integration", longest_first(TOP / "tests" / "integration"))
+    yield from pytest_with_model("integration")
 
 
 def suite_interop() -> Iterator[Result]:
-    yield from pytest("interop", longest_first(TOP / "tests" / "interop"))
+    yield from pytest_with_model("interop")
 
 
 def build_sanitized() -> Iterator[Result]:

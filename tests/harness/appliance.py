@@ -11,7 +11,9 @@ import tempfile
 import threading
 import time
 
+from . import model
 from .http_unix import Client
+from .leaves import read_use
 from .people import Gate, People
 from .places import PRIVYSEAL, PRIVYSEALD
 
@@ -35,8 +37,11 @@ def wait_until(condition, limit_s, what, step_s=0.02):
 
 
 class Appliance:
-    def __init__(self, directory=None, arguments=()):
+    """`is_new`: its set-up is the matter of a test, so that it is no copy of one that is set up."""
+
+    def __init__(self, directory=None, arguments=(), is_new=False):
         self.owned = directory is None
+        self.is_new = is_new or not self.owned or bool(arguments) or not model.is_kept()
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="privyseal-"))
         # The roles run under users of their own and need to pass through.
         self.directory.chmod(0o755)
@@ -62,6 +67,10 @@ class Appliance:
         return ready
 
     def start(self):
+        is_copy = not self.is_new and not any(self.directory.iterdir())
+        if is_copy:
+            model.copy(model_directory(), self.directory)
+        signed = self.own_uses() if is_copy else 0
         ready = self.launch()
         try:
             word = ready.get(timeout=START_LIMIT_S)
@@ -71,7 +80,15 @@ class Appliance:
             self.stop()
             raise RuntimeError(f"privyseal dev did not come up ({word}):\n{self.log()[-4000:]}")
         self.environment = self.read_environment()
+        if is_copy:
+            # Each start signs a list of revoked certificates: not while tests count uses of keys.
+            wait_until(lambda: self.own_uses() > signed, 60, "what it signs by itself")
         return self
+
+    def own_uses(self):
+        """Of keys, by the appliance itself."""
+        return sum(leaf["caller"].startswith("privyseal.")
+                   for leaf in read_use(self.directory / "data" / "log"))
 
     def _read(self, stream, ready):
         for raw in stream:
@@ -162,3 +179,14 @@ class Appliance:
 
     def __exit__(self, *exception):
         self.remove()
+
+
+def model_directory():
+    """Of the model, which does not run."""
+    def make(directory):
+        directory.mkdir()
+        made = Appliance(directory)
+        made.start()
+        assert made.stop() == 0, made.log()
+
+    return model.obtain(make)

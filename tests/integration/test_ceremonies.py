@@ -22,8 +22,8 @@ from harness.rooms import (A, ALL, Attendance, B, C, REQUESTER, SCRIPTS, Room, c
 
 
 @pytest.fixture(scope="module")
-def room(appliance, tmp_path_factory):
-    with BareAppliance(appliance.directory, tokens=["b"]) as bare:
+def room(settings, tmp_path_factory):
+    with BareAppliance(settings, tokens=["b"]) as bare:
         made = Room(bare, tmp_path_factory.mktemp("room"))
         made.shown = genesis(made, "genesis")
         yield made
@@ -37,8 +37,8 @@ def test_genesis(room):
     assert lines[-1]["what"] == "ended"
 
 
-def test_rehearsal(appliance, tmp_path):
-    with BareAppliance(appliance.directory) as bare:
+def test_rehearsal(settings, tmp_path):
+    with BareAppliance(settings) as bare:
         shown = genesis(Room(bare, tmp_path), "rehearsal")
         assert "REHEARSAL" in shown
 

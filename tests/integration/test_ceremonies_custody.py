@@ -26,8 +26,8 @@ HOLDERS = ["officer-2", "officer-3", "officer-4"]
 
 
 @pytest.fixture(scope="module")
-def room(appliance, tmp_path_factory):
-    with BareAppliance(appliance.directory, tokens=[TOKEN], attended=[TOKEN]) as bare:
+def room(settings, tmp_path_factory):
+    with BareAppliance(settings, tokens=[TOKEN], attended=[TOKEN]) as bare:
         made = Room(bare, tmp_path_factory.mktemp("custody"))
         bare.found(made.people, policy=documents.policy(cooling_off_s="0"))
         serial = wait_until(lambda: system(made)["tokens"][1].get("serial"), 60, "the token to be seen")

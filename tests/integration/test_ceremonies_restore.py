@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from harness import documents
-from harness.appliance import Appliance, wait_until
+from harness.appliance import wait_until
 from harness.bare import BareAppliance
 from harness.http_unix import Client
 from harness.leaves import read_events
@@ -117,15 +117,8 @@ def reasons(room):
 
 
 @pytest.fixture(scope="module")
-def model():
-    with Appliance() as appliance:
-        appliance.stop()
-        yield appliance.directory
-
-
-@pytest.fixture(scope="module")
-def room(model, tmp_path_factory):
-    with Mirrored(model, tokens=["b"]) as bare:
+def room(settings, tmp_path_factory):
+    with Mirrored(settings, tokens=["b"]) as bare:
         made = Room(bare, tmp_path_factory.mktemp("here"))
         bare.found(made.people, policy=documents.policy(cooling_off_s="0"))
         wait_until(lambda: system(made)["tokens"][1].get("serial"), 60, "the token to be seen")
@@ -181,13 +174,13 @@ def test_a_drill_by_hand_is_recorded(room, backup):
           happened="verified", decision="nothing", deciders="officer-1", bag="B 2")
 
 
-def test_an_appliance_moves_to_another_machine(room, backup, model, tmp_path):
+def test_an_appliance_moves_to_another_machine(room, backup, settings, tmp_path):
     typed(room, "move-appliance", C, left="1: left", file=backup.name, carriers="officer-1, officer-2")
     wait_until(lambda: system(room)["mirror"]["behind"] == 0, 60, "the mirror")
     people, genesis = room.people, genesis_hash(room)
     room.bare.stop()
     shutil.rmtree(room.bare.directory / "tokens")  # it stays behind
-    with Next(model, room.bare, backup, genesis) as bare:
+    with Next(settings, room.bare, backup, genesis) as bare:
         said = json.loads(bare.said)
         assert said["mirrored"] and said["replayed"] > 0 and said["lost"] == ["left"], said
         there = Room(bare, tmp_path)

@@ -24,6 +24,12 @@ KEY = {"name": "oidc.made", "type": "ec-p256", "usage": "sign", "formats": ["jws
        "algorithms": ["ES256"], "requester": "officer-1"}
 
 
+@pytest.fixture(scope="module")
+def appliance():
+    with Appliance(is_new=True) as running:
+        yield running
+
+
 def call(*words, **environment):
     return subprocess.run([str(PRIVYSEAL), *map(str, words)], env=dict(os.environ, **environment),
                           text=True, capture_output=True, check=False, timeout=120)
@@ -249,7 +255,7 @@ def test_a_start_that_is_killed_is_completed_by_the_next(tmp_path_factory):
         numbers = with_keys.findall(appliance.log())
         return int(numbers[-1]) if numbers else 0
 
-    appliance = Appliance()
+    appliance = Appliance(is_new=True)
     token = appliance.directory / "tokens"
     events = appliance.directory / "data/log/events"
 

@@ -61,7 +61,7 @@ def written(tmp_path_factory):
     """{type: [files]} of all documents in the log after a run of everything."""
     directory = tmp_path_factory.mktemp("documents")
     files = {}
-    with Appliance() as appliance:
+    with Appliance(is_new=True) as appliance:
         change_keys(appliance)
         change_clients(appliance)
         log = next(path for path in appliance.directory.rglob("events") if path.is_dir())

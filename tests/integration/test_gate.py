@@ -10,7 +10,7 @@ import time
 import pytest
 
 from harness import documents, terminal
-from harness.appliance import Appliance, wait_until
+from harness.appliance import wait_until
 from harness.bare import BareAppliance
 from harness.leaves import read_events
 from harness.places import PRIVYSEAL
@@ -20,17 +20,9 @@ KEY = {"name": "oidc.gate", "type": "ec-p256", "usage": "sign", "formats": ["jws
        "algorithms": ["ES256"], "residence": "token"}
 
 
-@pytest.fixture(scope="module")
-def model():
-    appliance = Appliance()
-    appliance.start()
-    yield appliance
-    appliance.remove()
-
-
 @pytest.fixture(scope="module", name="room")
-def room_after_genesis(model, tmp_path_factory):
-    with BareAppliance(model.directory) as bare:
+def room_after_genesis(settings, tmp_path_factory):
+    with BareAppliance(settings) as bare:
         room = Room(bare, tmp_path_factory.mktemp("people"))
         room.begin()
         yield room
@@ -354,8 +346,8 @@ def test_48_operations_of_a_client_wait_and_no_more_even_when_all_are_asked_for_
 # Another appliance
 
 @pytest.fixture(name="blank")
-def room_before_genesis(model, tmp_path):
-    with BareAppliance(model.directory) as bare:
+def room_before_genesis(settings, tmp_path):
+    with BareAppliance(settings) as bare:
         yield Room(bare, tmp_path)
 
 

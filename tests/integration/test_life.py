@@ -15,7 +15,7 @@ import time
 import pytest
 
 from harness import documents
-from harness.appliance import Appliance, wait_until
+from harness.appliance import wait_until
 from harness.bare import BareAppliance
 from harness.holders import Holders
 from harness.http_unix import Client
@@ -26,13 +26,6 @@ OFFICER = BUILD / "appliance" / "officer" / "privyseal-officer"
 # When the keeper is killed after a restore was approved, in milliseconds from the request.
 DELAY_MS = int(os.environ.get("PRIVYSEAL_RESTORE_DELAY", "40"))
 PAYLOAD = base64.urlsafe_b64encode(b"paid").decode().rstrip("=")
-
-
-@pytest.fixture(scope="module")
-def model():
-    with Appliance() as appliance:
-        appliance.stop()
-        yield appliance.directory
 
 
 def command(*words):
@@ -269,10 +262,10 @@ def equip(box):
 
 
 @pytest.fixture(scope="module")
-def lives(model, tmp_path_factory):
+def lives(settings, tmp_path_factory):
     """A first life up to its loss: its people, backup, genesis, and what came after the backup."""
     people = People(tmp_path_factory.mktemp("life") / "people").make()
-    with BareAppliance(model, tokens=["b"], attended=["b"]) as bare:
+    with BareAppliance(settings, tokens=["b"], attended=["b"]) as bare:
         bare.found(people, policy=documents.policy(cooling_off_s="0"))
         box = Box(bare, people)
         box.bring("/v1/officers", newcomer(people, "officer-5", "officer-5"), "officer-5")
@@ -358,8 +351,8 @@ def let_go(box, token):
     return [gone]
 
 
-def test_a_life_goes_on_with_the_second_token(lives, model, tmp_path):
-    with NextBox(model, lives["bare"], lives["backup"], lives["genesis"],
+def test_a_life_goes_on_with_the_second_token(lives, settings, tmp_path):
+    with NextBox(settings, lives["bare"], lives["backup"], lives["genesis"],
                  ["--events", lives["mirror"]]) as bare:
         dry, said = json.loads(bare.dry.stdout), json.loads(bare.said.stdout)
         gone = ["ca", "late", "lost.aes", "lost.ed25519", "lost.mac", "lost.rsa"]
@@ -393,8 +386,8 @@ def test_a_life_goes_on_with_the_second_token(lives, model, tmp_path):
         assert verified.returncode == 0 and "restored from a backup" in verified.stdout, verified
 
 
-def test_without_a_mirror_it_is_said_loudly(lives, model):
-    with NextBox(model, lives["bare"], lives["backup"], lives["genesis"]) as bare:
+def test_without_a_mirror_it_is_said_loudly(lives, settings):
+    with NextBox(settings, lives["bare"], lives["backup"], lives["genesis"]) as bare:
         said = json.loads(bare.said.stdout)
         assert not said["mirrored"] and "late" not in said["lost"]
         box = Box(bare, lives["people"])
@@ -407,7 +400,7 @@ def test_without_a_mirror_it_is_said_loudly(lives, model):
         assert words.returncode != 0 and "has an appliance in it" in words.stderr, words
 
 
-def test_what_is_not_the_backup_of_this_genesis_is_not_restored(lives, model, tmp_path):
+def test_what_is_not_the_backup_of_this_genesis_is_not_restored(lives, settings, tmp_path):
     config = lives["bare"].directory / "privyseald.conf"
     words = [PRIVYSEAL, "backup", "restore", lives["backup"], "--config", config, "--dry-run"]
     assert command(*words, "--genesis", "00" * 32).returncode == 1

@@ -11,7 +11,7 @@ from harness.places import PRIVYSEAL
 
 @pytest.fixture(scope="module")
 def other():
-    with Appliance() as running:
+    with Appliance(is_new=True) as running:
         yield running
 
 

@@ -228,8 +228,8 @@ class Hour:
 
 
 @pytest.fixture(scope="module")
-def hour(appliance, tmp_path_factory):
-    with BareAppliance(appliance.directory) as bare:
+def hour(settings, tmp_path_factory):
+    with BareAppliance(settings) as bare:
         yield Hour(bare, tmp_path_factory.mktemp("hour"))
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness import documents
-from harness.appliance import Appliance, wait_until
+from harness.appliance import wait_until
 from harness.bare import BareAppliance
 from harness.contract import Contract
 from harness.leaves import read_events
@@ -38,9 +38,9 @@ class CheckedRoom(Room):
 
 
 @pytest.fixture(scope="module", name="room")
-def room_with_recovery(tmp_path_factory):
+def room_with_recovery(settings, tmp_path_factory):
     roles = {**USUAL, "emil": "officer", **dict.fromkeys(RECOVERY, "recovery")}
-    with Appliance() as model, BareAppliance(model.directory) as bare:
+    with BareAppliance(settings) as bare:
         room = CheckedRoom(bare, tmp_path_factory.mktemp("people"), roles)
         room.begin(policy(1))
         yield room

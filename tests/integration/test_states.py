@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from harness import documents
-from harness.appliance import Appliance, wait_until
+from harness.appliance import wait_until
 from harness.bare import BareAppliance
 from harness.callers import over_unix
 from harness.http_unix import Client
@@ -118,17 +118,9 @@ def refused(answer, status, *words):
         assert word in detail, detail
 
 
-@pytest.fixture(scope="module")
-def model():
-    appliance = Appliance()
-    appliance.start()
-    yield appliance
-    appliance.remove()
-
-
 @pytest.fixture(scope="module", name="hall")
-def hall_after_genesis(model):
-    with BareAppliance(model.directory) as bare:
+def hall_after_genesis(settings):
+    with BareAppliance(settings) as bare:
         hall = Hall(bare)
         hall.begin()
         yield hall
