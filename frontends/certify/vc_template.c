@@ -120,9 +120,13 @@ static bool member_of(struct json_value object, struct ps_bytes name, struct jso
 /* A member of that very name, dots and all, goes before a way into objects. */
 static bool find_value(struct json_value object, struct ps_bytes name, struct json_value *ret_value)
 {
-    const uint8_t *dot = memchr(name.data, '.', name.len);
+    const uint8_t *dot;
     struct json_value inner;
 
+    if (name.len == 0) { /* before the first dot, or after the last */
+        return false;
+    }
+    dot = memchr(name.data, '.', name.len);
     if (member_of(object, name, ret_value)) {
         return true;
     }
