@@ -10,10 +10,13 @@ import urllib.parse
 import jwt
 import pytest
 from jwcrypto import jwe, jwk
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from harness.certify import ISSUER as CREDENTIALS
 from harness.certify import BASE as CERTIFY
 from harness.certify import CREDENTIAL_URL, Certify, body_1_0, body_draft, configuration, plugin_in
+from harness.chromium import Site, become, chromium, focused, press, wait
 from harness.front import Front
 from harness.oidc import BASE, Oidc
 from harness.pages import Visitor
@@ -112,13 +115,13 @@ def relying_parties(request, front, ask_node, ask_python):
 class Party:
     """A relying party that the library is."""
 
-    def __init__(self, oidc, library, kind):
-        self.oidc, self.library, self.kind = oidc, library, kind
+    def __init__(self, oidc, library, kind, callback=CALLBACK):
+        self.oidc, self.library, self.kind, self.callback = oidc, library, kind, callback
         self.name = f"{kind}-{secrets.token_hex(4)}"
         alg, additional = KINDS[kind]
         self.keys = self.do("keys", alg=alg)
         answer = oidc.manage("POST", "client", registration(
-            self.name, self, additionalConfig=additional))
+            self.name, self, additionalConfig=additional, redirectUris=[callback]))
         assert answer.json()["errors"] == [], answer
         if "userinfo_response_type" in additional:
             key = {**self.keys["seal"], "use": "enc", "alg": "RSA-OAEP-256"}
@@ -134,10 +137,11 @@ class Party:
         assert answer["good"], (self.kind, what, answer)
         return answer
 
-    def journey(self, person, agreed=(), **parameters):
-        """What the library has at the end."""
-        begun = self.do("begin", parameters={"redirect_uri": CALLBACK, **parameters})
-        return self.do("finish", callback=visit(self.oidc, begun["url"], person, agreed))
+    def journey(self, person, agreed=(), way=None, **parameters):
+        """What the library has at the end. `way`: `visit`, or another that does the same."""
+        begun = self.do("begin", parameters={"redirect_uri": self.callback, **parameters})
+        came = (way or visit)(self.oidc, begun["url"], person, agreed)
+        return self.do("finish", callback=came)
 
 
 def visit(oidc, url, person, agreed):
@@ -151,6 +155,37 @@ def visit(oidc, url, person, agreed):
         page = visitor.press("agree", **dict.fromkeys(boxes, "1"))
     visitor.close()
     return page.onward()
+
+
+@pytest.fixture(scope="module", name="site")
+def callback_of_parties():
+    made = Site()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", name="in_chromium")
+def visitor_with_a_browser(site):
+    """`visit` in Chromium, on a phone."""
+    with chromium() as driver:
+        def go(oidc, url, person, agreed):
+            become(driver, "en", "phone")
+            driver.get(url)
+            focused(driver, "individual")
+            press(driver, person, Keys.ENTER)
+            focused(driver, "otp")
+            press(driver, oidc.people.otp(person), Keys.ENTER)
+            wait(driver, lambda: driver.find_elements(By.CSS_SELECTOR, "button[value=agree]"),
+                 "consent")
+            for name in agreed:
+                for box in driver.find_elements(By.ID, f"claim.{name}"):
+                    box.click()
+            before = len(site.came)
+            driver.find_element(By.CSS_SELECTOR, "button[value=agree]").click()
+            wait(driver, lambda: len(site.came) > before, "the way back")
+            return f"{site.callback}?{urllib.parse.urlencode(site.came[-1][0])}"
+
+        yield go
 
 
 def verified(oidc, text, party):
@@ -172,19 +207,27 @@ def opened(party, text):
     return sealed.payload.decode()
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_who_logs_in_is_known_to_the_relying_party(oidc, library, kind):
-    party = Party(oidc, library, kind)
-    person = oidc.people.next()
-    had = party.journey(person, ["name", "email"], scope="openid profile",
+def check_knows(party, person, way=None):
+    """The party knows who went that way, by signatures that other libraries verify."""
+    had = party.journey(person, ["name", "email"], way, scope="openid profile",
                         claims=json.dumps(CLAIMS), prompt="consent")
-    bound = kind == "dpop"
+    bound = party.kind == "dpop"
     assert had["tokens"]["token_type"].lower() == ("dpop" if bound else "bearer")
-    claims = verified(oidc, had["tokens"]["id_token"], party)
+    claims = verified(party.oidc, had["tokens"]["id_token"], party)
     assert claims == had["claims"] and claims["acr"] == "mosip:idp:acr:generated-code"
-    told = verified(oidc, opened(party, had["raw"]) if bound else had["raw"], party)
+    told = verified(party.oidc, opened(party, had["raw"]) if bound else had["raw"], party)
     assert told == had["userinfo"] and told["sub"] == claims["sub"]
     assert told["name"] == f"Person {person}" and told["email"] == f"p{person}@example.org"
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_who_logs_in_is_known_to_the_relying_party(oidc, library, kind):
+    check_knows(Party(oidc, library, kind), oidc.people.next())
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_who_logs_in_with_chromium_is_known(oidc, library, kind, site, in_chromium):
+    check_knows(Party(oidc, library, kind, site.callback), oidc.people.next(), in_chromium)
 
 
 def ask(credentials, party, token, body):
