@@ -333,7 +333,7 @@ def test_more_logins_than_there_may_be_are_told_to_come_later():
         browser.close()
 
 
-def test_nothing_of_a_login_can_be_read_on_the_disk(oidc, party, browser):
+def test_nothing_of_a_login_can_be_read_on_the_disk_or_in_the_log(oidc, party, browser):
     request = party.request(state="find-me-on-the-disk", nonce="find-me-too")
     told = details(browser.begin(request))
     uri = party.push(**request).json()["request_uri"]
@@ -341,4 +341,4 @@ def test_nothing_of_a_login_can_be_read_on_the_disk(oidc, party, browser):
     stored = b"".join(path.read_bytes() for path in files)
     assert len(files) >= 2 and len(stored) > 4096
     for text in (request["state"], request["nonce"], told["transactionId"], uri.split(":")[-1]):
-        assert text.encode() not in stored
+        assert text.encode() not in stored and text not in oidc.log()

@@ -230,13 +230,15 @@ def test_who_is_not_in_the_register_fails_like_a_wrong_password(party, begin):
     assert codes(browser.authenticate(ONE, "PIN", "000000")) == ["auth_failed"]
 
 
-def test_nothing_of_a_person_can_be_read_on_the_disk(oidc, party, begin):
+def test_nothing_of_a_person_can_be_read_on_the_disk_or_in_the_log(oidc, party, begin):
     browser = begin(party, prompt="consent")
     response(browser.authenticate(TWO, "PIN", "222222"))
     code = response(browser.consent(["name"]))["code"]
     stored = b"".join(path.read_bytes() for path in (oidc.directory / "data").glob("*.db*"))
     for text in (TWO, "222222", code):
         assert text.encode() not in stored
+    for text in (TWO, code):  # a time may look like a PIN
+        assert text not in oidc.log()
 
 
 def test_without_a_plugin_nobody_logs_in(people):
