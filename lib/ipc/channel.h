@@ -45,7 +45,8 @@ void channel_free(struct channel *channel);
 PS_DEFINE_CLEANUP(struct channel, channel_free)
 
 /*
- * Queues a message; it goes out before the loop sleeps. The octets are copied.
+ * Queues a message; it goes out before the loop sleeps, or sooner when many are queued. The octets
+ * are copied.
  *
  * id:     of a request: chosen by the sender, not 0, not in flight; of an answer: the request's;
  *         of a notice: 0

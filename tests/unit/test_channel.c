@@ -68,7 +68,7 @@ static void a_payload_of_the_largest_size_travels(void **state)
     do_free(&server);
 }
 
-static void what_is_sent_in_one_turn_goes_out_in_one_write(void **state)
+static void little_that_is_sent_in_one_turn_goes_out_in_one_write(void **state)
 {
     struct end client = {0};
     const int peer = open_half(&client, &keeper_set, IPC_CLIENT);
@@ -76,7 +76,7 @@ static void what_is_sent_in_one_turn_goes_out_in_one_write(void **state)
     PS_BUF_AUTO expected = {.max = sizeof room};
 
     (void)state;
-    for (uint64_t id = 1; id <= 10; id++) {
+    for (uint64_t id = 1; id <= 7; id++) {
         assert_ok(send_random(&client, id));
         put_random(&expected, id);
     }
@@ -88,6 +88,27 @@ static void what_is_sent_in_one_turn_goes_out_in_one_write(void **state)
     assert_memory_equal(room, expected.data, expected.len);
     (void)close(peer);
     do_free(&client);
+}
+
+/* Eight frames, or a quarter of what is under way, where that is more. */
+static void of_much_the_first_goes_ahead(void **state)
+{
+    struct end client = {0};
+    struct end server = {.on_message = DO_ANSWER};
+
+    (void)state;
+    open_pair(&client, &server);
+    for (uint64_t id = 1; id <= 42; id++) {
+        assert_ok(send_random(&client, id));
+        assert_int_equal(channel_queued(client.channel) == 0, id == 42 || (id % 8 == 0 && id < 40));
+    }
+    turn_until(client.messages == 42);
+    for (uint64_t id = 43; id <= 50; id++) {
+        assert_ok(send_random(&client, id));
+        assert_int_equal(channel_queued(client.channel) == 0, id == 50);
+    }
+    do_free(&client);
+    do_free(&server);
 }
 
 static void flushing_writes_at_once(void **state)
@@ -367,7 +388,8 @@ int main(void)
         LOOP_TEST(requests_and_answers_pass_in_order_under_their_ids),
         LOOP_TEST(every_message_travels),
         LOOP_TEST(a_payload_of_the_largest_size_travels),
-        LOOP_TEST(what_is_sent_in_one_turn_goes_out_in_one_write),
+        LOOP_TEST(little_that_is_sent_in_one_turn_goes_out_in_one_write),
+        LOOP_TEST(of_much_the_first_goes_ahead),
         LOOP_TEST(flushing_writes_at_once),
         LOOP_TEST(frames_that_come_octet_by_octet_are_put_together),
         LOOP_TEST(a_malformed_frame_ends_the_channel),
