@@ -13,14 +13,16 @@ static enum ps_err deny(const char *why)
 static enum ps_err use_once(const struct binding *binding, const struct dpop_proof *proof)
 {
     PS_BUF_AUTO kept = {.max = KEPT_MAX};
+    struct wallet_nonce used = {.whose = ps_buf_bytes(&binding->token->whose),
+                                .until_s = proof->issued_s + DPOP_AGE_S + DPOP_LEEWAY_S};
     enum ps_err err;
 
     ps_buf_put_str(&kept, "dpop ");
     ps_buf_put(&kept, ps_bytes(proof->jkt, sizeof proof->jkt));
     ps_buf_put(&kept, proof->jti);
     PS_TRY(ps_buf_status(&kept));
-    err = wallet_nonces_use(binding->nonces, ps_buf_bytes(&kept),
-                            proof->issued_s + DPOP_AGE_S + DPOP_LEEWAY_S, binding->now_s);
+    used.text = ps_buf_bytes(&kept);
+    err = wallet_nonces_use(binding->nonces, &used, binding->now_s);
     return err == PS_E_CONFLICT ? deny("jti was used already") : err;
 }
 

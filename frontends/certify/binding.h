@@ -21,7 +21,7 @@ struct binding {
 /*
  * json:   is used for the proof; nothing of it is kept
  * Errors: PS_E_STATE: its nonce is none that may be used now; PS_E_DENIED: it proves nothing, the
- *         detail says why; PS_E_BUSY, PS_E_NO_MEMORY
+ *         detail says why; those of wallet_nonces_use
  */
 PS_MUST_USE enum ps_err binding_check(const struct binding *binding, struct json *json);
 

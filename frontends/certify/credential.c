@@ -247,7 +247,9 @@ static void check_nonce(struct asking *asking, bool draft, uint64_t now_s)
                            ps_bytes_equal(nonce, ps_buf_bytes(&asking->token.nonce)) &&
                            wallet_nonces_remember(service->nonces, asking->token.nonce_since_s) &&
                            now_s < asking->token.nonce_until_s;
-    uint64_t until_s = asking->token.nonce_until_s;
+    struct wallet_nonce used = {.text = nonce,
+                                .whose = ps_buf_bytes(&asking->token.whose),
+                                .until_s = asking->token.nonce_until_s};
     enum ps_err err;
 
     if (nonce.len == 0) {
@@ -258,11 +260,11 @@ static void check_nonce(struct asking *asking, bool draft, uint64_t now_s)
         }
         return;
     }
-    if (!is_tokens && !wallet_nonces_is_ours(service->nonces, nonce, now_s, &until_s)) {
+    if (!is_tokens && !wallet_nonces_is_ours(service->nonces, nonce, now_s, &used.until_s)) {
         refuse_nonce(asking, draft, "the proof's nonce is none that may be used now");
         return;
     }
-    err = wallet_nonces_use(service->nonces, nonce, until_s, now_s);
+    err = wallet_nonces_use(service->nonces, &used, now_s);
     if (err == PS_E_CONFLICT) {
         refuse_nonce(asking, draft, "the proof's nonce was used before");
         return;

@@ -10,12 +10,14 @@ void token_init(struct token *token)
 
     *token = (struct token){
         .subject = empty, .client = empty, .scope = empty, .claims = empty, .nonce = empty};
+    ps_buf_init(&token->whose, 2 * (size_t)TOKEN_TEXT_MAX + 1);
 }
 
 void token_clear(struct token *token)
 {
     ps_buf_clear(&token->subject);
     ps_buf_clear(&token->client);
+    ps_buf_clear(&token->whose);
     ps_buf_clear(&token->scope);
     ps_buf_wipe(&token->claims);
     ps_buf_clear(&token->nonce);
@@ -133,6 +135,14 @@ static bool keep(struct json_value claims, const char *name, struct ps_buf *out)
     return true;
 }
 
+/* Neither of the two has a NUL. */
+static void put_whose(struct token *token)
+{
+    ps_buf_put(&token->whose, ps_buf_bytes(&token->client));
+    ps_buf_put_u8(&token->whose, '\0');
+    ps_buf_put(&token->whose, ps_buf_bytes(&token->subject));
+}
+
 /* `c_nonce` and its life, as authorization servers of draft 13 put them into the token. */
 static void keep_nonce(struct json_value claims, struct token *token)
 {
@@ -158,11 +168,13 @@ static enum ps_err read_claims(const struct jws_parsed *jws, const struct token_
     if (!keep(claims, "sub", &token->subject) || !keep(claims, "client_id", &token->client)) {
         return refuse("has no sub or no client_id");
     }
+    put_whose(token);
     (void)keep(claims, "scope", &token->scope);
     keep_nonce(claims, token);
     ps_buf_put(&token->claims, jws->payload);
     PS_TRY(ps_buf_status(&token->subject));
     PS_TRY(ps_buf_status(&token->client));
+    PS_TRY(ps_buf_status(&token->whose));
     PS_TRY(ps_buf_status(&token->scope));
     PS_TRY(ps_buf_status(&token->nonce));
     return ps_buf_status(&token->claims);

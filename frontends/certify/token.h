@@ -21,6 +21,7 @@ struct token_expected {
 struct token {
     struct ps_buf subject;
     struct ps_buf client;
+    struct ps_buf whose;    /* both of these: who may use up nonces with it */
     struct ps_buf scope;    /* between spaces */
     struct ps_buf claims;   /* the payload, JSON */
     struct ps_buf nonce;    /* of draft 13: empty: none */

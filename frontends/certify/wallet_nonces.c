@@ -1,5 +1,6 @@
 #include "frontends/certify/wallet_nonces.h"
 
+#include "frontends/shared/shares.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
 #include "lib/base/map.h"
@@ -14,12 +15,16 @@
 #define MAC_LEN    24u
 #define OCTETS_LEN (SAID_LEN + MAC_LEN)
 
-/* A used one, by the hash of its text. They stand in the list by when they were used. */
+/* Seconds, each with what ends in it; more than the longest life of a nonce. */
+#define SECONDS (WALLET_NONCES_LIFE_MAX_S + 1)
+
+/* A used one, by the hash of its text; in the list of the second in which it ends. */
 struct used {
     uint8_t hash[PS_SHA256_LEN];
-    uint64_t until_s;
-    struct used *older;
-    struct used *newer;
+    uint8_t whose[SHARES_NAME_LEN];
+    uint64_t end_s;
+    struct used *before;
+    struct used *after;
 };
 
 struct wallet_nonces {
@@ -27,8 +32,9 @@ struct wallet_nonces {
     uint64_t ttl_s;
     uint64_t since_s;
     struct ps_map *used;
-    struct used *oldest;
-    struct used *newest;
+    struct shares *shares;
+    uint64_t swept_s; /* what ended until then is forgotten */
+    struct used *ending[SECONDS];
 };
 
 enum ps_err wallet_nonces_new(uint64_t ttl_s, uint64_t now_s, struct wallet_nonces **ret_nonces)
@@ -40,8 +46,10 @@ enum ps_err wallet_nonces_new(uint64_t ttl_s, uint64_t now_s, struct wallet_nonc
     }
     nonces->ttl_s = ttl_s;
     nonces->since_s = now_s;
+    nonces->swept_s = now_s;
     ps_random(nonces->key, sizeof nonces->key);
     PS_TRY(ps_map_new(&nonces->used));
+    PS_TRY(shares_new(&nonces->shares));
     *ret_nonces = nonces;
     nonces = NULL;
     return PS_OK;
@@ -53,6 +61,7 @@ void wallet_nonces_free(struct wallet_nonces *nonces)
         if (nonces->used != NULL) {
             ps_map_free(nonces->used, free);
         }
+        shares_free(nonces->shares);
         OPENSSL_cleanse(nonces->key, sizeof nonces->key);
         free(nonces);
     }
@@ -111,52 +120,83 @@ bool wallet_nonces_remember(const struct wallet_nonces *nonces, uint64_t since_s
     return since_s >= nonces->since_s;
 }
 
+static struct used **list_of(struct wallet_nonces *nonces, uint64_t end_s)
+{
+    return &nonces->ending[end_s % SECONDS];
+}
+
 static void forget(struct wallet_nonces *nonces, struct used *used)
 {
     (void)ps_map_remove(nonces->used, ps_bytes(used->hash, sizeof used->hash));
-    *(used->older == NULL ? &nonces->oldest : &used->older->newer) = used->newer;
-    *(used->newer == NULL ? &nonces->newest : &used->newer->older) = used->older;
+    *(used->before == NULL ? list_of(nonces, used->end_s) : &used->before->after) = used->after;
+    if (used->after != NULL) {
+        used->after->before = used->before;
+    }
+    shares_leave(nonces->shares, used->whose);
     free(used);
 }
 
-/* One that ends late keeps those behind it a little longer, which harms nobody. */
+/* However far the clock has gone, each second's list is looked at once. */
 static void forget_ended(struct wallet_nonces *nonces, uint64_t now_s)
 {
-    while (nonces->oldest != NULL && nonces->oldest->until_s <= now_s) {
-        forget(nonces, nonces->oldest);
+    for (unsigned i = 0; i < SECONDS && nonces->swept_s < now_s; i++) {
+        nonces->swept_s++;
+        while (*list_of(nonces, nonces->swept_s) != NULL) {
+            forget(nonces, *list_of(nonces, nonces->swept_s));
+        }
     }
+    nonces->swept_s = nonces->swept_s < now_s ? now_s : nonces->swept_s;
 }
 
-static void append(struct wallet_nonces *nonces, struct used *used)
+static enum ps_err add(struct wallet_nonces *nonces, struct ps_bytes nonce, uint64_t end_s,
+                       const uint8_t whose[SHARES_NAME_LEN])
 {
-    used->older = nonces->newest;
-    *(nonces->newest == NULL ? &nonces->oldest : &nonces->newest->newer) = used;
-    nonces->newest = used;
-}
-
-enum ps_err wallet_nonces_use(struct wallet_nonces *nonces, struct ps_bytes nonce, uint64_t until_s,
-                              uint64_t now_s)
-{
-    struct used *used;
+    struct used *used = calloc(1, sizeof *used);
+    struct used **first = list_of(nonces, end_s);
     enum ps_err err;
 
-    forget_ended(nonces, now_s);
-    if (ps_map_count(nonces->used) >= WALLET_NONCES_USED_MAX) {
-        return ps_fail(PS_E_BUSY, 0, "too many nonces are kept");
-    }
-    used = calloc(1, sizeof *used);
     if (used == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     ps_sha256(nonce, used->hash);
-    used->until_s = until_s;
     err = ps_map_add(nonces->used, ps_bytes(used->hash, sizeof used->hash), used);
     if (err != PS_OK) {
         free(used);
         return err;
     }
-    append(nonces, used);
+    used->end_s = end_s;
+    memcpy(used->whose, whose, sizeof used->whose);
+    used->after = *first;
+    if (used->after != NULL) {
+        used->after->before = used;
+    }
+    *first = used;
     return PS_OK;
+}
+
+enum ps_err wallet_nonces_use(struct wallet_nonces *nonces, const struct wallet_nonce *nonce,
+                              uint64_t now_s)
+{
+    uint8_t whose[PS_SHA256_LEN];
+    uint64_t end_s;
+    enum ps_err err;
+
+    forget_ended(nonces, now_s);
+    /* A clock that was set back finds its seconds looked at already. */
+    end_s = nonce->until_s > nonces->swept_s ? nonce->until_s : nonces->swept_s + 1;
+    if (end_s - nonces->swept_s > WALLET_NONCES_LIFE_MAX_S) {
+        return ps_fail(PS_E_INTERNAL, 0, "a nonce that ends too late to be kept");
+    }
+    if (ps_map_count(nonces->used) >= WALLET_NONCES_USED_MAX) {
+        return ps_fail(PS_E_BUSY, 0, "too many nonces are kept");
+    }
+    ps_sha256(nonce->whose, whose);
+    PS_TRY(shares_take(nonces->shares, whose, WALLET_NONCES_SHARE_MAX));
+    err = add(nonces, nonce->text, end_s, whose);
+    if (err != PS_OK) {
+        shares_leave(nonces->shares, whose);
+    }
+    return err;
 }
 
 void wallet_nonces_give_back(struct wallet_nonces *nonces, struct ps_bytes nonce)

@@ -12,8 +12,15 @@ struct wallet_nonces;
 
 #define WALLET_NONCES_TEXT_LEN 64u
 
-/* How many used ones are kept; as many credentials may be issued within one nonce's life. */
-#define WALLET_NONCES_USED_MAX 262144u
+/*
+ * How many used ones are kept, in all and of one person at one client: as many credentials may be
+ * issued within one nonce's life. Nobody alone can use up what there is for all.
+ */
+#define WALLET_NONCES_USED_MAX  262144u
+#define WALLET_NONCES_SHARE_MAX 16384u
+
+/* Longest time that one is kept; seconds. */
+#define WALLET_NONCES_LIFE_MAX_S 4095u
 
 /* now_s: since 1970, as in all of these */
 PS_MUST_USE enum ps_err wallet_nonces_new(uint64_t ttl_s, uint64_t now_s,
@@ -33,14 +40,20 @@ bool wallet_nonces_is_ours(const struct wallet_nonces *nonces, struct ps_bytes n
  */
 bool wallet_nonces_remember(const struct wallet_nonces *nonces, uint64_t since_s);
 
+struct wallet_nonce {
+    struct ps_bytes text;
+    struct ps_bytes whose; /* a client and a person there: any octets */
+    uint64_t until_s;      /* when it ends; at most WALLET_NONCES_LIFE_MAX_S from now */
+};
+
 /*
  * Uses a nonce up, whoever handed it out.
  *
- * until_s: when it ends
- * Errors:  PS_E_CONFLICT: it was used; PS_E_BUSY: too many are kept; PS_E_NO_MEMORY
+ * Errors: PS_E_CONFLICT: it was used; PS_E_BUSY: too many are kept; PS_E_LIMIT: of this person;
+ *         PS_E_INTERNAL: it ends too late; PS_E_NO_MEMORY
  */
-PS_MUST_USE enum ps_err wallet_nonces_use(struct wallet_nonces *nonces, struct ps_bytes nonce,
-                                          uint64_t until_s, uint64_t now_s);
+PS_MUST_USE enum ps_err wallet_nonces_use(struct wallet_nonces *nonces,
+                                          const struct wallet_nonce *nonce, uint64_t now_s);
 
 /* Undoes wallet_nonces_use, where nothing came of it. */
 void wallet_nonces_give_back(struct wallet_nonces *nonces, struct ps_bytes nonce);
