@@ -11,6 +11,9 @@
 /* A certificate that was good when the connection began is looked at again after this time. */
 #define VERIFY_EVERY_NS (3600 * PS_NS_PER_S)
 
+/* Of an IPv6 address: whoever has one has all of its network. */
+#define NETWORK_LEN 8u
+
 enum tally_kind { TALLY_UID = 1, TALLY_ADDRESS, TALLY_SPKI };
 
 static struct tally *add_tally(struct ps_map *tallies, const struct tally *template)
@@ -92,7 +95,7 @@ static void count_address(struct http_connection *connection)
         count(connection, TALLY_ADDRESS, ps_bytes(&v4.sin_addr, sizeof v4.sin_addr));
     } else if (info->client_addr->sa_family == AF_INET6) {
         memcpy(&v6, info->client_addr, sizeof v6);
-        count(connection, TALLY_ADDRESS, ps_bytes(&v6.sin6_addr, sizeof v6.sin6_addr));
+        count(connection, TALLY_ADDRESS, ps_bytes(&v6.sin6_addr, NETWORK_LEN));
     }
 }
 
@@ -145,12 +148,6 @@ void caller_identify(struct http_connection *connection)
 struct ps_bytes http_request_peer(const struct http_request *request)
 {
     const struct tally *tally = request->connection->tally;
-    const size_t network = 1 + 8;
 
-    if (tally == NULL) {
-        return ps_bytes(NULL, 0);
-    }
-    return ps_bytes(tally->key, tally->key[0] == TALLY_ADDRESS && tally->key_len > network
-                                    ? network
-                                    : tally->key_len);
+    return tally == NULL ? ps_bytes(NULL, 0) : ps_bytes(tally->key, tally->key_len);
 }
