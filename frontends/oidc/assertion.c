@@ -118,6 +118,9 @@ static enum ps_err verify(const struct jws_parsed *jws, const struct client *cli
 {
     PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
 
+    if (jws->unencoded) {
+        return deny("b64 is not for JWTs"); /* RFC 7797 section 7 */
+    }
     if (jws->alg != PS_ALG_RS256 && jws->alg != PS_ALG_PS256 && jws->alg != PS_ALG_ES256) {
         return deny("alg is none of RS256, PS256 and ES256");
     }

@@ -112,7 +112,7 @@ enum ps_err dpop_proof_read(struct ps_bytes text, const struct dpop_expected *ex
     enum ps_err err;
 
     if (text.len == 0 || text.len > DPOP_MAX || text.data[0] == '{' ||
-        jws_parse(text, NULL, memory, &jws) != PS_OK ||
+        jws_parse(text, NULL, memory, &jws) != PS_OK || jws.unencoded ||
         json_parse(json, jws.payload, &limits, &root) != PS_OK) {
         return deny("there is no JWT");
     }
