@@ -7,7 +7,7 @@
 
 #define NAME_MAX 1024u
 
-enum scope { SCOPE_TRANSACTION = 1, SCOPE_SOURCE, SCOPE_INDIVIDUAL };
+enum scope { SCOPE_TRANSACTION = 1, SCOPE_SOURCE, SCOPE_INDIVIDUAL, SCOPE_ADDRESS };
 
 struct attempts {
     struct store *store;
@@ -51,8 +51,10 @@ static enum ps_err put_name(const struct attempts *attempts, const struct attemp
         return ps_buf_status(out);
     }
     ps_buf_put(out, ps_bytes(attempts->secret, sizeof attempts->secret));
-    put_text(out, attempt->individual);
-    if (scope == SCOPE_SOURCE) {
+    if (scope != SCOPE_ADDRESS) {
+        put_text(out, attempt->individual);
+    }
+    if (scope != SCOPE_INDIVIDUAL) {
         put_text(out, attempt->source);
     }
     return ps_buf_status(out);
@@ -77,6 +79,12 @@ static enum ps_err judge(uint64_t tries, uint64_t most, const char *code, const 
     return ps_fail(PS_E_DENIED, 0, "%s", code);
 }
 
+/* One secret tried with everybody: what few tries for one person do not stop. */
+static bool counts_for_address(const struct attempt *attempt)
+{
+    return attempt->kind == ATTEMPT_LOGIN && attempt->has_address;
+}
+
 static enum ps_err begin(struct attempts *attempts, const struct attempt *attempt, uint64_t now_s,
                          const char **ret_code)
 {
@@ -88,6 +96,10 @@ static enum ps_err begin(struct attempts *attempts, const struct attempt *attemp
     PS_TRY(judge(tries, most, "no_attempts_left", ret_code));
     if (attempt->individual.len == 0) {
         return PS_OK;
+    }
+    if (counts_for_address(attempt)) {
+        PS_TRY(count(attempts, attempt, SCOPE_ADDRESS, now_s, &tries));
+        PS_TRY(judge(tries, limits->per_address, "individual_id_blocked", ret_code));
     }
     PS_TRY(count(attempts, attempt, SCOPE_SOURCE, now_s, &tries));
     PS_TRY(judge(tries, limits->per_source, "individual_id_blocked", ret_code));
@@ -110,16 +122,24 @@ enum ps_err attempts_begin(struct attempts *attempts, const struct attempt *atte
     return err;
 }
 
+static enum ps_err take_off(struct attempts *attempts, const struct attempt *attempt,
+                            enum scope scope)
+{
+    PS_BUF_AUTO name = {.max = NAME_MAX};
+
+    PS_TRY(put_name(attempts, attempt, scope, &name));
+    return store_untally(attempts->store, ps_buf_bytes(&name), 1);
+}
+
 enum ps_err attempts_forgive(struct attempts *attempts, const struct attempt *attempt)
 {
-    PS_BUF_AUTO source = {.max = NAME_MAX};
-    PS_BUF_AUTO individual = {.max = NAME_MAX};
     DB_TRANSACTION_AUTO transaction = {0};
 
     PS_TRY(store_begin(attempts->store, &transaction));
-    PS_TRY(put_name(attempts, attempt, SCOPE_SOURCE, &source));
-    PS_TRY(put_name(attempts, attempt, SCOPE_INDIVIDUAL, &individual));
-    PS_TRY(store_untally(attempts->store, ps_buf_bytes(&source), 1));
-    PS_TRY(store_untally(attempts->store, ps_buf_bytes(&individual), 1));
+    PS_TRY(take_off(attempts, attempt, SCOPE_SOURCE));
+    PS_TRY(take_off(attempts, attempt, SCOPE_INDIVIDUAL));
+    if (counts_for_address(attempt)) {
+        PS_TRY(take_off(attempts, attempt, SCOPE_ADDRESS));
+    }
     return db_commit(&transaction);
 }

@@ -4,10 +4,10 @@
 #include "frontends/oidc/store.h"
 
 /*
- * How often something may be tried: in one transaction, for one individual from one address, and
- * for one individual from wherever. A try is counted before it is made, so that many at once are no
- * way round. Whoever has used up what one address may adds nothing to what all addresses may: from
- * one address nobody is locked out but that address.
+ * How often something may be tried: in one transaction, for one individual from one address, for
+ * one individual from wherever, and for whomever from one address. A try is counted before it is
+ * made, so that many at once are no way round. Whoever has used up what one address may adds
+ * nothing to what all addresses may: from one address nobody is locked out but that address.
  */
 enum attempt_kind { ATTEMPT_OTP = 1, ATTEMPT_LOGIN, ATTEMPT_CLAIMS };
 
@@ -15,6 +15,7 @@ struct attempts_limits {
     uint64_t per_transaction;
     uint64_t per_source;
     uint64_t per_individual;
+    uint64_t per_address; /* logins alone */
     uint64_t window_s;
 };
 
@@ -23,6 +24,7 @@ struct attempt {
     struct ps_bytes transaction; /* its handle */
     struct ps_bytes individual;  /* empty: none is concerned */
     struct ps_bytes source;      /* where the person is */
+    bool has_address;            /* `source` is an address of theirs */
 };
 
 struct attempts;

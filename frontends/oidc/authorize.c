@@ -105,6 +105,21 @@ enum ps_err authorize_read_form(const struct form *form, struct authorize *ret_r
     return finish(ret_mistakes);
 }
 
+const char *authorize_find_unwanted(const struct form *form)
+{
+    struct ps_bytes value;
+
+    if (form_get(form, "request", &value)) {
+        return "request_not_supported";
+    }
+    if (form_get(form, "registration", &value)) {
+        return "registration_not_supported";
+    }
+    return form_get(form, "response_mode", &value) && !ps_bytes_equal_str(value, "query")
+               ? "response_mode"
+               : NULL;
+}
+
 struct judging {
     const struct authorize *request;
     const struct authorize_terms *terms;

@@ -37,6 +37,9 @@ PS_MUST_USE enum ps_err authorize_read_json(struct json_value request,
 PS_MUST_USE enum ps_err authorize_read_form(const struct form *form, struct authorize *ret_request,
                                             struct client_mistakes *ret_mistakes);
 
+/* What is not taken, and would be misunderstood if it were passed over; NULL: nothing of that. */
+const char *authorize_find_unwanted(const struct form *form);
+
 /* What a request is judged by. */
 struct authorize_terms {
     const struct client *client;

@@ -1,5 +1,6 @@
 #include "frontends/oidc/begin.h"
 
+#include "frontends/oidc/login.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
@@ -23,17 +24,25 @@ enum ps_err begin_take_pushed(struct service *service, struct ps_bytes client, s
     return PS_OK;
 }
 
-enum ps_err begin_keep(struct service *service, struct transaction *transaction, const char *handle)
+enum ps_err begin_keep(const struct exchange *exchange, struct transaction *transaction,
+                       const char *handle)
 {
+    const struct service *service = exchange->service;
     const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(handle)};
     const uint64_t expires_s =
         ps_clock_real_ns() / PS_NS_PER_S + service->config->oidc.transaction_s;
+    char source[LOGIN_SOURCE_MAX];
     uint8_t id[10];
+    PS_BUF_AUTO owner = {.max = LOGIN_SOURCE_MAX + 8};
     PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
 
     ps_random(id, sizeof id);
     ps_buf_put_hex(&transaction->of[TRANSACTION_AUTHENTICATOR_ID], ps_bytes(id, sizeof id));
     ps_buf_put_decimal(&transaction->of[TRANSACTION_OPEN_END], expires_s);
     PS_TRY(transaction_write(transaction, &record));
-    return store_put(service->store, &key, STORE_OPEN, expires_s, ps_buf_bytes(&record));
+    ps_buf_put_str(&owner, "address ");
+    ps_buf_put(&owner, login_source(exchange, source));
+    PS_TRY(ps_buf_status(&owner));
+    return store_put_of(service->store, &key, ps_buf_bytes(&owner), expires_s,
+                        ps_buf_bytes(&record));
 }

@@ -15,9 +15,11 @@
 PS_MUST_USE enum ps_err begin_take_pushed(struct service *service, struct ps_bytes client,
                                           struct ps_bytes uri, struct transaction *transaction);
 
-/* Stores a transaction as open, with its own name at the plugin and its end. Errors: the store's.
+/*
+ * Stores a transaction as open, with its own name at the plugin and its end; it counts for the
+ * address that the person is at. Errors: the store's.
  */
-PS_MUST_USE enum ps_err begin_keep(struct service *service, struct transaction *transaction,
+PS_MUST_USE enum ps_err begin_keep(const struct exchange *exchange, struct transaction *transaction,
                                    const char *handle);
 
 #endif

@@ -26,10 +26,12 @@ struct settings_oidc {
     uint64_t tries_per_login;
     uint64_t tries_per_address;
     uint64_t tries_per_person;
+    uint64_t tries_from_address;
     uint64_t tries_window_s;
     struct config_uids proxies;
     uint64_t pushed_request_s;
     uint64_t transactions;
+    uint64_t transactions_share;
     char *jwks_set;
     uint64_t jwks_fresh_s;
     char *claims;

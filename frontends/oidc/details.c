@@ -76,7 +76,7 @@ static void begin_login(struct exchange *exchange, struct transaction *transacti
     ps_buf_put_base64url(&transaction->of[TRANSACTION_DETAILS_HASH], ps_bytes(hash, sizeof hash));
     err = ps_buf_status(&details);
     if (err == PS_OK) {
-        err = begin_keep(exchange->service, transaction, handle);
+        err = begin_keep(exchange, transaction, handle);
     }
     if (err == PS_OK) {
         browser_answer(exchange, ps_buf_bytes(&details));

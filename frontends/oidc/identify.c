@@ -69,6 +69,7 @@ static bool begin_attempt(struct asking *asking, enum attempt_kind kind, struct 
         .transaction = ps_bytes_str(login->handle),
         .individual = ps_buf_bytes(&asking->individual),
         .source = login_source(login->exchange, asking->source),
+        .has_address = login_has_address(login->exchange),
     };
     err = ps_buf_status(&asking->individual);
     if (err == PS_OK) {

@@ -3,6 +3,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 void login_init(struct login *login, struct exchange *exchange)
 {
     *login = (struct login){.exchange = exchange};
@@ -97,21 +100,56 @@ static bool is_proxy(const struct exchange *exchange)
     return false;
 }
 
+static struct ps_bytes put_hex(struct ps_bytes octets, char text[LOGIN_SOURCE_MAX])
+{
+    const size_t len = octets.len < LOGIN_SOURCE_MAX / 2 ? octets.len : LOGIN_SOURCE_MAX / 2;
+
+    for (size_t i = 0; i < len; i++) {
+        text[2 * i] = "0123456789abcdef"[octets.data[i] >> 4];
+        text[2 * i + 1] = "0123456789abcdef"[octets.data[i] & 15];
+    }
+    return ps_bytes(text, 2 * len);
+}
+
+/*
+ * However an address is written it is one; of IPv6 it is the network of 64 bits, in which one
+ * person has as many addresses as they like.
+ */
+static struct ps_bytes put_address(struct ps_bytes told, char text[LOGIN_SOURCE_MAX])
+{
+    char name[LOGIN_SOURCE_MAX + 1] = "";
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    memcpy(name, told.data, told.len);
+    if (inet_pton(AF_INET, name, &v4) == 1) {
+        return put_hex(ps_bytes(&v4, sizeof v4), text);
+    }
+    if (inet_pton(AF_INET6, name, &v6) == 1) {
+        return IN6_IS_ADDR_V4MAPPED(&v6) ? put_hex(ps_bytes(v6.s6_addr + 12, 4), text)
+                                         : put_hex(ps_bytes(v6.s6_addr, 8), text);
+    }
+    memcpy(text, told.data, told.len);
+    return ps_bytes(text, told.len);
+}
+
+static bool is_told(const struct exchange *exchange, struct ps_bytes told)
+{
+    return told.len != 0 && told.len <= LOGIN_SOURCE_MAX && is_proxy(exchange);
+}
+
+bool login_has_address(const struct exchange *exchange)
+{
+    return http_request_caller(exchange->request)->kind != HTTP_CALLER_UNIX ||
+           is_told(exchange, http_request_header(exchange->request, HTTP_X_REAL_IP));
+}
+
 struct ps_bytes login_source(const struct exchange *exchange, char text[LOGIN_SOURCE_MAX])
 {
     const struct ps_bytes told = http_request_header(exchange->request, HTTP_X_REAL_IP);
-    struct ps_bytes peer = http_request_peer(exchange->request);
 
-    if (is_proxy(exchange) && told.len != 0 && told.len <= LOGIN_SOURCE_MAX) {
-        memcpy(text, told.data, told.len);
-        return ps_bytes(text, told.len);
-    }
-    peer.len = peer.len < LOGIN_SOURCE_MAX / 2 ? peer.len : LOGIN_SOURCE_MAX / 2;
-    for (size_t i = 0; i < peer.len; i++) {
-        text[2 * i] = "0123456789abcdef"[peer.data[i] >> 4];
-        text[2 * i + 1] = "0123456789abcdef"[peer.data[i] & 15];
-    }
-    return ps_bytes(text, 2 * peer.len);
+    return is_told(exchange, told) ? put_address(told, text)
+                                   : put_hex(http_request_peer(exchange->request), text);
 }
 
 void login_answer_away(struct exchange *exchange)

@@ -40,6 +40,9 @@ bool login_open_request(struct login *login, enum store_state state,
 #define LOGIN_SOURCE_MAX 64u
 struct ps_bytes login_source(const struct exchange *exchange, char text[LOGIN_SOURCE_MAX]);
 
+/* Whether that is an address, and not a user of this machine who brings no other's. */
+bool login_has_address(const struct exchange *exchange);
+
 /* The appliance or the register of people is away. */
 void login_answer_away(struct exchange *exchange);
 

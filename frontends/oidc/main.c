@@ -18,10 +18,11 @@ static struct program_settings take(struct service *service, void *config)
 static enum ps_err open_store(struct service *service)
 {
     const struct settings_oidc *settings = &service->config->oidc;
+    const struct store_limits limits = {settings->transactions, settings->transactions_share};
     PS_BUF_AUTO boot = {.max = 0};
 
     PS_TRY(file_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &boot));
-    return oidc_store_open(settings->data, ps_buf_bytes(&boot), settings->transactions,
+    return oidc_store_open(settings->data, ps_buf_bytes(&boot), &limits,
                            ps_clock_real_ns() / PS_NS_PER_S, &service->store);
 }
 
@@ -90,6 +91,7 @@ static enum ps_err start_plugins(struct service *service)
         .per_transaction = settings->tries_per_login,
         .per_source = settings->tries_per_address,
         .per_individual = settings->tries_per_person,
+        .per_address = settings->tries_from_address,
         .window_s = settings->tries_window_s,
     };
     PS_TRY(attempts_new(service->store, &service->limits, &service->attempts));

@@ -5,7 +5,7 @@
 
 /* Pushed authorization requests (RFC 9126). */
 
-/* Section 2.1: request_uri is not there; requests as JWTs are not taken. */
+/* Section 2.1: request_uri is not there. */
 static const char *find_unwanted(const struct form *form)
 {
     struct ps_bytes value;
@@ -13,7 +13,7 @@ static const char *find_unwanted(const struct form *form)
     if (form_get(form, "request_uri", &value)) {
         return "request_uri";
     }
-    return form_get(form, "request", &value) ? "request_not_supported" : NULL;
+    return authorize_find_unwanted(form);
 }
 
 /* RFC 9449 section 10.1: a proof that comes with the request binds the code, too. */
@@ -76,9 +76,14 @@ static enum ps_err keep(struct service *service, const struct transaction *trans
     const uint64_t expires_s =
         ps_clock_real_ns() / PS_NS_PER_S + service->config->oidc.pushed_request_s;
     PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+    PS_BUF_AUTO owner = {.max = CLIENT_ID_MAX + 8};
 
+    ps_buf_put_str(&owner, "client ");
+    ps_buf_put(&owner, transaction_text(transaction, TRANSACTION_CLIENT));
+    PS_TRY(ps_buf_status(&owner));
     PS_TRY(transaction_write(transaction, &record));
-    return store_put(service->store, &key, STORE_OPEN, expires_s, ps_buf_bytes(&record));
+    return store_put_of(service->store, &key, ps_buf_bytes(&owner), expires_s,
+                        ps_buf_bytes(&record));
 }
 
 void par_take(struct exchange *exchange, const struct endpoint *endpoint)

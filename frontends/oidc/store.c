@@ -1,6 +1,7 @@
 #include "frontends/oidc/store.h"
 
 #include "frontends/oidc/seal.h"
+#include "frontends/shared/shares.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
 #include "lib/db/migrate.h"
@@ -10,8 +11,10 @@
 struct store {
     struct db *db;
     uint64_t since_s; /* what was before is forgotten; 0: nothing is */
-    uint64_t most;
+    struct store_limits limits;
     uint64_t count;
+    struct shares *shares; /* of owners */
+    uint8_t secret[32];    /* owners are addresses: their hashes say nothing without it */
 };
 
 /* Version 1. */
@@ -41,7 +44,10 @@ static const char second[] = "CREATE TABLE tally ("
                              ") STRICT, WITHOUT ROWID;"
                              "CREATE INDEX tally_expires ON tally (expires_s);";
 
-static const char *const steps[] = {first, second};
+/* Version 3. */
+static const char third[] = "ALTER TABLE item ADD COLUMN owner BLOB NOT NULL DEFAULT x'';";
+
+static const char *const steps[] = {first, second, third};
 
 static const struct db_schema schema = {
     .what = "database of transactions of privyseal-oidc",
@@ -133,18 +139,21 @@ static enum ps_err begin(struct store *store, const char *directory, struct ps_b
     PS_TRY(begin_life(store, boot, now_s));
     /* Nobody else opens it, so that nobody has to be locked out again and again. */
     PS_TRY(db_run(store->db, "PRAGMA synchronous = NORMAL; PRAGMA locking_mode = EXCLUSIVE;"));
+    PS_TRY(shares_new(&store->shares));
+    ps_random(store->secret, sizeof store->secret);
     return count_items(store);
 }
 
-enum ps_err oidc_store_open(const char *directory, struct ps_bytes boot, uint64_t most,
-                            uint64_t now_s, struct store **ret_store)
+enum ps_err oidc_store_open(const char *directory, struct ps_bytes boot,
+                            const struct store_limits *limits, uint64_t now_s,
+                            struct store **ret_store)
 {
     PS_CLEANUP(store_close_cleanup) struct store *store = calloc(1, sizeof *store);
 
     if (store == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    store->most = most;
+    store->limits = *limits;
     PS_TRY(begin(store, directory, boot, now_s));
     *ret_store = store;
     store = NULL;
@@ -155,6 +164,7 @@ void store_close(struct store *store)
 {
     if (store != NULL) {
         db_close(store->db);
+        shares_free(store->shares);
         free(store);
     }
 }
@@ -164,27 +174,68 @@ bool store_may_forget(const struct store *store, uint64_t signed_s)
     return signed_s <= store->since_s && store->since_s != 0;
 }
 
-enum ps_err store_put(struct store *store, const struct store_key *key, enum store_state state,
-                      uint64_t expires_s, struct ps_bytes record)
+/* What is put: a row. */
+struct row {
+    enum store_state state;
+    uint64_t expires_s;
+    const uint8_t *owner; /* NULL: none */
+};
+
+static enum ps_err insert(struct store *store, const struct store_key *key, const struct row *row,
+                          struct ps_bytes record)
 {
     uint8_t id[PS_SHA256_LEN];
     DB_QUERY_AUTO *query = NULL;
     PS_BUF_AUTO sealed = {.max = STORE_RECORD_MAX + SEAL_EXTRA};
 
-    if (store->count >= store->most) {
-        return ps_fail(PS_E_LIMIT, 0, "%llu logins are under way",
-                       (unsigned long long)store->count);
-    }
     hash_key(key, id);
     PS_TRY(seal_close(key->handle, record, &sealed));
-    PS_TRY(db_query_begin(store->db, "INSERT INTO item VALUES (?1, ?2, ?3, ?4)", &query));
+    PS_TRY(db_query_begin(store->db, "INSERT INTO item VALUES (?1, ?2, ?3, ?4, ifnull(?5, x''))",
+                          &query));
     db_bind_octets(query, 1, ps_bytes(id, sizeof id));
-    db_bind_u64(query, 2, (uint64_t)state);
-    db_bind_u64(query, 3, expires_s);
+    db_bind_u64(query, 2, (uint64_t)row->state);
+    db_bind_u64(query, 3, row->expires_s);
     db_bind_octets(query, 4, ps_buf_bytes(&sealed));
+    if (row->owner != NULL) {
+        db_bind_octets(query, 5, ps_bytes(row->owner, SHARES_NAME_LEN));
+    }
     PS_TRY(db_query_run(query));
     store->count++;
     return PS_OK;
+}
+
+static enum ps_err check_room(const struct store *store, uint64_t most)
+{
+    return store->count < most ? PS_OK
+                               : ps_fail(PS_E_LIMIT, 0, "%llu logins are under way",
+                                         (unsigned long long)store->count);
+}
+
+enum ps_err store_put(struct store *store, const struct store_key *key, enum store_state state,
+                      uint64_t expires_s, struct ps_bytes record)
+{
+    const struct row row = {.state = state, .expires_s = expires_s};
+
+    PS_TRY(check_room(store, store->limits.most));
+    return insert(store, key, &row, record);
+}
+
+enum ps_err store_put_of(struct store *store, const struct store_key *key, struct ps_bytes owner,
+                         uint64_t expires_s, struct ps_bytes record)
+{
+    const struct ps_bytes parts[] = {ps_bytes(store->secret, sizeof store->secret), owner};
+    uint8_t name[PS_SHA256_LEN];
+    const struct row row = {.state = STORE_OPEN, .expires_s = expires_s, .owner = name};
+    enum ps_err err;
+
+    PS_TRY(check_room(store, store->limits.most - store->limits.most / 8));
+    ps_hash_parts(PS_SHA256, parts, PS_COUNT_OF(parts), name);
+    PS_TRY(shares_take(store->shares, name, store->limits.per_owner));
+    err = insert(store, key, &row, record);
+    if (err != PS_OK) {
+        shares_leave(store->shares, name);
+    }
+    return err;
 }
 
 enum ps_err store_get(struct store *store, const struct store_key *key, enum store_state state,
@@ -211,21 +262,45 @@ enum ps_err store_get(struct store *store, const struct store_key *key, enum sto
     return db_query_status(query);
 }
 
-static enum ps_err remove_item(struct store *store, const struct store_key *key)
+/* Something is gone; an owner of before a start is nobody's any more. */
+static void leave(struct store *store, struct ps_bytes owner)
+{
+    if (owner.len == SHARES_NAME_LEN) {
+        shares_leave(store->shares, owner.data);
+    }
+    store->count--;
+}
+
+static enum ps_err remove_item(struct store *store, const struct store_key *key,
+                               struct ps_buf *ret_owner, bool *ret_there)
 {
     uint8_t id[PS_SHA256_LEN];
     DB_QUERY_AUTO *query = NULL;
+    bool more = false;
 
     hash_key(key, id);
-    PS_TRY(db_query_begin(store->db, "DELETE FROM item WHERE id = ?1", &query));
+    PS_TRY(db_query_begin(store->db, "DELETE FROM item WHERE id = ?1 RETURNING owner", &query));
     db_bind_octets(query, 1, ps_bytes(id, sizeof id));
-    return db_query_run(query);
+    PS_TRY(db_query_step(query, ret_there));
+    if (*ret_there) {
+        ps_buf_put(ret_owner, db_column_octets(query, 0));
+        PS_TRY(ps_buf_status(ret_owner));
+        PS_TRY(db_query_status(query));
+        /* Only its end makes it lasting. */
+        PS_TRY(db_query_step(query, &more));
+    }
+    return PS_OK;
 }
 
 enum ps_err store_drop(struct store *store, const struct store_key *key)
 {
-    PS_TRY(remove_item(store, key));
-    store->count -= db_changes(store->db);
+    PS_BUF_AUTO owner = {.max = SHARES_NAME_LEN};
+    bool there = false;
+
+    PS_TRY(remove_item(store, key, &owner, &there));
+    if (there) {
+        leave(store, ps_buf_bytes(&owner));
+    }
     return PS_OK;
 }
 
@@ -233,12 +308,14 @@ enum ps_err store_take(struct store *store, const struct store_key *key, enum st
                        uint64_t now_s, struct ps_buf *record)
 {
     DB_TRANSACTION_AUTO transaction = {0};
+    PS_BUF_AUTO owner = {.max = SHARES_NAME_LEN};
+    bool there = false;
 
     PS_TRY(db_begin(store->db, &transaction));
     PS_TRY(store_get(store, key, state, now_s, record));
-    PS_TRY(remove_item(store, key));
+    PS_TRY(remove_item(store, key, &owner, &there));
     PS_TRY(db_commit(&transaction));
-    store->count--;
+    leave(store, ps_buf_bytes(&owner));
     return PS_OK;
 }
 
@@ -325,16 +402,28 @@ enum ps_err store_use_once(struct store *store, struct ps_bytes whose, struct ps
     return db_query_run(query);
 }
 
+static enum ps_err leave_all(struct store *store, struct db_query *gone)
+{
+    bool row = false;
+
+    PS_TRY(db_query_step(gone, &row));
+    while (row) {
+        leave(store, db_column_octets(gone, 0));
+        PS_TRY(db_query_step(gone, &row));
+    }
+    return db_query_status(gone);
+}
+
 enum ps_err store_sweep(struct store *store, uint64_t now_s)
 {
     DB_QUERY_AUTO *items = NULL;
     DB_QUERY_AUTO *used = NULL;
     DB_QUERY_AUTO *tallies = NULL;
 
-    PS_TRY(db_query_begin(store->db, "DELETE FROM item WHERE expires_s <= ?1", &items));
+    PS_TRY(db_query_begin(store->db, "DELETE FROM item WHERE expires_s <= ?1 RETURNING owner",
+                          &items));
     db_bind_u64(items, 1, now_s);
-    PS_TRY(db_query_run(items));
-    store->count -= db_changes(store->db);
+    PS_TRY(leave_all(store, items));
     PS_TRY(db_query_begin(store->db, "DELETE FROM used WHERE expires_s <= ?1", &used));
     db_bind_u64(used, 1, now_s);
     PS_TRY(db_query_run(used));

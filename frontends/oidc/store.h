@@ -31,11 +31,18 @@ struct store_key {
 };
 
 /*
- * boot: names this start of the machine
- * most: how many things there may be
+ * How many things there may be, and how many of one owner, so that nobody alone takes the place of
+ * all. An eighth is for what has no owner: codes and tokens of logins that have come so far.
  */
-PS_MUST_USE enum ps_err oidc_store_open(const char *directory, struct ps_bytes boot, uint64_t most,
-                                        uint64_t now_s, struct store **ret_store);
+struct store_limits {
+    uint64_t most;
+    uint64_t per_owner;
+};
+
+/* boot: names this start of the machine */
+PS_MUST_USE enum ps_err oidc_store_open(const char *directory, struct ps_bytes boot,
+                                        const struct store_limits *limits, uint64_t now_s,
+                                        struct store **ret_store);
 void store_close(struct store *store);
 PS_DEFINE_CLEANUP(struct store, store_close)
 
@@ -46,6 +53,11 @@ bool store_may_forget(const struct store *store, uint64_t signed_s);
 PS_MUST_USE enum ps_err store_put(struct store *store, const struct store_key *key,
                                   enum store_state state, uint64_t expires_s,
                                   struct ps_bytes record);
+
+/* The same, and it counts for an owner until it is gone: octets that name who has it made. */
+PS_MUST_USE enum ps_err store_put_of(struct store *store, const struct store_key *key,
+                                     struct ps_bytes owner, uint64_t expires_s,
+                                     struct ps_bytes record);
 
 /*
  * Appends the record. Further errors: PS_E_NOT_FOUND: none of this handle, or its time is over;

@@ -123,9 +123,10 @@ class Browser:
         return self.client.request("POST", path, body=envelope(request),
                                    headers=self.headers() if headers is None else headers)
 
-    def begin(self, request):
+    def begin(self, request, headers=None):
         """`request`: with the names of a form."""
-        return self.post(DETAILS, {CAMEL.get(name, name): value for name, value in request.items()})
+        return self.post(DETAILS, {CAMEL.get(name, name): value for name, value in request.items()},
+                         {**self.headers(), **(headers or {})})
 
     def begin_pushed(self, name, uri):
         return self.post(PAR_DETAILS, {"clientId": name, "requestUri": uri})

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 import re
 import secrets
 import threading
 import time
 
 import pytest
+from jwt.algorithms import ECAlgorithm
 
 from harness.appliance import PATIENCE_S, wait_until
 from harness.http_unix import b64u
@@ -232,6 +234,25 @@ def test_a_client_is_refused_before_its_request_is_read(party, what):
     assert answer.headers["cache-control"] == "no-store"
 
 
+def unencoded(key, claims, header):
+    """A JWS whose payload is not in base64url (RFC 7797), which no JWT is."""
+    head = b64u(json.dumps({"alg": "ES256", "b64": False, "crit": ["b64"], **header}).encode())
+    text = json.dumps(claims).replace(".", "\\u002e").replace(" ", "")
+    signature = ECAlgorithm(ECAlgorithm.SHA256).sign(f"{head}.{text}".encode(), key.private)
+    return f"{head}.{text}.{b64u(signature)}"
+
+
+def test_what_is_no_jwt_shows_nothing(party):
+    now, key = int(time.time()), Key()
+    claims = {"iss": party.name, "sub": party.name, "aud": ISSUER, "iat": now, "exp": now + 60,
+              "jti": secrets.token_hex(16)}
+    answer = party.push(assertion=unencoded(party.key, claims, {}))
+    assert (answer.status, answer.json()) == (401, {"error": "invalid_client"})
+    shown = {"htm": "POST", "htu": url_of(PAR), "iat": now, "jti": "j"}
+    answer = party.push({"DPoP": unencoded(key, shown, {"typ": "dpop+jwt", "jwk": key.jwk()})})
+    assert (answer.status, answer.json()) == (400, {"error": "invalid_dpop_proof"})
+
+
 def test_an_assertion_is_used_once(party):
     one, answers = party.assertion(), []
     threads = [threading.Thread(target=lambda: answers.append(party.push(assertion=one).status))
@@ -266,6 +287,9 @@ def test_what_is_used_stays_used_over_a_restart():
     ({"claims": "{"}, "invalid_request", "invalid_claim"),
     ({"code_challenge": "x"}, "invalid_request", "invalid_pkce_challenge"),
     ({"max_age": "x"}, "invalid_request", "invalid_request"),
+    ({"response_mode": "form_post"}, "invalid_request", "response_mode"),
+    ({"response_mode": "fragment"}, "invalid_request", "response_mode"),
+    ({"registration": "{}"}, "invalid_request", "registration_not_supported"),
 ])
 def test_what_is_wrong_with_a_pushed_request_is_an_error_of_oauth(party, changes, error, description):
     answer = party.push(**changes)
@@ -330,6 +354,22 @@ def test_more_logins_than_there_may_be_are_told_to_come_later():
             assert (pushed.status, pushed.json()) == (503, {"error": "temporarily_unavailable"})
             assert pushed.headers["retry-after"] == "1"
         wait_until(lambda: begin().status == 200, PATIENCE_S, "room again")
+        browser.close()
+
+
+def test_one_address_or_relying_party_takes_no_places_of_others():
+    more = {"oidc": [f"proxies = {os.getuid()}", "transactions = 100", "transactions_share = 3"]}
+    with Oidc("/nowhere/clients.sock", more=more) as own:
+        party, other, browser = RelyingParty(own, "one"), RelyingParty(own, "other"), Browser(own)
+
+        def begin(address):
+            return browser.begin(party.request(), headers={"X-Real-IP": address}).status
+
+        assert [begin("192.0.2.1") for _ in range(4)] == [200, 200, 200, 503]
+        assert [begin(f"2001:db8::{number}") for number in range(4)] == [200, 200, 200, 503]
+        assert begin("192.0.2.2") == 200
+        assert [party.push().status for _ in range(4)] == [201, 201, 201, 503]
+        assert other.push().status == 201
         browser.close()
 
 

@@ -189,6 +189,36 @@ def test_tries_end_in_a_login_and_from_an_address_but_lock_nobody_else_out(party
     response(other.authenticate(ONE, "PIN", "111111", from_address(other, "192.0.2.1")))
 
 
+def test_one_network_is_one_address_however_it_is_written(party, begin):
+    written = ["2001:db8:0:7::1", "2001:DB8::7:0:0:0:2", "2001:db8:0:7:ffff::3", "2001:db8:0:7::4",
+               "2001:0db8:0000:0007:0000:0000:0000:0005", "2001:db8:0:7::6"]
+    answers = []
+    for address in written:
+        browser = begin(party)
+        answers += codes(browser.authenticate(TWO, "PIN", "000000", from_address(browser, address)))
+    assert answers == 5 * ["auth_failed"] + ["individual_id_blocked"]
+    for address in ("2001:db8:0:8::1", "192.0.2.201"):
+        browser = begin(party)
+        response(browser.authenticate(TWO, "PIN", "222222", from_address(browser, address)))
+
+
+def test_who_tries_one_secret_with_everybody_is_stopped_where_they_are(people):
+    more = {**people.settings(), "oidc": [f"proxies = {os.getuid()}", "tries_from_address = 4"]}
+    with Oidc("/nowhere/clients.sock", more=more) as own:
+        party, browser = RelyingParty(own, "sprayed"), Browser(own)
+
+        def attempt(individual, pin, address):
+            browser.open(browser.begin(party.request()))
+            return codes(browser.authenticate(individual, "PIN", pin, from_address(browser, address)))
+
+        assert attempt(ONE, "111111", "192.0.2.1") == []
+        answers = [attempt(f"7{number}", "123456", "192.0.2.1") for number in range(5)]
+        assert answers == 4 * [["auth_failed"]] + [["individual_id_blocked"]]
+        assert attempt(ONE, "111111", "::ffff:192.0.2.1") == ["individual_id_blocked"]
+        assert attempt(ONE, "111111", "192.0.2.2") == []
+        browser.close()
+
+
 def test_tries_at_once_are_counted_each(party, begin):
     browser, answers = begin(party), []
     headers = from_address(browser, "192.0.2.99")

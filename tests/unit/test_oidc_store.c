@@ -34,9 +34,10 @@ static int tear_down(void **state)
 
 static struct store *open_at(const char *boot, uint64_t most, uint64_t now_s)
 {
+    const struct store_limits limits = {.most = most, .per_owner = 2};
     struct store *store = NULL;
 
-    assert_int_equal(oidc_store_open(directory, ps_bytes_str(boot), most, now_s, &store), PS_OK);
+    assert_int_equal(oidc_store_open(directory, ps_bytes_str(boot), &limits, now_s, &store), PS_OK);
     return store;
 }
 
@@ -90,6 +91,62 @@ static void there_are_not_more_than_there_may_be(void **state)
     assert_int_equal(store_sweep(store, 10), PS_OK);
     assert_int_equal(store_count(store), 0);
     assert_int_equal(store_put(store, &second, STORE_OPEN, 20, ps_bytes_str("")), PS_OK);
+}
+
+static enum ps_err put_of(struct store *store, const char *owner, const char *handle,
+                          uint64_t expires_s)
+{
+    const struct store_key of = {STORE_TRANSACTION, ps_bytes_str(handle)};
+
+    return store_put_of(store, &of, ps_bytes_str(owner), expires_s, ps_bytes_str("record"));
+}
+
+static void an_owner_has_no_more_than_a_share(void **state)
+{
+    const struct store_key a = {STORE_TRANSACTION, ps_bytes_str("a")};
+    const struct store_key b = {STORE_TRANSACTION, ps_bytes_str("b")};
+    struct store *store = open_at("boot", 9, 1);
+    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX + 1};
+
+    (void)state;
+    assert_int_equal(put_of(store, "one", "a", 10), PS_OK);
+    assert_int_equal(put_of(store, "one", "b", 20), PS_OK);
+    assert_int_equal(put_of(store, "one", "c", 10), PS_E_LIMIT);
+    assert_int_equal(put_of(store, "other", "c", 10), PS_OK);
+    assert_int_equal(store_take(store, &a, STORE_USED, 1, &record), PS_E_STATE);
+    assert_int_equal(put_of(store, "one", "d", 10), PS_E_LIMIT);
+    assert_int_equal(store_take(store, &a, STORE_OPEN, 1, &record), PS_OK);
+    assert_int_equal(put_of(store, "one", "d", 10), PS_OK);
+    assert_int_equal(store_drop(store, &b), PS_OK);
+    assert_int_equal(store_drop(store, &b), PS_OK);
+    assert_int_equal(put_of(store, "one", "e", 30), PS_OK);
+    assert_int_equal(put_of(store, "one", "f", 30), PS_E_LIMIT);
+    assert_int_equal(store_sweep(store, 10), PS_OK);
+    assert_int_equal(put_of(store, "one", "f", 30), PS_OK);
+    assert_int_equal(put_of(store, "one", "g", 30), PS_E_LIMIT);
+    assert_int_equal(store_count(store), 2);
+    store_close(store);
+    store = open_at("boot", 9, 2);
+    assert_int_equal(store_count(store), 2);
+    assert_int_equal(put_of(store, "one", "g", 30), PS_OK);
+    assert_int_equal(store_sweep(store, 30), PS_OK);
+    assert_int_equal(store_count(store), 0);
+    store_close(store);
+}
+
+static void logins_leave_room_for_those_that_have_come_so_far(void **state)
+{
+    PS_CLEANUP(store_close_cleanup) struct store *store = open_at("boot", 8, 1);
+    const struct store_key token = {STORE_TOKEN, ps_bytes_str("token")};
+    char name[2] = "a";
+
+    (void)state;
+    for (; name[0] < 'h'; name[0]++) {
+        assert_int_equal(put_of(store, name, name, 10), PS_OK);
+    }
+    assert_int_equal(put_of(store, "last", "last", 10), PS_E_LIMIT);
+    assert_int_equal(store_put(store, &token, STORE_OPEN, 10, ps_bytes_str("")), PS_OK);
+    assert_int_equal(store_put(store, &key, STORE_OPEN, 10, ps_bytes_str("")), PS_E_LIMIT);
 }
 
 static void what_is_used_once_is_so_until_its_time(void **state)
@@ -199,6 +256,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_thing_is_found_by_its_handle_and_kind_until_its_time,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(there_are_not_more_than_there_may_be, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_owner_has_no_more_than_a_share, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(logins_leave_room_for_those_that_have_come_so_far, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_is_used_once_is_so_until_its_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_outlives_the_program_and_not_the_machine, set_up,
                                         tear_down),

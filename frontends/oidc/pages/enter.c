@@ -52,27 +52,11 @@ static void fail(const struct entering *entering, enum ps_err err)
                         .error = {helps ? "temporarily_unavailable" : "server_error", NULL}});
 }
 
-/* What is not taken, and would be misunderstood if it were passed over. */
-static const char *find_unwanted(const struct form *form)
-{
-    struct ps_bytes value;
-
-    if (form_get(form, "request", &value)) {
-        return "request_not_supported";
-    }
-    if (form_get(form, "registration", &value)) {
-        return "registration_not_supported";
-    }
-    return form_get(form, "response_mode", &value) && !ps_bytes_equal_str(value, "query")
-               ? "response_mode"
-               : NULL;
-}
-
 /* A state that is none is not sent back. */
 static const char *read_request(struct entering *entering)
 {
     struct client_mistakes mistakes = {.count = 0};
-    const char *code = find_unwanted(&entering->form);
+    const char *code = authorize_find_unwanted(&entering->form);
 
     if (authorize_read_form(&entering->form, &entering->request, &mistakes) == PS_OK) {
         return code;
@@ -123,7 +107,7 @@ static enum ps_err keep(struct entering *entering, struct login *login)
     PS_TRY(
         transaction_set(transaction, TRANSACTION_LANGUAGE, ps_bytes_str(languages[language].code)));
     visitor_put_mark(visitor_of(exchange), &transaction->of[TRANSACTION_BROWSER]);
-    return begin_keep(exchange->service, transaction, login->handle);
+    return begin_keep(exchange, transaction, login->handle);
 }
 
 static void begin(struct entering *entering)
