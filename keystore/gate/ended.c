@@ -4,6 +4,15 @@
 
 #include <stdio.h>
 
+/* A cancellation of nothing that waits. */
+static bool is_pointless(const struct gate *gate, const struct entry *entry)
+{
+    struct ps_bytes other;
+
+    return entry_names_other(waiting_document(entry->waiting), &other) &&
+           entry_find(gate, other) == NULL;
+}
+
 static void finish(struct gate *gate, struct entry *entry, const char *outcome,
                    const struct reply_to *to)
 {
@@ -16,6 +25,9 @@ static void finish(struct gate *gate, struct entry *entry, const char *outcome,
         (void)snprintf(entry->missing, sizeof entry->missing, "ended by the operation %s", by.id);
     } else if (to != NULL && strcmp(outcome, "cancelled") == 0) {
         (void)snprintf(entry->missing, sizeof entry->missing, "taken back by who made it");
+    } else if (strcmp(outcome, "expired") == 0 && is_pointless(gate, entry)) {
+        (void)snprintf(entry->missing, sizeof entry->missing,
+                       "what it would have cancelled waits no more");
     }
     entry->outcome = outcome;
     entry->has_ended = true;
@@ -27,6 +39,7 @@ static void finish(struct gate *gate, struct entry *entry, const char *outcome,
     ps_line(PS_INFO, "operation_ended", PS_STR("operation", waiting_id(entry->waiting)),
             PS_STR("outcome", outcome));
     entry_remove(gate, entry);
+    gate_end_pointless(gate);
     if (by.fn != NULL) {
         by.fn(by.context, true);
     }
@@ -86,6 +99,17 @@ void entry_end(struct gate *gate, struct entry *entry, const char *outcome,
     entry->is_ending = err == PS_OK;
     if (err != PS_OK && to != NULL) {
         answer_error(to, err); /* the tick tries again what ends by itself */
+    }
+}
+
+/* --- By itself, with another operation --- */
+
+void gate_end_pointless(struct gate *gate)
+{
+    for (struct entry *entry = gate->first; entry != NULL; entry = entry->next) {
+        if (!entry_is_busy(entry) && is_pointless(gate, entry)) {
+            entry_end(gate, entry, "expired", NULL);
+        }
     }
 }
 

@@ -20,7 +20,7 @@ struct entry *entry_find(const struct gate *gate, struct ps_bytes id)
     return NULL;
 }
 
-static void free_entry(struct entry *entry)
+void entry_free(struct entry *entry)
 {
     if (entry != NULL) {
         entry_forget_arriving(entry);
@@ -30,7 +30,7 @@ static void free_entry(struct entry *entry)
         free(entry);
     }
 }
-PS_DEFINE_CLEANUP(struct entry, free_entry)
+PS_DEFINE_CLEANUP(struct entry, entry_free)
 
 /* Genesis is judged by the people and the policy that its document names. */
 static enum ps_err take_genesis(struct entry *entry)
@@ -51,10 +51,10 @@ static enum ps_err take_genesis(struct entry *entry)
     return policy_read(value, &entry->policy);
 }
 
-enum ps_err entry_add(struct gate *gate, const struct entry_source *source,
+enum ps_err entry_new(struct gate *gate, const struct entry_source *source,
                       struct entry **ret_entry)
 {
-    PS_CLEANUP(free_entry_cleanup) struct entry *entry = NULL;
+    PS_CLEANUP(entry_free_cleanup) struct entry *entry = NULL;
 
     entry = calloc(1, sizeof *entry);
     if (entry == NULL) {
@@ -68,11 +68,25 @@ enum ps_err entry_add(struct gate *gate, const struct entry_source *source,
     PS_TRY(waiting_new(source->id, source->document, &entry->waiting));
     PS_TRY(take_genesis(entry));
     entry->gate = gate;
+    *ret_entry = entry;
+    entry = NULL;
+    return PS_OK;
+}
+
+void entry_admit(struct entry *entry)
+{
+    struct gate *gate = entry->gate;
+
     entry->next = gate->first;
     gate->first = entry;
     gate->count++;
-    *ret_entry = entry;
-    entry = NULL;
+}
+
+enum ps_err entry_add(struct gate *gate, const struct entry_source *source,
+                      struct entry **ret_entry)
+{
+    PS_TRY(entry_new(gate, source, ret_entry));
+    entry_admit(*ret_entry);
     return PS_OK;
 }
 
@@ -85,7 +99,16 @@ void entry_remove(struct gate *gate, struct entry *entry)
     }
     *at = entry->next;
     gate->count--;
-    free_entry(entry);
+    entry_free(entry);
+}
+
+bool entry_names_other(const struct operation_document *document, struct ps_bytes *ret_id)
+{
+    struct json_value value;
+
+    return strcmp(document->type->name, "operation.cancel") == 0 &&
+           json_member(document->params, "operation", &value) &&
+           json_string(value, ret_id) == PS_OK;
 }
 
 /* Of a cancellation: who asked for the operation that it ends. */
@@ -93,11 +116,9 @@ static struct ps_bytes canceller_of(const struct gate *gate,
                                     const struct operation_document *document)
 {
     const struct entry *target;
-    struct json_value value;
     struct ps_bytes id;
 
-    if (strcmp(document->type->name, "operation.cancel") != 0 ||
-        !json_member(document->params, "operation", &value) || json_string(value, &id) != PS_OK) {
+    if (!entry_names_other(document, &id)) {
         return ps_bytes(NULL, 0);
     }
     target = entry_find(gate, id);

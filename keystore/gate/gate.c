@@ -129,20 +129,41 @@ bool gate_holds(const struct operation *op)
     return op->type->before_genesis || (op->caller[0] != 0 && !op->type->is_own);
 }
 
-/* The answer that its maker gets, remembered under the request's idempotency key. */
-static enum ps_err answer_draft(struct gate *gate, struct operation *op, struct entry *entry)
+/*
+ * What waits and what its maker is answered are made before anything is in the log: a leaf behind
+ * which memory is missing would wait, and its maker would be told that it does not.
+ */
+static enum ps_err make_draft(struct gate *gate, struct operation *op)
 {
+    const struct entry_source source = {.id = ps_bytes_str(op->id),
+                                        .document = ps_buf_bytes(&op->document),
+                                        .caller = op->caller,
+                                        .request_id = ps_buf_bytes(&op->request_id),
+                                        .created_ns = op->created_ns};
+
+    PS_TRY(entry_new(gate, &source, &op->draft));
+    entry_judge(gate, op->draft, real_now_s());
+    op->status = 202;
+    ps_buf_reset(&op->etag);
+    ps_buf_reset(&op->location);
+    ps_buf_printf(&op->location, "/v1/operations/%s", op->id);
+    PS_TRY(ps_buf_status(&op->location));
+    ps_buf_reset(&op->body);
+    return entry_put_answer(op->draft, true, &op->body);
+}
+
+/* From here on it waits. The answer is remembered under the request's idempotency key. */
+static void begin_waiting(struct gate *gate, struct operation *op)
+{
+    struct entry *entry = op->draft;
     struct catalog_answer answer;
     PS_BUF_AUTO memory;
     bool remembers;
 
     ps_buf_init(&memory, CATALOG_ANSWER_MAX);
-    op->status = 202;
-    ps_buf_reset(&op->etag);
-    ps_buf_reset(&op->location);
-    ps_buf_printf(&op->location, "/v1/operations/%s", op->id);
-    ps_buf_reset(&op->body);
-    PS_TRY(entry_put_answer(entry, true, &op->body));
+    op->draft = NULL;
+    entry_admit(entry);
+    entry_judge(gate, entry, real_now_s());
     remembers = idempotency_put_answer(op, &memory, &answer);
     if (!entry_store(gate, entry, waiting_state_name(entry->state), remembers ? &answer : NULL)) {
         idempotency_forget(op); /* it is answered all the same, and not remembered */
@@ -152,21 +173,6 @@ static enum ps_err answer_draft(struct gate *gate, struct operation *op, struct 
                                                     .location = ps_buf_bytes(&op->location),
                                                     .body = ps_buf_bytes(&op->body)});
     op->is_answered = true;
-    return PS_OK;
-}
-
-static enum ps_err begin_waiting(struct gate *gate, struct operation *op)
-{
-    const struct entry_source source = {.id = ps_bytes_str(op->id),
-                                        .document = ps_buf_bytes(&op->document),
-                                        .caller = op->caller,
-                                        .request_id = ps_buf_bytes(&op->request_id),
-                                        .created_ns = op->created_ns};
-    struct entry *entry;
-
-    PS_TRY(entry_add(gate, &source, &entry));
-    entry_judge(gate, entry, real_now_s());
-    return answer_draft(gate, op, entry);
 }
 
 static void give_up(struct operation *op, enum ps_problem problem)
@@ -179,7 +185,6 @@ static void give_up(struct operation *op, enum ps_problem problem)
 static void on_draft_durable(void *context, bool is_durable)
 {
     struct operation *op = context;
-    enum ps_err err;
 
     if (!op->type->before_genesis) {
         op->keeper->gate->drafts--;
@@ -189,12 +194,8 @@ static void on_draft_durable(void *context, bool is_durable)
         give_up(op, PS_PROBLEM_LOG_UNAVAILABLE);
         return;
     }
-    err = begin_waiting(op->keeper->gate, op);
-    if (err != PS_OK) {
-        give_up(op, ps_problem_of_err(err));
-    } else {
-        operation_free(op);
-    }
+    begin_waiting(op->keeper->gate, op);
+    operation_free(op);
 }
 
 static enum ps_err record_draft(struct operation *op)
@@ -253,12 +254,15 @@ void gate_put_in(struct gate *gate, struct operation *op)
         give_up(op, PS_PROBLEM_OVERLOADED);
         return;
     }
-    if (op->type->before_genesis) {
+    err = make_draft(gate, op);
+    if (err == PS_OK && op->type->before_genesis) {
         on_draft_durable(op, true); /* there is no log yet */
         return;
     }
-    op->is_waiting = true;
-    err = record_draft(op);
+    if (err == PS_OK) {
+        op->is_waiting = true;
+        err = record_draft(op);
+    }
     if (err != PS_OK) {
         give_up(op, ps_problem_of_err(err));
         return;
@@ -268,12 +272,18 @@ void gate_put_in(struct gate *gate, struct operation *op)
 
 /* --- Out --- */
 
+void gate_free_draft(struct entry *draft)
+{
+    entry_free(draft);
+}
+
 void gate_executed(struct gate *gate, const char *id)
 {
     struct entry *entry = entry_find(gate, ps_bytes_str(id));
 
     if (entry != NULL) {
         entry_remove(gate, entry);
+        gate_end_pointless(gate);
     }
 }
 
@@ -341,8 +351,9 @@ void gate_tick(struct gate *gate)
 {
     struct entry *next;
 
+    gate_end_pointless(gate);
     for (struct entry *entry = gate->first; entry != NULL; entry = next) {
-        const bool is_busy = entry->is_executing || entry->is_ending || entry->arriving != NULL;
+        const bool is_busy = entry_is_busy(entry);
         const char *outcome = is_busy ? NULL : end_of(gate, entry);
 
         next = entry->next;

@@ -20,6 +20,7 @@
  * `rejected` or `cancelled`; `by` is the operation that ended it, if one did.
  */
 struct gate;
+struct entry;
 struct operation;
 
 PS_MUST_USE enum ps_err gate_new(struct keeper *keeper, struct gate **ret_gate);
@@ -55,6 +56,9 @@ bool gate_holds(const struct operation *op);
 
 /* Lets it wait: answers and frees it, now or when its leaf is durable. */
 void gate_put_in(struct gate *gate, struct operation *op);
+
+/* Of an operation that is freed before it waits. */
+void gate_free_draft(struct entry *draft);
 
 /*
  * A step of an operation that waits; answered exactly once. False: no such operation waits.

@@ -100,6 +100,7 @@ void operation_free(struct operation *op)
     if (!op->has_intent) {
         gate_not_executed(op->keeper->gate, op->id);
     }
+    gate_free_draft(op->draft);
     unlink_operation(op);
     for (size_t i = 0; i < op->object_count; i++) {
         ps_buf_clear(&op->objects[i].wrapped);

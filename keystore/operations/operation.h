@@ -23,6 +23,7 @@
 #define OPERATIONS_MAX   64u                      /* at the same time */
 
 struct operation;
+struct entry;
 struct make;
 struct made;
 struct unproven;
@@ -85,6 +86,7 @@ struct operation {
 
     struct change changes[CHANGES_MAX];
     size_t change_count;
+    struct entry *draft;   /* what it will be at the gate, while its leaf is on the way; or NULL */
     uint64_t row_revision; /* of its own CATALOG_OPERATION row; 0: none */
     bool is_done;          /* else it failed, and says why: */
     enum ps_problem problem;

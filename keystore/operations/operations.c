@@ -312,7 +312,8 @@ static const struct {
     {"failed",
      "it was executed, and failed; `privyseal operation show` says why: mend that, and ask "
      "for a new operation"},
-    {"expired", "its time is over before it was executed: ask for a new operation"},
+    {"expired", "its time is over before it was executed, or it was to cancel what has ended: ask "
+                "for a new operation"},
     {"rejected",
      "it was rejected: ask for a new operation that those who rejected it would approve"},
     {"cancelled", "it was cancelled: ask for a new operation if it is wanted still"},

@@ -1,5 +1,6 @@
 #include "tests/keeper/leaves.h"
 
+#include "lib/base/clock.h"
 #include "lib/ceremony/log/files.h"
 #include "lib/ceremony/log/shards.h"
 
@@ -125,6 +126,24 @@ bool leaves_tell(const struct stack *stack, const char *operation, const char *s
         return false;
     }
     return true;
+}
+
+void leaves_wait(const struct stack *stack, const char *operation, const char *story)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    for (;;) {
+        PS_BUF_AUTO told = {.max = 4096};
+
+        leaves_put_story(stack, operation, &told);
+        if (ps_bytes_equal_str(ps_buf_bytes(&told), story)) {
+            return;
+        }
+        if (ps_clock_mono_ns() > deadline) {
+            fail_msg("\"%.*s\", not \"%s\"", PS_BYTES_FMT(ps_buf_bytes(&told)), story);
+        }
+        (void)usleep(10000);
+    }
 }
 
 struct count {

@@ -23,6 +23,9 @@ void leaves_put_story(const struct stack *stack, const char *operation, struct p
 /* Whether it is this story; says what it is when it is not. */
 bool leaves_tell(const struct stack *stack, const char *operation, const char *story);
 
+/* Until it is; a failure of the test when it does not come. */
+void leaves_wait(const struct stack *stack, const char *operation, const char *story);
+
 /* Leaves of `events` of this kind. */
 unsigned leaves_count(const struct stack *stack, const char *kind);
 unsigned leaves_count_alarms(const struct stack *stack, const char *code);

@@ -76,24 +76,6 @@ static void mend_disk(void)
     wait_for_text(READ_SYSTEM, "", "\"state\":\"operational\"", 1);
 }
 
-static void wait_for_story(const struct draft *draft, const char *story)
-{
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-
-    for (;;) {
-        PS_BUF_AUTO told = {.max = 4096};
-
-        leaves_put_story(&stack, draft->id, &told);
-        if (ps_bytes_equal_str(ps_buf_bytes(&told), story)) {
-            return;
-        }
-        if (ps_clock_mono_ns() > deadline) {
-            fail_msg("\"%.*s\", not \"%s\"", PS_BYTES_FMT(ps_buf_bytes(&told)), story);
-        }
-        (void)usleep(10000);
-    }
-}
-
 static void put_key(const char *name, char parameters[200])
 {
     (void)snprintf(
@@ -163,7 +145,7 @@ static void a_result_that_cannot_be_written_is_written_later(void **state)
     expect(404, stack_read(&stack, READ_KEY, "fail.result", &body));
     expect(409, draft_execute(&stack, &draft, &body));
     mend_disk();
-    wait_for_story(&draft, DONE);
+    leaves_wait(&stack, draft.id, DONE);
     wait_for_text(READ_OPERATION, draft.id, "\"state\":\"done\"", 1);
     expect(409, draft_execute(&stack, &draft, &body));
     expect(200, stack_read(&stack, READ_KEY, "fail.result", &body));
@@ -182,7 +164,7 @@ static void a_rejection_whose_end_cannot_be_written_ends_it_later(void **state)
     assert_true(leaves_tell(&stack, draft.id, APPROVED " reject:bob reject:carol"));
     assert_in_range(draft_execute(&stack, &draft, &body), 409, 503);
     mend_disk();
-    wait_for_story(&draft, APPROVED " reject:bob reject:carol ended:rejected");
+    leaves_wait(&stack, draft.id, APPROVED " reject:bob reject:carol ended:rejected");
     expect(409, draft_execute(&stack, &draft, &body));
     expect(404, stack_read(&stack, READ_KEY, "fail.ended", &body));
 }
@@ -203,6 +185,23 @@ static void a_restart_after_failures_finds_what_was_told(void **state)
     assert_true(leaves_tell(&stack, draft.id, DONE));
 }
 
+/* The keeper dies after an operation began, and before the end of what was to cancel it. */
+static void a_cancellation_ends_after_a_start_too(void **state)
+{
+    DRAFT_AUTO draft;
+    DRAFT_AUTO cancelling;
+
+    (void)state;
+    ask_and_approve("key.create", "", EC_KEY("fail.kept"), &draft);
+    ask("operation.cancel", draft.id, "{}", &cancelling);
+    faults_kill_at_leaf(stack.faults, "\"kind\":\"ended\"", 0);
+    (void)draft_execute(&stack, &draft, &body);
+    assert_true(faults_clear(stack.faults));
+    assert_true(leaves_tell(&stack, cancelling.id, "draft"));
+    restart_keeper(APPLIANCE_OPERATIONAL);
+    leaves_wait(&stack, cancelling.id, "draft ended:expired");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_result_that_cannot_be_written_is_written_later),
         cmocka_unit_test(a_rejection_whose_end_cannot_be_written_ends_it_later),
         cmocka_unit_test(a_restart_after_failures_finds_what_was_told),
+        cmocka_unit_test(a_cancellation_ends_after_a_start_too),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);

@@ -324,6 +324,51 @@ static void what_has_ended_takes_no_step_any_more(void **state)
     assert_no_step_is_taken(&cancelled, "draft ended:cancelled");
 }
 
+/* Where all other places are taken, one client has so many for what is urgent. */
+#define URGENT 8u
+
+static void take_all_places(struct draft *ret_first)
+{
+    const struct msg_change message = stack_change_message("key.create", "", NEW_KEY("full"));
+    unsigned status;
+
+    ask("key.create", "", NEW_KEY("full"), ret_first);
+    do {
+        DRAFT_AUTO more = {.id = ""};
+
+        status = draft_ask(&stack, &message, &more, &body);
+    } while (status == 202);
+    assert_int_equal(status, 503);
+}
+
+static void a_cancellation_ends_with_what_it_was_to_cancel(void **state)
+{
+    struct draft cancelling[URGENT];
+    DRAFT_AUTO done;
+    DRAFT_AUTO first;
+    DRAFT_AUTO another;
+
+    (void)state;
+    ask_and_approve("key.create", "", NEW_KEY("kept"), &done);
+    for (size_t i = 0; i < URGENT; i++) {
+        ask_and_approve("operation.cancel", done.id, "{}", &cancelling[i]);
+    }
+    expect(201, draft_execute(&stack, &done, &body));
+    for (size_t i = 0; i < URGENT; i++) {
+        assert_true(
+            leaves_tell(&stack, cancelling[i].id, "draft request:alice approve:bob ended:expired"));
+        expect(409, draft_execute(&stack, &cancelling[i], &body));
+        draft_clear(&cancelling[i]);
+    }
+    /* Nor does it have a place. */
+    take_all_places(&first);
+    ask("operation.cancel", first.id, "{}", &another);
+    expect(200, draft_step(&stack, &first, "cancel", ps_bytes(NULL, 0), &body));
+    leaves_wait(&stack, another.id, "draft ended:expired");
+    wait_for_text(READ_OPERATION, another.id, "\"state\":\"expired\"", 1);
+    assert_true(body_has("waits no more"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +383,7 @@ int main(void)
         cmocka_unit_test(a_document_with_other_parameters_is_another_document),
         cmocka_unit_test(an_operation_is_executed_once_however_often_it_is_sent),
         cmocka_unit_test(what_has_ended_takes_no_step_any_more),
+        cmocka_unit_test(a_cancellation_ends_with_what_it_was_to_cancel), /* takes all places */
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
