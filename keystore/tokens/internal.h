@@ -25,6 +25,8 @@ struct slot {
     uint32_t cost;     /* of a use of a key; 0: another call */
     uint64_t limit_ns; /* longest wait for an answer, to this or another call, while it is out */
     uint16_t next_free;
+    uint16_t older; /* in flight beside it, sent just before and just after; SLOTS: none */
+    uint16_t newer;
 };
 
 /* Text of a state notice. */
@@ -62,9 +64,11 @@ struct token_process {
     size_t in_flight;      /* calls of both kinds */
     size_t signing;        /* signatures */
     uint32_t signing_cost; /* and what they cost in all */
-    uint64_t progress_ns;  /* monotonic: the last answer, or the first call after a rest */
-    bool was_unapproved;   /* and that was told */
-    bool has_spoken;       /* a state notice came */
+    uint16_t oldest;       /* of those in flight; SLOTS: none */
+    uint16_t newest;
+    uint64_t oldest_ns;  /* monotonic: since when it is the oldest */
+    bool was_unapproved; /* and that was told */
+    bool has_spoken;     /* a state notice came */
     bool login_in_flight;
     bool logout_in_flight;
     bool login_sent;         /* by us, on this channel: what it says of the PIN is about ours */
@@ -115,6 +119,10 @@ PS_MUST_USE enum ps_err process_call(struct token_process *process, const struct
                                      const void *message, uint32_t cost, uint64_t limit_ns,
                                      token_answer_fn *fn, void *context);
 bool process_has_room(const struct token_process *process, uint32_t cost);
+/*
+ * Whether a call does not return. A process begins with calls of a kind in their order, so that the
+ * oldest in flight is being made, however many others are answered beside it.
+ */
 bool process_is_overdue(const struct token_process *process, uint64_t now_ns);
 
 /* login.c */

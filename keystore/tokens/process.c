@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { NO_SLOT = SLOTS };
 
@@ -33,6 +34,7 @@ enum ps_err process_new(struct token *token, uint32_t number, int fd,
     enum ps_err err;
 
     if (process == NULL) {
+        (void)close(fd);
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     token->epoch = ++token->tokens->epochs;
@@ -40,6 +42,7 @@ enum ps_err process_new(struct token *token, uint32_t number, int fd,
     process->number = number;
     process->state = TOKEN_STARTING;
     process->sessions = 1;
+    process->oldest = process->newest = NO_SLOT;
     ps_buf_init(&process->calls, TOKEN_CALLS_MAX);
     for (uint16_t i = 0; i < SLOTS; i++) {
         process->slots[i].next_free = (uint16_t)(i + 1);
@@ -85,6 +88,36 @@ static uint64_t id_of(const struct token_process *process, const struct slot *sl
     return (uint64_t)slot->sequence << 16 | (uint64_t)(slot - process->slots + 1);
 }
 
+static void link_newest(struct token_process *process, struct slot *slot)
+{
+    const uint16_t at = (uint16_t)(slot - process->slots);
+
+    slot->older = process->newest;
+    slot->newer = NO_SLOT;
+    if (process->newest == NO_SLOT) {
+        process->oldest = at;
+        process->oldest_ns = ps_clock_mono_ns();
+    } else {
+        process->slots[process->newest].newer = at;
+    }
+    process->newest = at;
+}
+
+static void unlink_slot(struct token_process *process, const struct slot *slot)
+{
+    if (slot->newer == NO_SLOT) {
+        process->newest = slot->older;
+    } else {
+        process->slots[slot->newer].older = slot->older;
+    }
+    if (slot->older == NO_SLOT) {
+        process->oldest = slot->newer;
+        process->oldest_ns = ps_clock_mono_ns();
+    } else {
+        process->slots[slot->older].newer = slot->newer;
+    }
+}
+
 enum ps_err process_call(struct token_process *process, const struct ipc_message *info,
                          const void *message, uint32_t cost, uint64_t limit_ns, token_answer_fn *fn,
                          void *context)
@@ -102,9 +135,8 @@ enum ps_err process_call(struct token_process *process, const struct ipc_message
     slot->context = context;
     slot->cost = cost;
     slot->limit_ns = limit_ns;
-    if (process->in_flight++ == 0) {
-        process->progress_ns = ps_clock_mono_ns();
-    }
+    link_newest(process, slot);
+    process->in_flight++;
     if (cost != 0) {
         process->signing++;
         process->signing_cost += cost;
@@ -117,6 +149,7 @@ static struct slot take_slot(struct token_process *process, struct slot *slot)
 {
     const struct slot taken = *slot;
 
+    unlink_slot(process, slot);
     slot->fn = NULL;
     slot->next_free = process->first_free;
     process->first_free = (uint16_t)(slot - process->slots);
@@ -144,8 +177,8 @@ static uint64_t longest_limit(const struct token_process *process)
 bool process_is_overdue(const struct token_process *process, uint64_t now_ns)
 {
     /* A call that began after this look at the clock is not old. */
-    return process->channel != NULL && process->in_flight != 0 && now_ns > process->progress_ns &&
-           now_ns - process->progress_ns > longest_limit(process);
+    return process->channel != NULL && process->in_flight != 0 && now_ns > process->oldest_ns &&
+           now_ns - process->oldest_ns > longest_limit(process);
 }
 
 static void tell_room(struct token_process *process)
@@ -263,7 +296,6 @@ static enum ps_err on_message(void *context, struct channel *channel,
     }
     PS_TRY(find_slot(process, id, &slot));
     taken = take_slot(process, slot);
-    process->progress_ns = ps_clock_mono_ns();
     if (info == &msg_problem_info) {
         answer.outcome = TOKEN_REFUSED;
         answer.problem = message;

@@ -211,6 +211,23 @@ def test_a_token_that_hangs_altogether(fake, control):
     under_load(fake, start, lambda: control("reset"), replaced=True)
 
 
+def test_a_session_that_hangs_is_found_while_the_other_goes_on_signing():
+    answered, hanging = [], []
+    with fake_appliance(processes=1, sessions=2) as several, \
+            concurrent.futures.ThreadPoolExecutor(1) as pool:
+        control, before = FakeControl(several), several.pids("token")
+        felt(control, "C_Sign", lambda: (control("on", "C_Sign", "do", "hang", "times", 1),
+                                         hanging.append(pool.submit(sign, several))))
+
+        def is_replaced():
+            answered.append(sign(several))
+            return not set(before) & set(several.pids("token"))
+
+        wait_until(is_replaced, 30, "the hanging process to be replaced")
+        assert hanging[0].result() in (200, 503) and 200 in answered
+        wait_until(lambda: sign(several) == 200, 15, "a signature")
+
+
 @pytest.mark.parametrize("action", ["crash", "crash-half", "crash-after"])
 def test_a_crash_in_the_middle_of_signing(fake, control, action):
     tokens = fake.pids("token")

@@ -2,6 +2,8 @@
 
 #include "keystore/tokens/internal.h"
 
+#include <sys/mman.h>
+
 /* When a process has been silent for too long. */
 
 #define USUAL_NS (5 * PS_NS_PER_S)
@@ -84,11 +86,11 @@ static void silence_counts_from_a_call_or_the_last_answer(void **state)
     assert_false(is_overdue_after(1000 * LONG_NS));
     first = call(USUAL_NS);
     assert_true(is_overdue_after(USUAL_NS));
-    assert_false(process_is_overdue(process, process->progress_ns + USUAL_NS));
+    assert_false(process_is_overdue(process, process->oldest_ns + USUAL_NS));
     (void)call(USUAL_NS);
     answer(first);
     assert_true(is_overdue_after(USUAL_NS));
-    assert_false(process_is_overdue(process, process->progress_ns + USUAL_NS));
+    assert_false(process_is_overdue(process, process->oldest_ns + USUAL_NS));
 }
 
 static void the_longest_of_the_calls_in_flight_counts(void **state)
@@ -97,7 +99,7 @@ static void the_longest_of_the_calls_in_flight_counts(void **state)
     (void)call(USUAL_NS);
     (void)call(LONG_NS);
     (void)call(USUAL_NS);
-    assert_false(process_is_overdue(process, process->progress_ns + LONG_NS));
+    assert_false(process_is_overdue(process, process->oldest_ns + LONG_NS));
     assert_true(is_overdue_after(LONG_NS));
 }
 
@@ -127,6 +129,59 @@ static void nor_does_it_in_a_process_that_never_rests(void **state)
     assert_true(is_overdue_after(USUAL_NS));
 }
 
+/* With several sessions the others go on. */
+static void a_call_that_hangs_is_noticed_while_others_are_answered(void **state)
+{
+    const uint64_t hanging = call(USUAL_NS);
+    const uint64_t since_ns = process->oldest_ns;
+
+    (void)state;
+    for (int i = 0; i < 600; i++) {
+        answer(call(USUAL_NS));
+    }
+    assert_false(process_is_overdue(process, since_ns + USUAL_NS));
+    assert_true(process_is_overdue(process, since_ns + USUAL_NS + 1));
+    (void)call(USUAL_NS);
+    answer(hanging); /* it did not hang: the next has its time from now on */
+    assert_false(process_is_overdue(process, process->oldest_ns + USUAL_NS));
+    assert_true(process->oldest_ns > since_ns);
+}
+
+static void answers_in_any_order_leave_the_oldest(void **state)
+{
+    uint64_t ids[6];
+    static const uint8_t order[] = {3, 5, 0, 1, 4, 2};
+    static const uint8_t oldest[] = {0, 0, 1, 2, 2};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(ids); i++) {
+        ids[i] = call(USUAL_NS);
+    }
+    for (size_t i = 0; i < PS_COUNT_OF(order); i++) {
+        answer(ids[order[i]]);
+        if (i < PS_COUNT_OF(oldest)) {
+            assert_int_equal(process->oldest, (ids[oldest[i]] & 0xffff) - 1);
+        }
+    }
+    assert_int_equal(process->in_flight, 0);
+    assert_false(is_overdue_after(1000 * LONG_NS));
+    (void)call(USUAL_NS);
+    assert_true(is_overdue_after(USUAL_NS));
+}
+
+/* Nothing can be watched for in a file. */
+static void a_process_that_cannot_be_had_leaves_no_descriptor(void **state)
+{
+    struct token_process *none = NULL;
+    const int fd = memfd_create("no channel", MFD_CLOEXEC);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_not_equal(process_new(&token, 2, fd, &none), PS_OK);
+    assert_null(none);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +189,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_longest_of_the_calls_in_flight_counts, begin, end),
         cmocka_unit_test_setup_teardown(a_long_call_that_was_answered_does_not_count, begin, end),
         cmocka_unit_test_setup_teardown(nor_does_it_in_a_process_that_never_rests, begin, end),
+        cmocka_unit_test_setup_teardown(a_call_that_hangs_is_noticed_while_others_are_answered,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(answers_in_any_order_leave_the_oldest, begin, end),
+        cmocka_unit_test_setup_teardown(a_process_that_cannot_be_had_leaves_no_descriptor, begin,
+                                        end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
