@@ -34,14 +34,19 @@ void client_put_member(struct ps_buf *body, const char *name, const char *text)
 void client_put_raw(struct ps_buf *body, const char *name, const char *json)
 {
     if (json != NULL) {
-        ps_buf_printf(body, ",\"%s\":", name);
+        ps_buf_printf(body, body->len == 1 ? "\"%s\":" : ",\"%s\":", name);
         ps_buf_put_str(body, json);
     }
 }
 
 void client_put_octets(struct ps_buf *body, const char *name, const void *octets, size_t len)
 {
-    ps_buf_printf(body, ",\"%s\":\"", name);
+    const bool is_first = body->len == 1;
+
+    (void)ps_buf_reserve(body, strlen(name) + ps_base64url_len(len) + sizeof ",\"\":\"\"}");
+    ps_buf_put_str(body, is_first ? "\"" : ",\"");
+    ps_buf_put_str(body, name);
+    ps_buf_put_str(body, "\":\"");
     ps_buf_put_base64url(body, ps_bytes(octets, len));
     ps_buf_put_u8(body, '"');
 }
@@ -53,6 +58,15 @@ enum ps_err client_read_answer(const struct privyseal_answer *answer, struct jso
 
     PS_TRY(json_new(ret_json));
     return json_parse(*ret_json, ps_bytes(answer->body, answer->body_len), &limits, ret_root);
+}
+
+enum ps_err client_make_room(const struct privyseal_answer *answer)
+{
+    struct answer_memory *memory = answer->memory;
+    struct ps_buf *texts = &memory->texts;
+
+    texts->max = 2 * CLIENT_ANSWER_MAX;
+    return ps_buf_reserve(texts, answer->body_len + 64) != NULL ? PS_OK : texts->err;
 }
 
 enum ps_err client_keep_member(struct json_value root, const char *name, struct ps_buf *out,
@@ -87,13 +101,17 @@ enum privyseal_result client_post_once(struct privyseal *client, const char *pat
 {
     struct privyseal_request request = {
         .method = "POST", .path = path, .idempotency_key = idempotency_key};
+    enum privyseal_result result;
 
     ps_buf_put_u8(body, '}');
-    if (ps_buf_status(body) != PS_OK) {
-        return client_fail(client, PRIVYSEAL_USAGE, "more than %u octets for one request",
-                           CLIENT_BODY_MAX);
+    if (ps_buf_status(body) == PS_OK) {
+        request.body = (const char *)body->data;
+        request.body_len = body->len;
+        result = privyseal_call(client, &request, ret_answer);
+    } else {
+        result = client_fail(client, PRIVYSEAL_USAGE, "more than %u octets for one request",
+                             CLIENT_BODY_MAX);
     }
-    request.body = (const char *)body->data;
-    request.body_len = body->len;
-    return privyseal_call(client, &request, ret_answer);
+    ps_buf_wipe(body);
+    return result;
 }

@@ -146,11 +146,25 @@ static void keep_header(const char *line, size_t len, const char *name, char *ou
     }
 }
 
+/* At once, so that no copy of a plaintext stays where the body was before it grew. */
+static void make_room(const char *line, size_t len, struct ps_buf *body)
+{
+    char digits[24] = "";
+    unsigned long long octets;
+
+    keep_header(line, len, "Content-Length", digits, sizeof digits);
+    octets = strtoull(digits, NULL, 10);
+    if (octets != 0 && octets < CLIENT_ANSWER_MAX) {
+        (void)ps_buf_reserve(body, (size_t)octets + 1); /* and a NUL */
+    }
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
     struct answer_memory *memory = context;
     const size_t len = size * count;
 
+    make_room(data, len, &memory->body);
     keep_header(data, len, "Content-Type", memory->content_type, sizeof memory->content_type);
     keep_header(data, len, "ETag", memory->etag, sizeof memory->etag);
     keep_header(data, len, "Location", memory->location, sizeof memory->location);

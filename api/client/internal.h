@@ -58,9 +58,13 @@ bool client_put_key_path(const char *key, const char *what, char ret_path[CLIENT
 /* body.c: members of a request's body; what is NULL is left out. */
 void client_put_member(struct ps_buf *body, const char *name, const char *text);
 void client_put_raw(struct ps_buf *body, const char *name, const char *json);
+/*
+ * In base64url. Octets that are secret come last: room for them and for the end of the body is made
+ * at once, so that no copy of them stays where the body was before it grew.
+ */
 void client_put_octets(struct ps_buf *body, const char *name, const void *octets, size_t len);
 
-/* Closes the body and sends it. */
+/* Closes the body, sends it and wipes it, whatever comes of that. */
 PRIVYSEAL_MUST_USE enum privyseal_result client_post(struct privyseal *client, const char *path,
                                                      struct ps_buf *body,
                                                      struct privyseal_answer *ret_answer);
@@ -74,6 +78,8 @@ client_post_once(struct privyseal *client, const char *path, const char *idempot
  */
 PS_MUST_USE enum ps_err client_read_answer(const struct privyseal_answer *answer,
                                            struct json **ret_json, struct json_value *ret_root);
+/* Room for all the texts of an answer at once, so that no copy of a plaintext stays behind. */
+PS_MUST_USE enum ps_err client_make_room(const struct privyseal_answer *answer);
 /* Appends the text of an answer's member, NUL-terminated; objects as they stand. */
 PS_MUST_USE enum ps_err client_keep_member(struct json_value root, const char *name,
                                            struct ps_buf *out, size_t *ret_at);

@@ -42,12 +42,10 @@ enum privyseal_result privyseal_encrypt_jwe(struct privyseal *client,
     client_put_member(&body, "certificate", request->certificate);
     client_put_member(&body, "algorithm", request->algorithm);
     client_put_member(&body, "encryption", request->encryption);
-    ps_buf_put_str(&body, body.len == 1 ? "\"plaintext\":\"" : ",\"plaintext\":\"");
-    ps_buf_put_base64url(&body, ps_bytes(request->plaintext, request->plaintext_len));
-    ps_buf_put_u8(&body, '"');
     client_put_raw(&body, "jwk", request->jwk);
     client_put_raw(&body, "header", request->header);
     client_put_raw(&body, "include", request->include);
+    client_put_octets(&body, "plaintext", request->plaintext, request->plaintext_len);
     result = client_post(client, "/v1/jwe/encrypt", &body, &ret_encrypted->answer);
     if (result == PRIVYSEAL_OK && read_encrypted(ret_encrypted) != PS_OK) {
         return client_fail(client, PRIVYSEAL_BAD_ANSWER, "an answer without a JWE");
@@ -61,7 +59,6 @@ void privyseal_decrypted_clear(struct privyseal_decrypted *result)
     *result = (struct privyseal_decrypted){0};
 }
 
-/* Room for all of it is made at once, so that no copy of the plaintext stays behind. */
 static enum ps_err read_decrypted(struct privyseal_decrypted *result)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
@@ -74,9 +71,8 @@ static enum ps_err read_decrypted(struct privyseal_decrypted *result)
     size_t at;
 
     PS_TRY(client_read_answer(&result->answer, &json, &root));
-    memory->texts.max = 2 * CLIENT_ANSWER_MAX;
-    if (!json_member(root, "plaintext", &plaintext) || json_string(plaintext, &text) != PS_OK ||
-        ps_buf_reserve(&memory->texts, result->answer.body_len + 64) == NULL) {
+    PS_TRY(client_make_room(&result->answer));
+    if (!json_member(root, "plaintext", &plaintext) || json_string(plaintext, &text) != PS_OK) {
         return PS_E_INPUT;
     }
     PS_TRY(client_keep_member(root, "header", &memory->texts, &header));

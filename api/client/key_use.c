@@ -10,7 +10,6 @@ void privyseal_octets_clear(struct privyseal_octets *result)
     *result = (struct privyseal_octets){0};
 }
 
-/* Room for all of it is made at once, so that no copy of a plaintext stays behind. */
 static enum ps_err read_octets(const char *member, struct privyseal_octets *result)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
@@ -21,10 +20,9 @@ static enum ps_err read_octets(const char *member, struct privyseal_octets *resu
     int64_t number;
 
     PS_TRY(client_read_answer(&result->answer, &json, &root));
-    memory->texts.max = 2 * CLIENT_ANSWER_MAX;
+    PS_TRY(client_make_room(&result->answer));
     if (!json_member(root, "version", &value) || json_integer(value, &number) != PS_OK ||
-        !json_member(root, member, &value) || json_string(value, &text) != PS_OK ||
-        ps_buf_reserve(&memory->texts, result->answer.body_len + 1) == NULL) {
+        !json_member(root, member, &value) || json_string(value, &text) != PS_OK) {
         return PS_E_INPUT;
     }
     PS_TRY(ps_base64url_decode(text, &memory->texts));
@@ -34,14 +32,6 @@ static enum ps_err read_octets(const char *member, struct privyseal_octets *resu
     result->octets = memory->texts.data;
     result->version = (uint32_t)number;
     return PS_OK;
-}
-
-/* `body`: open at its end, with a member that every request of the verb has. */
-static void begin(struct ps_buf *body, const char *member, const void *octets, size_t len)
-{
-    ps_buf_printf(body, "{\"%s\":\"", member);
-    ps_buf_put_base64url(body, ps_bytes(octets, len));
-    ps_buf_put_u8(body, '"');
 }
 
 static void put_version(struct ps_buf *body, uint32_t version)
@@ -57,7 +47,6 @@ static enum privyseal_result finish(struct privyseal *client, const char *path, 
 {
     const enum privyseal_result result = client_post(client, path, body, &ret_octets->answer);
 
-    ps_buf_wipe(body);
     if (result == PRIVYSEAL_OK && read_octets(member, ret_octets) != PS_OK) {
         return client_fail(client, PRIVYSEAL_BAD_ANSWER, "an answer without a %s", member);
     }
@@ -75,7 +64,8 @@ enum privyseal_result privyseal_make_mac(struct privyseal *client, const char *k
     if (!client_put_key_path(key, "mac", path)) {
         return client_fail(client, PRIVYSEAL_USAGE, "a MAC needs the name of a key");
     }
-    begin(&body, "message", message, len);
+    ps_buf_put_u8(&body, '{');
+    client_put_octets(&body, "message", message, len);
     return finish(client, path, &body, "mac", ret_mac);
 }
 
@@ -106,9 +96,10 @@ enum privyseal_result privyseal_verify_mac(struct privyseal *client,
     if (!client_put_key_path(request->key, "mac/verify", path)) {
         return client_fail(client, PRIVYSEAL_USAGE, "a MAC needs the name of a key");
     }
-    begin(&body, "message", request->message, request->message_len);
+    ps_buf_put_u8(&body, '{');
     client_put_octets(&body, "mac", request->mac, request->mac_len);
     put_version(&body, request->version);
+    client_put_octets(&body, "message", request->message, request->message_len);
     result = client_post(client, path, &body, &answer);
     if (result == PRIVYSEAL_OK && read_valid(&answer, ret_valid) != PS_OK) {
         result = client_fail(client, PRIVYSEAL_BAD_ANSWER, "an answer that says neither");
@@ -128,8 +119,9 @@ enum privyseal_result privyseal_encrypt(struct privyseal *client,
     if (!client_put_key_path(request->key, "encrypt", path)) {
         return client_fail(client, PRIVYSEAL_USAGE, "encrypting needs the name of a key");
     }
-    begin(&body, "plaintext", request->octets, request->len);
+    ps_buf_put_u8(&body, '{');
     client_put_octets(&body, "aad", request->aad, request->aad_len);
+    client_put_octets(&body, "plaintext", request->octets, request->len);
     return finish(client, path, &body, "ciphertext", ret_ciphertext);
 }
 
@@ -144,8 +136,9 @@ enum privyseal_result privyseal_decrypt(struct privyseal *client,
     if (!client_put_key_path(request->key, "decrypt", path)) {
         return client_fail(client, PRIVYSEAL_USAGE, "decrypting needs the name of a key");
     }
-    begin(&body, "ciphertext", request->octets, request->len);
+    ps_buf_put_u8(&body, '{');
     client_put_octets(&body, "aad", request->aad, request->aad_len);
     put_version(&body, request->version);
+    client_put_octets(&body, "ciphertext", request->octets, request->len);
     return finish(client, path, &body, "plaintext", ret_plaintext);
 }
