@@ -131,7 +131,10 @@ enum ps_err why_put(const struct why *why, struct ps_bytes request_id, struct ps
     writer_end_array(&json);
     writer_end_object(&json);
     if (!found) {
-        return ps_fail(PS_E_NOT_FOUND, 0, "nothing is remembered of this request");
+        return ps_fail(PS_E_NOT_FOUND, 0,
+                       "nothing is remembered of this request: the last %u decisions are, since "
+                       "the keeper's start",
+                       ENTRIES);
     }
     return ps_buf_status(out);
 }

@@ -64,8 +64,8 @@ struct cli_command {
     bool management;       /* asks the management listener */
     struct cli_option options[CLI_OPTIONS_MAX];
     struct cli_column columns[CLI_COLUMNS_MAX]; /* of a list's table; none: members one a line */
-    const char
-        *prints; /* the member of the answer that is printed alone, "result.csr"; NULL: all */
+    const char *prints;  /* the member that is printed alone, "result.csr"; NULL: all */
+    const char *unknown; /* what to do when there is no such thing; NULL: what the problem says */
     int (*run)(const struct cli_run *run); /* NULL: the request of the row, rendered */
 };
 

@@ -529,7 +529,9 @@ const struct cli_command cli_commands[] = {
      .summary = "what was decided about a request, and by which rule",
      .method = "GET",
      .path = "/v1/why/%s",
-     .management = true},
+     .management = true,
+     .unknown = "An answer has its id in X-Request-Id, a problem in `instance` too. Look for older "
+                "ones, and for what was refused before a decision, in the log lines with this id."},
     {.words = "explain",
      .arguments = "[CODE]",
      .summary = "cause and remedy of a problem code; all of them without one",

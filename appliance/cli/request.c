@@ -329,6 +329,8 @@ static void print_remedy(const struct cli_run *run, enum ps_problem problem)
 {
     if (problem == PS_PROBLEM_MALFORMED || problem == PS_PROBLEM_REFUSED) {
         (void)fprintf(stderr, "  `privyseal help %s` shows what it takes.\n", run->command->words);
+    } else if (problem == PS_PROBLEM_NOT_FOUND && run->command->unknown != NULL) {
+        (void)fprintf(stderr, "  %s\n", run->command->unknown);
     } else {
         (void)fprintf(stderr, "  %s\n", ps_problem_info(problem)->remedy);
     }

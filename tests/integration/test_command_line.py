@@ -112,6 +112,13 @@ def test_keys_that_make_no_signatures(call):
     assert call("keys", "mac-verify", "test.hmac", text="message").returncode == USAGE
 
 
+def test_why_says_where_else_to_look(call):
+    done = call("why", "never-seen")
+    assert done.returncode == NOT_FOUND and "since the keeper's start" in done.stderr, done
+    assert "X-Request-Id" in done.stderr and "log lines" in done.stderr, done
+    assert "GET /v1/keys" not in done.stderr, done
+
+
 def commands(call):
     """Every command of the overview but those that stay or need a line of arguments of their own."""
     lines = call("help").stdout.splitlines()
