@@ -75,9 +75,11 @@ static enum ps_err open_log(const struct dev *dev, int *ret_fd)
 
 /*
  * A process group of its own: a Ctrl-C is for this program, which then stops the appliance in
- * order. Should this program die, the appliance is told to stop.
+ * order. Should this program die, the appliance is told to stop; where it is dead already, nobody
+ * would be.
  */
-static PS_NORETURN void execute(const struct dev *dev, const char *program, int log_fd)
+static PS_NORETURN void execute(const struct dev *dev, const char *program, int log_fd,
+                                pid_t parent)
 {
     char config[DEV_PATH_MAX];
     char notify[DEV_PATH_MAX];
@@ -89,6 +91,9 @@ static PS_NORETURN void execute(const struct dev *dev, const char *program, int 
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    if (getppid() != parent) {
+        _exit(126);
+    }
     if (dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0 ||
         setenv("NOTIFY_SOCKET", notify, 1) != 0) {
         _exit(126);
@@ -151,6 +156,7 @@ static void on_deadline(void *context)
 static enum ps_err launch(struct dev *dev)
 {
     PS_CLEANUP(file_close_cleanup) int log_fd = -1;
+    const pid_t own = getpid();
     char program[DEV_PROGRAMS_MAX + 32];
 
     PS_TRY(find_program(dev, program));
@@ -162,7 +168,7 @@ static enum ps_err launch(struct dev *dev)
         return ps_fail_errno(PS_E_BUSY, "fork");
     }
     if (dev->pid == 0) {
-        execute(dev, program, log_fd);
+        execute(dev, program, log_fd, own);
     }
     dev->pidfd = pidfd_open(dev->pid, 0);
     if (dev->pidfd < 0) {

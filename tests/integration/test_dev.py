@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import stat
@@ -234,18 +235,38 @@ def test_another_configuration_is_approved_at_the_next_start_and_a_lock_stays(ap
 
 # When a start is killed
 
+def started_by(pid):
+    """The processes of its session, and their children: each role has a session of its own."""
+    found = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            found[int(entry.name)] = int(fields[1]), int(fields[3])
+    own = {one for one, (_parent, session) in found.items() if session == pid}
+    return own | {one for one, (parent, _session) in found.items() if parent in own}
+
+
 def kill_at(appliance, moment):
-    """Starts it and kills it with SIGKILL when the moment has come."""
+    """Starts it and kills it with SIGKILL when the moment has come. What it has started, a moment
+    ago perhaps, stops in order: until then its directory is taken."""
     ready = appliance.launch()
     wait_until(lambda: moment() or not ready.empty(), 60, "the moment")
-    assert ready.empty(), "it was ready before"
     process = appliance.process
-    roles = [pid for pids in appliance.roles().values() for pid in pids]
     process.kill()
-    process.wait()
+    code = process.wait()
+    assert code == -signal.SIGKILL, appliance.log()[-4000:]
+    assert "ready" not in ready.queue, "it was ready before"
     appliance.process = None
-    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in roles), 30,
-               "its processes to end")
+    left = set()
+
+    def is_over():
+        left.update(started_by(process.pid))
+        return not any(os.path.exists(f"/proc/{pid}") for pid in left)
+
+    wait_until(is_over, 30, "its processes to end")
 
 
 def test_a_start_that_is_killed_is_completed_by_the_next(tmp_path_factory):
@@ -257,7 +278,7 @@ def test_a_start_that_is_killed_is_completed_by_the_next(tmp_path_factory):
 
     appliance = Appliance(is_new=True)
     token = appliance.directory / "tokens"
-    events = appliance.directory / "data/log/events"
+    events = appliance.directory / "data/log/events/entries"
 
     def kinds():
         return [leaf["kind"] for leaf in leaves(appliance.directory)] if events.exists() else []
