@@ -12,7 +12,8 @@ from .places import BUILD
 
 
 class Companion:
-    """`socket`: the appliance's; it need not be there. `own`, `more`: lines of the configuration."""
+    """`socket`: the appliance's; it need not be there, and with None `more` says how it is reached.
+    `own`, `more`: lines of the configuration."""
 
     log_level = "debug"
 
@@ -27,7 +28,7 @@ class Companion:
         self.config = self.directory / f"{name}.conf"
         lines = {
             name: [f"data = {self.directory}/data", f"log_level = {self.log_level}"],
-            "appliance": [f"socket = {socket}", "timeout_ms = 5000"],
+            "appliance": [*([] if socket is None else [f"socket = {socket}"]), "timeout_ms = 5000"],
             "public": [f"socket = {self.public_socket}"],
             "management": [f"socket = {self.management_socket}"],
             "administrators": [f"uids = {os.getuid() if uids is None else uids}"],

@@ -250,6 +250,35 @@ def test_a_proof_names_the_version_that_signed_it(appliance, authority, tmp_path
         assert after["New"]["verificationMethod"] in methods
 
 
+def test_a_key_that_the_appliance_does_not_tell_is_named_and_left_out(appliance, authority, certify,
+                                                                     tmp_path):
+    """By a client that may sign with it, and learns its public part only with another grant."""
+    key, client = "certify.vc-di", appliance.directory / "clients/oidc"
+
+    def grant(operation):
+        done = appliance.change("POST", "/v1/grants", {"client": "oidc", "keys": key,
+                                                       "operations": [operation]})
+        assert done.status == 201, done
+
+    method = issued(ask(certify, authority, "New"))["proof"]["verificationMethod"]
+    grant("data-integrity.sign")
+    more = {"certify": [f"contexts = {write_contexts(tmp_path / 'contexts')}", "jwks_fresh_s = 0"],
+            "appliance": [f"url = {appliance.environment['PRIVYSEAL_URL']}",
+                          f"ca = {appliance.environment['PRIVYSEAL_CA']}",
+                          f"certificate = {client}/cert.pem", f"key = {client}/key.pem"]}
+    with Certify(None, authority, more) as other:
+        assert other.configure(definition("New")).status == 201
+        assert method not in methods_of(other)
+        line, = [line for line in map(json.loads, other.log().splitlines())
+                 if line["event"] == "key_not_told"][-1:]
+        assert line["key"] == key and line["level"] == "warning" and line["why"], line
+        answer = ask(other, authority, "New")
+        assert (answer.status, answer.json()["error"]) == (500, "vc_issuance_failed"), answer
+        grant("keys.read")
+        assert method in methods_of(other)
+        issued(ask(other, authority, "New"))
+
+
 def test_without_the_appliance_the_same_proof_is_good_later(appliance, authority, tmp_path):
     link = tmp_path / "clients.sock"
     more = {"certify": [f"contexts = {write_contexts(tmp_path / 'contexts')}"]}
