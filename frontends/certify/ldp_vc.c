@@ -6,7 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
-#include "lib/rdf/canonicalize.h"
+#include "lib/jsonld/canonical_hash.h"
 
 #define PROOF_MAX_OCTETS 4096u
 
@@ -22,20 +22,6 @@ struct making {
 static void clear(struct making *making)
 {
     ps_buf_clear(&making->members);
-}
-
-static enum ps_err hash_document(struct ps_bytes document, const struct jsonld_contexts *contexts,
-                                 uint8_t ret_hash[PS_SHA256_LEN])
-{
-    const struct jsonld_options options = {.limits = JSONLD_LIMITS, .contexts = contexts};
-    PS_CLEANUP(rdf_dataset_free_cleanup) struct rdf_dataset *dataset = NULL;
-    PS_CLEANUP(rdf_canonical_free_cleanup) struct rdf_canonical *canonical = NULL;
-
-    PS_TRY(rdf_dataset_new(&RDF_LIMITS, &dataset));
-    PS_TRY(jsonld_to_rdf(document, &options, dataset));
-    PS_TRY(rdf_canonicalize(dataset, PS_SHA256, &RDF_WORK, &canonical));
-    ps_sha256(rdf_canonical_nquads(canonical), ret_hash);
-    return PS_OK;
 }
 
 static void put_members(const struct ldp_suite *suite, const char *created, struct ps_bytes did,
@@ -62,7 +48,7 @@ static enum ps_err hash_options(struct ps_bytes members, struct ps_bytes context
     ps_buf_put(&options, members);
     ps_buf_put_u8(&options, '}');
     PS_TRY(ps_buf_status(&options));
-    return hash_document(ps_buf_bytes(&options), contexts, ret_hash);
+    return jsonld_canonical_hash(ps_buf_bytes(&options), contexts, ret_hash);
 }
 
 /* *ret_by_it: it was the version of the key that the proof names. */
@@ -149,7 +135,7 @@ static enum ps_err check_contexts(struct ps_bytes rendered)
 static enum ps_err hash_credential(struct ps_bytes rendered, const struct jsonld_contexts *contexts,
                                    uint8_t ret_hash[PS_SHA256_LEN])
 {
-    const enum ps_err err = hash_document(rendered, contexts, ret_hash);
+    const enum ps_err err = jsonld_canonical_hash(rendered, contexts, ret_hash);
 
     return err == PS_OK || err == PS_E_NO_MEMORY
                ? err

@@ -1,23 +1,9 @@
 #include "tests/bench/verify_ldp.h"
 
 #include "lib/base/base58.h"
-#include "lib/rdf/canonicalize.h"
+#include "lib/jsonld/canonical_hash.h"
 
 #define DOCUMENT_MAX (1024u * 1024u)
-
-static enum ps_err hash(struct ps_bytes document, const struct jsonld_contexts *contexts,
-                        uint8_t ret_hash[PS_SHA256_LEN])
-{
-    const struct jsonld_options options = {.limits = JSONLD_LIMITS, .contexts = contexts};
-    PS_CLEANUP(rdf_dataset_free_cleanup) struct rdf_dataset *dataset = NULL;
-    PS_CLEANUP(rdf_canonical_free_cleanup) struct rdf_canonical *canonical = NULL;
-
-    PS_TRY(rdf_dataset_new(&RDF_LIMITS, &dataset));
-    PS_TRY(jsonld_to_rdf(document, &options, dataset));
-    PS_TRY(rdf_canonicalize(dataset, PS_SHA256, &RDF_WORK, &canonical));
-    ps_sha256(rdf_canonical_nquads(canonical), ret_hash);
-    return PS_OK;
-}
 
 /* An object's text without its last member, which this is, and without its brace. */
 static struct ps_bytes before(struct json_value object, const char *name, struct json_value member)
@@ -46,8 +32,8 @@ static enum ps_err hash_both(struct json_value credential, struct json_value pro
     ps_buf_put_u8(&options, '}');
     PS_TRY(ps_buf_status(&document));
     PS_TRY(ps_buf_status(&options));
-    PS_TRY(hash(ps_buf_bytes(&options), contexts, ret_block));
-    return hash(ps_buf_bytes(&document), contexts, ret_block + PS_SHA256_LEN);
+    PS_TRY(jsonld_canonical_hash(ps_buf_bytes(&options), contexts, ret_block));
+    return jsonld_canonical_hash(ps_buf_bytes(&document), contexts, ret_block + PS_SHA256_LEN);
 }
 
 bool verify_ldp(struct json_value credential, const struct jsonld_contexts *contexts,

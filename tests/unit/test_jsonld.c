@@ -1,5 +1,6 @@
 #include "tests/unit/support.h"
 
+#include "lib/jsonld/canonical_hash.h"
 #include "lib/jsonld/jsonld.h"
 #include "lib/rdf/nquads.h"
 
@@ -374,6 +375,27 @@ static void many_contexts_use_up_the_memory_and_not_the_time(void **state)
     check_error(PS_E_LIMIT, (const char *)text.data, "octets of memory");
 }
 
+/* However it is written; and of the canonical quads, whose blank nodes are c14n0 and so on. */
+static void a_document_has_one_hash(void **state)
+{
+    static const char quads[] = "_:c14n0 <https://v.example/a> \"1\" .\n";
+    static const char *const documents[] = {
+        "{\"https://v.example/a\":\"1\"}",
+        "{ \"https://v.example/a\" : [{\"@value\":\"1\"}], \"@id\":\"_:x\" }",
+    };
+    uint8_t expected[PS_SHA256_LEN];
+    uint8_t hash[PS_SHA256_LEN];
+
+    (void)state;
+    ps_sha256(ps_bytes_str(quads), expected);
+    for (size_t i = 0; i < PS_COUNT_OF(documents); i++) {
+        assert_ok(jsonld_canonical_hash(ps_bytes_str(documents[i]), contexts, hash));
+        assert_memory_equal(hash, expected, sizeof hash);
+    }
+    assert_fails(PS_E_INPUT, jsonld_canonical_hash(LITERAL("{\"no term\":1}"), contexts, hash));
+    assert_fails(PS_E_INPUT, jsonld_canonical_hash(LITERAL("{"), contexts, hash));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +415,7 @@ int main(void)
         cmocka_unit_test(contexts_that_include_each_other_are_a_limit_error),
         cmocka_unit_test(a_long_chain_of_terms_is_a_limit_error),
         cmocka_unit_test(many_contexts_use_up_the_memory_and_not_the_time),
+        cmocka_unit_test(a_document_has_one_hash),
     };
 
     return cmocka_run_group_tests_name("jsonld", tests, make_contexts, free_contexts);
