@@ -74,18 +74,27 @@ static inline PS_UNUSED bool body_has(const char *text)
     return body_count(text) != 0;
 }
 
-/* What `GET /v1/system` has first under this name. */
-static inline PS_UNUSED unsigned long system_number(const char *member)
+/* What stands in it behind `text`, where that comes first. */
+static inline PS_UNUSED unsigned long read_number(enum read_resource resource, const char *name,
+                                                  const char *text)
 {
     const char *at;
-    char text[64];
 
-    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+    expect(200, stack_read(&stack, resource, name, &body));
     ps_buf_put_u8(&body, 0);
-    (void)snprintf(text, sizeof text, "\"%s\":", member);
+    assert_ok(ps_buf_status(&body));
     at = strstr((const char *)body.data, text);
     assert_non_null(at);
     return strtoul(at + strlen(text), NULL, 10);
+}
+
+/* What `GET /v1/system` has first under this name. */
+static inline PS_UNUSED unsigned long system_number(const char *member)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "\"%s\":", member);
+    return read_number(READ_SYSTEM, "", text);
 }
 
 /* Until it is more. */

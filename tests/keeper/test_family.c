@@ -58,14 +58,7 @@ static unsigned make(const char *family, const char *name)
 
 static unsigned made_of(const char *family)
 {
-    static const char text[] = "\"made\":";
-    const char *at;
-
-    expect(200, stack_read(&stack, READ_FAMILY, family, &body));
-    ps_buf_put_u8(&body, 0);
-    at = strstr((const char *)body.data, text);
-    assert_non_null(at);
-    return (unsigned)strtoul(at + sizeof text - 1, NULL, 10);
+    return (unsigned)read_number(READ_FAMILY, family, "\"made\":");
 }
 
 static bool exists(const char *key)

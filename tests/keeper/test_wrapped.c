@@ -9,13 +9,7 @@
 static int make_stack(void **state)
 {
     (void)state;
-    stack_use_memory();
-    ps_buf_init(&body, IPC_DOCUMENT_MAX);
-    stack_make(&stack, PROCESSES);
-    stack.cache_keys = CACHE;
-    stack.keys_in_memory = IN_MEMORY;
-    stack_start(&stack);
-    stack_genesis(&stack);
+    begin_with_room(PROCESSES, CACHE, IN_MEMORY);
     return 0;
 }
 
@@ -70,35 +64,24 @@ static void what_the_token_does_not_wrap_is_refused_before_anybody_approves(void
                        "\"formats\":[\"jws\"],\"residence\":\"wrapped\",\"recovery\":\"none\"}"));
 }
 
+static void must_sign(const char *name)
+{
+    expect(200, sign(name));
+}
+
 /* More keys than the processes have room for. */
 static void keys_come_and_go(void **state)
 {
-    char name[32];
-
     (void)state;
-    for (int i = 0; i < 3 * CACHE; i++) {
-        (void)snprintf(name, sizeof name, "w.many.%d", i);
-        make_key(name);
-    }
+    with_many("w", 3 * CACHE, make_key);
     for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 3 * CACHE; i++) {
-            (void)snprintf(name, sizeof name, "w.many.%d", i);
-            expect(200, sign(name));
-        }
+        with_many("w", 3 * CACHE, must_sign);
     }
 }
 
-static unsigned long long number_of(const char *metric)
+static unsigned long number_of(const char *metric)
 {
-    PS_BUF_AUTO text = {.max = IPC_DOCUMENT_MAX};
-    const char *at;
-
-    expect(200, stack_read(&stack, READ_METRICS, "", &text));
-    ps_buf_put_u8(&text, 0);
-    assert_ok(ps_buf_status(&text));
-    at = strstr((const char *)text.data, metric);
-    assert_non_null(at);
-    return strtoull(at + strlen(metric), NULL, 10);
+    return read_number(READ_METRICS, "", metric);
 }
 
 static void wait_until_few_are_in_memory(void)

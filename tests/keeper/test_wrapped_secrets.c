@@ -11,12 +11,7 @@
 static int make_stack(void **state)
 {
     (void)state;
-    stack_use_memory();
-    ps_buf_init(&body, IPC_DOCUMENT_MAX);
-    stack_make(&stack, PROCESSES);
-    stack.cache_keys = CACHE;
-    stack_start(&stack);
-    stack_genesis(&stack);
+    begin_with_room(PROCESSES, CACHE, 0);
     expect(201, change("wrapping.create", "", "{}"));
     expect(201,
            change("grant.add", "",
@@ -27,24 +22,12 @@ static int make_stack(void **state)
 
 static void make_aes(const char *name)
 {
-    char text[200];
-
-    (void)snprintf(text, sizeof text,
-                   "{\"name\":\"%s\",\"type\":\"aes-256\",\"usage\":\"encrypt\","
-                   "\"residence\":\"wrapped\"}",
-                   name);
-    expect(201, change("key.create", "", text));
+    make_wrapped_key(name, "\"type\":\"aes-256\",\"usage\":\"encrypt\"");
 }
 
 static void make_hmac(const char *name)
 {
-    char text[200];
-
-    (void)snprintf(text, sizeof text,
-                   "{\"name\":\"%s\",\"type\":\"hmac-sha256\",\"usage\":\"mac\","
-                   "\"residence\":\"wrapped\"}",
-                   name);
-    expect(201, change("key.create", "", text));
+    make_wrapped_key(name, "\"type\":\"hmac-sha256\",\"usage\":\"mac\"");
 }
 
 /* The result in octets that stay. */
@@ -161,24 +144,21 @@ static void one_does_not_do_what_is_the_others(void **state)
                        "\"residence\":\"wrapped\"}"));
 }
 
+static void must_mac(const char *name)
+{
+    struct result result;
+
+    expect(200, use(name, KEY_MAC, text, none, &result));
+    both_still_do_it();
+}
+
 /* More than the processes have room for, with another keeper and other processes. */
 static void they_are_opened_where_they_are_not(void **state)
 {
-    char name[32];
-
     (void)state;
-    for (int i = 0; i < 2 * CACHE; i++) {
-        (void)snprintf(name, sizeof name, "s.many.%d", i);
-        make_hmac(name);
-    }
+    with_many("s", 2 * CACHE, make_hmac);
     for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < 2 * CACHE; i++) {
-            struct result result;
-
-            (void)snprintf(name, sizeof name, "s.many.%d", i);
-            expect(200, use(name, KEY_MAC, text, none, &result));
-            both_still_do_it();
-        }
+        with_many("s", 2 * CACHE, must_mac);
     }
     restart_keeper(APPLIANCE_OPERATIONAL);
     both_still_do_it();

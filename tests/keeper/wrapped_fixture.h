@@ -10,15 +10,42 @@
     "{\"name\":\"" name "\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"        \
     "\"residence\":\"wrapped\"}"
 
-static inline PS_UNUSED void make_key(const char *name)
+/* cache_keys: in a token process, keys_in_memory: in the keeper, 0 as many as usual. */
+static inline PS_UNUSED void begin_with_room(size_t processes, uint32_t cache_keys,
+                                             uint32_t keys_in_memory)
+{
+    stack_use_memory();
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, processes);
+    stack.cache_keys = cache_keys;
+    stack.keys_in_memory = keys_in_memory;
+    stack_start(&stack);
+    stack_genesis(&stack);
+}
+
+/* kind: members of its parameters, "\"type\":..." */
+static inline PS_UNUSED void make_wrapped_key(const char *name, const char *kind)
 {
     char text[300];
 
-    (void)snprintf(text, sizeof text,
-                   "{\"name\":\"%s\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"
-                   "\"residence\":\"wrapped\"}",
-                   name);
+    (void)snprintf(text, sizeof text, "{\"name\":\"%s\",%s,\"residence\":\"wrapped\"}", name, kind);
     expect(201, change("key.create", "", text));
+}
+
+static inline PS_UNUSED void make_key(const char *name)
+{
+    make_wrapped_key(name, "\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"]");
+}
+
+/* Does it with the keys PREFIX.many.0, PREFIX.many.1 and so on. */
+static inline PS_UNUSED void with_many(const char *prefix, int count, void (*fn)(const char *name))
+{
+    char name[32];
+
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof name, "%s.many.%d", prefix, i);
+        fn(name);
+    }
 }
 
 static inline int take_number(void *context, int count, char **values, char **names)
