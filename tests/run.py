@@ -33,8 +33,9 @@ FILES_AT_A_TIME = min((os.cpu_count() or 1) + 1, 4)
 # Of a suite, for what never ends: a machine that does much else needs several times as long as ours.
 LIMIT_S = 3600
 # Files of tests that begin first, so that none of them is alone at the end.
-LONGEST = ["matrix", "ansible", "token_faults", "tamper", "kill", "ceremonies", "batch", "life", "unlock", "dev",
-           "gate", "people", "many_keys"]
+LONGEST = ["ansible", "token_faults", "matrix", "ceremonies", "kill", "oidc_chromium", "batch", "dev", "http_hostile",
+           "ceremonies_custody", "memory", "tamper", "demo", "inventory", "unlock", "quickstart", "log_shards",
+           "own_tls", "gate", "oidc_authorize", "journey", "sshsig", "tlog", "log", "cose"]
 
 
 # Of each suite so many of the longest are named: who sees one fail can tell whether it waited.
@@ -73,10 +74,14 @@ def configure(directory, options, compiler="gcc"):
     return run(["meson", "setup", str(directory), *options], env={"CC": compiler})
 
 
-def build(suite, directory, options, compiler="gcc", targets=()) -> Result:
+def build(suite, directory, options, compiler="gcc", choose=lambda directory: ()) -> Result:
+    """Without targets to choose, all."""
     code, text = configure(directory, options, compiler)
     if code == 0:
-        code, text = run(["ninja", "-C", str(directory), *targets])
+        # What meson tells of targets and tests is as new as this file.
+        code, text = run(["ninja", "-C", str(directory), "build.ninja"])
+    if code == 0:
+        code, text = run(["ninja", "-C", str(directory), *choose(directory)])
     outcome = "passed" if code == 0 else "failed"
     return Result(suite, f"{directory.name} builds without a warning", outcome,
                   "" if code == 0 else text[-6000:])
@@ -168,11 +173,32 @@ def pytest(suite, paths, env=None) -> Iterator[Result]:
         yield Result(suite, "pytest ended well", "failed", text[-4000:])
 
 
+# Of meson's tests, those of which a build with sanitizers does less, or has something else.
+PLAIN = "privyseal:plain"
+
+
+def all_but_other_tests(directory):
+    """What is built without being named, but for programs of tests that are not plain ones."""
+    about = directory / "meson-info"
+    tests = json.loads((about / "intro-tests.json").read_text())
+    targets = json.loads((about / "intro-targets.json").read_text())
+    plain = {test["cmd"][0] for test in tests if PLAIN in test["suite"]}
+    others = {test["cmd"][0] for test in tests} - plain
+    return [os.path.relpath(name, directory) for target in targets if target["build_by_default"]
+            for name in target["filename"] if name not in others]
+
+
 def suite_build() -> Iterator[Result]:
-    yield build("build", BUILD, ["--werror"])
+    yield build("build", BUILD, ["--werror"], choose=all_but_other_tests)
+
+
+def suite_plain() -> Iterator[Result]:
+    yield from meson_tests("plain", BUILD, extra=["--suite", "plain"])
 
 
 def suite_unit() -> Iterator[Result]:
+    """All of them without sanitizers."""
+    yield build("unit", BUILD, [])
     yield from meson_tests("unit", BUILD)
 
 
@@ -210,19 +236,23 @@ def suite_interop() -> Iterator[Result]:
     yield from pytest_with_model("interop")
 
 
+# Reports name functions and lines, and no variables: half of what is compiled and linked would be those.
+LINES_ONLY = ["-Ddebug=false", "-Dc_args=-gline-tables-only"]
+
+
 def build_sanitized() -> Iterator[Result]:
     yield build("sanitized", BUILD_SANITIZED,
                 ["--werror", "-Db_sanitize=address,undefined", "-Db_lundef=false",
-                 "-Doptimization=1"], compiler="clang")
+                 "-Doptimization=1", *LINES_ONLY], compiler="clang")
 
 
 def suite_sanitized() -> Iterator[Result]:
-    """Unit and integration tests once more under ASan and UBSan, with SoftHSM loaded."""
+    """All unit tests, and the whole of it once, under ASan and UBSan, with SoftHSM loaded."""
     # A module is loaded with dlopen and never unloaded before exit; its leaks are not ours.
     env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:handle_abort=1",
            "LSAN_OPTIONS": f"suppressions={TOP}/tests/lsan-suppressions.txt:print_suppressions=0",
            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-           # Programs are slower here; all of it is done without sanitizers.
+           # Programs are slower here; all of it is done without sanitizers, by the suite plain.
            "PRIVYSEAL_RACES": "300", "PRIVYSEAL_KILL_STRIDE": "5"}
     whole = [TOP / "tests" / "integration" / "test_first_signature.py"]
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -238,9 +268,10 @@ THREADED = ["log_threads", "pkcs11_threads", "pkcs11_worker"]
 
 def build_threads() -> Iterator[Result]:
     yield build("threads", BUILD_THREADS,
-                ["--werror", "-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1"],
-                compiler="clang", targets=[*(f"tests/unit/test_{name}" for name in THREADED),
-                                           "tests/fake_p11/libfake_p11.so"])
+                ["--werror", "-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1", *LINES_ONLY],
+                compiler="clang",
+                choose=lambda directory: [*(f"tests/unit/test_{name}" for name in THREADED),
+                                          "tests/fake_p11/libfake_p11.so"])
 
 
 def suite_threads() -> Iterator[Result]:
@@ -253,17 +284,20 @@ class Suite(NamedTuple):
     tests: Callable[[], Iterator[Result]] = lambda: iter(())
     # What keeps processors busy and disturbs no test: it is begun beside the suites before.
     ahead: Optional[Callable[[], Iterator[Result]]] = None
+    # Only when it is named: another suite shows the same.
+    is_extra: bool = False
 
 
 SUITES = {
     "build": Suite(suite_build),
-    "unit": Suite(suite_unit),
+    "plain": Suite(suite_plain),
     "integration": Suite(suite_integration),
     "interop": Suite(suite_interop),
     "sanitized": Suite(suite_sanitized, ahead=build_sanitized),
     "threads": Suite(suite_threads, ahead=build_threads),
     # Last, so that its analysers have what all tests before leave of the processors.
     "static": Suite(ahead=suite_static),
+    "unit": Suite(suite_unit, is_extra=True),
 }
 
 
@@ -339,7 +373,8 @@ def main():
     unknown = [name for name in arguments.suites if name not in SUITES]
     if unknown:
         parser.error(f"no such suite: {', '.join(unknown)}")
-    names = ["build"] + [name for name in arguments.suites or SUITES if name != "build"]
+    wanted = arguments.suites or [name for name, suite in SUITES.items() if not suite.is_extra]
+    names = ["build"] + [name for name in wanted if name != "build"]
     counts = collections.Counter()
     ahead = None
     for name in names:

@@ -415,6 +415,7 @@ def fits(pattern, path):
     return re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", expression), path) is not None
 
 
+@functools.lru_cache(maxsize=None)
 def methods_of(path, listener):
     found = {route["method"] for route in ROUTES
              if listener in route["listeners"] and fits(route["path"], path)}

@@ -98,11 +98,16 @@ def sees_refusals(appliance):
 
 
 def stays_away(appliance, seconds):
-    """For so long no signature is made."""
+    """For so long no signature is made, of those asked for at the pace of wait_until()."""
     sees_refusals(appliance)
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        assert sign(appliance) == 503
+    began, statuses = time.monotonic(), set()
+
+    def is_over():
+        statuses.add(sign(appliance))
+        return time.monotonic() - began >= seconds
+
+    wait_until(is_over, seconds, "the time to be over")
+    assert statuses == {503}
 
 
 def log_verifies(appliance):
