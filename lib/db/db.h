@@ -92,4 +92,15 @@ PS_MUST_USE enum ps_err db_begin(struct db *db, struct db_transaction *ret_trans
 PS_MUST_USE enum ps_err db_commit(struct db_transaction *transaction);
 void db_rollback(struct db_transaction *transaction); /* nothing when it is over */
 
+/*
+ * When the write-ahead log has grown, a commit moves its pages into the database and syncs both.
+ * After db_defer_checkpoints commits through this connection do not; db_checkpoint on another one
+ * does, beside those who read and write. The log begins anew with the first commit that finds all
+ * of it moved: as long as somebody writes the whole time, it grows.
+ *
+ * ret_pages: how many the log has, moved or not
+ */
+PS_MUST_USE enum ps_err db_defer_checkpoints(struct db *db);
+PS_MUST_USE enum ps_err db_checkpoint(struct db *db, uint64_t *ret_pages);
+
 #endif

@@ -403,6 +403,46 @@ static void file_size_limit_leaves_the_data_as_it_was(void **state)
     test_free(much);
 }
 
+static off_t size_of_database(void)
+{
+    struct stat status;
+
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_size;
+}
+
+static void deferred_checkpoints_are_made_by_another_connection_beside_writers(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    PS_CLEANUP(db_close_cleanup) struct db *other = NULL;
+    uint8_t *much = test_calloc(1, 1024 * 1024);
+    uint64_t pages = 0;
+
+    (void)state;
+    assert_int_equal(db_open(path, &other), PS_OK);
+    assert_int_equal(db_defer_checkpoints(db), PS_OK);
+    for (char name[] = "a"; name[0] < 'i'; name[0]++) {
+        assert_int_equal(put_pair(db, name, 1, ps_bytes(much, 1024 * 1024)), PS_OK);
+    }
+    assert_true(size_of_database() < 1024 * 1024);
+    {
+        DB_TRANSACTION_AUTO transaction = {0};
+
+        assert_int_equal(db_begin(db, &transaction), PS_OK);
+        assert_int_equal(put_pair(db, "more", 1, ps_bytes(much, 1)), PS_OK);
+        assert_int_equal(db_checkpoint(other, &pages), PS_OK);
+        assert_true(pages > 2048 && size_of_database() > 8 * 1024 * 1024);
+        assert_int_equal(db_commit(&transaction), PS_OK);
+    }
+    assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 9);
+    assert_int_equal(db_checkpoint(other, &pages), PS_OK);
+    assert_int_equal(put_pair(db, "last", 1, ps_bytes(much, 1)), PS_OK);
+    assert_int_equal(db_checkpoint(other, &pages), PS_OK);
+    assert_true(pages < 100);
+    assert_int_equal(number_of(other, "SELECT count(*) FROM pair"), 10);
+    test_free(much);
+}
+
 /* SQLite's own limit on pages yields the code of a full disk. */
 static void full_disk_is_a_storage_error_and_nothing_is_changed(void **state)
 {
@@ -520,6 +560,7 @@ int main(void)
         DB_TEST(what_is_no_regular_file_is_refused),
         DB_TEST(missing_directory_is_a_storage_error),
         DB_TEST(file_size_limit_leaves_the_data_as_it_was),
+        DB_TEST(deferred_checkpoints_are_made_by_another_connection_beside_writers),
         DB_TEST(full_disk_is_a_storage_error_and_nothing_is_changed),
         DB_TEST(steps_are_taken_one_after_the_other),
         DB_TEST(newer_version_is_refused_in_a_sentence),

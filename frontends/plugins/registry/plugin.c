@@ -34,6 +34,9 @@ static void work(void *context)
 
     errand->fn(&plugin->registry, &errand->asked->request, &said, &answer);
     plugin->host->answer(plugin->host, errand->call, &answer);
+    if (registry_tidy(&plugin->registry) != PS_OK) {
+        plugin->host->log(plugin->host, "no_checkpoint", ps_detail()->text);
+    }
     ps_buf_wipe(&said.one);
     ps_buf_wipe(&said.two);
     ps_buf_clear(&said.metadata);

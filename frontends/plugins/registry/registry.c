@@ -8,6 +8,10 @@
 
 #include <stdlib.h>
 
+/* A checkpoint after so many answers, of some ten pages each; and how long the log may grow. */
+#define ANSWERS_BETWEEN 64u
+#define PAGES_MAX       8192u
+
 static enum ps_err read_config(const char *path, struct registry *registry)
 {
     PS_BUF_AUTO text = {.max = CONFIG_FILE_MAX};
@@ -36,6 +40,7 @@ enum ps_err registry_open(const char *config, struct registry *registry)
 {
     *registry = (struct registry){.writable = {.max = 8192}};
     (void)pthread_mutex_init(&registry->mutex, NULL);
+    (void)pthread_mutex_init(&registry->moving, NULL);
     PS_TRY(secret_hash_init());
     PS_TRY(read_config(config, registry));
     PS_TRY(delivery_open(registry->config, &registry->delivery));
@@ -43,17 +48,50 @@ enum ps_err registry_open(const char *config, struct registry *registry)
     PS_TRY(persons_secret(registry->db, registry->secret));
     /* What is written from here on ends in minutes, as the logins that it is about. */
     PS_TRY(db_run(registry->db, "PRAGMA synchronous = NORMAL;"));
+    PS_TRY(db_defer_checkpoints(registry->db));
+    PS_TRY(persons_open(registry->config->registry.database, &registry->mover));
     return tell_writable(registry);
 }
 
 void registry_close(struct registry *registry)
 {
     delivery_close(&registry->delivery);
+    db_close(registry->mover);
     db_close(registry->db);
     config_form_free(&registry_config_form, registry->config);
     ps_buf_clear(&registry->writable);
     ps_wipe(registry->secret, sizeof registry->secret);
+    (void)pthread_mutex_destroy(&registry->moving);
     (void)pthread_mutex_destroy(&registry->mutex);
+}
+
+/* Few pages are left when it is done once; without them the log begins anew. */
+static enum ps_err move(struct registry *registry)
+{
+    uint64_t pages = 0;
+    enum ps_err err;
+
+    PS_TRY(db_checkpoint(registry->mover, &pages));
+    if (pages < PAGES_MAX) {
+        return PS_OK;
+    }
+    (void)pthread_mutex_lock(&registry->mutex);
+    err = db_checkpoint(registry->mover, &pages);
+    (void)pthread_mutex_unlock(&registry->mutex);
+    return err;
+}
+
+enum ps_err registry_tidy(struct registry *registry)
+{
+    enum ps_err err;
+
+    if (__atomic_add_fetch(&registry->answers, 1, __ATOMIC_RELAXED) % ANSWERS_BETWEEN != 0 ||
+        pthread_mutex_trylock(&registry->moving) != 0) {
+        return PS_OK;
+    }
+    err = move(registry);
+    (void)pthread_mutex_unlock(&registry->moving);
+    return err;
 }
 
 static struct privyseal_auth_text text_of(struct ps_bytes octets)

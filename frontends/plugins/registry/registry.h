@@ -12,8 +12,11 @@
 struct registry {
     struct registry_config *config;
     struct delivery delivery;
-    pthread_mutex_t mutex; /* of the database */
+    pthread_mutex_t mutex; /* of `db` */
     struct db *db;
+    pthread_mutex_t moving; /* of `mover` */
+    struct db *mover;       /* the same database, for its checkpoints */
+    unsigned answers;
     uint8_t secret[REGISTRY_SECRET_LEN];
     struct ps_buf writable; /* of the description */
 };
@@ -41,6 +44,12 @@ void registry_authenticate(struct registry *registry, const struct privyseal_aut
                            struct registry_said *said, struct privyseal_auth_answer *ret_answer);
 void registry_exchange(struct registry *registry, const struct privyseal_auth_request *request,
                        struct registry_said *said, struct privyseal_auth_answer *ret_answer);
+
+/*
+ * After each answer: now and then moves what was written from the log of the database into it,
+ * while others go on. Blocks: until the disk has it. Errors: those of lib/db
+ */
+PS_MUST_USE enum ps_err registry_tidy(struct registry *registry);
 
 /* An answer for what failed, with the detail of it. */
 struct privyseal_auth_answer registry_failure(enum ps_err err);
