@@ -262,8 +262,9 @@ def suite_sanitized() -> Iterator[Result]:
         yield from beside.result()
 
 
-# The log's writer thread, and the workers of a token process with several sessions.
-THREADED = ["log_threads", "pkcs11_threads", "pkcs11_worker"]
+# The log's writer thread, the workers of a token process with several sessions, and the thread that
+# commits for a companion's loop.
+THREADED = ["commits", "log_threads", "pkcs11_threads", "pkcs11_worker"]
 
 
 def build_threads() -> Iterator[Result]:

@@ -43,7 +43,14 @@ static const char second[] = "CREATE TABLE consent ("
                              " ends_s INTEGER NOT NULL"
                              ") STRICT;";
 
-static const char *const steps[] = {first, second};
+/* Version 3: life.c. */
+static const char third[] = "CREATE TABLE life ("
+                            " one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),"
+                            " boot TEXT NOT NULL,"
+                            " since_s INTEGER NOT NULL"
+                            ") STRICT;";
+
+static const char *const steps[] = {first, second, third};
 
 static const struct db_schema schema = {
     .what = "database of privyseal-oidc",
@@ -101,17 +108,14 @@ static enum ps_err insert(struct db *db, const struct client *client, uint64_t n
 enum ps_err clients_add(struct db *db, const struct client *client, uint64_t now_s,
                         bool *ret_same_id)
 {
-    DB_TRANSACTION_AUTO transaction = {0};
     bool found = false;
 
-    PS_TRY(db_begin(db, &transaction));
     PS_TRY(find(db, ps_buf_bytes(&client->id), &found));
     *ret_same_id = found;
     if (found) {
         return ps_fail(PS_E_CONFLICT, 0, "there is a client of this id");
     }
-    PS_TRY(insert(db, client, now_s));
-    return db_commit(&transaction);
+    return insert(db, client, now_s);
 }
 
 enum ps_err clients_get(struct db *db, struct ps_bytes id, struct client *client)

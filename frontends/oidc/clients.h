@@ -10,7 +10,10 @@
 /* Opens the program's database, brought to the newest version. */
 PS_MUST_USE enum ps_err clients_open(const char *directory, struct db **ret_db);
 
-/* Further errors: PS_E_CONFLICT: the id (*ret_same_id) or the public key is another client's. */
+/*
+ * In the caller's transaction. Further errors: PS_E_CONFLICT: the id (*ret_same_id) or the public
+ * key is another client's; nothing is changed then.
+ */
 PS_MUST_USE enum ps_err clients_add(struct db *db, const struct client *client, uint64_t now_s,
                                     bool *ret_same_id);
 

@@ -5,6 +5,42 @@
 #include "lib/base/encode.h"
 #include "lib/base/line.h"
 
+#include <stdlib.h>
+
+/* A client that is being written. */
+struct writing {
+    struct change change; /* first: a change is its writing */
+    struct exchange *exchange;
+    const struct endpoint *endpoint;
+    struct client client;
+    struct client before; /* what it was made of */
+    bool same_id;
+    bool is_stale; /* somebody else has changed it since */
+};
+
+static void writing_free(struct writing *writing)
+{
+    if (writing != NULL) {
+        client_clear(&writing->client);
+        client_clear(&writing->before);
+        free(writing);
+    }
+}
+PS_DEFINE_CLEANUP(struct writing, writing_free)
+
+static struct writing *writing_new(struct exchange *exchange, const struct endpoint *endpoint)
+{
+    struct writing *writing = calloc(1, sizeof *writing);
+
+    if (writing != NULL) {
+        writing->exchange = exchange;
+        writing->endpoint = endpoint;
+        client_init(&writing->client);
+        client_init(&writing->before);
+    }
+    return writing;
+}
+
 /* eSignet answers 200 to what it refuses; the code is in the envelope. */
 static void answer_error(struct exchange *exchange, const char *code)
 {
@@ -77,52 +113,119 @@ static void put_defaults(struct client *client)
     ps_buf_put_str(&client->fields[CLIENT_STATUS], "ACTIVE");
 }
 
-void client_create(struct exchange *exchange, const struct endpoint *endpoint)
+/* Hands it over, or tells why not. */
+static void begin_writing(struct exchange *exchange, struct writing **writing)
 {
-    CLIENT_AUTO client;
-    bool same_id = false;
-    enum ps_err err;
+    const enum ps_err err = commits_make(exchange->service->commits, &(*writing)->change);
 
-    client_init(&client);
-    put_defaults(&client);
-    if (!read_request(exchange, endpoint->shape, &client)) {
-        return;
-    }
-    err = clients_add(exchange->service->db, &client, ps_clock_real_ns() / PS_NS_PER_S, &same_id);
     if (err == PS_OK) {
-        answer_client(exchange, &client, "client_created");
-    } else if (err == PS_E_CONFLICT) {
-        answer_error(exchange, same_id ? "duplicate_client_id" : "duplicate_public_key");
+        *writing = NULL;
     } else {
         answer_failure(exchange, err);
     }
 }
 
+static enum ps_err add(struct change *change, struct db *db)
+{
+    struct writing *writing = (struct writing *)(void *)change;
+
+    return clients_add(db, &writing->client, ps_clock_real_ns() / PS_NS_PER_S, &writing->same_id);
+}
+
+static void on_added(struct change *change, enum ps_err err)
+{
+    PS_CLEANUP(writing_free_cleanup) struct writing *writing = (struct writing *)(void *)change;
+
+    if (err == PS_OK) {
+        answer_client(writing->exchange, &writing->client, "client_created");
+    } else if (err == PS_E_CONFLICT) {
+        answer_error(writing->exchange,
+                     writing->same_id ? "duplicate_client_id" : "duplicate_public_key");
+    } else {
+        answer_failure(writing->exchange, err);
+    }
+}
+
+void client_create(struct exchange *exchange, const struct endpoint *endpoint)
+{
+    PS_CLEANUP(writing_free_cleanup) struct writing *writing = writing_new(exchange, endpoint);
+
+    if (writing == NULL) {
+        answer_failure(exchange, ps_fail(PS_E_NO_MEMORY, 0, "out of memory"));
+        return;
+    }
+    put_defaults(&writing->client);
+    if (read_request(exchange, endpoint->shape, &writing->client)) {
+        writing->change = (struct change){.apply = add, .done = on_added};
+        begin_writing(exchange, &writing);
+    }
+}
+
+static bool is_same(const struct client *one, const struct client *other)
+{
+    for (size_t i = 0; i < CLIENT_FIELDS; i++) {
+        if (!ps_bytes_equal(ps_buf_bytes(&one->fields[i]), ps_buf_bytes(&other->fields[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum ps_err set(struct change *change, struct db *db)
+{
+    struct writing *writing = (struct writing *)(void *)change;
+    CLIENT_AUTO now;
+
+    client_init(&now);
+    PS_TRY(clients_get(db, ps_buf_bytes(&writing->client.id), &now));
+    writing->is_stale = !is_same(&now, &writing->before);
+    if (writing->is_stale) {
+        return ps_fail(PS_E_CONFLICT, 0, "it was changed meanwhile");
+    }
+    return clients_set(db, &writing->client, ps_clock_real_ns() / PS_NS_PER_S);
+}
+
+static void on_set(struct change *change, enum ps_err err)
+{
+    PS_CLEANUP(writing_free_cleanup) struct writing *writing = (struct writing *)(void *)change;
+
+    if (err == PS_OK) {
+        answer_client(writing->exchange, &writing->client, "client_changed");
+    } else if (writing->is_stale) {
+        client_change(writing->exchange, writing->endpoint);
+    } else {
+        answer_failure(writing->exchange, err);
+    }
+}
+
+static enum ps_err find(struct writing *writing)
+{
+    const struct ps_bytes id = writing->exchange->found.variable;
+    struct db *db = writing->exchange->service->db;
+
+    if (!client_id_valid(id)) {
+        return PS_E_NOT_FOUND;
+    }
+    PS_TRY(clients_get(db, id, &writing->before));
+    return clients_get(db, id, &writing->client);
+}
+
 void client_change(struct exchange *exchange, const struct endpoint *endpoint)
 {
-    struct service *service = exchange->service;
-    CLIENT_AUTO client;
+    PS_CLEANUP(writing_free_cleanup) struct writing *writing = writing_new(exchange, endpoint);
     enum ps_err err;
 
-    client_init(&client);
-    err = client_id_valid(exchange->found.variable)
-              ? clients_get(service->db, exchange->found.variable, &client)
-              : PS_E_NOT_FOUND;
+    if (writing == NULL) {
+        answer_failure(exchange, ps_fail(PS_E_NO_MEMORY, 0, "out of memory"));
+        return;
+    }
+    err = find(writing);
     if (err == PS_E_NOT_FOUND) {
         answer_error(exchange, "invalid_client_id");
-        return;
-    }
-    if (err != PS_OK) {
+    } else if (err != PS_OK) {
         answer_failure(exchange, err);
-        return;
-    }
-    if (!read_request(exchange, endpoint->shape, &client)) {
-        return;
-    }
-    err = clients_set(service->db, &client, ps_clock_real_ns() / PS_NS_PER_S);
-    if (err == PS_OK) {
-        answer_client(exchange, &client, "client_changed");
-    } else {
-        answer_failure(exchange, err);
+    } else if (read_request(exchange, endpoint->shape, &writing->client)) {
+        writing->change = (struct change){.apply = set, .done = on_set};
+        begin_writing(exchange, &writing);
     }
 }

@@ -7,6 +7,8 @@
 #include "lib/base/encode.h"
 #include "lib/base/line.h"
 
+#include <stdlib.h>
+
 /* Every word of `list` is in `in`. */
 static bool are_in(struct ps_bytes list, struct ps_bytes in)
 {
@@ -100,37 +102,135 @@ static enum ps_err end_of_consent(const struct service *service,
     return PS_OK;
 }
 
-static enum ps_err write_down(const struct service *service, struct transaction *transaction,
-                              uint64_t now_s)
-{
-    struct ps_buf *end = &transaction->of[TRANSACTION_CONSENT_END];
-    uint64_t end_s = 0;
+/* A consent that is being written down. */
+struct agreement {
+    struct change change; /* first: a change is its agreement */
+    struct login login;
+    const struct code_teller *teller;
+    uint64_t now_s;
+    uint64_t end_s;
+};
 
-    if (!code_needs_consent(transaction)) {
-        return PS_OK;
+static void agreement_free(struct agreement *agreement)
+{
+    if (agreement != NULL) {
+        login_clear(&agreement->login);
+        free(agreement);
     }
-    PS_TRY(end_of_consent(service, transaction, now_s, &end_s));
-    ps_buf_reset(end);
-    ps_buf_put_decimal(end, end_s);
-    PS_TRY(ps_buf_status(end));
-    return consent_record(service->db, transaction, now_s, end_s);
 }
+PS_DEFINE_CLEANUP(struct agreement, agreement_free)
 
-enum ps_err code_make(struct login *login, char ret_code[STORE_HANDLE_LEN + 1])
+static enum ps_err put_code(struct login *login, char ret_code[STORE_HANDLE_LEN + 1])
 {
-    struct service *service = login->exchange->service;
+    const struct service *service = login->exchange->service;
     const uint64_t now_s = ps_clock_real_ns() / PS_NS_PER_S;
-    const struct store_key from = {STORE_TRANSACTION, ps_bytes_str(login->handle)};
-    const struct store_key to = {STORE_CODE, ps_bytes(ret_code, STORE_HANDLE_LEN)};
-    PS_BUF_AUTO old = {.max = STORE_RECORD_MAX + 1};
+    const struct store_key key = {STORE_CODE, ps_bytes(ret_code, STORE_HANDLE_LEN)};
     PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
 
     store_make_handle(ret_code);
-    PS_TRY(store_take(service->store, &from, STORE_AUTHENTICATED, now_s, &old));
-    PS_TRY(write_down(service, &login->transaction, now_s));
     PS_TRY(transaction_write(&login->transaction, &record));
-    return store_put(service->store, &to, STORE_OPEN, now_s + service->config->oidc.code_s,
+    return store_put(service->store, &key, STORE_OPEN, now_s + service->config->oidc.code_s,
                      ps_buf_bytes(&record));
+}
+
+static void give(struct login *login, const struct code_teller *teller)
+{
+    char code[STORE_HANDLE_LEN + 1];
+    const enum ps_err err = put_code(login, code);
+
+    if (err == PS_OK) {
+        teller->given(login, code);
+    } else {
+        teller->failed(login, err);
+    }
+}
+
+static enum ps_err record_consent(struct change *change, struct db *db)
+{
+    const struct agreement *agreement = (const struct agreement *)(const void *)change;
+
+    return consent_record(db, &agreement->login.transaction, agreement->now_s, agreement->end_s);
+}
+
+static void on_recorded(struct change *change, enum ps_err err)
+{
+    PS_CLEANUP(agreement_free_cleanup)
+    struct agreement *agreement = (struct agreement *)(void *)change;
+
+    if (err == PS_OK) {
+        give(&agreement->login, agreement->teller);
+    } else {
+        agreement->teller->failed(&agreement->login, err);
+    }
+}
+
+static enum ps_err set_end(struct agreement *agreement)
+{
+    struct transaction *transaction = &agreement->login.transaction;
+    struct ps_buf *end = &transaction->of[TRANSACTION_CONSENT_END];
+
+    PS_TRY(end_of_consent(agreement->login.exchange->service, transaction, agreement->now_s,
+                          &agreement->end_s));
+    ps_buf_reset(end);
+    ps_buf_put_decimal(end, agreement->end_s);
+    return ps_buf_status(end);
+}
+
+/* Takes the login over. NULL: out of memory */
+static struct agreement *agreement_new(struct login *login, const struct code_teller *teller)
+{
+    struct agreement *agreement = calloc(1, sizeof *agreement);
+
+    if (agreement != NULL) {
+        agreement->change = (struct change){.apply = record_consent, .done = on_recorded};
+        agreement->teller = teller;
+        agreement->now_s = ps_clock_real_ns() / PS_NS_PER_S;
+        agreement->login = *login;
+        login_init(login, agreement->login.exchange);
+    }
+    return agreement;
+}
+
+static void write_down(struct login *login, const struct code_teller *teller)
+{
+    PS_CLEANUP(agreement_free_cleanup) struct agreement *agreement = agreement_new(login, teller);
+    enum ps_err err;
+
+    if (agreement == NULL) {
+        teller->failed(login, ps_fail(PS_E_NO_MEMORY, 0, "out of memory"));
+        return;
+    }
+    err = set_end(agreement);
+    if (err == PS_OK) {
+        err = commits_make(login->exchange->service->commits, &agreement->change);
+    }
+    if (err == PS_OK) {
+        agreement = NULL;
+    } else {
+        teller->failed(&agreement->login, err);
+    }
+}
+
+static enum ps_err take(struct login *login)
+{
+    const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(login->handle)};
+    PS_BUF_AUTO old = {.max = STORE_RECORD_MAX + 1};
+
+    return store_take(login->exchange->service->store, &key, STORE_AUTHENTICATED,
+                      ps_clock_real_ns() / PS_NS_PER_S, &old);
+}
+
+void code_make(struct login *login, const struct code_teller *teller)
+{
+    const enum ps_err err = take(login);
+
+    if (err != PS_OK) {
+        teller->failed(login, err);
+    } else if (code_needs_consent(&login->transaction)) {
+        write_down(login, teller);
+    } else {
+        give(login, teller);
+    }
 }
 
 static void put_text(struct ps_buf *out, const char *name, struct ps_bytes text)
@@ -143,7 +243,7 @@ static void put_text(struct ps_buf *out, const char *name, struct ps_bytes text)
     }
 }
 
-static void answer(const struct login *login, const char *code)
+static void answer_given(struct login *login, const char *code)
 {
     const struct transaction *transaction = &login->transaction;
     PS_BUF_AUTO response = {.max = ENVELOPE_MAX};
@@ -156,13 +256,22 @@ static void answer(const struct login *login, const char *code)
     browser_answer(login->exchange, ps_buf_bytes(&response));
 }
 
+static void answer_failed(struct login *login, enum ps_err err)
+{
+    if (err == PS_E_NOT_FOUND || err == PS_E_STATE) {
+        browser_refuse(login->exchange, "invalid_transaction");
+    } else {
+        browser_fail(login->exchange, err);
+    }
+}
+
+static const struct code_teller teller = {.given = answer_given, .failed = answer_failed};
+
 void code_give(struct exchange *exchange, const struct endpoint *endpoint)
 {
-    char code[STORE_HANDLE_LEN + 1];
     struct json_value envelope;
     const char *mistake = NULL;
     LOGIN_AUTO login;
-    enum ps_err err;
 
     (void)endpoint;
     login_init(&login, exchange);
@@ -174,15 +283,8 @@ void code_give(struct exchange *exchange, const struct endpoint *endpoint)
     }
     if (mistake != NULL) {
         browser_refuse(exchange, mistake);
-        return;
-    }
-    err = code_make(&login, code);
-    if (err == PS_OK) {
-        answer(&login, code);
-    } else if (err == PS_E_NOT_FOUND || err == PS_E_STATE) {
-        browser_refuse(exchange, "invalid_transaction");
     } else {
-        browser_fail(exchange, err);
+        code_make(&login, &teller);
     }
 }
 

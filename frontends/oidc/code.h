@@ -19,10 +19,22 @@ const char *code_take_consent(struct transaction *transaction, struct ps_bytes a
                               struct ps_bytes permitted);
 
 /*
- * Ends a login (STORE_AUTHENTICATED) with a code; consent is written down. The transaction is gone:
- * of two that ask for its code one gets it.
- * Errors: PS_E_NOT_FOUND, PS_E_STATE: it is gone; those of the store and of lib/db
+ * What is told to who ends a login: one of these is called, once, in the loop, perhaps before
+ * code_make has returned; it answers the request. Nothing of the login is there afterwards.
  */
-PS_MUST_USE enum ps_err code_make(struct login *login, char ret_code[STORE_HANDLE_LEN + 1]);
+struct code_teller {
+    void (*given)(struct login *login, const char *code);
+    /* PS_E_NOT_FOUND, PS_E_STATE: it is gone; PS_E_BUSY; those of the store and of lib/db */
+    void (*failed)(struct login *login, enum ps_err err);
+};
+
+/*
+ * Ends a login (STORE_AUTHENTICATED) with a code; consent is written down, and is durable before
+ * the code is told. The transaction is gone: of two that ask for its code one gets it.
+ *
+ * login:  what is in it is taken over
+ * teller: stays valid
+ */
+void code_make(struct login *login, const struct code_teller *teller);
 
 #endif

@@ -87,14 +87,10 @@ static enum ps_err write_row(struct db *db, const char *sql, const struct transa
 enum ps_err consent_record(struct db *db, const struct transaction *transaction, uint64_t now_s,
                            uint64_t end_s)
 {
-    DB_TRANSACTION_AUTO change = {0};
-
-    PS_TRY(db_begin(db, &change));
     PS_TRY(write_row(db, "INSERT OR REPLACE INTO consent VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                      transaction, now_s, end_s));
-    PS_TRY(write_row(db,
+    return write_row(db,
                      "INSERT INTO consent_history (client, subject, asked, accepted, permitted,"
                      " given_s, ends_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                     transaction, now_s, end_s));
-    return db_commit(&change);
+                     transaction, now_s, end_s);
 }

@@ -19,7 +19,9 @@
 PS_MUST_USE enum ps_err consent_judge(struct db *db, struct transaction *transaction,
                                       uint64_t now_s);
 
-/* Writes it down. `end_s`: 0: it has none. Errors: those of lib/db. */
+/*
+ * Writes it down, in the caller's transaction. `end_s`: 0: it has none. Errors: those of lib/db.
+ */
 PS_MUST_USE enum ps_err consent_record(struct db *db, const struct transaction *transaction,
                                        uint64_t now_s, uint64_t end_s);
 

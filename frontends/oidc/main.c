@@ -8,6 +8,9 @@
 #define BOOT_ID_MAX 64u
 #define SWEEP_S     5u
 
+/* Consents and relying parties that may wait to be written; each has a request that waits. */
+#define CHANGES_MAX 4096u
+
 static struct program_settings take(struct service *service, void *config)
 {
     const struct oidc_config *own = service->config = config;
@@ -19,11 +22,12 @@ static enum ps_err open_store(struct service *service)
 {
     const struct settings_oidc *settings = &service->config->oidc;
     const struct store_limits limits = {settings->transactions, settings->transactions_share};
+    struct store_place place = {.directory = settings->data, .db = service->db};
     PS_BUF_AUTO boot = {.max = 0};
 
     PS_TRY(file_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &boot));
-    return oidc_store_open(settings->data, ps_buf_bytes(&boot), &limits,
-                           ps_clock_real_ns() / PS_NS_PER_S, &service->store);
+    place.boot = ps_buf_bytes(&boot);
+    return oidc_store_open(&place, &limits, ps_clock_real_ns() / PS_NS_PER_S, &service->store);
 }
 
 static enum ps_err read_acrs(struct service *service)
@@ -44,7 +48,8 @@ static enum ps_err open_own(struct service *service)
     PS_TRY(read_acrs(service));
     PS_TRY(files_open(&service->files, service->config->pages.logo));
     PS_TRY(clients_open(settings->data, &service->db));
-    return open_store(service);
+    PS_TRY(open_store(service));
+    return clients_open(settings->data, &service->written);
 }
 
 static void write_line(const char *plugin, const char *event, const char *detail)
@@ -119,6 +124,7 @@ static enum ps_err start(struct service *service, struct program *program)
     PS_TRY(ps_timer_new(program->loop, on_sweep, service, &service->sweep));
     ps_timer_set_in(service->sweep, SWEEP_S * PS_NS_PER_S);
     service->calls = program->calls;
+    PS_TRY(commits_new(program->loop, service->written, CHANGES_MAX, &service->commits));
     PS_TRY(start_plugins(service));
     return jwks_new(
         program->calls,
@@ -129,6 +135,7 @@ static enum ps_err start(struct service *service, struct program *program)
 static void clear(struct service *service)
 {
     authenticator_close(service->authenticator);
+    commits_free(service->commits);
     attempts_free(service->attempts);
     jwks_free(service->jwks);
     ps_timer_free(service->sweep);
@@ -140,6 +147,7 @@ static void clear(struct service *service)
     acr_free(service->acrs);
     ps_buf_clear(&service->acr_text);
     files_clear(&service->files);
+    db_close(service->written);
     db_close(service->db);
 }
 

@@ -9,6 +9,7 @@
 #include "frontends/oidc/places.h"
 #include "frontends/plugins/host.h"
 #include "frontends/shared/caller.h"
+#include "frontends/shared/commits.h"
 #include "frontends/shared/endpoint.h"
 #include "frontends/shared/jwks.h"
 #include "frontends/shared/program.h"
@@ -18,7 +19,9 @@
 /* What all requests of the program share. */
 struct service {
     struct oidc_config *config;
-    struct db *db;
+    struct db *db;           /* relying parties and consents: what is read of them */
+    struct db *written;      /* the same, of the thread that writes it */
+    struct commits *commits; /* what changes it */
     struct store *store;
     struct ps_buf acr_text; /* what `acrs` was read from */
     struct acr_map *acrs;

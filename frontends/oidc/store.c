@@ -1,5 +1,6 @@
 #include "frontends/oidc/store.h"
 
+#include "frontends/oidc/life.h"
 #include "frontends/oidc/seal.h"
 #include "frontends/shared/shares.h"
 #include "lib/base/encode.h"
@@ -47,7 +48,10 @@ static const char second[] = "CREATE TABLE tally ("
 /* Version 3. */
 static const char third[] = "ALTER TABLE item ADD COLUMN owner BLOB NOT NULL DEFAULT x'';";
 
-static const char *const steps[] = {first, second, third};
+/* Version 4: it stands in the program's own database. */
+static const char fourth[] = "DROP TABLE life;";
+
+static const char *const steps[] = {first, second, third, fourth};
 
 static const struct db_schema schema = {
     .what = "database of transactions of privyseal-oidc",
@@ -73,48 +77,6 @@ static void hash_key(const struct store_key *key, uint8_t ret_id[PS_SHA256_LEN])
     ps_hash_parts(PS_SHA256, parts, PS_COUNT_OF(parts), ret_id);
 }
 
-static enum ps_err read_life(struct store *store, struct ps_bytes boot, bool *ret_known,
-                             bool *ret_same)
-{
-    DB_QUERY_AUTO *query = NULL;
-
-    PS_TRY(db_query_begin(store->db, "SELECT boot, since_s FROM life", &query));
-    PS_TRY(db_query_step(query, ret_known));
-    *ret_same = false;
-    if (*ret_known) {
-        *ret_same = ps_bytes_equal(db_column_text(query, 0), boot);
-        store->since_s = db_column_u64(query, 1);
-    }
-    return db_query_status(query);
-}
-
-static enum ps_err write_life(struct store *store, struct ps_bytes boot)
-{
-    DB_QUERY_AUTO *query = NULL;
-
-    PS_TRY(db_query_begin(store->db, "INSERT OR REPLACE INTO life VALUES (1, ?1, ?2)", &query));
-    db_bind_text(query, 1, boot);
-    db_bind_u64(query, 2, store->since_s);
-    return db_query_run(query);
-}
-
-/* Commits were not synced: what the machine forgot when it went down nobody can tell. */
-static enum ps_err begin_life(struct store *store, struct ps_bytes boot, uint64_t now_s)
-{
-    DB_TRANSACTION_AUTO transaction = {0};
-    bool known = false;
-    bool same = false;
-
-    PS_TRY(db_begin(store->db, &transaction));
-    PS_TRY(read_life(store, boot, &known, &same));
-    if (!same) {
-        store->since_s = known ? now_s : 0;
-        PS_TRY(db_run(store->db, "DELETE FROM item; DELETE FROM used; DELETE FROM tally;"));
-        PS_TRY(write_life(store, boot));
-    }
-    return db_commit(&transaction);
-}
-
 static enum ps_err count_items(struct store *store)
 {
     DB_QUERY_AUTO *query = NULL;
@@ -126,35 +88,41 @@ static enum ps_err count_items(struct store *store)
     return db_query_status(query);
 }
 
-static enum ps_err begin(struct store *store, const char *directory, struct ps_bytes boot,
-                         uint64_t now_s)
+static enum ps_err open_db(struct store *store, const char *path)
 {
-    PS_BUF_AUTO path = {.max = 4096};
-
-    ps_buf_printf(&path, "%s/transactions.db", directory);
-    ps_buf_put_u8(&path, '\0');
-    PS_TRY(ps_buf_status(&path));
-    PS_TRY(db_open((const char *)path.data, &store->db));
+    PS_TRY(db_open(path, &store->db));
     PS_TRY(db_migrate(store->db, &schema));
-    PS_TRY(begin_life(store, boot, now_s));
-    /* Nobody else opens it, so that nobody has to be locked out again and again. */
-    PS_TRY(db_run(store->db, "PRAGMA synchronous = NORMAL; PRAGMA locking_mode = EXCLUSIVE;"));
+    /*
+     * Nobody else opens it, so that nobody has to be locked out again and again. What moves from
+     * its log into it does so a little at a time.
+     */
+    PS_TRY(db_run(store->db, "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
+                             "PRAGMA wal_autocheckpoint = 250;"));
     PS_TRY(shares_new(&store->shares));
     ps_random(store->secret, sizeof store->secret);
     return count_items(store);
 }
 
-enum ps_err oidc_store_open(const char *directory, struct ps_bytes boot,
-                            const struct store_limits *limits, uint64_t now_s,
-                            struct store **ret_store)
+enum ps_err oidc_store_open(const struct store_place *place, const struct store_limits *limits,
+                            uint64_t now_s, struct store **ret_store)
 {
     PS_CLEANUP(store_close_cleanup) struct store *store = calloc(1, sizeof *store);
+    PS_BUF_AUTO path = {.max = 4096};
+    struct life life = {.is_new = false};
 
     if (store == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
+    ps_buf_printf(&path, "%s/transactions.db", place->directory);
+    ps_buf_put_u8(&path, '\0');
+    PS_TRY(ps_buf_status(&path));
+    PS_TRY(life_find(place->db, (const char *)path.data, place->boot, now_s, &life));
+    store->since_s = life.since_s;
     store->limits = *limits;
-    PS_TRY(begin(store, directory, boot, now_s));
+    PS_TRY(open_db(store, (const char *)path.data));
+    if (life.is_new) {
+        PS_TRY(life_begin(place->db, place->boot, &life));
+    }
     *ret_store = store;
     store = NULL;
     return PS_OK;

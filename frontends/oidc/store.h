@@ -8,7 +8,7 @@
  * What lives for seconds to an hour: requests that were pushed, logins under way, codes, tokens,
  * and ids that may be used once. Each thing is found by a hash of its handle and sealed under it
  * (seal.h). A database of its own, whose commits survive the program's death but are not synced:
- * after another start of the machine it is emptied, and what was signed before counts as used.
+ * after another start of the machine it is made anew, and what was signed before counts as used.
  * Errors of all: those of lib/db.
  */
 struct store;
@@ -30,6 +30,12 @@ struct store_key {
     struct ps_bytes handle; /* as it came from outside: any octets */
 };
 
+struct store_place {
+    const char *directory;
+    struct db *db;        /* the program's own (clients.h), where life.h stands */
+    struct ps_bytes boot; /* names this start of the machine; not empty */
+};
+
 /*
  * How many things there may be, and how many of one owner, so that nobody alone takes the place of
  * all. An eighth is for what has no owner: codes and tokens of logins that have come so far.
@@ -39,8 +45,8 @@ struct store_limits {
     uint64_t per_owner;
 };
 
-/* boot: names this start of the machine */
-PS_MUST_USE enum ps_err oidc_store_open(const char *directory, struct ps_bytes boot,
+/* place: gone when this returns */
+PS_MUST_USE enum ps_err oidc_store_open(const struct store_place *place,
                                         const struct store_limits *limits, uint64_t now_s,
                                         struct store **ret_store);
 void store_close(struct store *store);

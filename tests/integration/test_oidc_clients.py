@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import sqlite3
 import threading
 
 import pytest
@@ -78,6 +79,31 @@ def test_a_patch_changes_what_it_names_and_survives_a_restart(oidc):
     oidc.start()
     answer = oidc.manage("PATCH", "client/patched", {"status": "INACTIVE"})
     assert answer.json()["response"] == {"clientId": "patched", "status": "INACTIVE"}
+
+
+def test_of_patches_at_once_each_is_kept(oidc):
+    assert codes(oidc.manage("POST", "client", new_client("many"))) == []
+    changes = {"clientName": ("name", "Another portal"), "logoUri": ("logo_uri", "https://rp.example/2.png"),
+               "redirectUris": ("redirect_uris", ["https://rp.example/cb2"]),
+               "userClaims": ("claims", ["birthdate"])}
+    answers = []
+
+    def patch(member, value):
+        answers.append(codes(oidc.manage("PATCH", "client/many", {member: value})))
+
+    threads = [threading.Thread(target=patch, args=(member, value))
+               for member, (_column, value) in changes.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [[]] * len(changes)
+    database = sqlite3.connect(oidc.directory / "data" / "oidc.db")
+    columns = ", ".join(column for column, _value in changes.values())
+    row = database.execute(f"SELECT {columns} FROM client WHERE id = 'many'").fetchone()
+    database.close()
+    assert row == tuple(value if isinstance(value, str) else json.dumps(value)
+                        for _column, value in changes.values())
 
 
 @pytest.mark.parametrize("key", [rsa_jwk(alg="PS256", use="sig"), rsa_jwk(alg="RS256"),

@@ -1,8 +1,10 @@
 """privyseal-oidc: a code becomes tokens of the appliance, once, and they tell who the person is."""
 
 import hashlib
+import http.client
 import os
 import secrets
+import sqlite3
 import threading
 import time
 
@@ -34,8 +36,8 @@ def party(oidc):
     return RelyingParty(oidc, "portal")
 
 
-def log_in(party, claims=("name", "email"), request=None, pushed=None):
-    """A code for this relying party."""
+def identified(party, request=None, pushed=None):
+    """A browser with somebody who has shown who they are."""
     browser = Browser(party.oidc)
     made = {"claims": CLAIMS, "prompt": "consent", **(request or {})}
     if pushed is not None:
@@ -44,6 +46,12 @@ def log_in(party, claims=("name", "email"), request=None, pushed=None):
         browser.open(browser.begin(party.request(**made)))
     told = browser.authenticate(PERSON, "PIN", PIN).json()
     assert told["errors"] == [], told
+    return browser
+
+
+def log_in(party, claims=("name", "email"), request=None, pushed=None):
+    """A code for this relying party."""
+    browser = identified(party, request, pushed)
     answer = browser.consent(claims).json()
     assert answer["errors"] == [], answer
     browser.close()
@@ -301,3 +309,34 @@ def test_without_the_appliance_a_code_keeps_until_it_is_there(appliance, people,
         assert verified(own, got["id_token"], audience="portal")
         assert userinfo(own, got["access_token"]).status == 200
         assert redeem(party, code).json() == {"error": "invalid_grant"}
+
+
+def test_a_code_that_was_told_has_its_consent_and_outlives_the_program(people):
+    told = []
+    with Oidc("/nowhere/clients.sock", more=people.settings()) as own:
+        party = RelyingParty(own, "portal")
+        browsers = [identified(party) for _ in range(6)]
+
+        def consent(browser):
+            try:
+                told.append(browser.consent(["name"]).json()["response"]["code"])
+            except (OSError, http.client.HTTPException):
+                return  # it was killed before
+            own.process.kill()
+
+        threads = [threading.Thread(target=consent, args=(browser,)) for browser in browsers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        own.process.wait()
+        database = sqlite3.connect(own.directory / "data" / "oidc.db")
+        written = database.execute("SELECT count(*) FROM consent_history").fetchone()[0]
+        assert database.execute("SELECT count(*) FROM consent").fetchone()[0] == 1
+        database.close()
+        assert 1 <= len(told) <= written
+        own.start()
+        # The appliance is away: any other code is invalid_grant.
+        assert [redeem(party, code).status for code in told] == [503] * len(told)
+        for browser in browsers:
+            browser.close()

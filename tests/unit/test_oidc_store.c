@@ -1,3 +1,4 @@
+#include "frontends/oidc/clients.h"
 #include "frontends/oidc/seal.h"
 #include "frontends/oidc/store.h"
 #include "frontends/oidc/transaction.h"
@@ -11,33 +12,43 @@
 #include <cmocka.h>
 
 static char directory[64];
+static struct db *own;
 
 static int set_up(void **state)
 {
     (void)state;
     (void)snprintf(directory, sizeof directory, "/tmp/privyseal-oidc-XXXXXX");
-    return mkdtemp(directory) != NULL ? 0 : -1;
+    return mkdtemp(directory) != NULL && clients_open(directory, &own) == PS_OK ? 0 : -1;
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[100];
+
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
+    return path;
 }
 
 static int tear_down(void **state)
 {
-    static const char *const endings[] = {"", "-wal", "-shm"};
-    char path[100];
+    static const char *const names[] = {"transactions.db", "transactions.db-wal",
+                                        "transactions.db-shm", "oidc.db"};
 
     (void)state;
-    for (size_t i = 0; i < PS_COUNT_OF(endings); i++) {
-        (void)snprintf(path, sizeof path, "%s/transactions.db%s", directory, endings[i]);
-        (void)unlink(path);
+    db_close(own);
+    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+        (void)unlink(path_of(names[i]));
     }
     return rmdir(directory);
 }
 
 static struct store *open_at(const char *boot, uint64_t most, uint64_t now_s)
 {
+    const struct store_place place = {directory, own, ps_bytes_str(boot)};
     const struct store_limits limits = {.most = most, .per_owner = 2};
     struct store *store = NULL;
 
-    assert_int_equal(oidc_store_open(directory, ps_bytes_str(boot), &limits, now_s, &store), PS_OK);
+    assert_int_equal(oidc_store_open(&place, &limits, now_s, &store), PS_OK);
     return store;
 }
 
@@ -186,6 +197,59 @@ static void it_outlives_the_program_and_not_the_machine(void **state)
     store_close(store);
 }
 
+/* Not synced, it may be anything after a crash of the machine. */
+static void what_another_start_left_need_not_be_a_database(void **state)
+{
+    struct store *store = open_at("boot", 9, 1);
+    FILE *file;
+
+    (void)state;
+    put(store, 1000);
+    store_close(store);
+    file = fopen(path_of("transactions.db"), "r+");
+    assert_non_null(file);
+    for (size_t i = 0; i < 4096; i++) {
+        assert_int_equal(fputc('x', file), 'x');
+    }
+    assert_int_equal(fclose(file), 0);
+    store = open_at("other", 9, 60);
+    assert_int_equal(store_count(store), 0);
+    assert_true(store_may_forget(store, 60));
+    store_close(store);
+}
+
+static void without_its_file_it_knows_that_it_forgot(void **state)
+{
+    struct store *store = open_at("boot", 9, 1);
+
+    (void)state;
+    store_close(store);
+    assert_int_equal(unlink(path_of("transactions.db")), 0);
+    store = open_at("boot", 9, 60);
+    assert_true(store_may_forget(store, 60));
+    store_close(store);
+}
+
+/* As when it ends between finding that and opening a new one. */
+static void a_life_that_was_not_begun_is_found_anew(void **state)
+{
+    const struct store_place place = {"/nowhere", own, ps_bytes_str("boot")};
+    const struct store_limits limits = {.most = 9, .per_owner = 2};
+    struct store *store = open_at("boot", 9, 1);
+
+    (void)state;
+    store_close(store);
+    store = NULL;
+    assert_int_equal(oidc_store_open(&place, &limits, 50, &store), PS_E_STORAGE);
+    assert_null(store);
+    store = open_at("boot", 9, 60);
+    assert_true(store_may_forget(store, 60));
+    store_close(store);
+    store = open_at("boot", 9, 70);
+    assert_false(store_may_forget(store, 61));
+    store_close(store);
+}
+
 static void what_is_sealed_opens_under_its_handle_alone(void **state)
 {
     const struct ps_bytes handle = ps_bytes_str("handle");
@@ -262,6 +326,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_used_once_is_so_until_its_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_outlives_the_program_and_not_the_machine, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_another_start_left_need_not_be_a_database, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(without_its_file_it_knows_that_it_forgot, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_life_that_was_not_begun_is_found_anew, set_up, tear_down),
         cmocka_unit_test(what_is_sealed_opens_under_its_handle_alone),
         cmocka_unit_test(a_record_is_read_as_it_was_written),
         cmocka_unit_test(words_stand_between_spaces),

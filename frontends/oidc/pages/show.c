@@ -108,22 +108,30 @@ static void show_page(struct login *login, const struct shown *shown)
     page_end(&page);
 }
 
-void show_way_back(struct login *login)
+static void show_given(struct login *login, const char *code)
 {
-    char code[STORE_HANDLE_LEN + 1];
-    const enum ps_err err = code_make(login, code);
+    const struct transaction *transaction = &login->transaction;
 
-    if (err == PS_OK) {
-        leave_show(login, &(struct leave){
-                              .redirect_uri =
-                                  transaction_text(&login->transaction, TRANSACTION_REDIRECT_URI),
-                              .state = transaction_text(&login->transaction, TRANSACTION_STATE),
-                              .code = code});
-    } else if (err == PS_E_NOT_FOUND || err == PS_E_STATE) {
+    leave_show(login, &(struct leave){.redirect_uri =
+                                          transaction_text(transaction, TRANSACTION_REDIRECT_URI),
+                                      .state = transaction_text(transaction, TRANSACTION_STATE),
+                                      .code = code});
+}
+
+static void show_not_given(struct login *login, enum ps_err err)
+{
+    if (err == PS_E_NOT_FOUND || err == PS_E_STATE) {
         show_over(login->exchange);
     } else {
         show_failure(login->exchange, err);
     }
+}
+
+void show_way_back(struct login *login)
+{
+    static const struct code_teller teller = {.given = show_given, .failed = show_not_given};
+
+    code_make(login, &teller);
 }
 
 void show_login(struct login *login, const struct shown *shown)
