@@ -115,6 +115,35 @@ enum ps_err ldp_check_inner_contexts(struct json_value document)
     return PS_OK;
 }
 
+/* "@context" has a check of its own, which looks at the template, too. */
+static bool may_be_called(struct ps_bytes name)
+{
+    return !ps_bytes_equal_str(name, "id") && memchr(name.data, '\\', name.len) == NULL &&
+           (name.len == 0 || name.data[0] != '@' || ps_bytes_equal_str(name, "@context"));
+}
+
+enum ps_err ldp_check_data(struct json_value value)
+{
+    const bool is_object = json_type(value) == JSON_OBJECT;
+    struct json_value inner;
+    struct ps_bytes name = ps_bytes("", 0);
+    uint32_t cursor = 0;
+
+    if (!is_object && json_type(value) != JSON_ARRAY) {
+        return PS_OK;
+    }
+    while (json_next(value, &cursor, &name, &inner)) {
+        if (is_object && !may_be_called(name)) {
+            return ps_fail(
+                PS_E_INPUT, 0,
+                "data with a member called \"id\", or like a keyword of JSON-LD: what it "
+                "is about is the template's to say");
+        }
+        PS_TRY(ldp_check_data(inner));
+    }
+    return PS_OK;
+}
+
 /* What is said twice has to be the same. */
 static enum ps_err check_lists(const struct ldp_definition *definition, struct json_value contexts,
                                struct json_value types, struct ps_bytes selector)

@@ -30,4 +30,12 @@ PS_MUST_USE enum ps_err configuration_read_ldp(const struct ldp_definition *defi
  */
 PS_MUST_USE enum ps_err ldp_check_inner_contexts(struct json_value document);
 
+/*
+ * That data, where they are no text, say nothing of anything but what the template puts them at:
+ * no object in them names itself ("id"), or has a keyword of JSON-LD, some of which name others.
+ *
+ * Errors: PS_E_INPUT
+ */
+PS_MUST_USE enum ps_err ldp_check_data(struct json_value value);
+
 #endif

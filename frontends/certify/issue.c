@@ -2,6 +2,7 @@
 
 #include "api/client/privyseal_sign.h"
 #include "frontends/certify/appliance.h"
+#include "frontends/certify/configuration_ldp.h"
 #include "frontends/certify/disclose.h"
 #include "frontends/certify/ldp_vc.h"
 #include "frontends/certify/vc_template.h"
@@ -90,6 +91,7 @@ static enum ps_err render(const struct issue *issue, struct ps_bytes data, struc
 
         values.variables = variables;
         values.count = PS_COUNT_OF(variables);
+        values.check = issue->configuration->format == CREDENTIAL_LDP_VC ? ldp_check_data : NULL;
         return vc_template_render(root, &values, out);
     }
 }

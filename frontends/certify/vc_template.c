@@ -158,13 +158,17 @@ static enum ps_err find(const struct template_values *values, struct ps_bytes na
     return PS_OK;
 }
 
-static enum ps_err put_whole(const struct found *found, struct ps_buf *out)
+static enum ps_err put_whole(const struct template_values *values, const struct found *found,
+                             struct ps_buf *out)
 {
     if (found->is_text) {
         ps_buf_put_json_string(out, found->text);
-    } else {
-        ps_buf_put(out, json_raw(found->value));
+        return ps_buf_status(out);
     }
+    if (values->check != NULL) {
+        PS_TRY(values->check(found->value));
+    }
+    ps_buf_put(out, json_raw(found->value));
     return ps_buf_status(out);
 }
 
@@ -234,7 +238,7 @@ static enum ps_err render_string(struct json_value string, const struct template
     }
     PS_TRY(find_slot(values, &slot, &found));
     *ret_left_out = !found.is_there;
-    return found.is_there ? put_whole(&found, out) : PS_OK;
+    return found.is_there ? put_whole(values, &found, out) : PS_OK;
 }
 
 static enum ps_err render(struct json_value value, const struct template_values *values,

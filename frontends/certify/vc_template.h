@@ -20,6 +20,8 @@ struct template_values {
     struct json_value data; /* an object */
     const struct template_variable *variables;
     size_t count;
+    /* What may be said of data that are no text; PS_E_INPUT: not these. NULL: anything. */
+    enum ps_err (*check)(struct json_value value);
 };
 
 /* Errors: PS_E_INPUT: a slot that is none; the detail says which. */

@@ -188,11 +188,17 @@ def test_a_key_of_another_type_issues_nothing(certify, authority):
 def test_data_may_be_objects_and_bring_no_context(appliance, authority, tmp_path):
     people = {"plain": {"fullName": "Ann"}, "more": {"@context": {"fullName": "urn:x"}, "fullName": "Ann"},
               "within": {"note": [{"@context": None, "city": "Fez"}]}}
+    # These would be statements of the issuer's about somebody else, or about the credential itself.
+    others = {"self": {"id": DID, "fullName": "Ann"}, "deep": [{"note": {"id": "did:example:bob"}}],
+              "keyword": {"@id": "did:example:bob", "fullName": "Bob"},
+              "escaped": {"@id": "did:example:bob"}, "reverse": {"@reverse": {"note": "did:example:bob"}},
+              "included": {"@included": [{"id": "did:example:bob", "fullName": "Bob"}]}}
     path = tmp_path / "people.db"
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE person (id TEXT PRIMARY KEY, data TEXT)")
         database.executemany("INSERT INTO person VALUES (?, ?)",
-                             [(name, json.dumps({"note": data})) for name, data in people.items()])
+                             [(name, json.dumps({"note": data})) for name, data in {**people, **others}.items()])
+        database.execute("UPDATE person SET data = replace(data, '@id', '\\u0040id') WHERE id = 'escaped'")
     provider = (f"[provider people]\nplugin = {plugin_in(tmp_path, 'data-sql.so')}\noption = database={path}\n"
                 f"option = query=SELECT data FROM person WHERE id = ?1\nwritable = {tmp_path}\n")
     with Certify(appliance.environment["PRIVYSEAL_SOCKET"], authority,
@@ -207,6 +213,10 @@ def test_data_may_be_objects_and_bring_no_context(appliance, authority, tmp_path
             answer = ask(certify, authority, "Objects", sub=name)
             assert (answer.status, answer.json()["error"]) == (500, "vc_issuance_failed"), answer
         assert "at its top alone" in certify.log()
+        for name in others:
+            answer = ask(certify, authority, "Objects", sub=name)
+            assert (answer.status, answer.json()["error"]) == (500, "vc_issuance_failed"), answer
+        assert certify.log().count("is the template's to say") == len(others)
 
 
 def test_what_a_deleted_configuration_issued_still_finds_its_key(certify, authority):
