@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #define HEADERS_MAX 64u
+#define LINE_END    2u /* CR LF */
 
 static const struct {
     const char *name;
@@ -36,6 +37,7 @@ static const struct {
 struct reading {
     struct http_request *request;
     unsigned count;
+    const char *next; /* where the next line begins */
     enum ps_err err;
 };
 
@@ -95,6 +97,17 @@ static enum ps_err take_header(struct http_request *request, struct ps_bytes nam
     return PS_OK;
 }
 
+/*
+ * Up to its version 1.0 libmicrohttpd takes LF for the end of a line and a NUL for that of a value,
+ * and makes a folded line a part of the name above it, where others see another header. It leaves
+ * the lines of a head where they came, each with its end of two octets: what is no line to
+ * everybody shows as a gap between two of them, or at their end.
+ */
+static bool begins_at(const struct reading *reading, const char *line)
+{
+    return MHD_VERSION >= 0x01000000 || line == reading->next;
+}
+
 static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const char *name,
                                  size_t name_len, const char *value, size_t value_len)
 {
@@ -103,6 +116,8 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
     (void)kind;
     if (++reading->count > HEADERS_MAX) {
         reading->err = ps_fail(PS_E_LIMIT, 0, "more than %u header fields", HEADERS_MAX);
+    } else if (!begins_at(reading, name)) {
+        reading->err = ps_fail(PS_E_INPUT, 0, "a header's line is none to everybody");
     } else if (!is_token(name, name_len)) {
         /* "Content-Length :" would be another header to us than to whoever forwarded it. */
         reading->err = ps_fail(PS_E_INPUT, 0, "a header's name is no token");
@@ -111,6 +126,7 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
     } else {
         reading->err =
             take_header(reading->request, ps_bytes(name, name_len), trimmed(value, value_len));
+        reading->next = value + value_len + LINE_END;
     }
     return reading->err == PS_OK ? MHD_YES : MHD_NO;
 }
@@ -221,14 +237,27 @@ static enum ps_err check_target_end(const struct http_request *request, const ch
     return PS_OK;
 }
 
+/* `first`: where the request line begins */
+static enum ps_err check_head_end(const struct reading *reading, const char *first)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(reading->request->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    if (info == NULL || !begins_at(reading, first + info->header_size - LINE_END)) {
+        return ps_fail(PS_E_INPUT, 0, "the head does not end with its last line");
+    }
+    return PS_OK;
+}
+
 enum ps_err request_read_head(struct http_request *request, const char *version, const char *method)
 {
-    struct reading reading = {.request = request};
+    struct reading reading = {.request = request, .next = version + strlen(version) + LINE_END};
 
     request->method = method_of(method);
     (void)MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_header, &reading);
     read_id(request);
     PS_TRY(reading.err);
     PS_TRY(check_target_end(request, version));
+    PS_TRY(check_head_end(&reading, method));
     return read_framing(request, version);
 }

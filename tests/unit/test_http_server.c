@@ -233,27 +233,81 @@ static const char *const smuggling[] = {
     "GET /a HTTP/1.1\r\n\r\n" HIDDEN,
     "POST /a HTTP/1.1\r\nHost: a\r\nX-A: b\rc\r\nContent-Length: 0\r\n\r\n" HIDDEN,
     "POST /a HTTP/1.1\r\nHost: a\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n" HIDDEN,
+    "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\nContent-Length: 5\r\n\r\n"
+    "0\r\n\r\n" HIDDEN,
+    "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\t33\r\n\r\n" HIDDEN,
+    "POST /a HTTP/1.1\r\nHost: a\r\nX-A: b\r\n \r\nContent-Length: 0\r\n\r\n" HIDDEN,
+    "POST /a HTTP/1.1\nHost: a\r\nContent-Length: 0\r\n\r\n" HIDDEN,
+    "POST /a HTTP/1.1\r\nHost: a\nContent-Length: 0\r\n\r\n" HIDDEN,
+    "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\n\r\n" HIDDEN,
+    "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\n" HIDDEN,
 };
+
+static void assert_refused_with_what_it_hides(struct ps_bytes octets)
+{
+    struct client client;
+    struct response response;
+
+    client_open(&client, loop, path);
+    client_send(&client, octets);
+    client_wait(&client, &response);
+    assert_int_equal(response.status, 400);
+    assert_non_null(strstr(response.head, "\r\nConnection: close\r\n"));
+    client_drop(&client, &response);
+    client_wait_end(&client);
+    assert_int_equal(client.in.len, 0);
+    client_close(&client);
+    assert_int_equal(requests, 0);
+}
 
 static void smuggling_shapes_are_refused_and_the_connection_ends(void **state)
 {
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(smuggling); i++) {
+        assert_refused_with_what_it_hides(ps_bytes_str(smuggling[i]));
+    }
+}
+
+#define WITH_NUL(line) LITERAL("POST /a HTTP/1.1\r\nHost: a\r\n" line "\r\n" HIDDEN)
+
+static void a_nul_in_a_header_is_refused(void **state)
+{
+    (void)state;
+    assert_refused_with_what_it_hides(WITH_NUL("Transfer-Encoding: chunked\0, gzip\r\n"));
+    assert_refused_with_what_it_hides(WITH_NUL("Content-Length: 0\0x\r\n"));
+    assert_refused_with_what_it_hides(WITH_NUL("Content-Length: 0\0\0\r\n"));
+    assert_refused_with_what_it_hides(WITH_NUL("Content-Length: 0\0\0\0\0\0\0\r\n"));
+    assert_refused_with_what_it_hides(WITH_NUL("X-A: b\0\r\nContent-Length: 0\r\n"));
+    assert_refused_with_what_it_hides(
+        WITH_NUL("X-A: b\0\0Content-Length: 33\r\nContent-Length: 0\r\n"));
+}
+
+/* However its octets come: at once, in pieces, behind another one or an empty line. */
+static void a_head_of_many_lines_is_taken(void **state)
+{
+    PS_BUF_AUTO head = {.max = 65536};
+    struct client client;
     struct response response;
 
     (void)state;
-    for (size_t i = 0; i < PS_COUNT_OF(smuggling); i++) {
-        struct client client;
-
-        client_open(&client, loop, path);
-        client_send_str(&client, smuggling[i]);
-        client_wait(&client, &response);
-        assert_int_equal(response.status, 400);
-        assert_non_null(strstr(response.head, "\r\nConnection: close\r\n"));
-        client_drop(&client, &response);
-        client_wait_end(&client);
-        assert_int_equal(client.in.len, 0);
-        client_close(&client);
+    ps_buf_put_str(&head, "\r\nGET /a HTTP/1.1\r\nHost: a \t\r\nX-Empty:\r\nX-Blank: \r\n");
+    for (int i = 0; i < 50; i++) {
+        ps_buf_printf(&head, "X-Line-%d:\t%0*d\r\n", i, i % 7 * 10 + 1, i);
     }
-    assert_int_equal(requests, 0);
+    ps_buf_put_str(&head, "Cookie: a=b; c=\"d\"\r\n\r\n");
+    client_open(&client, loop, path);
+    for (size_t piece = head.len; piece > 1; piece /= 7) {
+        for (size_t at = 0; at < head.len; at += piece) {
+            const struct ps_bytes rest = ps_bytes_from(ps_buf_bytes(&head), at);
+
+            client_send(&client, ps_bytes(rest.data, rest.len < piece ? rest.len : piece));
+            client_turn(&client);
+        }
+        client_wait(&client, &response);
+        assert_int_equal(response.status, 200);
+        client_drop(&client, &response);
+    }
+    client_close(&client);
 }
 
 static void a_nul_in_the_target_is_refused(void **state)
@@ -331,6 +385,8 @@ int main(void)
         TEST(who_expects_100_gets_it),
         TEST(a_body_where_none_is_taken_is_malformed),
         TEST(smuggling_shapes_are_refused_and_the_connection_ends),
+        TEST(a_nul_in_a_header_is_refused),
+        TEST(a_head_of_many_lines_is_taken),
         TEST(a_nul_in_the_target_is_refused),
         TEST(a_malformed_target_is_one_problem_document),
         TEST(draining_finishes_what_is_under_way),
