@@ -1,31 +1,9 @@
 #include "tests/keeper/fixture.h"
-#include "tests/keeper/leaves.h"
+#include "tests/keeper/offline.h"
 
 #include "lib/ceremony/bundle/bundle.h"
-#include "lib/ceremony/log/report.h"
-#include "lib/ceremony/replay/replay.h"
 
-#include <stdlib.h>
-
-/*
- * Keys of families as who verifies a log offline sees them: a real log, and the same with some of
- * its leaves changed, left out, or in another place, as an appliance that somebody has taken over
- * could have written and signed it.
- */
-
-#define LEAVES_MAX 1024u
-#define TEXT_ROOM  16384u
-
-struct kept_leaf {
-    struct ps_buf octets;
-    char operation[40];
-    char type[40]; /* of its operation */
-    char name[64]; /* key or family that it is about */
-    char kind[16];
-};
-
-static struct kept_leaf kept[LEAVES_MAX];
-static size_t kept_count;
+/* Keys of families, as who verifies a log offline sees them. */
 
 #define FAMILY(maximum)                                                                            \
     "{\"client\":\"tester\",\"maximum\":" maximum ",\"template\":{\"type\":\"ec-p256\","           \
@@ -43,50 +21,6 @@ static void make(const char *family, const char *name)
     message.requester = ps_bytes(NULL, 0);
     stack_call(&stack, &stack.clients, &msg_change_info, &message, &answer);
     expect(201, stack_status_of(&answer, &body));
-}
-
-static void copy(char *out, size_t size, struct ps_bytes text)
-{
-    (void)snprintf(out, size, "%.*s", PS_BYTES_FMT(text));
-}
-
-static void note_document(struct kept_leaf *leaf, const struct log_event *event)
-{
-    static const char *const members[] = {"name", "family", "prefix", "key", "client"};
-    struct json_value document;
-    struct json_value params;
-
-    if (!json_member(event->data, "document", &document) ||
-        !json_member(document, "params", &params)) {
-        return;
-    }
-    copy(leaf->type, sizeof leaf->type, leaves_text(document, "type"));
-    for (size_t i = 0; i < PS_COUNT_OF(members) && leaf->name[0] == '\0'; i++) {
-        copy(leaf->name, sizeof leaf->name, leaves_text(params, members[i]));
-    }
-}
-
-static void keep(void *context, const struct log_event *event)
-{
-    struct kept_leaf *leaf = &kept[kept_count];
-
-    (void)context;
-    assert_true(kept_count < LEAVES_MAX);
-    kept_count++;
-    ps_buf_init(&leaf->octets, LOG_LEAF_MAX);
-    ps_buf_put(&leaf->octets, event->octets);
-    copy(leaf->kind, sizeof leaf->kind, event->kind);
-    if (event->data.doc == NULL) {
-        return;
-    }
-    copy(leaf->operation, sizeof leaf->operation, leaves_text(event->data, "operation"));
-    note_document(leaf, event);
-    for (size_t i = 0; leaf->type[0] == '\0' && i + 1 < kept_count; i++) {
-        if (leaf->operation[0] != '\0' && strcmp(kept[i].operation, leaf->operation) == 0) {
-            memcpy(leaf->type, kept[i].type, sizeof leaf->type);
-            memcpy(leaf->name, kept[i].name, sizeof leaf->name);
-        }
-    }
 }
 
 static int make_log(void **state)
@@ -107,149 +41,27 @@ static int make_log(void **state)
     expect(200, change("family.revoke", "r.", "{}"));
     expect(201, change("client.register", "", "{\"name\":\"other\",\"uids\":[61234]}"));
     assert_int_equal(stack_stop_keeper(&stack), 0);
-    leaves_each_event(&stack, keep, NULL);
+    offline_keep(&stack);
     return 0;
 }
 
 static int end_log(void **state)
 {
-    for (size_t i = 0; i < kept_count; i++) {
-        ps_buf_clear(&kept[i].octets);
-    }
+    offline_forget();
     return fixture_end(state);
-}
-
-/* --- Replays --- */
-
-struct story {
-    bool is_chosen;
-    const char *without; /* no leaf of operations of this type ... */
-    const char *of;      /* ... about this */
-    const char *later;   /* those of the key of this name come last */
-    const char *kind;    /* in the leaf of this kind ... */
-    const char *about;   /* ... about this key or family */
-    const char *from;    /* this text is another one, once */
-    const char *to;
-    const char *words; /* NULL: nothing is wrong */
-};
-
-struct seen {
-    char failures[TEXT_ROOM];
-    char keys[1024]; /* "f.one 1/3 f.;" */
-    char notes[TEXT_ROOM];
-};
-
-static void take_row(void *context, const struct log_row *row)
-{
-    struct seen *seen = context;
-    char *text = row->verdict == LOG_FAIL ? seen->failures : seen->notes;
-    const size_t used = strlen(text);
-
-    (void)snprintf(text + used, TEXT_ROOM - used, "%s: %s\n", row->check, row->text);
-}
-
-static enum ps_err on_operation(void *context, const struct replay_operation *operation)
-{
-    struct seen *seen = context;
-    const size_t used = strlen(seen->keys);
-    const struct replay_family *family = &operation->family;
-
-    if (family->prefix.len != 0) {
-        assert_true(family->approved < operation->leaf);
-        (void)snprintf(
-            seen->keys + used, sizeof seen->keys - used, "%.*s %llu/%llu %.*s;",
-            PS_BYTES_FMT(operation_document_subject(waiting_document(operation->waiting))),
-            (unsigned long long)family->made, (unsigned long long)family->maximum,
-            PS_BYTES_FMT(family->prefix));
-    }
-    return PS_OK;
-}
-
-static bool is_key_of(const struct kept_leaf *leaf, const char *name)
-{
-    return name != NULL && strcmp(leaf->type, "family.make_key") == 0 &&
-           strcmp(leaf->name, name) == 0;
-}
-
-static bool is_left_out(const struct kept_leaf *leaf, const struct story *story)
-{
-    return story->without != NULL && strcmp(leaf->type, story->without) == 0 &&
-           strcmp(leaf->name, story->of) == 0;
-}
-
-static bool is_forged(const struct kept_leaf *leaf, const struct story *story)
-{
-    return story->kind != NULL && strcmp(leaf->kind, story->kind) == 0 &&
-           is_key_of(leaf, story->about);
-}
-
-static void put_forged(const struct kept_leaf *leaf, const struct story *story, struct ps_buf *out)
-{
-    const struct ps_bytes octets = ps_buf_bytes(&leaf->octets);
-    const uint8_t *at = memmem(octets.data, octets.len, story->from, strlen(story->from));
-    size_t before;
-
-    if (at == NULL) {
-        fail_msg("no %s in %.*s", story->from, PS_BYTES_FMT(octets));
-        return;
-    }
-    before = (size_t)(at - octets.data);
-    ps_buf_put(out, ps_bytes(octets.data, before));
-    ps_buf_put_str(out, story->to);
-    ps_buf_put(out, ps_bytes_from(octets, before + strlen(story->from)));
-    assert_ok(ps_buf_status(out));
-}
-
-static void take(struct replay *replay, struct json *json, size_t at, const struct story *story)
-{
-    PS_BUF_AUTO forged = {.max = LOG_LEAF_MAX};
-    struct log_event event;
-
-    if (is_forged(&kept[at], story)) {
-        put_forged(&kept[at], story, &forged);
-    } else {
-        ps_buf_put(&forged, ps_buf_bytes(&kept[at].octets));
-    }
-    assert_ok(log_event_read(json, ps_buf_bytes(&forged), &event));
-    assert_ok(replay_take(replay, at, &event));
-}
-
-static void replay_all(const struct story *story, struct seen *seen)
-{
-    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
-    PS_CLEANUP(replay_free_cleanup) struct replay *replay = NULL;
-    struct log_report report = {.fn = take_row, .context = seen};
-
-    memset(seen, 0, sizeof *seen);
-    assert_ok(json_new(&json));
-    assert_ok(replay_new(&(struct replay_sink){.report = &report,
-                                               .is_chosen = story->is_chosen,
-                                               .context = seen,
-                                               .on_operation = on_operation},
-                         &replay));
-    for (size_t i = 0; i < kept_count; i++) {
-        if (!is_left_out(&kept[i], story) && !is_key_of(&kept[i], story->later)) {
-            take(replay, json, i, story);
-        }
-    }
-    for (size_t i = 0; i < kept_count; i++) {
-        if (is_key_of(&kept[i], story->later)) {
-            take(replay, json, i, story);
-        }
-    }
 }
 
 static void each_key_is_shown_under_its_family(void **state)
 {
-    const struct story whole = {.words = NULL};
-    const struct story chosen = {.is_chosen = true};
-    static struct seen seen;
+    const struct offline_story whole = {.words = NULL};
+    const struct offline_story chosen = {.is_chosen = true};
+    static struct offline_seen seen;
 
     (void)state;
-    replay_all(&whole, &seen);
+    offline_replay(&whole, &seen);
     assert_string_equal(seen.failures, "");
     assert_string_equal(seen.keys, "f.one 1/3 f.;f.two 2/3 f.;f.three 3/3 f.;r.one 1/9 r.;");
-    replay_all(&chosen, &seen);
+    offline_replay(&chosen, &seen);
     assert_string_equal(seen.failures, "");
 }
 
@@ -264,7 +76,7 @@ static void each_key_is_shown_under_its_family(void **state)
 #define OTHER_KIND "of another kind than people approved"
 #define OTHER_ROW  "of a key's row is not what its document says"
 
-static const struct story forgeries[] = {
+static const struct offline_story forgeries[] = {
     {.without = "family.create", .of = "f.", .words = "do not show approved"},
     {.is_chosen = true, .without = "family.create", .of = "f.", .words = "do not show approved"},
     {.later = "r.one", .words = "do not show approved"},
@@ -309,37 +121,15 @@ static const struct story forgeries[] = {
 
 static void a_key_outside_its_family_is_a_failure(void **state)
 {
-    static struct seen seen;
-
     (void)state;
-    for (size_t i = 0; i < PS_COUNT_OF(forgeries); i++) {
-        const struct story *story = &forgeries[i];
-
-        replay_all(story, &seen);
-        if ((story->words == NULL) != (seen.failures[0] == '\0') ||
-            (story->words != NULL && strstr(seen.failures, story->words) == NULL)) {
-            fail_msg("case %zu, %s: not \"%s\", but: %s", i,
-                     story->to == NULL ? story->without : story->to, story->words, seen.failures);
-        }
-    }
+    offline_check(forgeries, PS_COUNT_OF(forgeries));
 }
 
 /* --- Transcripts --- */
 
-static const char *operation_of(const char *type, const char *name)
+static void verify_transcript_of(const char *type, const char *name, struct offline_seen *seen)
 {
-    for (size_t i = 0; i < kept_count; i++) {
-        if (strcmp(kept[i].type, type) == 0 && strcmp(kept[i].name, name) == 0) {
-            return kept[i].operation;
-        }
-    }
-    fail_msg("no %s %s", type, name);
-    return "";
-}
-
-static void verify_transcript_of(const char *type, const char *name, struct seen *seen)
-{
-    const struct ps_bytes operation = ps_bytes_str(operation_of(type, name));
+    const struct ps_bytes operation = ps_bytes_str(offline_operation_of(type, name));
     PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
     PS_BUF_AUTO octets = {.max = BUNDLE_OCTETS_MAX};
     char directory[200];
@@ -352,19 +142,19 @@ static void verify_transcript_of(const char *type, const char *name, struct seen
     (void)snprintf(directory, sizeof directory, "%s/log", stack.data);
     assert_ok(bundle_build(&source, &octets));
     assert_ok(bundle_parse(ps_buf_bytes(&octets), &bundle));
-    ps_sha256(ps_buf_bytes(&kept[0].octets), genesis);
+    ps_sha256(offline_genesis(), genesis);
     assert_ok(bundle_verify(bundle,
                             &(struct bundle_check){.genesis = genesis,
-                                                   .fn = take_row,
+                                                   .fn = offline_take_row,
                                                    .context = seen,
-                                                   .on_operation = on_operation,
+                                                   .on_operation = offline_on_operation,
                                                    .operation_context = seen},
                             &summary));
 }
 
 static void a_transcript_of_a_key_has_the_approval_of_its_family(void **state)
 {
-    static struct seen seen;
+    static struct offline_seen seen;
 
     (void)state;
     verify_transcript_of("family.make_key", "f.three", &seen);
@@ -380,7 +170,7 @@ static void a_transcript_of_a_key_has_the_approval_of_its_family(void **state)
 
 static void a_transcript_of_what_became_of_a_key_has_it_too(void **state)
 {
-    static struct seen seen;
+    static struct offline_seen seen;
 
     (void)state;
     verify_transcript_of("key.deactivate", "f.two", &seen);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Compares docs/operations.md with lib/ceremony/operation/types.def: a line for each type.
 
-Each type also has a document among the test vectors. `--write` writes the lines anew.
+Each type also has a document among the test vectors, and a rule of the rows that it may change. `--write` writes the lines anew.
 """
 
 import pathlib
@@ -12,6 +12,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 TABLE = TOP / "lib" / "ceremony" / "operation" / "types.def"
 TEXT = TOP / "docs" / "operations.md"
 VECTORS = TOP / "tests" / "vectors" / "operations"
+ROWS = TOP / "lib" / "ceremony" / "replay" / "rows.c"
 HEAD = ["| type | class | about | what is done | who approves it, besides |",
         "| --- | --- | --- | --- | --- |"]
 STRING = r'"(?:[^"\\]|\\.)*"'
@@ -41,9 +42,12 @@ def check():
     names = [row[0] for row in types()]
     if names != sorted(names):
         yield f"{TABLE.name}: the types are not sorted by name"
+    rows = ROWS.read_text()
     for name in names:
         if not (VECTORS / f"{name}.json").exists():
             yield f"no document of type {name} in {VECTORS}"
+        if f'{{"{name}", ' not in rows:
+            yield f"{ROWS.name} does not say which rows a {name} may change"
     found = [line for line in TEXT.read_text().splitlines() if line.startswith("| `") and
              line.count("|") == 6]
     for line in lines()[2:]:

@@ -1,4 +1,4 @@
-#include "lib/ceremony/replay/internal.h"
+#include "lib/ceremony/replay/rows.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -53,162 +53,6 @@ void replay_forget_families(struct replay *replay)
     }
 }
 
-/* --- Values of documents and of rows --- */
-
-/* A row has numbers where a document has strings of digits; other values are the same octets. */
-static bool is_same(struct json_value row, struct json_value param)
-{
-    struct ps_bytes digits;
-
-    if (json_type(row) == JSON_NUMBER && json_type(param) == JSON_STRING) {
-        return json_string(param, &digits) == PS_OK && ps_bytes_equal(json_raw(row), digits);
-    }
-    return ps_bytes_equal(json_raw(row), json_raw(param));
-}
-
-static bool is_listed(struct ps_bytes name, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (ps_bytes_equal_str(name, list[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool find_member(struct json_value object, struct ps_bytes name,
-                        struct json_value *ret_value)
-{
-    char text[PS_NAME_MAX + 1];
-
-    if (name.len >= sizeof text || json_type(object) != JSON_OBJECT) {
-        return false;
-    }
-    (void)snprintf(text, sizeof text, "%.*s", PS_BYTES_FMT(name));
-    return json_member(object, text, ret_value);
-}
-
-static bool text_is(struct json_value object, const char *name, struct ps_bytes expected)
-{
-    struct ps_bytes text;
-
-    return replay_text_of(object, name, &text) == PS_OK && ps_bytes_equal(text, expected);
-}
-
-static bool number_is(struct json_value object, const char *name, int64_t expected)
-{
-    struct json_value value;
-    int64_t number;
-
-    return json_member(object, name, &value) && json_integer(value, &number) == PS_OK &&
-           number == expected;
-}
-
-static enum ps_err read_number(struct json_value row, const char *name, uint64_t *ret_number)
-{
-    struct json_value value;
-    int64_t number;
-
-    if (!json_member(row, name, &value) || json_integer(value, &number) != PS_OK || number < 0) {
-        return ps_fail(PS_E_DENIED, 0, "a row has no number \"%s\"", name);
-    }
-    *ret_number = (uint64_t)number;
-    return PS_OK;
-}
-
-/* Of a document: a string of digits. */
-static enum ps_err read_digits(const struct operation_document *document, const char *name,
-                               uint64_t *ret_number)
-{
-    struct ps_bytes text;
-    uint64_t number = 0;
-
-    PS_TRY(operation_document_text(document, name, &text));
-    for (size_t i = 0; i < text.len; i++) {
-        number = number * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    *ret_number = number;
-    return PS_OK;
-}
-
-/* --- The row of a key, against the parameters that it was made of --- */
-
-/* A rotation says what most keys have by leaving it out. */
-static bool is_default(struct ps_bytes name, struct json_value param)
-{
-    struct ps_bytes text;
-
-    return ps_bytes_equal_str(name, "on_expiry") && json_string(param, &text) == PS_OK &&
-           ps_bytes_equal_str(text, "warn");
-}
-
-static bool has_same_members(struct json_value row, struct json_value param)
-{
-    struct json_value theirs;
-    struct json_value ours;
-    struct ps_bytes name;
-    uint32_t cursor = 0;
-
-    while (json_next(row, &cursor, &name, &ours)) {
-        if (!find_member(param, name, &theirs) || !is_same(ours, theirs)) {
-            return false;
-        }
-    }
-    cursor = 0;
-    while (json_next(param, &cursor, &name, &theirs)) {
-        if (!find_member(row, name, &ours) && !is_default(name, theirs)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool has_value(struct json_value row, struct json_value param)
-{
-    return is_same(row, param) || (json_type(row) == JSON_OBJECT &&
-                                   json_type(param) == JSON_OBJECT && has_same_members(row, param));
-}
-
-static const char *const not_of_the_row[] = {"attributes", "class",  "client", "family",
-                                             "maximum",    "name",   "prefix", "object_id",
-                                             "profile",    "serial", "token"};
-
-static enum ps_err check_class(struct json_value params, struct json_value row)
-{
-    struct json_value value;
-
-    return text_is(params, "class", ps_bytes_str("B")) && !json_member(row, "class", &value)
-               ? PS_OK
-               : ps_fail(PS_E_DENIED, 0, "a key of class A is not made without people");
-}
-
-static enum ps_err check_key_row(struct json_value params, struct ps_bytes name,
-                                 struct json_value row)
-{
-    struct json_value param;
-    struct json_value ours;
-    struct ps_bytes member;
-    uint32_t cursor = 0;
-    size_t count = 3; /* latest, name, token */
-
-    PS_TRY(check_class(params, row));
-    while (json_next(params, &cursor, &member, &param)) {
-        if (is_listed(member, not_of_the_row, PS_COUNT_OF(not_of_the_row))) {
-            continue;
-        }
-        if (!find_member(row, member, &ours) || !has_value(ours, param)) {
-            return ps_fail(PS_E_DENIED, 0, "`%.*s` of a key's row is not what its document says",
-                           PS_BYTES_FMT(member));
-        }
-        count++;
-    }
-    return json_count(row) == count && text_is(row, "name", name) && number_is(row, "latest", 1) &&
-                   json_member(params, "token", &param) && json_member(row, "token", &ours) &&
-                   is_same(ours, param)
-               ? PS_OK
-               : ps_fail(PS_E_DENIED, 0, "a key's row is not what its document says");
-}
-
 /* --- Which there are --- */
 
 static struct family *find_family(const struct replay *replay, struct ps_bytes prefix)
@@ -233,7 +77,7 @@ static enum ps_err read_family(const struct operation_document *document, struct
 
     PS_TRY(copy_name(document, "prefix", family->prefix));
     PS_TRY(copy_name(document, "client", family->client));
-    PS_TRY(read_digits(document, "maximum", &family->maximum));
+    PS_TRY(replay_read_digits(document, "maximum", &family->maximum));
     ps_buf_init(&family->octets, OPERATION_DOCUMENT_MAX);
     ps_buf_put(&family->octets, json_raw(document->params));
     PS_TRY(ps_buf_status(&family->octets));
@@ -241,37 +85,23 @@ static enum ps_err read_family(const struct operation_document *document, struct
     return json_parse(family->parser, ps_buf_bytes(&family->octets), &limits, &family->params);
 }
 
-static bool find_effect(struct json_value effects, const char *kind, struct ps_bytes name,
-                        struct json_value *ret_row)
-{
-    struct json_value effect;
-    uint32_t cursor = 0;
-
-    while (effects.doc != NULL && json_next(effects, &cursor, NULL, &effect)) {
-        if (json_type(effect) == JSON_OBJECT && text_is(effect, "kind", ps_bytes_str(kind)) &&
-            text_is(effect, "name", name) && json_member(effect, "row", ret_row) &&
-            json_type(*ret_row) == JSON_OBJECT) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The row says what people approved; its number is for whoever asks. */
 static enum ps_err check_family_row(const struct family *family, struct json_value row)
 {
     struct json_value key;
-    struct json_value suspended;
 
-    if (!text_is(row, "client", ps_bytes_str(family->client)) ||
-        !text_is(row, "prefix", ps_bytes_str(family->prefix)) ||
-        !number_is(row, "maximum", (int64_t)family->maximum) ||
-        !json_member(row, "suspended", &suspended) || json_type(suspended) != JSON_FALSE ||
-        !json_member(row, "key", &key) || json_type(key) != JSON_OBJECT) {
+    if (!replay_text_is(row, "client", ps_bytes_str(family->client)) ||
+        !replay_text_is(row, "prefix", ps_bytes_str(family->prefix)) ||
+        !replay_number_is(row, "maximum", (int64_t)family->maximum) ||
+        !replay_flag_is(row, "suspended", false) || !json_member(row, "key", &key) ||
+        json_type(key) != JSON_OBJECT) {
         return ps_fail(PS_E_DENIED, 0, "the row of the family %s is not what people approved",
                        family->prefix);
     }
-    return check_key_row(family->params, ps_bytes_str(family->prefix), key);
+    if (!replay_text_is(family->params, "class", ps_bytes_str("B"))) {
+        return ps_fail(PS_E_DENIED, 0, "a key of class A is not made without people");
+    }
+    return replay_check_key_row(family->params, ps_bytes_str(family->prefix), key);
 }
 
 static enum ps_err add_family(struct replay *replay, struct replayed *op, uint64_t index,
@@ -289,11 +119,11 @@ static enum ps_err add_family(struct replay *replay, struct replayed *op, uint64
     }
     PS_TRY(read_family(waiting_document(op->waiting), family));
     family->approved = index;
-    if (!find_effect(effects, "family", ps_bytes_str(family->prefix), &row)) {
+    if (!replay_find_effect(effects, "family", ps_bytes_str(family->prefix), &row)) {
         return ps_fail(PS_E_DENIED, 0, "a new family without its row");
     }
     PS_TRY(check_family_row(family, row));
-    if (!number_is(row, "made", 0)) {
+    if (!replay_number_is(row, "made", 0)) {
         return ps_fail(PS_E_DENIED, 0, "a new family has made keys");
     }
     err = ps_map_add(replay->families, ps_bytes_str(family->prefix), family);
@@ -369,8 +199,8 @@ static bool has_members_of(struct json_value one, const char *const *except, siz
     uint32_t cursor = 0;
 
     while (json_next(one, &cursor, &name, &value)) {
-        if (!is_listed(name, except, count) &&
-            (!find_member(other, name, &expected) ||
+        if (!replay_is_listed(name, except, count) &&
+            (!replay_find_member(other, name, &expected) ||
              !ps_bytes_equal(json_raw(value), json_raw(expected)))) {
             return false;
         }
@@ -408,7 +238,7 @@ static enum ps_err count_key(const struct replay *replay, struct family *family,
     uint64_t made;
     bool is_next;
 
-    PS_TRY(read_number(row, "made", &made));
+    PS_TRY(replay_read_number(row, "made", &made));
     is_next = replay->sink.is_chosen ? made > family->made : made == family->made + 1;
     if (!is_next || made > family->maximum) {
         return ps_fail(PS_E_DENIED, 0,
@@ -422,80 +252,6 @@ static enum ps_err count_key(const struct replay *replay, struct family *family,
                : PS_OK;
 }
 
-static enum ps_err check_public_key(struct json_value params, struct json_value row)
-{
-    PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
-    PS_BUF_AUTO spki = {.max = SPKI_MAX};
-    struct ps_bytes text;
-    struct ps_bytes type;
-
-    PS_TRY(replay_text_of(row, "public_key", &text));
-    PS_TRY(replay_text_of(params, "type", &type));
-    if (text.len == 0) {
-        return PS_OK; /* a secret key: what it is, no leaf shows */
-    }
-    PS_TRY(ps_base64url_decode(text, &spki));
-    PS_TRY(public_key_from_spki(ps_buf_bytes(&spki), &key));
-    return public_key_type(key) == ps_key_type_by_name(type)
-               ? PS_OK
-               : ps_fail(PS_E_DENIED, 0, "its public key is of another type");
-}
-
-static bool has_its_object(struct json_value params, struct json_value row)
-{
-    PS_BUF_AUTO ours = {.max = OBJECT_ID_LEN};
-    PS_BUF_AUTO theirs = {.max = OBJECT_ID_LEN};
-    struct ps_bytes text;
-
-    return replay_text_of(params, "object_id", &text) == PS_OK &&
-           ps_hex_decode(text, &theirs) == PS_OK &&
-           replay_text_of(row, "object_id", &text) == PS_OK &&
-           ps_base64url_decode(text, &ours) == PS_OK &&
-           ps_bytes_equal(ps_buf_bytes(&ours), ps_buf_bytes(&theirs));
-}
-
-/* It was made between intent and result, and is valid for as long as the family says. */
-static enum ps_err check_times(const struct replayed *op, uint64_t end_ns, struct json_value row)
-{
-    const uint64_t begun_s = op->begun_ns / PS_NS_PER_S;
-    const uint64_t end_s = end_ns / PS_NS_PER_S;
-    uint64_t validity_s;
-    uint64_t created_s;
-    uint64_t expires_s;
-
-    PS_TRY(read_digits(waiting_document(op->waiting), "validity_s", &validity_s));
-    PS_TRY(read_number(row, "created_s", &created_s));
-    PS_TRY(read_number(row, "expires_s", &expires_s));
-    if (created_s + SLACK_S < (begun_s < end_s ? begun_s : end_s) ||
-        created_s > (begun_s < end_s ? end_s : begun_s) + SLACK_S) {
-        return ps_fail(PS_E_DENIED, 0, "its row says that it was made at another time");
-    }
-    return expires_s == (validity_s == 0 ? 0 : created_s + validity_s) &&
-                   number_is(row, "activates_s", (int64_t)created_s) &&
-                   number_is(row, "retired_s", 0)
-               ? PS_OK
-               : ps_fail(PS_E_DENIED, 0, "it is not valid for as long as the family says");
-}
-
-static enum ps_err check_version_row(const struct replayed *op, struct ps_bytes name,
-                                     uint64_t end_ns, struct json_value row)
-{
-    const struct json_value params = waiting_document(op->waiting)->params;
-    struct json_value value;
-    struct ps_bytes token;
-    struct ps_bytes state;
-
-    PS_TRY(replay_text_of(params, "token", &token));
-    PS_TRY(replay_text_of(params, "state", &state));
-    if (!text_is(row, "key", name) || !number_is(row, "number", 1) ||
-        !text_is(row, "token", token) || !text_is(row, "state", state) ||
-        json_member(row, "replicas", &value) || !has_its_object(params, row)) {
-        return ps_fail(PS_E_DENIED, 0, "the row of its version is not what its document says");
-    }
-    PS_TRY(check_public_key(params, row));
-    return check_times(op, end_ns, row);
-}
-
 /* Its rows, and no others. */
 static enum ps_err check_rows(const struct replayed *op, struct ps_bytes name, uint64_t end_ns,
                               struct json_value effects)
@@ -506,14 +262,11 @@ static enum ps_err check_rows(const struct replayed *op, struct ps_bytes name, u
     ps_buf_printf(&version, "%.*s/1", PS_BYTES_FMT(name));
     PS_TRY(ps_buf_status(&version));
     if (effects.doc == NULL || json_count(effects) != 3 ||
-        !find_effect(effects, "key", name, &row)) {
+        !replay_find_effect(effects, "key", name, &row) ||
+        !replay_find_effect(effects, "version", ps_buf_bytes(&version), &row)) {
         return ps_fail(PS_E_DENIED, 0, "it made other rows than those of one key");
     }
-    PS_TRY(check_key_row(waiting_document(op->waiting)->params, name, row));
-    if (!find_effect(effects, "version", ps_buf_bytes(&version), &row)) {
-        return ps_fail(PS_E_DENIED, 0, "it made other rows than those of one key");
-    }
-    return check_version_row(op, name, end_ns, row);
+    return replay_check_new_key(op, name, end_ns, effects);
 }
 
 static enum ps_err take_key(struct replay *replay, struct replayed *op,
@@ -534,7 +287,7 @@ static enum ps_err take_key(struct replay *replay, struct replayed *op,
             "the key %.*s was made under a family that these leaves do not show approved",
             PS_BYTES_FMT(name));
     }
-    if (!find_effect(effects, "family", prefix, &row)) {
+    if (!replay_find_effect(effects, "family", prefix, &row)) {
         return ps_fail(PS_E_DENIED, 0, "a key that its family does not count");
     }
     PS_TRY(count_key(replay, family, row));
@@ -555,8 +308,9 @@ static enum ps_err check_own(const struct replayed *op, struct json_value effect
     uint32_t cursor = 0;
 
     while (effects.doc != NULL && json_next(effects, &cursor, NULL, &effect)) {
-        if (!text_is(effect, "kind", ps_bytes_str("client")) ||
-            !text_is(effect, "name", operation_document_subject(waiting_document(op->waiting)))) {
+        if (!replay_text_is(effect, "kind", ps_bytes_str("client")) ||
+            !replay_text_is(effect, "name",
+                            operation_document_subject(waiting_document(op->waiting)))) {
             return ps_fail(PS_E_DENIED, 0, "it changed what nobody had approved");
         }
     }

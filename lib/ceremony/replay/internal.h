@@ -28,6 +28,8 @@ struct replay {
     struct ps_map *known;    /* names of keys whose class the leaves say; of chosen leaves alone */
     struct ps_map *nonces;   /* of documents that were executed */
     struct ps_map *families; /* that clients may make keys of: families.c */
+    struct ps_map *rows;     /* as operations left them: known.c */
+    struct json *row_json;   /* reads one of these */
     struct replayed *first;
     size_t open_count;
     uint64_t recall; /* another number for each roster and policy (waiting.h) */

@@ -1,7 +1,7 @@
 #include "lib/ceremony/replay/replay.h"
 
 #include "lib/base/clock.h"
-#include "lib/ceremony/replay/internal.h"
+#include "lib/ceremony/replay/rows.h"
 
 #include "lib/ceremony/log/succession.h"
 #include <stdio.h>
@@ -40,6 +40,7 @@ void replay_free(struct replay *replay)
         ps_map_free(replay->nonces, free);
     }
     replay_forget_families(replay);
+    replay_forget_rows(replay);
     roster_free(replay->roster);
     ps_buf_clear(&replay->log_key);
     free(replay);
@@ -56,6 +57,8 @@ enum ps_err replay_new(const struct replay_sink *sink, struct replay **ret_repla
     PS_TRY(ps_map_new(&replay->known));
     PS_TRY(ps_map_new(&replay->nonces));
     PS_TRY(ps_map_new(&replay->families));
+    PS_TRY(ps_map_new(&replay->rows));
+    PS_TRY(json_new(&replay->row_json));
     replay->sink = *sink;
     replay->recall = 1;
     ps_buf_init(&replay->log_key, LOG_KEY_TEXT_MAX);
@@ -308,6 +311,7 @@ static enum ps_err take_result(struct replay *replay, uint64_t index, const stru
         PS_TRY(replay_change_people(replay, op));
         PS_TRY(wrong(replay, index, "families", replay_take_families(replay, op, index, event)));
     }
+    PS_TRY(wrong(replay, index, "rows", replay_take_rows(replay, op, event)));
     PS_TRY(wrong(replay, index, "people",
                  replay_take_effects(replay, replay_effects_of(event->data))));
     PS_TRY(wrong(replay, index, "key",
@@ -320,7 +324,7 @@ static enum ps_err on_result(struct replay *replay, uint64_t index, const struct
     return wrong(replay, index, "operations", take_result(replay, index, event));
 }
 
-static enum ps_err take_part(struct replay *replay, const struct log_event *event)
+static enum ps_err take_part(struct replay *replay, uint64_t index, const struct log_event *event)
 {
     struct replayed *op;
 
@@ -331,12 +335,13 @@ static enum ps_err take_part(struct replay *replay, const struct log_event *even
     if (waiting_document(op->waiting)->class == OPERATION_CLASS_NONE) {
         return ps_fail(PS_E_DENIED, 0, "what a client does for itself has no parts");
     }
+    PS_TRY(wrong(replay, index, "rows", replay_take_rows(replay, op, event)));
     return replay_take_effects(replay, replay_effects_of(event->data));
 }
 
 static enum ps_err on_part(struct replay *replay, uint64_t index, const struct log_event *event)
 {
-    return wrong(replay, index, "operations", take_part(replay, event));
+    return wrong(replay, index, "operations", take_part(replay, index, event));
 }
 
 static enum ps_err take_ended(struct replay *replay, uint64_t index, const struct log_event *event)
@@ -403,6 +408,7 @@ static enum ps_err take_genesis(struct replay *replay, uint64_t index,
     PS_TRY(take_people(replay, waiting_document(op->waiting)));
     PS_TRY(take_signatures(replay, op, event));
     PS_TRY(replay_judge_genesis(replay, op, index, event->time_ns / PS_NS_PER_S));
+    PS_TRY(wrong(replay, index, "rows", replay_take_rows(replay, op, event)));
     PS_TRY(replay_take_effects(replay, replay_effects_of(event->data)));
     PS_TRY(log_genesis_read_key(event, &verifier));
     ps_buf_put(&replay->log_key, verifier);
