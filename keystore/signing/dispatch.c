@@ -44,6 +44,11 @@ static uint32_t cost_of(const struct sign_request *request)
     return (uint32_t)(cost * type->bits * type->bits * type->bits / (UINT64_C(2048) * 2048 * 2048));
 }
 
+/* It does not come back by itself. */
+#define NOWHERE                                                                                    \
+    "no token that is configured has this key, or opens it: `recovery` in GET /v1/system names "   \
+    "what is lost"
+
 static struct token *token_of(const struct sign_request *request)
 {
     return wrapping_keys_token_for(request->signer->keeper, request->version);
@@ -67,7 +72,8 @@ void dispatch_enqueue(struct sign_request *request)
 
     if (lane == NULL || is_away_for_long(signer, token)) {
         sign_request_refuse(request,
-                            &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
+                            &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE,
+                                                     .detail = token == NULL ? NOWHERE : NULL});
         return;
     }
     request->item.cost = cost_of(request);
