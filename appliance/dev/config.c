@@ -197,15 +197,15 @@ static enum ps_err put_token(struct lines *lines)
     return PS_OK;
 }
 
-/* The port if nobody has it; else 0. */
-static unsigned try_port(unsigned port)
+/* The port if nobody has it, nor `other` listener gets it; else 0. */
+static unsigned try_port(unsigned port, unsigned other)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     PS_CLEANUP(file_close_cleanup) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
 
     (void)inet_pton(AF_INET, ADDRESS, &address.sin_addr);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+    if (port == other || fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
         return 0;
     }
@@ -213,14 +213,14 @@ static unsigned try_port(unsigned port)
 }
 
 static enum ps_err put_port(struct lines *lines, const char *section, uint64_t previous,
-                            unsigned *ret_port)
+                            unsigned other, unsigned *ret_port)
 {
-    unsigned port = previous == 0 ? 0 : try_port((unsigned)previous);
+    unsigned port = previous == 0 ? 0 : try_port((unsigned)previous, other);
     uint16_t number;
 
     for (unsigned i = 0; i < PORT_TRIES && port == 0; i++) {
         ps_random(&number, sizeof number);
-        port = try_port(PORT_FIRST + number % PORT_COUNT);
+        port = try_port(PORT_FIRST + number % PORT_COUNT, other);
     }
     if (port == 0) {
         return ps_fail_errno(PS_E_INTERNAL, "no free port");
@@ -243,17 +243,15 @@ static enum ps_err put_listeners(struct lines *lines)
 
     put_path(lines, "clients", "socket", "clients.sock");
     if (has_tls) {
-        PS_TRY(put_port(lines, "clients", previous == NULL ? 0 : previous->clients.tls_port,
+        PS_TRY(put_port(lines, "clients", previous == NULL ? 0 : previous->clients.tls_port, 0,
                         &clients));
     }
     put_path(lines, "management", "socket", "management.sock");
     if (has_tls) {
         PS_TRY(put_port(lines, "management", previous == NULL ? 0 : previous->management.tls_port,
-                        &management));
+                        clients, &management));
     }
-    return clients != 0 && clients == management
-               ? ps_fail(PS_E_BUSY, 0, "the same free port was found twice; start once more")
-               : PS_OK;
+    return PS_OK;
 }
 
 /* Own users need to get at DIR and at the module, which may lie below somebody's home. */
