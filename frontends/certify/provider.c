@@ -1,6 +1,7 @@
 #include "frontends/certify/provider.h"
 
 #include "frontends/shared/plugin_path.h"
+#include "lib/base/line.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@ static enum ps_err load(const char *path, const struct privyseal_data_provider *
     }
     if (table->open == NULL || table->fetch == NULL || table->close == NULL) {
         return ps_fail(PS_E_INPUT, 0, "%.120s lacks one of open, fetch, close", path);
+    }
+    if (table->name == NULL || table->version == NULL) {
+        return ps_fail(PS_E_INPUT, 0, "%.120s has no name or version that could be told", path);
     }
     *ret_table = table;
     return PS_OK;
@@ -75,6 +79,9 @@ enum ps_err provider_open(const struct settings_provider *settings, struct provi
         error[sizeof error - 1] = '\0';
         return ps_fail(PS_E_INPUT, 0, "provider %.40s: %.180s", settings->name, error);
     }
+    ps_line(PS_INFO, "provider_loaded", PS_STR("provider", settings->name),
+            PS_STR("plugin", provider.table->name), PS_STR("version", provider.table->version),
+            PS_STR("path", settings->plugin));
     *ret_provider = provider;
     return PS_OK;
 }

@@ -74,6 +74,8 @@ static enum ps_err load_plugins(struct service *service, struct ps_loop *loop)
     }
     PS_TRY(authenticator_open(&options, loop, &service->authenticator));
     service->factors = authenticator_description(service->authenticator)->factors;
+    ps_line(PS_INFO, "plugin_loaded", PS_STR("plugin", authenticator_name(service->authenticator)),
+            PS_STR("path", settings->plugin), PS_STR("factors", service->factors));
     return PS_OK;
 }
 
