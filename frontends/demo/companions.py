@@ -111,7 +111,8 @@ class Companions:
         run(*self.tool, "import", REGISTER)
         write_config(place / "registry.conf", {
             "registry": [f"database = {place}/people.db"],
-            "otp": [f"directory = {place}/otp"]})
+            # Whoever tries this may do so more often than in earnest.
+            "otp": [f"directory = {place}/otp", "per_source = 1000", "per_person = 10000"]})
         self.otps = place / "otp"
         return {"authenticator": [
             f"plugin = {self.plugins}/authenticator-registry.so",

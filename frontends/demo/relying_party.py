@@ -11,9 +11,9 @@ import time
 import urllib.parse
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from web import post_json
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LOGIN_S = 600
@@ -36,8 +36,8 @@ def decoded(token):
 class Key:
     """A P-256 key of the client's own: an OAuth client's, or a holder's."""
 
-    def __init__(self):
-        self.private = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, private=None):
+        self.private = private or ec.generate_private_key(ec.SECP256R1())
 
     def jwk(self):
         numbers = self.private.public_key().public_numbers()
@@ -48,16 +48,32 @@ class Key:
         return jwt.encode(claims, self.private, "ES256", headers=headers)
 
 
-class Client:
-    """An OAuth client: authorization code with PKCE, and private_key_jwt."""
+def unsealed(text, private):
+    """The plaintext of a JWE with RSA-OAEP-256 and A256GCM (RFC 7516 section 5.2)."""
+    head, wrapped, vector, sealed, tag = text.split(".")
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+    cipher = AESGCM(private.decrypt(unb64u(wrapped), oaep))
+    return cipher.decrypt(unb64u(vector), unb64u(sealed) + unb64u(tag), head.encode()).decode()
 
-    def __init__(self, web, issuer, name, callback):
+
+class Client:
+    """An OAuth client: authorization code with PKCE, and private_key_jwt.
+
+    `pushes`: its requests are pushed (RFC 9126). `bound`: a Key that its tokens are bound to
+    (RFC 9449). `opener`: an RSA key that its userinfo is encrypted to.
+    """
+
+    def __init__(self, web, issuer, name, callback, key=None, pushes=False, bound=None, opener=None):
         self.web = web
         self.name = name
         self.callback = callback
-        self.key = Key()
+        self.key = key or Key()
+        self.pushes = pushes
+        self.bound = bound
+        self.opener = opener
         self.issuer = issuer
         self.metadata = None
+        self.nonces = {}  # of proofs: host and port of who gave it
         self.logins = {}  # state: what was begun with it
 
     def discover(self):
@@ -80,7 +96,47 @@ class Client:
                  "state": state, "nonce": login["nonce"], "code_challenge_method": "S256",
                  "code_challenge": b64u(hashlib.sha256(login["verifier"].encode()).digest()),
                  **parameters}
+        if self.pushes:
+            pushed = self.web.told("POST", self.discover()["pushed_authorization_request_endpoint"],
+                                   {**asked, **self.authenticated()}, status=201)
+            asked = {"client_id": self.name, "request_uri": pushed["request_uri"]}
         return f"{self.discover()['authorization_endpoint']}?{urllib.parse.urlencode(asked)}"
+
+    def authenticated(self):
+        now = int(time.time())
+        assertion = self.key.sign({"iss": self.name, "sub": self.name, "aud": self.issuer,
+                                   "iat": now, "exp": now + 60, "jti": secrets.token_hex(16)})
+        return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+
+    def proof(self, method, url, nonce, token):
+        """That the key of its tokens is at hand (RFC 9449 section 4.2)."""
+        claims = {"htm": method, "htu": url, "iat": int(time.time()), "jti": secrets.token_hex(16)}
+        if nonce is not None:
+            claims["nonce"] = nonce
+        if token is not None:
+            claims["ath"] = b64u(hashlib.sha256(token.encode()).digest())
+        return self.bound.sign(claims, {"typ": "dpop+jwt", "jwk": self.bound.jwk()})
+
+    def ask(self, method, url, body=None, headers=None, token=None):
+        """An answer with status 200, in the second try with the nonce that the first one told.
+
+        `body`: a function that makes it, or nothing.
+        """
+        place = urllib.parse.urlsplit(url).netloc
+        for _ in range(2):
+            sent, nonce = dict(headers or {}), self.nonces.get(place)
+            if token is not None:
+                sent["Authorization"] = f"{'DPoP' if self.bound else 'Bearer'} {token}"
+            if self.bound is not None:
+                sent["DPoP"] = self.proof(method, url, nonce, token)
+            answer = self.web.ask(method, url, body and body(), sent)
+            if answer.status == 200:
+                return answer
+            self.nonces[place] = answer.headers.get("DPoP-Nonce")
+            if self.bound is None or self.nonces[place] in (None, nonce):
+                break
+        why = answer.headers.get("WWW-Authenticate", "")
+        raise RuntimeError(f"{method} {url}: {answer.status} {answer.text()[:400]} {why}".strip())
 
     def finish(self, parameters):
         """The answer of the token endpoint, and the nonce that the login began with.
@@ -94,22 +150,24 @@ class Client:
             raise RuntimeError(f"no login: {parameters.get('error', 'nothing was said')}")
         if parameters.get("iss") != self.issuer:
             raise RuntimeError("the answer comes from another issuer than was asked")
-        now = int(time.time())
-        assertion = self.key.sign({"iss": self.name, "sub": self.name, "aud": self.issuer,
-                                   "iat": now, "exp": now + 60, "jti": secrets.token_hex(16)})
-        tokens = self.web.told("POST", self.discover()["token_endpoint"], {
+        answer = self.ask("POST", self.discover()["token_endpoint"], lambda: {
             "grant_type": "authorization_code", "code": parameters["code"],
             "redirect_uri": self.callback, "code_verifier": login["verifier"],
-            "client_id": self.name, "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": assertion})
-        return tokens, login["nonce"]
+            "client_id": self.name, **self.authenticated()})
+        return answer.json(), login["nonce"]
+
+    def published(self, url, token):
+        """The public key that a JWS names."""
+        kid = jwt.get_unverified_header(token)["kid"]
+        for key in jwt.PyJWKSet.from_dict(self.web.told("GET", url)).keys:
+            if key.key_id == kid:
+                return key.key
+        raise RuntimeError(f"{url} has no key {kid} yet, or no more")
 
     def verified(self, token):
         """The claims of a JWS whose signature is good by the published keys."""
-        keys = jwt.PyJWKSet.from_dict(self.web.told("GET", self.discover()["jwks_uri"]))
-        kid = jwt.get_unverified_header(token)["kid"]
-        key = next(key for key in keys.keys if key.key_id == kid)
-        return jwt.decode(token, key.key, algorithms=["RS256", "PS256", "ES256"],
+        key = self.published(self.discover()["jwks_uri"], token)
+        return jwt.decode(token, key, algorithms=["RS256", "PS256", "ES256"],
                           issuer=self.issuer, audience=self.name)
 
     def person(self, parameters):
@@ -118,22 +176,20 @@ class Client:
         claims = self.verified(tokens["id_token"])
         if claims.get("nonce") != nonce:
             raise RuntimeError("this ID token is of another login")
-        answer = self.web.ask("GET", self.discover()["userinfo_endpoint"],
-                              headers={"Authorization": f"Bearer {tokens['access_token']}"})
-        if answer.status != 200:
-            raise RuntimeError(f"userinfo: {answer.status}")
-        told = self.verified(answer.text())
+        text = self.ask("GET", self.discover()["userinfo_endpoint"],
+                        token=tokens["access_token"]).text()
+        told = self.verified(text if self.opener is None else unsealed(text, self.opener))
         if told["sub"] != claims["sub"]:
             raise RuntimeError("userinfo is about somebody else")
-        return {"id_token": tokens["id_token"], "userinfo": answer.text(), "claims": claims,
+        return {"id_token": tokens["id_token"], "userinfo": text, "claims": claims,
                 "told": told}
 
 
 class Wallet(Client):
     """OpenID4VCI 1.0: a credential bound to a key that the wallet holds."""
 
-    def __init__(self, web, issuer, name, callback, certify_url):
-        super().__init__(web, issuer, name, callback)
+    def __init__(self, web, issuer, name, callback, certify_url, **more):
+        super().__init__(web, issuer, name, callback, **more)
         self.certify_url = certify_url
 
     def credential(self, parameters, configuration):
@@ -144,20 +200,19 @@ class Wallet(Client):
         proof = holder.sign({"aud": metadata["credential_issuer"], "iat": int(time.time()),
                              "nonce": nonce},
                             {"typ": "openid4vci-proof+jwt", "jwk": holder.jwk()})
-        told = post_json(self.web, metadata["credential_endpoint"], {
-            "credential_configuration_id": configuration, "proofs": {"jwt": [proof]}},
-            {"Authorization": f"Bearer {tokens['access_token']}"})
-        text = told["credentials"][0]["credential"]
-        return {"credential": text, "claims": self.opened(text, holder)}
+        told = self.ask("POST", metadata["credential_endpoint"], lambda: json.dumps({
+            "credential_configuration_id": configuration, "proofs": {"jwt": [proof]}}),
+            {"Content-Type": "application/json"}, tokens["access_token"]).json()
+        made = told["credentials"][0]["credential"]
+        # Of the other format it says everything itself.
+        return {"credential": made,
+                "claims": self.opened(made, holder) if isinstance(made, str) else made}
 
     def opened(self, text, holder):
         """What an SD-JWT VC says with all its disclosures (RFC 9901), which a verifier checks."""
         token, *disclosures, end = text.split("~")
-        keys = jwt.PyJWKSet.from_dict(self.web.told(
-            "GET", f"{self.certify_url}/v1/certify/.well-known/jwks.json"))
-        kid = jwt.get_unverified_header(token)["kid"]
-        key = next(key for key in keys.keys if key.key_id == kid)
-        claims = jwt.decode(token, key.key, algorithms=["ES256"])
+        key = self.published(f"{self.certify_url}/v1/certify/.well-known/jwks.json", token)
+        claims = jwt.decode(token, key, algorithms=["ES256"])
         if end != "" or claims["iss"] != self.certify_url or claims["cnf"] != {"jwk": holder.jwk()}:
             raise RuntimeError("this credential is not this wallet's")
         hidden = set(claims.pop("_sd"))

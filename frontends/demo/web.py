@@ -51,8 +51,3 @@ class Web:
         if answer.status != status:
             raise RuntimeError(f"{method} {url}: {answer.status} {answer.text()[:400]}")
         return answer.json()
-
-
-def post_json(web, url, body, headers=None, status=200):
-    return web.told("POST", url, json.dumps(body),
-                    {"Content-Type": "application/json", **(headers or {})}, status)
