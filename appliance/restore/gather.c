@@ -178,7 +178,7 @@ static enum ps_err check_mirror(const struct mirror *mirror)
 
     PS_TRY(log_succession_key(&mirror->judged.keys, &key));
     PS_TRY(checkpoint_open(ps_buf_bytes(&mirror->note), &key, &opened));
-    return memcmp(&opened.root, &root, sizeof root) == 0
+    return ps_bytes_equal(opened.origin, key.name) && memcmp(&opened.root, &root, sizeof root) == 0
                ? PS_OK
                : ps_fail(PS_E_DENIED, 0, "the mirror's entries are not those of its checkpoint");
 }

@@ -1,5 +1,7 @@
 #include "keystore/backup/shelf.h"
 
+#include "lib/ceremony/backup/backup_format.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME_FORM "%Y%m%dT%H%M%SZ.privyseal-backup"
+#define NAME_FORM "%Y%m%dT%H%M%SZ" BACKUP_SUFFIX
 
 void shelf_clear(struct shelf *shelf)
 {

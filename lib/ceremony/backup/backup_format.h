@@ -12,6 +12,9 @@
 #define BACKUP_RECORD_MAX  (64u * 1024u) /* octets of one */
 #define BACKUP_LEAF_KIND   "backup"      /* of the leaf that says what rows there are */
 
+/* Of a file's name, behind the time when it was begun: "20260102T030405Z". */
+#define BACKUP_SUFFIX ".privyseal-backup"
+
 enum backup_kind {
     BACKUP_HEADER = 1,     /* one: JSON {"created", "origin", "version"} */
     BACKUP_ROW = 2,        /* {"body", "kind", "name"}: of the catalog, what the log does not say */

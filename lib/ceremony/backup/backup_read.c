@@ -1,5 +1,6 @@
 #include "lib/ceremony/backup/backup_read.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/reader.h"
 #include "lib/ceremony/log/judged_keys.h"
@@ -10,6 +11,7 @@
 
 #define MAGIC_LEN (sizeof BACKUP_MAGIC - 1)
 #define ROOM      (BACKUP_RECORD_HEAD + BACKUP_RECORD_MAX)
+#define TIME_LEN  20u /* of "2026-01-02T03:04:05Z" */
 
 struct backup_reader {
     struct backup_trust trust;
@@ -174,6 +176,42 @@ static enum ps_err take_leaf(struct backup_reader *reader, struct ps_bytes octet
                                       : reader->calls.leaf(reader->calls.context, index, octets);
 }
 
+/* The name of a backup is the time when it was begun. */
+static bool is_named_after(struct ps_bytes name, struct ps_bytes created)
+{
+    PS_BUF_AUTO expected = {.max = 64};
+
+    for (size_t i = 0; i < created.len; i++) {
+        if (created.data[i] != '-' && created.data[i] != ':') {
+            ps_buf_put_u8(&expected, created.data[i]);
+        }
+    }
+    ps_buf_put_str(&expected, BACKUP_SUFFIX);
+    return ps_buf_status(&expected) == PS_OK && ps_bytes_equal(name, ps_buf_bytes(&expected));
+}
+
+/*
+ * Nothing signs the header, and people are told what it says: it is what the log says. Else an old
+ * backup would pass for a new one by a few octets.
+ */
+static enum ps_err check_header(const struct backup_reader *reader, const struct note_key *key)
+{
+    const struct ps_bytes created = ps_bytes_str(reader->summary.created);
+    PS_BUF_AUTO origin = {.max = sizeof reader->summary.origin + sizeof "/events"};
+    uint64_t created_ns;
+
+    if (created.len != TIME_LEN || ps_time_parse(created, &created_ns) != PS_OK ||
+        !is_named_after(ps_bytes_str(reader->summary.file), created)) {
+        return ps_fail(PS_E_DENIED, 0, "its header names another time than its log");
+    }
+    ps_buf_put_str(&origin, reader->summary.origin);
+    ps_buf_put_str(&origin, "/events");
+    PS_TRY(ps_buf_status(&origin));
+    return ps_bytes_equal(key->name, ps_buf_bytes(&origin))
+               ? PS_OK
+               : ps_fail(PS_E_DENIED, 0, "its header names another origin than its log");
+}
+
 static enum ps_err take_checkpoint(struct backup_reader *reader, struct ps_bytes octets)
 {
     const struct merkle_hash root = merkle_edge_root(&reader->edge);
@@ -185,7 +223,7 @@ static enum ps_err take_checkpoint(struct backup_reader *reader, struct ps_bytes
     }
     PS_TRY(log_succession_key(&reader->judged.keys, &key));
     PS_TRY(checkpoint_open(octets, &key, &checkpoint));
-    if (checkpoint.size != reader->edge.size ||
+    if (!ps_bytes_equal(checkpoint.origin, key.name) || checkpoint.size != reader->edge.size ||
         memcmp(checkpoint.root.octets, root.octets, sizeof root.octets) != 0) {
         return ps_fail(PS_E_DENIED, 0, "the log's key did not sign for these leaves");
     }
@@ -193,6 +231,7 @@ static enum ps_err take_checkpoint(struct backup_reader *reader, struct ps_bytes
         memcmp(reader->named_hash, reader->rows, sizeof reader->rows) != 0) {
         return ps_fail(PS_E_DENIED, 0, "its rows are not those that its log names");
     }
+    PS_TRY(check_header(reader, &key));
     return reader->calls.checkpoint == NULL
                ? PS_OK
                : reader->calls.checkpoint(reader->calls.context, octets);

@@ -6,8 +6,8 @@
 
 /*
  * Reads and verifies a backup as its octets come, in pieces of any size; holds one record at a
- * time. What it proves: the leaves are those that the log's key signed for, and the rows are those
- * that one of these leaves names.
+ * time. What it proves: the leaves are those that the log's key signed for, the rows are those that
+ * one of these leaves names, and the header says the time and the origin that the log says.
  */
 struct backup_reader;
 
