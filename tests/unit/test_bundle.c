@@ -1,5 +1,7 @@
 #include "tests/unit/bundle_support.h"
 
+#include "lib/ceremony/bundle/internal.h"
+
 /* Transcripts of ceremonies, as they are and with something wrong in them. */
 
 static enum ps_err check(struct ps_bytes octets, const char *genesis, struct findings *ret_findings)
@@ -233,6 +235,42 @@ static void the_room_is_held_against_the_log_and_the_script(void **state)
                            "room: ");
 }
 
+/* Of the vector: what its documents and results say of the one operation that step 6 made. */
+static enum ps_err verify_room_with(const struct bundle_known *known, struct findings *findings)
+{
+    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
+    struct log_report report = {.fn = findings_take, .context = findings};
+    const struct bundle_room room = {.report = &report, .known = known, .known_count = 1};
+    struct bundle_room with_bundle = room;
+    PS_BUF_AUTO octets = {0};
+
+    bundle_test_read("enrol", &octets);
+    bundle = bundle_test_open(ps_buf_bytes(&octets));
+    with_bundle.bundle = bundle;
+    return bundle_room_verify(&with_bundle);
+}
+
+static void a_step_has_done_what_the_script_says(void **state)
+{
+    struct bundle_known known = {.id = "01a1fbd98397e99efc55b5e77f7c6d3a",
+                                 .is_of_script = true,
+                                 .step = "6",
+                                 .type = "officer.enrol",
+                                 .is_done = true};
+    struct findings findings = {.failures = ""};
+    PS_BUF_AUTO hash = {.max = PS_SHA256_LEN};
+
+    (void)state;
+    assert_ok(ps_hex_decode(
+        LITERAL("fd061701e7d12fc1c63ab5562750cf2936b8f5448ec14d00b6caad75349240e1"), &hash));
+    memcpy(known.hash, hash.data, sizeof known.hash);
+    assert_ok(verify_room_with(&known, &findings));
+    assert_string_equal(findings.failures, "");
+    known.type = "officer.remove";
+    assert_ok(verify_room_with(&known, &findings));
+    assert_found(&findings, "step 6: the script has something else done than officer.remove");
+}
+
 #define LINE(what, step) "\\\"what\\\":\\\"" what "\\\",\\\"step\\\":\\\"" step "\\\""
 #define SETTING(name)    "\\\"what\\\":\\\"set\\\",\\\"name\\\":\\\"" name "\\\""
 #define WHAT(what)       "\\\"what\\\":\\\"" what "\\\""
@@ -349,6 +387,7 @@ int main(void)
         cmocka_unit_test(whoever_signed_the_end_twice_is_found),
         cmocka_unit_test(what_is_written_anew_is_not_the_logs),
         cmocka_unit_test(the_room_is_held_against_the_log_and_the_script),
+        cmocka_unit_test(a_step_has_done_what_the_script_says),
         cmocka_unit_test(the_room_goes_through_the_script_in_its_order),
         cmocka_unit_test(a_ceremony_without_its_end_is_told),
         cmocka_unit_test(a_room_without_lines_is_found),

@@ -59,6 +59,7 @@ struct bundle_known {
     uint8_t hash[PS_SHA256_LEN];         /* of its document */
     bool is_of_script;                   /* the document names the script ... */
     char step[SCRIPT_STEP_NAME_MAX + 1]; /* ... and this step of it */
+    const char *type;                    /* of the operation */
     bool is_done;
 };
 

@@ -34,7 +34,14 @@ static const struct bundle_known *find(const struct bundle_room *room, struct ps
     return NULL;
 }
 
-static enum ps_err check_made(const struct bundle_room *room, const struct transcript_line *line)
+/* What the script says is done in this step, or nothing when it has no such step. */
+static bool is_type_of(const struct script_step *step, const struct bundle_known *known)
+{
+    return step == NULL || step->kind != SCRIPT_DO || ps_bytes_equal_str(step->type, known->type);
+}
+
+static enum ps_err check_made(const struct bundle_room *room, const struct bundle_walk *walk,
+                              const struct transcript_line *line)
 {
     const struct bundle_known *known = find(room, line->id);
     PS_BUF_AUTO hex = {.max = 128};
@@ -49,10 +56,14 @@ static enum ps_err check_made(const struct bundle_room *room, const struct trans
         return ps_fail(PS_E_DENIED, 0, "step %.*s: its document is not the one in the log",
                        PS_BYTES_FMT(line->step));
     }
-    return known->is_of_script && ps_bytes_equal_str(line->step, known->step)
+    if (!known->is_of_script || !ps_bytes_equal_str(line->step, known->step)) {
+        return ps_fail(PS_E_DENIED, 0, "step %.*s: the document is of another script or step",
+                       PS_BYTES_FMT(line->step));
+    }
+    return is_type_of(script_step_named(walk->script, line->step), known)
                ? PS_OK
-               : ps_fail(PS_E_DENIED, 0, "step %.*s: the document is of another script or step",
-                         PS_BYTES_FMT(line->step));
+               : ps_fail(PS_E_DENIED, 0, "step %.*s: the script has something else done than %s",
+                         PS_BYTES_FMT(line->step), known->type);
 }
 
 /* A step that says it was done has an operation of which the log says so. */
@@ -87,7 +98,7 @@ static enum ps_err check_line(const struct bundle_room *room, const struct bundl
                    : ps_fail(PS_E_DENIED, 0, "it was begun with another script than the one here");
     }
     if (ps_bytes_equal_str(line->what, "made")) {
-        return check_made(room, line);
+        return check_made(room, walk, line);
     }
     return ps_bytes_equal_str(line->what, "done") ? check_done(room, walk, line) : PS_OK;
 }

@@ -148,20 +148,10 @@ static enum ps_err on_operation(void *context, const struct replay_operation *op
 
 /* --- The room --- */
 
-static const struct script_step *step_of(const struct script *script, struct ps_bytes name)
-{
-    for (size_t i = 0; script != NULL && i < script_count(script); i++) {
-        if (ps_bytes_equal(script_at(script, i)->name, name)) {
-            return script_at(script, i);
-        }
-    }
-    return NULL;
-}
-
 static void put_line(const struct script *script, const struct transcript_line *line,
                      struct ps_buf *out)
 {
-    const struct script_step *step = step_of(script, line->step);
+    const struct script_step *step = script == NULL ? NULL : script_step_named(script, line->step);
 
     if (line->step.len != 0) {
         ps_buf_printf(out, "step %.*s, ", PS_BYTES_FMT(line->step));

@@ -228,7 +228,8 @@ static enum ps_err note_known(struct verification *v, const struct replay_operat
     }
     v->known = known;
     known += v->summary.operations++;
-    *known = (struct bundle_known){.is_done = ps_bytes_equal_str(operation->outcome, "done")};
+    *known = (struct bundle_known){.type = document->type->name,
+                                   .is_done = ps_bytes_equal_str(operation->outcome, "done")};
     (void)snprintf(known->id, sizeof known->id, "%s", waiting_id(operation->waiting));
     memcpy(known->hash, document->hash, sizeof known->hash);
     known->is_of_script = v->ceremony.len != 0 &&

@@ -372,6 +372,16 @@ size_t script_count(const struct script *script)
     return script->count;
 }
 
+const struct script_step *script_step_named(const struct script *script, struct ps_bytes name)
+{
+    for (size_t i = 0; i < script->count; i++) {
+        if (ps_bytes_equal(script->steps[i].name, name)) {
+            return &script->steps[i];
+        }
+    }
+    return NULL;
+}
+
 const struct script_step *script_at(const struct script *script, size_t index)
 {
     return index < script->count ? &script->steps[index] : NULL;

@@ -72,6 +72,8 @@ struct ps_bytes script_purpose(const struct script *script);
 const uint8_t *script_hash(const struct script *script); /* SHA-256 of its octets */
 size_t script_count(const struct script *script);
 const struct script_step *script_at(const struct script *script, size_t index);
+const struct script_step *script_step_named(const struct script *script,
+                                            struct ps_bytes name); /* NULL: there is none */
 /* The step that asks for a variable; NULL: none does. */
 const struct script_step *script_question(const struct script *script, struct ps_bytes variable);
 
