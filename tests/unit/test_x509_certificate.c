@@ -490,6 +490,20 @@ static void what_is_cut_or_followed_by_something_is_not_read(void **state)
     }
 }
 
+/* The outermost length in one octet more than it needs, which OpenSSL reads: another hash. */
+static void a_certificate_has_one_encoding(void **state)
+{
+    PS_CLEANUP(x509_certificate_free_cleanup) struct x509_certificate *read = NULL;
+    PS_BUF_AUTO other = {.max = X509_CERTIFICATE_MAX};
+
+    (void)state;
+    assert_int_equal(root.data[1], 0x82);
+    ps_buf_put(&other, LITERAL("\x30\x83\x00"));
+    ps_buf_put(&other, ps_bytes_from(ps_buf_bytes(&root), 2));
+    X509_free(by_openssl(&other));
+    assert_fails(PS_E_INPUT, x509_read(ps_buf_bytes(&other), &read));
+}
+
 static void der_knows_lengths_of_three_octets(void **state)
 {
     PS_BUF_AUTO out;
@@ -544,6 +558,7 @@ int main(void)
         cmocka_unit_test(serials_are_positive_and_at_most_twenty_octets),
         cmocka_unit_test(an_extension_twice_is_not_read),
         cmocka_unit_test(what_is_cut_or_followed_by_something_is_not_read),
+        cmocka_unit_test(a_certificate_has_one_encoding),
         cmocka_unit_test(der_knows_lengths_of_three_octets),
         cmocka_unit_test(kinds_and_purposes_are_found_by_name),
     };

@@ -69,6 +69,20 @@ static int write_algorithm(const void *object, uint8_t **to)
     return i2d_X509_ALGOR(object, to);
 }
 
+/*
+ * OpenSSL reads other encodings than DER, too: what is around the TBSCertificate, which is kept as
+ * it came, has one form here, so that one certificate has one hash.
+ */
+static bool is_der(X509 *x509, struct ps_bytes der)
+{
+    uint8_t *again = NULL;
+    const int len = i2d_X509(x509, &again);
+    const bool is_same = len > 0 && ps_bytes_equal(ps_bytes(again, (size_t)len), der);
+
+    OPENSSL_free(again);
+    return is_same;
+}
+
 static enum ps_err take_serial(struct x509_certificate *certificate)
 {
     const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate->x509);
@@ -167,7 +181,7 @@ enum ps_err x509_read(struct ps_bytes der, struct x509_certificate **ret_certifi
         return not_ours("empty, or over 16 KiB");
     }
     certificate->x509 = d2i_X509(NULL, &at, (long)der.len);
-    if (certificate->x509 == NULL || at != der.data + der.len) {
+    if (certificate->x509 == NULL || at != der.data + der.len || !is_der(certificate->x509, der)) {
         return not_ours("not one DER certificate");
     }
     ps_buf_put(&certificate->der, der);
