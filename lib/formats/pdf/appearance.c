@@ -29,23 +29,28 @@ void pdf_put_thousandths(struct ps_buf *out, int64_t number)
                   (unsigned long long)(positive / 1000), (unsigned long long)(positive % 1000));
 }
 
-static bool fits(const struct breaker *breaker, struct ps_bytes line)
+/* `thousandths`: of the font's size. */
+static bool fits(const struct breaker *breaker, int64_t thousandths)
 {
-    return (int64_t)pdf_helvetica_width(line) * breaker->size / 1000 <= breaker->width;
+    return thousandths * breaker->size / 1000 <= breaker->width;
 }
 
 /* How much of the text the next line takes: up to a space, or, of a word that is too long, letters.
  */
 static size_t line_len(const struct breaker *breaker, struct ps_bytes text)
 {
+    int64_t width = 0;
     size_t len = 0;
     size_t space = 0;
 
-    while (len < text.len && fits(breaker, ps_bytes(text.data, len + 1))) {
+    for (; len < text.len; len++) {
+        width += pdf_helvetica_width(ps_bytes(text.data + len, 1));
+        if (!fits(breaker, width)) {
+            break;
+        }
         if (text.data[len] == ' ') {
             space = len;
         }
-        len++;
     }
     if (len == text.len || space == 0) {
         return len == 0 ? 1 : len;
