@@ -3,23 +3,69 @@
 #include "lib/ceremony/operation/text.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
 
 /* Text that a document becomes, or two, and names of files. */
 #define VISIBLE_MAX ((size_t)4 * OPERATION_TEXT_MAX)
 
-enum ps_err terminal_print(struct ps_bytes text)
-{
-    PS_BUF_AUTO visible = {.max = VISIBLE_MAX};
+/* An octet becomes "\u{1b}" at most. */
+#define VISIBLE_OCTETS 6u
 
-    operation_text_put_visible(text, &visible);
-    PS_TRY(ps_buf_status(&visible));
-    if (fwrite(visible.data, 1, visible.len, stdout) != visible.len || fflush(stdout) != 0) {
+static enum ps_err write_out(struct ps_bytes octets)
+{
+    if (fwrite(octets.data, 1, octets.len, stdout) != octets.len || fflush(stdout) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "cannot write to standard output");
     }
     return PS_OK;
+}
+
+static enum ps_err print_within(struct ps_bytes text, size_t max)
+{
+    PS_BUF_AUTO visible = {.max = max};
+
+    operation_text_put_visible(text, &visible);
+    PS_TRY(ps_buf_status(&visible));
+    return write_out(ps_buf_bytes(&visible));
+}
+
+enum ps_err terminal_print(struct ps_bytes text)
+{
+    return print_within(text, VISIBLE_MAX);
+}
+
+enum ps_err terminal_give(struct ps_bytes octets)
+{
+    return isatty(STDOUT_FILENO) == 1 ? print_within(octets, VISIBLE_OCTETS * octets.len)
+                                      : write_out(octets);
+}
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+void terminal_complain(const char *program, const char *format, ...)
+{
+    PS_CLEANUP(free_text) char *text = NULL;
+    PS_BUF_AUTO visible = {.max = VISIBLE_MAX};
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vasprintf(&text, format, args);
+    va_end(args);
+    if (len < 0) {
+        text = NULL;
+        return;
+    }
+    operation_text_put_visible(ps_bytes(text, (size_t)len), &visible);
+    if (ps_buf_status(&visible) == PS_OK) {
+        (void)fprintf(stderr, "%s: %.*s\n", program, PS_BYTES_FMT(ps_buf_bytes(&visible)));
+    }
 }
 
 void terminal_put_line(const char *text, struct ps_buf *out)

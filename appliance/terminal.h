@@ -10,6 +10,15 @@
  */
 PS_MUST_USE enum ps_err terminal_print(struct ps_bytes text);
 
+/*
+ * Writes octets of somebody else to standard output: to a file or a pipe as they are, to a terminal
+ * as terminal_print does. Errors: as terminal_print
+ */
+PS_MUST_USE enum ps_err terminal_give(struct ps_bytes octets);
+
+/* "program: text" as one line on standard error, in the same form; newlines in it stay. */
+PS_PRINTF(2, 3) void terminal_complain(const char *program, const char *format, ...);
+
 /* Appends text in which a newline is not ours (a file's name) so that it stays one line. */
 void terminal_put_line(const char *text, struct ps_buf *out);
 

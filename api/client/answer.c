@@ -2,6 +2,7 @@
 
 #include "lib/formats/json/json.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* A problem document is small; the texts of it that we keep are bounded by this. */
@@ -87,7 +88,7 @@ static void read_problem(struct json_value root, struct answer_memory *memory,
     problem->request_id = (const char *)memory->texts.data + instance;
     if (json_member(root, "retry_after_s", &value) && json_integer(value, &seconds) == PS_OK &&
         seconds > 0) {
-        problem->retry_after_s = (unsigned)seconds;
+        problem->retry_after_s = seconds < UINT_MAX ? (unsigned)seconds : UINT_MAX;
     }
 }
 

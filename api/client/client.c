@@ -293,12 +293,12 @@ static enum privyseal_result call_once(struct privyseal *client,
 
 /* Whether what happened may be tried once more, and after how long. */
 static bool may_repeat(const struct privyseal_request *request, enum privyseal_result result,
-                       const struct privyseal_answer *answer, unsigned *ret_wait_ms)
+                       const struct privyseal_answer *answer, uint64_t *ret_wait_ms)
 {
     *ret_wait_ms = SHORTEST_WAIT_MS;
     if (result == PRIVYSEAL_REFUSED && (answer->status == 503 || answer->status == 429)) {
         if (answer->problem.retry_after_s != 0) {
-            *ret_wait_ms = answer->problem.retry_after_s * 1000;
+            *ret_wait_ms = (uint64_t)answer->problem.retry_after_s * 1000;
         }
         return true;
     }
@@ -306,9 +306,9 @@ static bool may_repeat(const struct privyseal_request *request, enum privyseal_r
            (strcmp(request->method, "POST") != 0 || request->idempotency_key != NULL);
 }
 
-static void wait_ms(unsigned ms)
+static void wait_ms(uint64_t ms)
 {
-    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
 
     while (nanosleep(&left, &left) != 0 && errno == EINTR) {
     }
@@ -328,7 +328,7 @@ enum privyseal_result privyseal_call(struct privyseal *client,
     for (unsigned tried = 0;; tried++) {
         const uint64_t spent_ms = (ps_clock_mono_ns() - began) / PS_NS_PER_MS;
         enum privyseal_result result;
-        unsigned pause;
+        uint64_t pause;
 
         if (spent_ms >= client->timeout_ms) {
             return client_fail(client, PRIVYSEAL_TIMEOUT, "no answer within %u ms",

@@ -224,8 +224,8 @@ enum privyseal_result privyseal_get_jwks(struct privyseal *client, const char *s
     char path[160] = "/v1/jwks";
 
     if (set != NULL) {
-        if (strlen(set) > 128) {
-            return client_fail(client, PRIVYSEAL_USAGE, "a set's name has at most 128 characters");
+        if (!client_name_is_valid(set)) {
+            return client_fail(client, PRIVYSEAL_USAGE, "that is no name of a set");
         }
         (void)snprintf(path, sizeof path, "/v1/jwks/%s", set);
     }

@@ -1,4 +1,5 @@
 #include "appliance/cli/commands.h"
+#include "appliance/terminal.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -26,8 +27,8 @@ static void say_finding(void *context, const struct log_row *row)
 {
     (void)context;
     if (is_told(row)) {
-        (void)fprintf(stderr, "%s  %s %s: %s\n", row->verdict == LOG_FAIL ? "FAIL" : "NOTE",
-                      row->tree, row->check, row->text);
+        terminal_complain(row->verdict == LOG_FAIL ? "FAIL" : "NOTE", "%s %s: %s", row->tree,
+                          row->check, row->text);
     }
 }
 
@@ -66,7 +67,7 @@ static int show(const struct cli_run *run, enum ps_err err, const struct ps_buf 
     if (err == PS_OK) {
         return code;
     }
-    (void)fprintf(stderr, "privyseal: %s\n", why);
+    terminal_complain("privyseal", "%s", why);
     return err == PS_E_DENIED ? CLI_FAILED : ps_err_info(err)->exit_code;
 }
 
@@ -123,14 +124,14 @@ static int keep(const char *path, enum ps_err err, const struct ps_buf *json)
         written = write_report(path, ps_buf_bytes(json));
     }
     if (written != PS_OK) {
-        (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "%s", ps_detail()->text);
         return ps_err_info(written)->exit_code;
     }
     if (err == PS_OK) {
         (void)printf("Written: %s\n", path);
         return CLI_DONE;
     }
-    (void)fprintf(stderr, "privyseal: %s\n", why);
+    terminal_complain("privyseal", "%s", why);
     return err == PS_E_DENIED ? CLI_FAILED : ps_err_info(err)->exit_code;
 }
 

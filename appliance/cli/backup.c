@@ -1,4 +1,5 @@
 #include "appliance/cli/commands.h"
+#include "appliance/terminal.h"
 
 #include "lib/base/encode.h"
 #include "lib/ceremony/backup/backup_read.h"
@@ -96,7 +97,7 @@ int cli_backup_verify(const struct cli_run *run)
     } else if (err == PS_OK) {
         print_good(run, &summary);
     } else {
-        (void)fprintf(stderr, "privyseal: the backup does not verify: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "the backup does not verify: %s", ps_detail()->text);
     }
     if (err == PS_E_DENIED) {
         return CLI_FAILED;

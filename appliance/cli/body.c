@@ -1,4 +1,5 @@
 #include "appliance/cli/body.h"
+#include "appliance/terminal.h"
 
 #include "lib/base/encode.h"
 #include "lib/base/secret.h"
@@ -6,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 int cli_needs_key(const struct cli_run *run)
 {
@@ -74,7 +76,7 @@ static int print_plaintext(struct ps_bytes answer)
         (void)fprintf(stderr, "privyseal: the appliance's answer holds no plaintext\n");
         return CLI_FAILED;
     }
-    written = fwrite(octets.data, 1, octets.len, stdout) == octets.len;
+    written = terminal_give(ps_buf_bytes(&octets)) == PS_OK;
     ps_buf_wipe(&octets);
     ps_wipe(text->valuestring, strlen(text->valuestring));
     return written ? CLI_DONE : CLI_FAILED;
@@ -89,15 +91,23 @@ int cli_print_plaintext(const struct cli_run *run, struct ps_buf *answer)
     return code;
 }
 
+unsigned cli_file_mode(void)
+{
+    const mode_t mask = umask(077);
+
+    (void)umask(mask);
+    return 0644u & ~(unsigned)mask;
+}
+
 int cli_write_file(const char *path, const struct ps_buf *content)
 {
     enum ps_err err = ps_buf_status(content);
 
     if (err == PS_OK) {
-        err = file_write(path, ps_buf_bytes(content), 0644);
+        err = file_write(path, ps_buf_bytes(content), cli_file_mode());
     }
     if (err != PS_OK) {
-        (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "%s", ps_detail()->text);
         return CLI_FAILED;
     }
     return CLI_DONE;

@@ -23,6 +23,9 @@ void cli_put_octets(const char *name, struct ps_bytes octets, struct ps_buf *bod
  */
 int cli_print_plaintext(const struct cli_run *run, struct ps_buf *answer);
 
+/* Of files that are written anew: what the user's umask leaves of 0644. */
+unsigned cli_file_mode(void);
+
 /* Keeps what is no secret in a file, whole or not at all. An exit code; it says what is wrong. */
 int cli_write_file(const char *path, const struct ps_buf *content);
 

@@ -52,7 +52,6 @@ struct cli_column {
 enum { CLI_OPTIONS_MAX = 24, CLI_COLUMNS_MAX = 8, CLI_WORDS_MAX = 128, CLI_MANY_MAX = 128 };
 
 struct cli_run;
-
 struct cli_command {
     const char *words;     /* "keys create" */
     const char *arguments; /* "NAME"; "[FILE]"; "FILE..."; NULL: none */
@@ -119,8 +118,9 @@ int cli_parse(int argc, char **argv, struct cli_run *ret_run);
 size_t cli_put_group(const char *word, struct ps_buf *out);
 void cli_put_usage(const struct cli_command *command, struct ps_buf *out);
 void cli_put_overview(struct ps_buf *out);
-/* To standard output; an exit code. */
+/* To standard output; an exit code. What is somebody else's goes by terminal_give: cli_show. */
 int cli_print(struct ps_buf *text);
+int cli_show(const struct ps_buf *text);
 
 /* The request of the command's row, with the body built from its options; rendered. */
 int cli_request(const struct cli_run *run);

@@ -1,5 +1,6 @@
 #include "appliance/cli/body.h"
 #include "appliance/cli/commands.h"
+#include "appliance/terminal.h"
 #include "lib/base/encode.h"
 #include "lib/formats/pem.h"
 #include "lib/system/file.h"
@@ -90,7 +91,7 @@ static bool may_write(const struct cli_run *run, const char *path)
 /* Nothing of another's comes between the look and the writing, unless that is wanted. */
 static enum ps_err write_signed(const struct cli_run *run, struct ps_bytes document)
 {
-    return cli_flag(run, "force") ? file_write(run->arguments[1], document, 0644)
+    return cli_flag(run, "force") ? file_write(run->arguments[1], document, cli_file_mode())
                                   : file_create(run->arguments[1], document, 0644);
 }
 
@@ -121,7 +122,7 @@ int cli_pdf_sign(const struct cli_run *run)
         return code;
     }
     if (write_signed(run, ps_buf_bytes(&answer)) != PS_OK) {
-        (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "%s", ps_detail()->text);
         return CLI_FAILED;
     }
     (void)printf("%s: %zu octets, signed\n", run->arguments[1], answer.len);

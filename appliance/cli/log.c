@@ -1,4 +1,5 @@
 #include "appliance/cli/commands.h"
+#include "appliance/terminal.h"
 
 #include "lib/base/encode.h"
 #include "lib/ceremony/bundle/bundle.h"
@@ -52,23 +53,26 @@ static void print_json(struct report *report, const struct log_row *row)
 static void on_row(void *context, const struct log_row *row)
 {
     struct report *report = context;
+    PS_BUF_AUTO line = {.max = 65536};
 
     if (report->json) {
         print_json(report, row);
         return;
     }
-    (void)printf("%s  %-10s %-16s %s", verdicts[row->verdict], row->check, row->tree, row->text);
+    ps_buf_printf(&line, "%s  %-10s %-16s %s", verdicts[row->verdict], row->check, row->tree,
+                  row->text);
     if (row->verdict == LOG_FAIL && row->file[0] != '\0') {
-        (void)printf(" [%s", row->file);
+        ps_buf_printf(&line, " [%s", row->file);
         if (row->offset != LOG_NOWHERE) {
-            (void)printf(", octet %" PRIu64, row->offset);
+            ps_buf_printf(&line, ", octet %" PRIu64, row->offset);
         }
         if (row->leaf != LOG_NOWHERE) {
-            (void)printf(", leaf %" PRIu64, row->leaf);
+            ps_buf_printf(&line, ", leaf %" PRIu64, row->leaf);
         }
-        (void)printf("]");
+        ps_buf_put_u8(&line, ']');
     }
-    (void)printf("\n");
+    ps_buf_put_u8(&line, '\n');
+    (void)cli_show(&line);
 }
 
 static void print_summary(const struct report *report, const struct log_summary *summary,
@@ -102,7 +106,7 @@ static int exit_code(enum ps_err err)
         return CLI_DONE;
     }
     if (err != PS_E_DENIED) {
-        (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "%s", ps_detail()->text);
     }
     if (err == PS_E_NOT_FOUND) {
         (void)fprintf(stderr,

@@ -1,5 +1,6 @@
 #include "appliance/cli/body.h"
 #include "appliance/cli/commands.h"
+#include "appliance/terminal.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/log/archive.h"
 #include "lib/ceremony/log/key.h"
@@ -26,7 +27,7 @@ struct archive {
 
 static int fail(enum ps_err err)
 {
-    (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+    terminal_complain("privyseal", "%s", ps_detail()->text);
     return err == PS_E_DENIED ? CLI_FAILED : ps_err_info(err)->exit_code;
 }
 
@@ -42,7 +43,7 @@ static void on_failure(void *context, const struct log_row *row)
 {
     (void)context;
     if (row->verdict == LOG_FAIL) {
-        (void)fprintf(stderr, "FAIL  %s: %s [%s]\n", row->tree, row->text, row->file);
+        terminal_complain("FAIL", "%s: %s [%s]", row->tree, row->text, row->file);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "appliance/cli/commands.h"
 
 #include "api/client/privyseal.h"
+#include "appliance/terminal.h"
 #include "appliance/witness/post.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/operation/text.h"
@@ -56,7 +57,7 @@ static void delete_json(cJSON **json)
 static void complain(struct feed *feed, const char *who, const char *what)
 {
     feed->has_failed = true;
-    (void)fprintf(stderr, "privyseal: %s: %s\n", who, what);
+    terminal_complain("privyseal", "%s: %s", who, what);
 }
 
 /* False, and it was said why: the answer is none to go on with. */

@@ -1,6 +1,7 @@
 #include "appliance/cli/log_fetch.h"
 
 #include "appliance/cli/commands.h"
+#include "appliance/terminal.h"
 #include "lib/base/encode.h"
 #include "lib/base/reader.h"
 #include "lib/ceremony/log/files.h"
@@ -249,7 +250,7 @@ int cli_log_fetch(const struct cli_run *run)
     err = log_fetch(client, run->arguments[0]);
     privyseal_close(client);
     if (err != PS_OK) {
-        (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "%s", ps_detail()->text);
         return ps_err_info(err)->exit_code;
     }
     if (cli_flag(run, "json")) {

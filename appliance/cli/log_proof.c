@@ -1,4 +1,5 @@
 #include "appliance/cli/commands.h"
+#include "appliance/terminal.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -13,7 +14,7 @@
 
 static int fail(enum ps_err err)
 {
-    (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+    terminal_complain("privyseal", "%s", ps_detail()->text);
     return err == PS_E_DENIED ? CLI_FAILED : ps_err_info(err)->exit_code;
 }
 
@@ -39,8 +40,7 @@ static int print_proof(const struct cli_run *run, struct ps_bytes proof)
     PS_BUF_AUTO text = {.max = 4 * (size_t)TLOG_PROOF_MAX};
 
     if (!cli_flag(run, "json")) {
-        (void)fwrite(proof.data, 1, proof.len, stdout);
-        return fflush(stdout) == 0 ? CLI_DONE : CLI_FAILED;
+        return terminal_give(proof) == PS_OK ? CLI_DONE : CLI_FAILED;
     }
     ps_buf_put_str(&text, "{\"tlog_proof\":");
     ps_buf_put_json_string(&text, proof);
@@ -187,7 +187,7 @@ static int print_proven(const struct cli_run *run, const struct log_proven *prov
                   when[0] == '\0' ? "" : ", last at ", when);
     ps_buf_put(&text, proven->leaf);
     ps_buf_put_u8(&text, '\n');
-    return cli_print(&text);
+    return cli_show(&text);
 }
 
 int cli_log_verify_proof(const struct cli_run *run)

@@ -1,4 +1,5 @@
 #include "appliance/cli/commands.h"
+#include "appliance/terminal.h"
 
 #include "lib/system/file.h"
 
@@ -25,12 +26,10 @@ int cli_operation_document(const struct cli_run *run)
         return code;
     }
     if (out == NULL) {
-        return fwrite(document.data, 1, document.len, stdout) == document.len && fflush(stdout) == 0
-                   ? CLI_DONE
-                   : CLI_FAILED;
+        return cli_show(&document);
     }
     if (file_create(out, ps_buf_bytes(&document), 0644) != PS_OK) {
-        (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "%s", ps_detail()->text);
         return CLI_FAILED;
     }
     return CLI_DONE;

@@ -1,5 +1,6 @@
 #include "appliance/cli/cli.h"
 
+#include "appliance/terminal.h"
 #include "lib/ceremony/operation/text.h"
 
 #include <cjson/cJSON.h>
@@ -7,8 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CELL_MAX  48
-#define SHOWN_MAX (8u * 1024u * 1024u) /* of a cell of 1 MiB, with all of it escaped */
+#define CELL_MAX   48
+#define NAME_WIDTH 16
+#define SHOWN_MAX  (8u * 1024u * 1024u) /* of a cell of 1 MiB, with all of it escaped */
 
 static void delete_json(cJSON **json)
 {
@@ -151,13 +153,15 @@ static void print_lines(const cJSON *object, int indent, bool is_element)
         }
         print_start(indent, is_element && value == object->child);
         if (!is_flat(value)) {
-            (void)printf("%s:\n", value->string);
+            print_clean(ps_bytes_str(value->string), 0);
+            (void)printf(":\n");
             print_lines(value, indent + 2, false);
             continue;
         }
         ps_buf_reset(&cell);
         put_cell(value, &cell);
-        (void)printf("%-*s ", 16, value->string);
+        print_clean(ps_bytes_str(value->string), NAME_WIDTH);
+        (void)putchar(' ');
         print_clean(ps_buf_bytes(&cell), 0);
         (void)putchar('\n');
     }
@@ -177,6 +181,18 @@ static const cJSON *member_alone(const cJSON *answer, const char *name)
                                             dot + 1);
 }
 
+int cli_show(const struct ps_buf *text)
+{
+    return ps_buf_status(text) == PS_OK && terminal_give(ps_buf_bytes(text)) == PS_OK ? CLI_DONE
+                                                                                      : CLI_FAILED;
+}
+
+/* As it came, and a newline. */
+static int show_line(struct ps_bytes text)
+{
+    return terminal_give(text) == PS_OK && putchar('\n') != EOF ? CLI_DONE : CLI_FAILED;
+}
+
 int cli_render(const struct cli_run *run, struct ps_bytes json)
 {
     PS_CLEANUP(delete_json) cJSON *parsed = NULL;
@@ -184,21 +200,18 @@ int cli_render(const struct cli_run *run, struct ps_bytes json)
     const cJSON *items;
 
     if (cli_flag(run, "json")) {
-        (void)printf("%.*s\n", PS_BYTES_FMT(json));
-        return CLI_DONE;
+        return show_line(json);
     }
     if (json.len == 0) {
         return CLI_DONE;
     }
     parsed = cJSON_ParseWithLength((const char *)json.data, json.len);
     if (parsed == NULL) {
-        (void)printf("%.*s\n", PS_BYTES_FMT(json));
-        return CLI_DONE;
+        return show_line(json);
     }
     alone = member_alone(parsed, run->command->prints);
     if (cJSON_IsString(alone)) {
-        (void)printf("%s\n", alone->valuestring);
-        return CLI_DONE;
+        return show_line(ps_bytes_str(alone->valuestring));
     }
     items = cJSON_GetObjectItemCaseSensitive(parsed, "items");
     if (items != NULL && columns_of(run->command) != 0) {

@@ -1,6 +1,7 @@
 #include "appliance/cli/cli.h"
 
 #include "api/client/privyseal.h"
+#include "appliance/terminal.h"
 #include "lib/base/encode.h"
 #include "lib/base/problem.h"
 
@@ -302,7 +303,7 @@ int cli_open(const struct cli_run *run, struct privyseal **ret_client)
 
 static int report_failure(const struct privyseal *client, enum privyseal_result result)
 {
-    (void)fprintf(stderr, "privyseal: %s\n", privyseal_last_error(client));
+    terminal_complain("privyseal", "%s", privyseal_last_error(client));
     switch (result) {
     case PRIVYSEAL_USAGE:
         return CLI_USAGE;
@@ -346,11 +347,11 @@ static int report(const struct cli_run *run, struct privyseal *client, enum priv
         return report_failure(client, result);
     }
     if (cli_flag(run, "json")) {
-        (void)printf("%s\n", answer->body);
+        (void)cli_render(run, ps_bytes(answer->body, answer->body_len));
     }
-    (void)fprintf(stderr, "privyseal: %s (%s%s%s)\n",
-                  problem->detail[0] != '\0' ? problem->detail : problem->title, problem->code,
-                  problem->state[0] != '\0' ? "; it is " : "", problem->state);
+    terminal_complain("privyseal", "%s (%s%s%s)",
+                      problem->detail[0] != '\0' ? problem->detail : problem->title, problem->code,
+                      problem->state[0] != '\0' ? "; it is " : "", problem->state);
     known = ps_problem_by_code(ps_bytes_str(problem->code));
     if (known == PS_PROBLEM_NONE) {
         return CLI_FAILED;

@@ -89,7 +89,9 @@ int cli_text(const struct cli_run *run)
     }
     code = cli_send(run, (const char *)path.data, ps_bytes(NULL, 0), &answer);
     if (code == CLI_DONE) {
-        (void)printf("%.*s\n", PS_BYTES_FMT(cli_trimmed(ps_buf_bytes(&answer))));
+        answer.len = cli_trimmed(ps_buf_bytes(&answer)).len;
+        ps_buf_put_u8(&answer, '\n');
+        code = cli_show(&answer);
     }
     return code;
 }

@@ -116,9 +116,8 @@ bool cli_tell_waiting(const struct cli_run *run, struct ps_bytes json, int *ret_
         *ret_code = CLI_DONE;
     }
     if (err != PS_OK) {
-        (void)fprintf(stderr,
-                      "privyseal: operation %.*s waits, but its document was not kept: %s\n",
-                      PS_BYTES_FMT(waiting.id), ps_detail()->text);
+        terminal_complain("privyseal", "operation %.*s waits, but its document was not kept: %s",
+                          PS_BYTES_FMT(waiting.id), ps_detail()->text);
         *ret_code = CLI_FAILED;
     }
     return true;

@@ -1,5 +1,6 @@
 #include "appliance/cli/commands.h"
 
+#include "appliance/terminal.h"
 #include "appliance/witness/witness.h"
 #include "lib/base/encode.h"
 #include "lib/base/line.h"
@@ -11,7 +12,7 @@
 
 static int fail(enum ps_err err)
 {
-    (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+    terminal_complain("privyseal", "%s", ps_detail()->text);
     if (err == PS_E_NOT_FOUND) {
         (void)fprintf(stderr, "  `privyseal witness new DIR NAME` makes a witness.\n");
     }

@@ -2,6 +2,7 @@
 #include "appliance/cli/commands.h"
 #include "appliance/key_file.h"
 #include "appliance/key_request.h"
+#include "appliance/terminal.h"
 #include "lib/formats/pem.h"
 
 #include <openssl/evp.h>
@@ -72,7 +73,7 @@ int cli_x509_request(const struct cli_run *run)
     }
     err = make_request(run, &pem, &pin);
     if (err != PS_OK) {
-        (void)fprintf(stderr, "privyseal: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "%s", ps_detail()->text);
         return err == PS_E_INPUT || err == PS_E_LIMIT ? CLI_USAGE : CLI_FAILED;
     }
     if (out == NULL) {

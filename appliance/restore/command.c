@@ -1,6 +1,7 @@
 #include "appliance/cli/commands.h"
 #include "appliance/config/config.h"
 #include "appliance/restore/internal.h"
+#include "appliance/terminal.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/system/file.h"
@@ -268,6 +269,20 @@ static void print_seen(const struct restore *restore)
     }
 }
 
+static void print_lost(const struct restore *restore)
+{
+    PS_BUF_AUTO text = {.max = 4096};
+
+    if (restore->lost_count == 0) {
+        return;
+    }
+    ps_buf_printf(&text,
+                  "%zu keys CANNOT BE HAD ANY MORE with the tokens of this configuration:\n%s%s",
+                  restore->lost_count, restore->lost_text,
+                  restore->lost_count > restore->lost_shown ? "  (--json lists all)\n" : "");
+    (void)cli_show(&text);
+}
+
 static void print_good(const struct restore *restore)
 {
     const struct gathered *gathered = &restore->gathered;
@@ -278,11 +293,7 @@ static void print_good(const struct restore *restore)
                  gathered->backup.rows);
     print_mirror(restore);
     print_seen(restore);
-    if (restore->lost_count != 0) {
-        (void)printf("%zu keys CANNOT BE HAD ANY MORE with the tokens of this configuration:\n%s%s",
-                     restore->lost_count, restore->lost_text,
-                     restore->lost_count > restore->lost_shown ? "  (--json lists all)\n" : "");
-    }
+    print_lost(restore);
     if (cli_flag(restore->run, "dry-run")) {
         (void)printf("Nothing was written (--dry-run).\n");
     } else {
@@ -306,7 +317,7 @@ int cli_backup_restore(const struct cli_run *run)
     } else if (err == PS_OK) {
         print_good(&restore);
     } else {
-        (void)fprintf(stderr, "privyseal: nothing was restored: %s\n", ps_detail()->text);
+        terminal_complain("privyseal", "nothing was restored: %s", ps_detail()->text);
     }
     if (err == PS_E_DENIED) {
         return CLI_FAILED;

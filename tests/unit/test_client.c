@@ -2,9 +2,10 @@
 #include "tests/unit/support.h"
 
 #include "api/client/privyseal_jwe.h"
+#include "api/client/privyseal_key_use.h"
 #include "lib/base/encode.h"
 
-/* Of an appliance that is not there: what a request leaves behind. */
+/* Of an appliance that is not there: what is sent, and what a request leaves behind. */
 
 static struct privyseal *client;
 
@@ -83,12 +84,45 @@ static void a_member_that_is_missing_leaves_no_comma(void **state)
     assert_text(ps_buf_bytes(&body), "{\"header\":{},\"include\":[],\"plaintext\":\"YQ\"");
 }
 
+/* A name becomes a part of a path, and would lead to another one. */
+static void what_is_no_name_is_not_sent(void **state)
+{
+    static const char *const names[] = {"",    "../keys", "a/b", "a?limit=1",
+                                        "a#b", "a b",     "A",   "%61"};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(names); i++) {
+        struct privyseal_answer answer = {0};
+        struct privyseal_octets mac;
+
+        assert_int_equal(privyseal_get_jwks(client, names[i], &answer), PRIVYSEAL_USAGE);
+        privyseal_answer_clear(&answer);
+        assert_int_equal(privyseal_get_certificate(client, names[i], &answer), PRIVYSEAL_USAGE);
+        privyseal_answer_clear(&answer);
+        assert_int_equal(privyseal_make_mac(client, names[i], "a", 1, &mac), PRIVYSEAL_USAGE);
+        privyseal_octets_clear(&mac);
+    }
+}
+
+static void what_is_one_is_sent(void **state)
+{
+    struct privyseal_answer answer = {0};
+
+    (void)state;
+    assert_int_equal(privyseal_get_jwks(client, "a.b-c_1", &answer), PRIVYSEAL_UNREACHABLE);
+    privyseal_answer_clear(&answer);
+    assert_int_equal(privyseal_get_jwks(client, NULL, &answer), PRIVYSEAL_UNREACHABLE);
+    privyseal_answer_clear(&answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_is_gone_when_it_was_sent_and_when_it_was_not),
         cmocka_unit_test(octets_that_come_last_are_where_they_stay),
         cmocka_unit_test(a_member_that_is_missing_leaves_no_comma),
+        cmocka_unit_test(what_is_no_name_is_not_sent),
+        cmocka_unit_test(what_is_one_is_sent),
     };
 
     return cmocka_run_group_tests_name("client", tests, open_client, close_client);
