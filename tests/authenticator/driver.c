@@ -284,6 +284,11 @@ static int run(struct driver *driver, const struct authenticator_options *option
     return 0;
 }
 
+static void write_event(const char *plugin, const char *event, const char *detail)
+{
+    (void)fprintf(stderr, "%s %s: %s\n", plugin, event, detail);
+}
+
 int main(int argc, char **argv)
 {
     struct driver driver = {.in = {.max = LINE_MAX_OCTETS}};
@@ -295,10 +300,12 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     assert(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
     assert(ps_loop_new(&driver.loop) == PS_OK && json_new(&driver.json) == PS_OK);
-    code = run(
-        &driver,
-        &(struct authenticator_options){
-            .path = argv[1], .owner = geteuid(), .config = argv[2], .threads = 4, .waiting = 1000});
+    code = run(&driver, &(struct authenticator_options){.path = argv[1],
+                                                        .owner = geteuid(),
+                                                        .config = argv[2],
+                                                        .threads = 4,
+                                                        .waiting = 1000,
+                                                        .log = write_event});
     authenticator_close(driver.authenticator);
     ps_watch_free(driver.watch);
     json_free(driver.json);

@@ -192,6 +192,7 @@ def test_passwords_by_mail(tmp_path):
             assert made.described["otp_channels"] == "email"
             answer = made.call("send_otp", individual=ONE, channels=["email", "phone"])
             assert (answer["result"], answer["masked_mobile"]) == (OK, ""), answer
+            wait_until(lambda: relay.messages, PATIENCE_S, "a mail")
             (sender, receivers, text), = relay.messages
             assert (sender, receivers) == ("login@example.org", ["one@example.org"])
             assert (text["Subject"], text["To"]) == ("Your password", "one@example.org")
@@ -199,15 +200,27 @@ def test_passwords_by_mail(tmp_path):
             assert made.call("authenticate", individual=ONE,
                              challenges=[challenge("OTP", otp)])["result"] == OK
             relay.refuses = True
-            answer = made.call("send_otp", individual=ONE, channels=["email"])
-            assert answer["result"] == AWAY and "the mail relay" in answer["detail"]
-            assert made.call("send_otp", individual="1000000005", channels=["email"])["result"] == REFUSED
+            for who in (ONE, "1000000005", "nobody-1"):
+                answer = made.call("send_otp", individual=who, channels=["email"])
+                assert answer["result"] == OK and re.fullmatch(r"[a-z]\*{3}@[a-z]\*{3}", answer["masked_email"])
+            wait_until(lambda: "does not take this mail" in made.log.read_text(), PATIENCE_S, "a refusal")
             relay.refuses = False
         # Without the CA nothing is sent.
         made = Plugin("registry", lines)
         registry(made, "import", SAMPLES)
         with made:
-            assert made.call("send_otp", individual=ONE, channels=["email"])["result"] == AWAY
+            answers = [{}]
+            for number in range(1, 5):
+                who = {"individual": ONE, "channels": ["email"], "transaction": f"away-{number}"}
+                assert made.call("send_otp", **who)["result"] == OK
+                wait_until(lambda: made.log.read_text().count("otp_not_mailed") == number,
+                           PATIENCE_S, "a relay that is away")
+                # Told of everybody for some seconds, and of nobody first.
+                answers = [made.call("send_otp", **{**who, "individual": one})
+                           for one in (ONE, "nobody-1", "1000000005")]
+                if [answer["result"] for answer in answers] == [AWAY] * 3:
+                    break
+            assert all("the mail relay" in answer["detail"] for answer in answers), answers
         assert len(relay.messages) == 1
 
 
@@ -351,6 +364,7 @@ def test_both_do_in_the_sandbox_what_they_do_without(identity, tmp_path):
         made.start("confined")
         answer = made.call("send_otp", individual=ONE, channels=["email", "phone"])
         assert answer["result"] == OK, answer
+        wait_until(lambda: relay.messages, PATIENCE_S, "a mail")
         assert len(relay.messages) == 1
         assert log_in(made, "t-1", "OTP", sent(made, ONE)["otp"])["result"] == OK
         assert log_in(made, "t-2", "PIN", "111111")["result"] == OK

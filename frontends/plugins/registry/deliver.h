@@ -35,7 +35,8 @@ const char *delivery_channels(const struct registry_config *config);
  * {"individual", "channel", "address", "otp", "expires_in"}.
  *
  * Blocks: up to timeout_ms
- * Errors: PS_E_BUSY (the relay does not take it now), PS_E_STORAGE, PS_E_NOT_FOUND (no way)
+ * Errors: PS_E_BUSY (the relay is away), PS_E_DENIED (it does not take this one), PS_E_STORAGE,
+ *         PS_E_NOT_FOUND (no way)
  */
 PS_MUST_USE enum ps_err delivery_send(const struct delivery *delivery,
                                       const struct delivery_item *item);
@@ -44,7 +45,8 @@ PS_MUST_USE enum ps_err delivery_send(const struct delivery *delivery,
 void delivery_put_message(const struct registry_smtp *smtp, const struct delivery_item *item,
                           uint64_t now_ns, struct ps_buf *out);
 
-/* Hands a message to the relay. Errors: PS_E_BUSY, PS_E_NO_MEMORY. Source: RFC 5321, libcurl */
+/* Hands a message to the relay. Errors: PS_E_BUSY, PS_E_DENIED, PS_E_NO_MEMORY. Source: RFC 5321,
+ * libcurl */
 PS_MUST_USE enum ps_err smtp_send(const struct delivery *delivery, const struct delivery_item *item,
                                   struct ps_bytes message);
 

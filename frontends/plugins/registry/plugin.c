@@ -29,17 +29,19 @@ static void work(void *context)
     struct plugin *plugin = errand->plugin;
     struct registry_said said = {.one = {.max = PRIVYSEAL_AUTH_CLAIMS_MAX},
                                  .two = {.max = PRIVYSEAL_AUTH_ID_MAX},
-                                 .metadata = {.max = PRIVYSEAL_AUTH_CLAIMS_MAX}};
+                                 .metadata = {.max = PRIVYSEAL_AUTH_CLAIMS_MAX},
+                                 .mail = {.max = PERSON_VALUE_MAX}};
     struct privyseal_auth_answer answer;
 
     errand->fn(&plugin->registry, &errand->asked->request, &said, &answer);
     plugin->host->answer(plugin->host, errand->call, &answer);
+    if (registry_mail(&plugin->registry, &errand->asked->request, &said) != PS_OK) {
+        plugin->host->log(plugin->host, "otp_not_mailed", ps_detail()->text);
+    }
     if (registry_tidy(&plugin->registry) != PS_OK) {
         plugin->host->log(plugin->host, "no_checkpoint", ps_detail()->text);
     }
-    ps_buf_wipe(&said.one);
-    ps_buf_wipe(&said.two);
-    ps_buf_clear(&said.metadata);
+    registry_said_clear(&said);
     asked_free(errand->asked);
     free(errand);
     /* The thread is the host's, which knows nothing of what our own libraries keep for it. */

@@ -94,6 +94,15 @@ enum ps_err registry_tidy(struct registry *registry)
     return err;
 }
 
+void registry_said_clear(struct registry_said *said)
+{
+    ps_buf_wipe(&said->one);
+    ps_buf_wipe(&said->two);
+    ps_buf_clear(&said->metadata);
+    ps_buf_wipe(&said->mail);
+    ps_wipe(said->otp, sizeof said->otp);
+}
+
 static struct privyseal_auth_text text_of(struct ps_bytes octets)
 {
     return (struct privyseal_auth_text){(const char *)octets.data, octets.len};

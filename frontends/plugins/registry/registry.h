@@ -12,10 +12,11 @@
 struct registry {
     struct registry_config *config;
     struct delivery delivery;
-    pthread_mutex_t mutex; /* of `db` */
+    pthread_mutex_t mutex; /* of `db`, and of the next but one */
     struct db *db;
-    pthread_mutex_t moving; /* of `mover` */
-    struct db *mover;       /* the same database, for its checkpoints */
+    uint64_t relay_failed_ns; /* monotonic; 0: it takes mail, as far as is known */
+    pthread_mutex_t moving;   /* of `mover` */
+    struct db *mover;         /* the same database, for its checkpoints */
     unsigned answers;
     uint8_t secret[REGISTRY_SECRET_LEN];
     struct ps_buf writable; /* of the description */
@@ -30,13 +31,16 @@ struct registry_said {
     struct ps_buf one; /* masked email; kyc token; claims */
     struct ps_buf two; /* masked mobile; subject */
     struct ps_buf metadata;
+    struct ps_buf mail; /* an address that `otp` is to be mailed to; empty: none */
+    char otp[OTP_DIGITS + 1];
 };
+void registry_said_clear(struct registry_said *said);
 
 /*
  * What each call of the interface comes to. `said` holds the texts, empty before, and is the
- * caller's to wipe.
+ * caller's to clear.
  *
- * Blocks: tens of milliseconds for PINs and passwords; delivery_send
+ * Blocks: tens of milliseconds for PINs and passwords
  */
 void registry_send_otp(struct registry *registry, const struct privyseal_auth_request *request,
                        struct registry_said *said, struct privyseal_auth_answer *ret_answer);
@@ -44,6 +48,17 @@ void registry_authenticate(struct registry *registry, const struct privyseal_aut
                            struct registry_said *said, struct privyseal_auth_answer *ret_answer);
 void registry_exchange(struct registry *registry, const struct privyseal_auth_request *request,
                        struct registry_said *said, struct privyseal_auth_answer *ret_answer);
+
+/*
+ * After the answer, whose time is then the same for people who are there and who are not: mails
+ * what is to be mailed. When the relay is away, one-time passwords are so for everybody, for a
+ * moment; what it does not take for one person is told to nobody.
+ *
+ * Blocks: delivery_send. Errors: its own
+ */
+PS_MUST_USE enum ps_err registry_mail(struct registry *registry,
+                                      const struct privyseal_auth_request *request,
+                                      const struct registry_said *said);
 
 /*
  * After each answer: now and then moves what was written from the log of the database into it,

@@ -93,6 +93,9 @@ enum ps_err smtp_send(const struct delivery *delivery, const struct delivery_ite
         return ps_fail(PS_E_NO_MEMORY, 0, "cannot prepare a message to the relay");
     }
     code = curl_easy_perform(curl);
+    if (code == CURLE_SEND_ERROR) { /* it was there, and refused the receiver or the text */
+        return ps_fail(PS_E_DENIED, (long)code, "the mail relay does not take this mail");
+    }
     return code == CURLE_OK
                ? PS_OK
                : ps_fail(PS_E_BUSY, (long)code, "the mail relay: %s", curl_easy_strerror(code));
