@@ -34,6 +34,7 @@
 #include "keystore/snapshot/snapshot.h"
 #include "keystore/start.h"
 #include "keystore/state.h"
+#include "keystore/tokens/approval.h"
 #include "keystore/why.h"
 #include "keystore/witnesses/witnesses.h"
 

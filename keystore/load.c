@@ -15,6 +15,7 @@
 #include "keystore/snapshot/layered.h"
 #include "keystore/snapshot/snapshot.h"
 #include "keystore/state.h"
+#include "keystore/tokens/approval.h"
 #include "lib/base/hash.h"
 
 static const struct json_limits limits = {64 * 1024, 8, 4000};
@@ -292,7 +293,10 @@ static enum ps_err on_token(void *context, const struct catalog_row *row)
     PS_TRY(json_parse(parser, row->body, &limits, &body));
     PS_TRY(token_record_read(body, &record));
     if (token != NULL) {
-        tokens_approve(token, record.serial, record.module_hash);
+        tokens_approve(token, &(struct token_identity){.serial = record.serial,
+                                                       .module_hash = record.module_hash,
+                                                       .firmware = record.firmware,
+                                                       .profile = record.profile});
     }
     return PS_OK;
 }

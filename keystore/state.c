@@ -5,6 +5,7 @@
 #include "keystore/events/anchor.h"
 #include "keystore/lock.h"
 #include "keystore/operations/operations.h"
+#include "keystore/tokens/approval.h"
 #include "keystore/writer.h"
 
 #include <stdio.h>

@@ -4,6 +4,7 @@
 #include "keystore/events/checkpoints.h"
 #include "keystore/events/events.h"
 #include "keystore/operations/make.h"
+#include "keystore/tokens/approval.h"
 #include "keystore/writer.h"
 #include "lib/base/encode.h"
 

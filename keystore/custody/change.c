@@ -3,6 +3,7 @@
 #include "keystore/load.h"
 #include "keystore/refused_pins.h"
 #include "keystore/state.h"
+#include "keystore/tokens/approval.h"
 
 /* PINs that take the place of others. */
 

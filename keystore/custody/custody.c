@@ -4,6 +4,7 @@
 #include "keystore/gate/gate.h"
 #include "keystore/lock.h"
 #include "keystore/refused_pins.h"
+#include "keystore/tokens/approval.h"
 #include "lib/base/hash.h"
 
 #include <stdio.h>

@@ -8,6 +8,7 @@
 #include "keystore/load.h"
 #include "keystore/lock.h"
 #include "keystore/state.h"
+#include "keystore/tokens/approval.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #include "keystore/events/anchor.h"
 #include "keystore/events/checkpoints.h"
 #include "keystore/policy/rules.h"
+#include "keystore/tokens/approval.h"
 #include "keystore/tokens/unready.h"
 #include "lib/formats/public_key/public_key.h"
 
@@ -88,7 +89,7 @@ static void initialise(struct operation *op)
 /* Waits for the log-in; the token's changes and the tick come back here. */
 static void wait_for_login(struct operation *op)
 {
-    tokens_approve(op->token, ps_bytes(NULL, 0), ps_bytes(NULL, 0));
+    tokens_approve(op->token, &(struct token_identity){.serial = {NULL, 0}});
     if (tokens_is_ready(op->token)) {
         next(op, STAGE_SWEEP);
     } else if (tokens_pin_refused(op->token)) {

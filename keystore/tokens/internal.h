@@ -90,6 +90,8 @@ struct token {
     bool is_shut;
     struct token_text approved_serial;
     struct token_text approved_hash;
+    struct token_text approved_firmware;
+    struct token_text approved_profile;
     uint64_t epoch;
     bool pin_refused;
     bool pin_is_new; /* another than the one that was refused before we started */

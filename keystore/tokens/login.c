@@ -27,20 +27,28 @@ static bool may_log_in(const struct token *token)
     return true;
 }
 
+static bool is_another(const struct token_text *approved, const struct token_text *found)
+{
+    return approved->len != 0 &&
+           !ps_bytes_equal(token_text_bytes(approved), token_text_bytes(found));
+}
+
 /* What is not as it was approved; NULL: nothing. An unapproved module gets no PIN. */
 static const char *what_differs(const struct token_process *process)
 {
     const struct token *token = process->token;
-    const struct ps_bytes serial = token_text_bytes(&token->approved_serial);
-    const struct ps_bytes hash = token_text_bytes(&token->approved_hash);
+    const struct token_texts *texts = &process->texts;
 
-    if (serial.len != 0 && !ps_bytes_equal(serial, token_text_bytes(&process->texts.serial))) {
+    if (is_another(&token->approved_serial, &texts->serial)) {
         return "unapproved-serial";
     }
-    if (hash.len != 0 && !ps_bytes_equal(hash, token_text_bytes(&process->texts.module_hash))) {
+    if (is_another(&token->approved_hash, &texts->module_hash)) {
         return "unapproved-module";
     }
-    return NULL;
+    if (is_another(&token->approved_firmware, &texts->firmware)) {
+        return "unapproved-firmware";
+    }
+    return is_another(&token->approved_profile, &texts->profile) ? "unapproved-profile" : NULL;
 }
 
 bool process_is_the_approved(struct token_process *process)

@@ -1,5 +1,6 @@
 #include "keystore/tokens/internal.h"
 
+#include "keystore/tokens/approval.h"
 #include "keystore/tokens/unready.h"
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
@@ -22,12 +23,14 @@ void tokens_set_data(struct token *token, void *data)
     token->data = data;
 }
 
-void tokens_approve(struct token *token, struct ps_bytes serial, struct ps_bytes module_hash)
+void tokens_approve(struct token *token, const struct token_identity *identity)
 {
     token->is_approved = true;
     token->is_dismissed = false;
-    token_text_set(&token->approved_serial, serial);
-    token_text_set(&token->approved_hash, module_hash);
+    token_text_set(&token->approved_serial, identity->serial);
+    token_text_set(&token->approved_hash, identity->module_hash);
+    token_text_set(&token->approved_firmware, identity->firmware);
+    token_text_set(&token->approved_profile, identity->profile);
     login_where_due(token);
 }
 

@@ -75,15 +75,6 @@ void *tokens_data(const struct token *token); /* of the keeper's; see tokens_set
 void tokens_set_data(struct token *token, void *data);
 
 /*
- * Which token may be logged in to: the serial and module hash that were approved. Logs in wherever
- * a process waits for it. Empty hash: any (before genesis there is nothing approved).
- */
-void tokens_approve(struct token *token, struct ps_bytes serial, struct ps_bytes module_hash);
-void tokens_withdraw_approval(struct token *token);
-void tokens_dismiss(struct token *token); /* the same, and logs it out until it is approved again */
-bool tokens_is_approved(const struct token *token);
-
-/*
  * Shut: the PINs are forgotten, the approval is withdrawn, and each process is logged out wherever
  * it is logged in, also one that comes later. Open again: it needs approval and PIN anew.
  */

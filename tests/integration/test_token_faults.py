@@ -296,6 +296,23 @@ def test_a_changed_serial_is_another_token(fake, control):
     under_load(fake, start, lambda: control("serial", 0, serial))
 
 
+def test_another_firmware_waits_for_people(fake, control):
+    """Same serial number, same module: whatever was put into the device gets no PIN until it was approved."""
+    def reasons():
+        tokens = fake.management().get("/v1/system").json()["tokens"]
+        return {process.get("reason") for token in tokens for process in token["processes"]}
+
+    logins = control.count("C_Login")
+    for version in ("7.7", "1.0"):
+        control("set", 0, "firmware", version)
+        control("lose-sessions", 0)
+        wait_until(lambda: reasons() == {"unapproved-firmware"}, 60, "the change to be noticed")
+        assert sign(fake) == 503 and control.count("C_Login") == logins, "it got a PIN"
+        assert fake.change("POST", "/v1/tokens/a/approve").status == 201
+        wait_until(lambda: sign(fake) == 200, 60, "the token that was approved")
+        logins = control.count("C_Login")
+
+
 def all_wait_for_a_pin(appliance):
     """Both have found their token and were asked to log in, or not, as it may be."""
     states = token_states(appliance)

@@ -4,6 +4,7 @@
 #include "keystore/operations/so_pin.h"
 #include "keystore/refused_pins.h"
 #include "keystore/state.h"
+#include "keystore/tokens/approval.h"
 #include "keystore/tokens/unready.h"
 #include "lib/base/clock.h"
 
