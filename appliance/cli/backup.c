@@ -3,6 +3,8 @@
 
 #include "lib/base/encode.h"
 #include "lib/ceremony/backup/backup_read.h"
+#include "lib/ceremony/log/leaf.h"
+#include "lib/formats/tlog/proof_text.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,7 +35,8 @@ static enum ps_err read_all(const char *path, struct backup_reader *reader)
     return got == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "cannot read %.160s", path);
 }
 
-static enum ps_err verify(const struct cli_run *run, struct backup_summary *ret_summary)
+static enum ps_err verify(const struct cli_run *run, const struct backup_calls *calls,
+                          struct backup_summary *ret_summary)
 {
     const char *genesis = cli_value(run, "genesis");
     const char *log_key = cli_value(run, "log-key");
@@ -48,7 +51,7 @@ static enum ps_err verify(const struct cli_run *run, struct backup_summary *ret_
         }
         trust.genesis = ps_buf_bytes(&hash);
     }
-    PS_TRY(backup_reader_new(&trust, &(struct backup_calls){.row = NULL}, &reader));
+    PS_TRY(backup_reader_new(&trust, calls, &reader));
     PS_TRY(read_all(run->arguments[0], reader));
     return backup_reader_finish(reader, ret_summary);
 }
@@ -87,20 +90,129 @@ static void print_good(const struct cli_run *run, const struct backup_summary *s
     }
 }
 
+static void tell_failure(void)
+{
+    terminal_complain("privyseal", "the backup does not verify: %s", ps_detail()->text);
+}
+
+static int exit_code(enum ps_err err)
+{
+    if (err == PS_E_DENIED) {
+        return CLI_FAILED;
+    }
+    return err == PS_OK ? CLI_DONE : ps_err_info(err)->exit_code;
+}
+
 int cli_backup_verify(const struct cli_run *run)
 {
     struct backup_summary summary = {.leaves = 0};
-    const enum ps_err err = verify(run, &summary);
+    const enum ps_err err = verify(run, &(struct backup_calls){.row = NULL}, &summary);
 
     if (cli_flag(run, "json")) {
         print_json(&summary, err);
     } else if (err == PS_OK) {
         print_good(run, &summary);
     } else {
-        terminal_complain("privyseal", "the backup does not verify: %s", ps_detail()->text);
+        tell_failure();
     }
-    if (err == PS_E_DENIED) {
-        return CLI_FAILED;
+    return exit_code(err);
+}
+
+/* --- The leaf that names its rows, proven by the tree that the backup has --- */
+
+#define HASHES_MAX (512u * 1024u * 1024u) /* of 16 million leaves */
+
+struct proving {
+    struct json *json;
+    struct ps_buf hashes; /* of every leaf, one after the other */
+    struct ps_buf named;  /* the last leaf that names rows: those of this backup */
+    uint64_t index;       /* its own */
+    struct ps_buf checkpoint;
+};
+
+static void clear_proving(struct proving *proving)
+{
+    json_free(proving->json);
+    ps_buf_clear(&proving->hashes);
+    ps_buf_clear(&proving->named);
+    ps_buf_clear(&proving->checkpoint);
+}
+
+static enum ps_err on_leaf(void *context, uint64_t index, struct ps_bytes octets)
+{
+    struct proving *proving = context;
+    const struct merkle_hash hash = merkle_leaf_hash(octets);
+    struct log_event event;
+
+    ps_buf_put(&proving->hashes, ps_bytes(hash.octets, sizeof hash.octets));
+    PS_TRY(ps_buf_status(&proving->hashes));
+    PS_TRY(log_event_read(proving->json, octets, &event));
+    if (!ps_bytes_equal_str(event.kind, BACKUP_LEAF_KIND)) {
+        return PS_OK;
     }
-    return err == PS_OK ? CLI_DONE : ps_err_info(err)->exit_code;
+    proving->index = index;
+    ps_buf_reset(&proving->named);
+    ps_buf_put(&proving->named, octets);
+    return ps_buf_status(&proving->named);
+}
+
+static enum ps_err on_checkpoint(void *context, struct ps_bytes octets)
+{
+    struct proving *proving = context;
+
+    ps_buf_put(&proving->checkpoint, octets);
+    return ps_buf_status(&proving->checkpoint);
+}
+
+static enum ps_err read_hash(void *context, unsigned level, uint64_t index,
+                             struct merkle_hash *ret_hash)
+{
+    const struct proving *proving = context;
+    const uint64_t end = (index + 1) << level;
+    struct merkle_edge edge = {.size = 0};
+
+    for (uint64_t i = index << level; i < end; i++) {
+        struct merkle_hash leaf;
+
+        memcpy(leaf.octets, proving->hashes.data + i * sizeof leaf.octets, sizeof leaf.octets);
+        merkle_edge_append(&edge, leaf);
+    }
+    *ret_hash = merkle_edge_root(&edge);
+    return PS_OK;
+}
+
+static enum ps_err prove(const struct cli_run *run, struct ps_buf *out)
+{
+    PS_CLEANUP(clear_proving)
+    struct proving proving = {.json = NULL,
+                              .hashes = {.max = HASHES_MAX},
+                              .named = {.max = LOG_LEAF_MAX},
+                              .checkpoint = {.max = BACKUP_RECORD_MAX}};
+    const struct backup_calls calls = {
+        .context = &proving, .leaf = on_leaf, .checkpoint = on_checkpoint};
+    struct backup_summary summary = {.leaves = 0};
+    struct tlog_proof proof;
+
+    PS_TRY(json_new(&proving.json));
+    PS_TRY(verify(run, &calls, &summary));
+    proof = (struct tlog_proof){.extra = ps_buf_bytes(&proving.named),
+                                .index = proving.index,
+                                .checkpoint = ps_buf_bytes(&proving.checkpoint)};
+    PS_TRY(
+        merkle_prove_inclusion(&(struct merkle_source){.read_hash = read_hash, .context = &proving},
+                               proving.index, summary.leaves, &proof.path));
+    tlog_proof_put(&proof, out);
+    return ps_buf_status(out);
+}
+
+int cli_backup_prove(const struct cli_run *run)
+{
+    PS_BUF_AUTO text = {.max = TLOG_PROOF_MAX};
+    const enum ps_err err = prove(run, &text);
+
+    if (err == PS_OK) {
+        return cli_print_proof(run, ps_buf_bytes(&text));
+    }
+    tell_failure();
+    return exit_code(err);
 }

@@ -21,6 +21,7 @@ int cli_x509_crl(const struct cli_run *run);
 int cli_explain(const struct cli_run *run);
 int cli_text(const struct cli_run *run);
 int cli_backup_verify(const struct cli_run *run);
+int cli_backup_prove(const struct cli_run *run);
 int cli_backup_restore(const struct cli_run *run);
 int cli_log_verify(const struct cli_run *run);
 int cli_log_fetch(const struct cli_run *run);
@@ -45,6 +46,9 @@ int cli_pin_splitting(const struct cli_run *run);
 int cli_pin_share(const struct cli_run *run);
 int cli_console(const struct cli_run *run);
 int cli_operation_document(const struct cli_run *run);
+
+/* A tlog-proof as it is, or in JSON; gives the exit code. */
+int cli_print_proof(const struct cli_run *run, struct ps_bytes proof);
 
 struct log_witnesses;
 /* Of --witness and --needed. Errors: PS_E_INPUT, PS_E_CONFLICT, PS_E_LIMIT. */

@@ -35,7 +35,7 @@ static bool read_index(const char *text, uint64_t *ret_index)
     return *end == '\0';
 }
 
-static int print_proof(const struct cli_run *run, struct ps_bytes proof)
+int cli_print_proof(const struct cli_run *run, struct ps_bytes proof)
 {
     PS_BUF_AUTO text = {.max = 4 * (size_t)TLOG_PROOF_MAX};
 
@@ -53,7 +53,7 @@ static int send_for_proof(const struct cli_run *run, const char *path)
     PS_BUF_AUTO answer = {.max = TLOG_PROOF_MAX};
     const int code = cli_send(run, path, ps_bytes(NULL, 0), &answer);
 
-    return code == CLI_DONE ? print_proof(run, ps_buf_bytes(&answer)) : code;
+    return code == CLI_DONE ? cli_print_proof(run, ps_buf_bytes(&answer)) : code;
 }
 
 int cli_tlog_proof(const struct cli_run *run)
@@ -138,7 +138,7 @@ int cli_log_prove(const struct cli_run *run)
         return usage("a tree is events or use/SHARD; a leaf's index is a number");
     }
     err = log_prove(run->arguments[0], run->arguments[1], index, &proof);
-    return err == PS_OK ? print_proof(run, ps_buf_bytes(&proof)) : fail(err);
+    return err == PS_OK ? cli_print_proof(run, ps_buf_bytes(&proof)) : fail(err);
 }
 
 enum ps_err cli_read_witnesses(const struct cli_run *run, struct log_witnesses *ret_witnesses)

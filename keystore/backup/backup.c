@@ -1,6 +1,7 @@
 #include "keystore/backup/backup.h"
 
 #include "keystore/backup/backup_file.h"
+#include "keystore/backup/losses.h"
 #include "keystore/backup/restored.h"
 #include "keystore/backup/shelf.h"
 #include "keystore/events/checkpoints.h"
@@ -570,6 +571,9 @@ enum ps_err backups_put(const struct backups *backups, struct ps_buf *out)
         PS_TRY(shelf_read(&shelf, backups->directory));
     }
     put_items(&shelf, &json);
+    if (backups->keeper->appliance.exists) {
+        PS_TRY(losses_put_in_one_token(backups->keeper, "left_out", &json));
+    }
     writer_end_object(&json);
     return PS_OK;
 }

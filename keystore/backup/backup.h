@@ -21,7 +21,8 @@ void backups_tick(struct backups *backups);
 /* One as soon as may be. Errors: PS_E_STATE (the configuration names no directory for them). */
 PS_MUST_USE enum ps_err backups_ask(struct backups *backups);
 
-/* How far it is, and which there are. Errors: PS_E_STORAGE (the directory cannot be read). */
+/* How far it is, which there are, and which keys are in none. Errors: PS_E_STORAGE (the directory
+ * cannot be read). */
 PS_MUST_USE enum ps_err backups_put(const struct backups *backups, struct ps_buf *out);
 
 #endif

@@ -430,12 +430,16 @@ enum ps_err losses_put(const struct keeper *keeper, size_t limit, struct writer 
     return PS_OK;
 }
 
-enum ps_err losses_put_in_one_token(const struct keeper *keeper, size_t limit, struct writer *out,
-                                    struct losses *ret_losses)
+enum ps_err losses_put_in_one_token(const struct keeper *keeper, const char *name,
+                                    struct writer *out)
 {
-    struct search search = {.keeper = keeper, .limit = limit, .out = out};
+    struct search search = {.keeper = keeper, .limit = LOSSES_NAMED, .out = out};
 
+    writer_begin_object(out, name);
+    writer_begin_array(out, "keys");
     PS_TRY(walk_memory(&search, is_in_one_token));
-    *ret_losses = search.found;
+    writer_end_array(out);
+    writer_number(out, "count", search.found.lost);
+    writer_end_object(out);
     return PS_OK;
 }

@@ -35,8 +35,13 @@ PS_MUST_USE enum ps_err losses_put(const struct keeper *keeper, size_t limit, st
 PS_MUST_USE enum ps_err losses_put_all(const struct keeper *keeper, size_t limit,
                                        struct writer *out, struct losses *ret_losses);
 
-/* Those that would be lost next: they live in one token alone, and in no backup. */
-PS_MUST_USE enum ps_err losses_put_in_one_token(const struct keeper *keeper, size_t limit,
-                                                struct writer *out, struct losses *ret_losses);
+#define LOSSES_NAMED 64u /* the first of them; how many there are is said besides */
+
+/*
+ * Those that would be lost next, as the member `name`: `count` and `keys`, at most LOSSES_NAMED of
+ * their names. They live in one token alone, and are in no backup.
+ */
+PS_MUST_USE enum ps_err losses_put_in_one_token(const struct keeper *keeper, const char *name,
+                                                struct writer *out);
 
 #endif

@@ -13,6 +13,7 @@
 #include "keystore/operations/operations.h"
 #include "keystore/signing/signer.h"
 #include "keystore/state.h"
+#include "keystore/tokens/approval.h"
 #include "keystore/why.h"
 #include "lib/base/clock.h"
 #include "lib/ceremony/people/lockout.h"
@@ -20,8 +21,6 @@
 #include <stdio.h>
 
 /* The appliance itself. */
-
-#define LOSSES_NAMED 64u /* the first of them; how many there are is said besides */
 
 enum ps_err read_health(struct read *read)
 {
@@ -201,19 +200,6 @@ static void put_warnings(const struct keeper *keeper, struct writer *json)
     writer_end_array(json);
 }
 
-typedef enum ps_err losses_fn(const struct keeper *keeper, size_t limit, struct writer *out,
-                              struct losses *ret_losses);
-
-static enum ps_err put_losses(const struct keeper *keeper, losses_fn *fn, struct writer *json,
-                              struct losses *ret_losses)
-{
-    writer_begin_array(json, "keys");
-    PS_TRY(fn(keeper, LOSSES_NAMED, json, ret_losses));
-    writer_end_array(json);
-    writer_number(json, "count", ret_losses->lost);
-    return PS_OK;
-}
-
 /* What is gone, and what goes with one token. */
 static enum ps_err put_recovery(const struct keeper *keeper, struct writer *json)
 {
@@ -223,11 +209,12 @@ static enum ps_err put_recovery(const struct keeper *keeper, struct writer *json
         return PS_OK;
     }
     writer_begin_object(json, "recovery");
-    writer_begin_object(json, "one_token");
-    PS_TRY(put_losses(keeper, losses_put_in_one_token, json, &losses));
-    writer_end_object(json);
+    PS_TRY(losses_put_in_one_token(keeper, "one_token", json));
     writer_begin_object(json, "unrecoverable");
-    PS_TRY(put_losses(keeper, losses_put, json, &losses));
+    writer_begin_array(json, "keys");
+    PS_TRY(losses_put(keeper, LOSSES_NAMED, json, &losses));
+    writer_end_array(json);
+    writer_number(json, "count", losses.lost);
     writer_number(json, "unknown", losses.unknown);
     writer_end_object(json);
     writer_end_object(json);

@@ -166,6 +166,9 @@ def test_a_drill_opens_the_newest_backup_in_the_second_token(room, backup):
 def test_what_one_token_alone_holds_is_named(room):
     recovery = system(room)["recovery"]
     assert recovery["one_token"] == {"count": 1, "keys": ["left"]}
+    asked = subprocess.run([PRIVYSEAL, "backup", "list"], env=room.environment, check=True,
+                           capture_output=True, text=True, timeout=120).stdout
+    assert re.search(r"^ *keys +left$", asked, re.M), asked
     assert recovery["unrecoverable"] == {"count": 0, "keys": [], "unknown": 0}
 
 

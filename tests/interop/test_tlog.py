@@ -144,6 +144,36 @@ def test_proofs_hold_for_other_programs_and_offline(running, log_key, go_says):
         command("verify-proof", "--log-key", log_key, text=forged, code=1)
 
 
+def test_a_backup_proves_itself(running, log_key, go_says, tmp_path):
+    """With nothing but its file: which rows it has was signed for."""
+    def newest():
+        shown = running.management().get("/v1/backups").json()
+        return shown["state"] == "idle" and shown["items"] and shown["items"][-1]["file"]
+    file = running.directory / "backups" / wait_until(newest, 60, "a backup")
+    taken = shutil.copy(file, tmp_path / "moved-elsewhere")
+
+    def prove(*words, code=0):
+        done = subprocess.run([str(PRIVYSEAL), "backup", "prove", *map(str, words)], text=True,
+                              capture_output=True, timeout=60, check=False)
+        assert done.returncode == code, done
+        return done.stdout
+    proof = prove(taken, "--log-key", log_key)
+    assert json.loads(prove(taken, "--json"))["tlog_proof"] == proof
+    read = go_says("proof", proof=proof, log=log_key)
+    assert "error" not in read, read
+    leaf = json.loads(read["leaf"])
+    assert leaf["kind"] == "backup" and leaf["data"]["file"] == file.name
+    ours = json.loads(command("verify-proof", "--log-key", log_key, "--json", text=proof))
+    assert (ours["leaf"], ours["index"]) == (read["leaf"], read["index"])
+    command("verify-proof", "--log-key", log_key, text=proof.replace(
+        f"index {read['index']}", f"index {read['index'] - 1}"), code=1)
+    octets = bytearray(file.read_bytes())
+    octets[octets.rindex(b'"rows_hash"') + 15] ^= 1
+    (tmp_path / "changed").write_bytes(octets)
+    prove(tmp_path / "changed", code=1)
+    prove(taken, "--genesis", "00" * 32, code=1)
+
+
 def test_a_proof_from_the_files_is_one_too(running, log_key, go_says):
     running.client().post("/v1/jws/sign", {"key": KEY, "payload": b64u(b"a")})
     shard = sorted(path.name for path in (running.directory / "data/log/use").iterdir())[0]
