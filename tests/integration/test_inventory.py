@@ -1,8 +1,11 @@
 """Every object of a token is held against the catalog: what somebody else put there, took away or
 put in its place is found, told and written down. And what there is, is backed up."""
 
+import hashlib
 import json
 import os
+from pathlib import Path
+import re
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +15,7 @@ import pytest
 from harness.appliance import Appliance, wait_until
 from harness.dev_room import DevRoom
 from harness.leaves import read_events
-from harness.places import PRIVYSEAL
+from harness.places import PRIVYSEAL, PRIVYSEALD
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 KEY = {"type": "ec-p256", "usage": "sign", "formats": ["jws"], "algorithms": ["ES256"]}
@@ -77,6 +80,42 @@ def test_a_token_as_the_appliance_left_it_has_nothing_to_find(untouched):
     assert (untouched["found"], untouched["findings"]) == (0, [])
     # Each key is a pair or a secret key; two data objects are the anchor.
     assert untouched["keys"] < untouched["objects"] <= 2 * untouched["keys"] + 2
+
+
+def test_the_log_says_what_was_started(room):
+    """Program, configuration, module and profile, by their SHA-256."""
+    def sha256(path):
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+    def started():
+        return [leaf["data"]["hashes"] for leaf in read_events(room.appliance.directory / "data/log")
+                if leaf["kind"] == "start"]
+
+    settings = room.appliance.directory / "privyseald.conf"
+    lines = dict(re.findall(r"^(module|profile) = (.*)$", settings.read_text(), re.M))
+    before = len(started())
+    room.client.close()
+    room.appliance.stop()
+    room.appliance.start()
+    hashes = wait_until(lambda: started()[before:], 60, "the start's leaf")[-1]
+    assert hashes["modules"] == {"a": sha256(lines["module"])}
+    assert hashes["profiles"] == {"a": sha256(lines["profile"])}
+    assert hashes["configuration"] == sha256(settings)
+    assert hashes["program"] == sha256(PRIVYSEALD)
+
+
+def test_it_says_for_how_long_the_disk_will_do(room):
+    """As the logs grow now; the figure of both is room divided by speed."""
+    def grown():
+        answer = room.appliance.client().post("/v1/jws/sign", {"key": "oidc.id-token", "payload": "YQ"})
+        assert answer.status == 200, answer
+        shown = room.send("GET", "/v1/system").json()["logs"]["use"]
+        text = room.send("GET", "/metrics").body.decode()
+        told = re.findall(r'^privyseal_log_seconds_to_full\{tree="use"\} (\d+)$', text, re.M)
+        return shown if "seconds_to_full" in shown and told and int(told[0]) > 0 else None
+
+    use = wait_until(grown, 60, "a forecast")
+    assert 0 < use["seconds_to_full"] <= use["octets_free"] * 60
 
 
 def test_what_others_did_in_the_token_is_found_and_told(room):
