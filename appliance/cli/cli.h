@@ -49,7 +49,7 @@ struct cli_column {
     const char *member;
 };
 
-enum { CLI_OPTIONS_MAX = 24, CLI_COLUMNS_MAX = 8, CLI_WORDS_MAX = 128, CLI_MANY_MAX = 128 };
+enum { CLI_OPTIONS_MAX = 32, CLI_COLUMNS_MAX = 8, CLI_WORDS_MAX = 128, CLI_MANY_MAX = 128 };
 
 struct cli_run;
 struct cli_command {

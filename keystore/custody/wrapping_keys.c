@@ -183,3 +183,31 @@ bool wrapping_keys_allow(const struct keeper *keeper, const struct token_view *v
     return wrapping_keys_now(keeper, &keys) && version_is_on(keys.wrapping, token) &&
            (view->wrappable >> type & 1u) != 0;
 }
+
+/* As far as it is known: a token that is away does not say what it wraps. */
+static bool may_wrap(const struct token *token, enum ps_key_type type)
+{
+    struct token_view view = {.number = 0};
+
+    for (size_t i = 0; tokens_view(token, i, &view); i++) {
+        if (view.state == TOKEN_READY) {
+            return (view.wrappable >> type & 1u) != 0;
+        }
+    }
+    return true;
+}
+
+bool wrapping_keys_are_replicated(const struct keeper *keeper, enum ps_key_type type)
+{
+    struct wrapping_keys keys;
+    const struct token *token;
+    size_t count = 0;
+
+    if (!wrapping_keys_now(keeper, &keys)) {
+        return false;
+    }
+    for (size_t i = 0; (token = tokens_at(keeper->tokens, i)) != NULL; i++) {
+        count += opens(keeper, token, keys.wrapping) && may_wrap(token, type) ? 1 : 0;
+    }
+    return count >= 2;
+}

@@ -56,4 +56,10 @@ uint32_t wrapping_keys_newest_on(const struct keeper *keeper, struct ps_bytes to
 bool wrapping_keys_allow(const struct keeper *keeper, const struct token_view *view,
                          struct ps_bytes token, enum ps_key_type type);
 
+/*
+ * Whether a key of this type that is made now can be used in two tokens of the configuration at
+ * least. One that is away counts as what it was: it holds what it held.
+ */
+bool wrapping_keys_are_replicated(const struct keeper *keeper, enum ps_key_type type);
+
 #endif

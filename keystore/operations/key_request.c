@@ -235,7 +235,9 @@ static enum ps_err read_nested(const struct create_request *request, struct key_
 static enum ps_err check_absent(const struct create_request *request)
 {
     return request->portable
-               ? ps_fail(PS_E_STATE, 0, "`portable`: needs a wrapping key, and there is none")
+               ? ps_fail(
+                     PS_E_STATE, 0,
+                     "`portable`: no key is given out; what lives outside a token resides wrapped")
                : PS_OK;
 }
 

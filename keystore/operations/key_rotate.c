@@ -135,6 +135,19 @@ static bool is_next(struct operation *op, const struct rotate_params *params)
     return false;
 }
 
+/* Of a key that several tokens are to open each version is. */
+static bool keeps_recovery(struct operation *op, const struct key *key)
+{
+    if (strcmp(key->recovery, "replicated") != 0 ||
+        wrapping_keys_are_replicated(op->keeper, key->type)) {
+        return true;
+    }
+    operation_refuse(op, PS_PROBLEM_REFUSED,
+                     "the key is replicated, and one token alone holds the newest version of the "
+                     "key that wraps: wrapping.carry comes first");
+    return false;
+}
+
 /* It is made where people approved, as long as what wraps it is there. */
 static bool can_live(struct operation *op, const struct rotate_params *params)
 {
@@ -145,7 +158,7 @@ static bool can_live(struct operation *op, const struct rotate_params *params)
                          "the key does not live in that token: make a new operation");
         return false;
     }
-    if (!new_key_has_its_token(op, params->token)) {
+    if (!new_key_has_its_token(op, params->token) || !keeps_recovery(op, params->key)) {
         return false;
     }
     if (!params->key->is_wrapped ||

@@ -26,6 +26,7 @@ bool new_key_obeys_rules(struct operation *op, const struct key_record *record)
     struct wrapping_keys keys;
     const struct key_rule_context context = {
         .has_wrapping_key = wrapping_keys_now(op->keeper, &keys),
+        .has_replicas = wrapping_keys_are_replicated(op->keeper, record->type),
         .jwks_max_age_s = read_longest_max_age(op->keeper),
     };
     const struct rule *rule = rules_check_key(record, &context);
@@ -77,8 +78,8 @@ bool new_key_fits_sets(struct operation *op, const struct key_record *record)
 
 enum ps_err new_key_check_rules(const struct key_record *record)
 {
-    const struct rule *rule =
-        rules_check_key(record, &(struct key_rule_context){.has_wrapping_key = true});
+    const struct key_rule_context context = {.has_wrapping_key = true, .has_replicas = true};
+    const struct rule *rule = rules_check_key(record, &context);
 
     return rule == NULL ? PS_OK : ps_fail(PS_E_DENIED, 0, "%s", rule->detail);
 }

@@ -17,7 +17,7 @@ struct rule {
 struct key_rule_context {
     bool is_ours;             /* the appliance itself asks: reserved names, wrapping keys */
     bool has_wrapping_key;    /* residence and recovery `wrapped` */
-    bool has_replicas;        /* recovery `replicated` */
+    bool has_replicas;        /* recovery `replicated`: two tokens open what is wrapped now */
     bool has_vendor_recovery; /* recovery `vendor`: the profile of the key's token says how */
     uint64_t jwks_max_age_s;  /* the longest of all sets */
 };

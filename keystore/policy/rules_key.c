@@ -164,10 +164,21 @@ RULE_FN(wrapping_lives_in_token)
     return key->usage != PS_USAGE_WRAP || ps_bytes_equal_str(key->residence, "token");
 }
 
+/* Of what lives outside its token there are the backups, and every token with the wrapping key. */
+static bool is_recovered_outside(const struct key_record *key)
+{
+    return ps_bytes_equal_str(key->recovery, "wrapped") ||
+           ps_bytes_equal_str(key->recovery, "replicated");
+}
+
 RULE_FN(wrapped_residence_recovers_so)
 {
-    return !ps_bytes_equal_str(key->residence, "wrapped") ||
-           ps_bytes_equal_str(key->recovery, "wrapped");
+    return !ps_bytes_equal_str(key->residence, "wrapped") || is_recovered_outside(key);
+}
+
+RULE_FN(recovery_fits_residence)
+{
+    return ps_bytes_equal_str(key->residence, "wrapped") || !is_recovered_outside(key);
 }
 
 RULE_FN(wrapped_recovery_is_possible)
@@ -299,14 +310,18 @@ static const struct key_rule rules[] = {
      wrapped_residence_is_possible},
     {{"wrap-residence", "`residence`: the wrapping key lives in its token"},
      wrapping_lives_in_token},
-    {{"residence-recovery", "`recovery`: what resides wrapped is recovered wrapped"},
+    {{"residence-recovery", "`recovery`: what resides wrapped is recovered wrapped or replicated"},
      wrapped_residence_recovers_so},
     {{"recovery-wrapped", "`recovery`: wrapped needs a wrapping key, and there is none"},
      wrapped_recovery_is_possible},
-    {{"recovery-replicated", "`recovery`: replicated needs a second token, and there is none"},
+    {{"recovery-replicated", "`recovery`: replicated needs two tokens that hold the newest version "
+                             "of the wrapping key and wrap keys of this type: wrapping.carry"},
      replicated_recovery_is_possible},
     {{"recovery-vendor", "`recovery`: the token's profile knows no way of its vendor's"},
      vendor_recovery_is_possible},
+    {{"recovery-residence", "`recovery`: wrapped and replicated are for what resides wrapped: what "
+                            "lives in a token is in no backup and in no other token"},
+     recovery_fits_residence},
     {{"state", "`state`: a new key is pre-activation or active"}, begins_unused},
     {{"verify-sampled", "`verify`: sampled is for keys that make ECDSA signatures only"},
      sampling_is_for_ecdsa},

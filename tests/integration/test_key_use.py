@@ -3,6 +3,10 @@ to whatever cannot be decrypted."""
 
 import ctypes
 import hashlib
+import json
+import os
+import signal
+import sqlite3
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -253,3 +257,128 @@ def test_encryptions_are_counted_in_the_log_and_never_twice(room, client):
     wait_until(lambda: use(client, "test.counted", "encrypt", plaintext=b"p").status == 200, 30,
                "encryption after the keeper died")
     assert reserved(room, "test.counted") == [(1, 65536), (1, 131072)]
+
+
+# --- The attacks on PKCS#11 that test_pkcs11_attacks.c makes on a token, through what we offer ---
+
+OWN = ["privyseal.wrapping", "privyseal.wrapping-secrets", "privyseal.record-mac", "privyseal.log"]
+SIGNING = {"type": "ec-p256", "usage": "sign", "formats": ["jws"]}
+
+
+@pytest.fixture(scope="module", name="wrapped")
+def a_wrapped_key_and_its_record(room, client):
+    room.post("/v1/operations", {"type": "wrapping.create", "params": {}})
+    for name in ("attack.victim", "attack.other"):
+        room.post("/v1/keys", {**SIGNING, "name": name, "residence": "wrapped"})
+    for name, kind, usage, members in (("secret", "aes-256", "encrypt", {"residence": "wrapped"}),
+                                       ("aes", "aes-256", "encrypt", {}),
+                                       ("mac", "hmac-sha256", "mac", {}),
+                                       ("rsa", "rsa-2048", "decrypt", {})):
+        room.post("/v1/keys", {"name": f"attack.{name}", "type": kind, "usage": usage, **members})
+    name = client.get("/v1/whoami").json()["client"]
+    room.post("/v1/grants", {"client": name, "keys": "attack.*", "operations": [
+        "decrypt", "encrypt", "mac", "jws.sign"], "formats": ["jws"]})
+    with catalog_of(room) as rows:
+        return {body["key"]: body for body in map(json.loads, (text for text, in rows.execute(
+            "select body from row where kind = 'wrapped'")))}
+
+
+def catalog_of(room):
+    return sqlite3.connect(room.appliance.directory / "data" / "catalog.sqlite", timeout=60)
+
+
+@pytest.mark.parametrize("members", [
+    {"usage": "wrap"}, {"usage": "unwrap"}, {"usage": "derive"}, {"usage": ["encrypt", "wrap"]},
+    {"usage": "encrypt,wrap"}, {"usage": "wrap", "residence": "wrapped"},
+    {"type": "hmac-sha256"}, {"usage": "mac"}, {"usage": "sign", "formats": ["raw"]},
+    {"extractable": True}, {"sensitive": False}, {"copyable": True}, {"modifiable": True},
+    {"trusted": True}, {"template": {"extractable": True}}, {"attributes": [[3, False]]},
+    {"portable": True}, {"value": b64u(bytes(32))}, {"jwk": {"kty": "oct", "k": b64u(bytes(32))}},
+    {"wrapped": b64u(bytes(40))}, {"name": "privyseal.wrapping"},
+    {"name": "privyseal.wrapping", "usage": "wrap"}, {"residence": "session"},
+    {"recovery": "wrapped"}, {"recovery": "replicated"}, {"recovery": "vendor"}],
+    ids=lambda members: " ".join(f"{name}={value}" for name, value in members.items())[:40])
+def test_no_key_is_made_with_two_roles_with_attributes_or_of_octets(room, wrapped, members):
+    """Trojan wrapping key, role confusion, attribute downgrade: none of it can be asked for."""
+    assert wrapped
+    good = {"name": "attack.trojan", "type": "aes-256", "usage": "encrypt"}
+    asked = room.send("POST", "/v1/keys", {"requester": "officer-1", **good, **members})
+    assert asked.status in (400, 403, 422), asked
+
+
+@pytest.mark.parametrize("kind", ["key.import", "key.unwrap", "key.export", "key.copy", "key.modify",
+                                  "wrapping.import", "wrapping.unwrap"])
+def test_no_operation_takes_a_key_in_or_gives_it_out(room, kind):
+    asked = room.send("POST", "/v1/operations", {
+        "requester": "officer-1", "type": kind, "subject": RSA, "params": {"value": b64u(bytes(32))}})
+    assert asked.status in (400, 404, 422), asked
+
+
+def test_a_key_does_what_it_is_for_and_nothing_else(room, client, wrapped):
+    sealed = unb64u(used(client, "attack.aes", "encrypt", plaintext=bytes(32))["ciphertext"])
+    allowed = {"attack.aes": ["encrypt", "decrypt"], "attack.secret": ["encrypt", "decrypt"],
+               "attack.mac": ["mac", "mac/verify"], "attack.rsa": ["decrypt"]}
+    for key in (*allowed, EC, "oidc.id-token", "attack.victim", *OWN):
+        for verb, members in (("encrypt", {"plaintext": bytes(32)}), ("decrypt", {"ciphertext": sealed}),
+                              ("mac", {"message": b"m"}),
+                              ("mac/verify", {"message": b"m", "mac": bytes(32)})):
+            if verb not in allowed.get(key, []):
+                assert use(client, key, verb, **members).status in (403, 404, 409, 422), (key, verb)
+        if key not in ("oidc.id-token", "attack.victim"):
+            for path in ("jws", "raw", "cose"):
+                answer = client.post(f"/v1/{path}/sign", {"key": key, "payload": b64u(b"p")})
+                assert 400 <= answer.status < 500, (key, path, answer)
+    for key in OWN:
+        for verb in ("rotate", "activate", "suspend", "deactivate", "destroy"):
+            asked = room.send("POST", f"/v1/keys/{key}/{verb}", {"requester": "officer-1"})
+            assert asked.status in (403, 404), (key, verb, asked)
+
+
+def test_what_a_token_wrapped_no_key_of_ours_decrypts(client, wrapped):
+    """Wrap, then decrypt: each blob through each key that decrypts, in every form that it takes."""
+    for record in wrapped.values():
+        blob = unb64u(record["blob"])
+        for head in (b"", bytes([1, 0, 0, 0, 1]), bytes([1, 0, 0, 0, 1]) + bytes(12)):
+            for tail in (b"", bytes(16)):
+                for key in ("attack.aes", "attack.rsa", "attack.secret"):
+                    answer = use(client, key, "decrypt", ciphertext=head + blob + tail)
+                    refused(answer, 422)
+
+
+def test_no_octets_of_somebodys_choice_are_unwrapped(room, client, wrapped):
+    """Encrypt, then unwrap: what our keys encrypt and authenticate is no record, whoever writes it there."""
+    victim, other = wrapped["attack.victim"], wrapped["attack.other"]
+    sealed = unb64u(used(client, "attack.aes", "encrypt", plaintext=bytes(67))["ciphertext"])
+    mac = used(client, "attack.mac", "mac", message=sealed)["mac"]
+    damaged = [leaf for leaf in read_events(room.appliance.directory / "data/log")
+               if leaf.get("data", {}).get("alarm") == "record-damaged"]
+    forged = [{"blob": b64u(sealed[5 + 12:]), "mac": mac}, {"blob": b64u(sealed[5:])},
+              {"blob": other["blob"]}, {"blob": other["blob"], "mac": other["mac"]},
+              {"blob": wrapped["attack.secret"]["blob"]}, {"mac": mac}, {"wrapping": 2}]
+    for changes in forged:
+        write_record(room, "attack.victim", {**victim, **changes})
+        assert close_and_sign(room, client) != 200, changes
+    write_record(room, "attack.victim", victim)
+    wait_until(lambda: close_and_sign(room, client) == 200, 60, "a signature")
+    wait_until(lambda: len([leaf for leaf in read_events(room.appliance.directory / "data/log")
+                            if leaf.get("data", {}).get("alarm") == "record-damaged"])
+               > len(damaged), 60, "the alarm")
+
+
+def write_record(room, key, record):
+    with catalog_of(room) as rows:
+        changed = rows.execute("update row set body = ? where kind = 'wrapped' and "
+                               "json_extract(body, '$.key') = ?",
+                               (json.dumps(record, sort_keys=True, separators=(",", ":")), key))
+        assert changed.rowcount == 1
+
+
+def close_and_sign(room, client):
+    """No process has the key open any more: each reads its record anew."""
+    before = room.appliance.pids("token")
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not set(before) & set(room.appliance.pids("token"))
+               and client.post("/v1/jws/sign", {"key": "oidc.id-token", "payload": "YQ"}).status == 200,
+               60, "the token again")
+    return client.post("/v1/jws/sign", {"key": "attack.victim", "payload": "YQ"}).status

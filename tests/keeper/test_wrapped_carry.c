@@ -9,6 +9,10 @@
 #define PROCESSES 2
 #define SPARE     (&stack.tokens[PROCESSES])
 
+#define REPLICATED                                                                                 \
+    "{\"name\":\"w.twice\",\"type\":\"ec-p256\",\"usage\":\"sign\",\"formats\":[\"jws\"],"         \
+    "\"residence\":\"wrapped\",\"recovery\":\"replicated\"}"
+
 static int make_stack(void **state)
 {
     (void)state;
@@ -55,6 +59,12 @@ static void a_second_token_is_prepared(void **state)
 {
     (void)state;
     make_key("w.before");
+    expect(422, change("key.create", "", REPLICATED));
+    assert_true(body_has("two tokens"));
+    expect(422, change("key.create", "",
+                       "{\"name\":\"w.inside\",\"type\":\"ec-p256\",\"usage\":\"sign\","
+                       "\"formats\":[\"jws\"],\"recovery\":\"wrapped\"}"));
+    assert_true(body_has("in no backup"));
     expect(422, change("wrapping.carry", "", "{}"));
     expect(422, change("wrapping.prepare", STACK_TOKEN, "{}"));
     expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
@@ -144,7 +154,10 @@ static void a_second_token_opens_what_the_first_has_wrapped(void **state)
     expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
     assert_false(body_has("\"code\":\"unrecoverable\""));
     make_key("w.after");
+    expect(201, change("key.create", "", REPLICATED));
+    assert_true(body_has("\"recovery\":\"replicated\""));
     kill_first_token();
+    sign_elsewhere("w.twice");
     sign_elsewhere("w.before");
     sign_elsewhere("w.after");
     sign_elsewhere("w.one");
@@ -182,12 +195,27 @@ static void what_is_destroyed_is_closed_in_every_process(void **state)
     tap_set(SPARE->tap, &msg_token_destroy_info, 0, TAP_PASS);
 }
 
+/* Of which no version is in one token alone: the next one waits until the newest wrapping key was
+ * carried. */
+static void what_is_replicated_is_not_made_for_one_token(void)
+{
+    DRAFT_AUTO draft;
+    const struct msg_change message = stack_change_message("key.rotate", "w.twice", "{}");
+
+    expect(422, draft_ask(&stack, &message, &draft, &body));
+    assert_true(body_has("wrapping.carry comes first"));
+    sign_elsewhere("w.twice");
+    expect(201, change("key.deactivate", "w.twice", "{}"));
+    expect(201, change("key.destroy", "w.twice", "{}"));
+}
+
 /* Without the first token, which alone has the second version of the key that wraps. */
 static void what_is_lost_is_told_by_what_wrapped_it(void **state)
 {
     (void)state;
     make_key("w.older");
     expect(201, change("wrapping.create", "", "{}"));
+    what_is_replicated_is_not_made_for_one_token();
     make_key("w.newer");
     wait_for_text(READ_SYSTEM, "", "\"unrecoverable\":{\"keys\":[],\"count\":0,\"unknown\":0}", 1);
     stack_kill_keeper(&stack);

@@ -61,6 +61,7 @@ static void assert_broken(const struct key_record *key, const struct key_rule_co
 
 static const struct key_rule_context theirs = {.jwks_max_age_s = 300};
 static const struct key_rule_context ours = {.is_ours = true};
+static const struct key_rule_context alone = {.has_wrapping_key = true};
 static const struct key_rule_context able = {
     .has_wrapping_key = true, .has_replicas = true, .has_vendor_recovery = true};
 
@@ -192,6 +193,12 @@ static void reside_wrapped(struct key_record *key)
 {
     key->residence = text("wrapped");
     key->recovery = text("wrapped");
+}
+
+static void reside_wrapped_recover_replicated(struct key_record *key)
+{
+    key->residence = text("wrapped");
+    key->recovery = text("replicated");
 }
 
 CHANGE(reside_wrapped_recover_none, key->residence = text("wrapped"))
@@ -349,9 +356,11 @@ static const struct key_case key_cases[] = {
     {PS_USAGE_SIGN, reside_wrapped, &able, ""},
     {PS_USAGE_SIGN, reside_wrapped_recover_none, &able, "residence-recovery"},
     {PS_USAGE_SIGN, recover_wrapped, &theirs, "recovery-wrapped"},
-    {PS_USAGE_SIGN, recover_wrapped, &able, ""},
+    {PS_USAGE_SIGN, recover_wrapped, &able, "recovery-residence"},
     {PS_USAGE_SIGN, recover_replicated, &theirs, "recovery-replicated"},
-    {PS_USAGE_SIGN, recover_replicated, &able, ""},
+    {PS_USAGE_SIGN, recover_replicated, &able, "recovery-residence"},
+    {PS_USAGE_SIGN, reside_wrapped_recover_replicated, &able, ""},
+    {PS_USAGE_SIGN, reside_wrapped_recover_replicated, &alone, "recovery-replicated"},
     {PS_USAGE_SIGN, recover_vendor, &theirs, "recovery-vendor"},
     {PS_USAGE_SIGN, recover_vendor, &able, ""},
     {PS_USAGE_SIGN, begin_suspended, &theirs, "state"},
