@@ -92,12 +92,8 @@ static enum ps_err open_db(struct store *store, const char *path)
 {
     PS_TRY(db_open(path, &store->db));
     PS_TRY(db_migrate(store->db, &schema));
-    /*
-     * Nobody else opens it, so that nobody has to be locked out again and again. What moves from
-     * its log into it does so a little at a time.
-     */
-    PS_TRY(db_run(store->db, "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
-                             "PRAGMA wal_autocheckpoint = 250;"));
+    /* Nobody else opens it, so that nobody has to be locked out again and again. */
+    PS_TRY(db_run(store->db, "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"));
     PS_TRY(shares_new(&store->shares));
     ps_random(store->secret, sizeof store->secret);
     return count_items(store);

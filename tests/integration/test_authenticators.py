@@ -78,6 +78,16 @@ def test_a_password_logs_in_once_and_claims_are_told_once(people):
     assert (told["result"], told["code"]) == (REFUSED, "data_exchange_failed")
 
 
+def test_a_password_has_three_tries(people):
+    who = "1000000003"
+    people.call("send_otp", transaction="tries", individual=who, channels=["phone"])
+    right = sent(people, who)["otp"]
+    for number in range(4):
+        shown = right if number == 3 else f"{(int(right) + 1 + number) % 1000000:06d}"
+        answer = log_in(people, "tries", "OTP", shown, who, source="192.0.2.55")
+        assert (answer["result"], answer["code"]) == (REFUSED, "auth_failed")
+
+
 def test_a_subject_is_the_same_at_one_relying_party_alone(people):
     subjects = [log_in(people, f"sub-{i}", "PIN", "222222", "1000000002", relying_party=party)["subject"]
                 for i, party in enumerate(["here", "here", "there"])]

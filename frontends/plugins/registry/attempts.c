@@ -48,18 +48,15 @@ static enum ps_err add(struct db *db, enum attempt_kind kind, struct ps_bytes pe
 enum ps_err attempts_take(struct db *db, const struct attempt_limit *limit, struct ps_bytes person,
                           struct ps_bytes source, uint64_t now_s)
 {
-    DB_TRANSACTION_AUTO transaction = {0};
     uint64_t all = 0;
     uint64_t own = 0;
 
-    PS_TRY(db_begin(db, &transaction));
     PS_TRY(drop_old(db, now_s));
     PS_TRY(count(db, limit->kind, person, source, &all, &own));
     if (all >= limit->per_person || (source.len != 0 && own >= limit->per_source)) {
         return ps_fail(PS_E_LIMIT, 0, "too many attempts for one person");
     }
-    PS_TRY(add(db, limit->kind, person, source, now_s + limit->window_s));
-    return db_commit(&transaction);
+    return add(db, limit->kind, person, source, now_s + limit->window_s);
 }
 
 enum ps_err attempts_forget(struct db *db, enum attempt_kind kind, struct ps_bytes person,

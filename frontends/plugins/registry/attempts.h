@@ -14,8 +14,8 @@ struct attempt_limit {
 };
 
 /*
- * Counts one more, before it is known how it ends, so that many at once are not more. Where the
- * source is empty only what all have together is bounded.
+ * Counts one more, in the caller's transaction, before it is known how it ends, so that many at
+ * once are not more. Where the source is empty only what all have together is bounded.
  *
  * person: whose, or whatever was given for one
  * Errors: PS_E_LIMIT: too many already, and this one was not counted

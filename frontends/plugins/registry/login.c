@@ -34,7 +34,7 @@ static uint64_t now_s(void)
     return ps_clock_real_ns() / PS_NS_PER_S;
 }
 
-static enum ps_err begin_locked(struct trial *trial)
+static enum ps_err find_and_count(struct trial *trial)
 {
     struct registry *registry = trial->registry;
     const struct registry_settings *settings = &registry->config->registry;
@@ -50,6 +50,14 @@ static enum ps_err begin_locked(struct trial *trial)
     }
     return attempts_take(registry->db, &limit, name_of(trial), bytes_of(trial->request->source),
                          now_s());
+}
+
+static enum ps_err begin_locked(struct trial *trial)
+{
+    DB_TRANSACTION_AUTO transaction = {0};
+
+    PS_TRY(db_begin(trial->registry->db, &transaction));
+    return registry_commit(&transaction, find_and_count(trial));
 }
 
 static enum ps_err begin(struct trial *trial)
@@ -133,7 +141,7 @@ static enum ps_err check_otps(struct trial *trial)
     return PS_OK;
 }
 
-static enum ps_err end_locked(struct trial *trial, struct registry_said *said)
+static enum ps_err use_and_make(struct trial *trial, struct registry_said *said)
 {
     struct registry *registry = trial->registry;
     const struct login_place place = {
@@ -144,6 +152,14 @@ static enum ps_err end_locked(struct trial *trial, struct registry_said *said)
                            bytes_of(trial->request->source)));
     return login_make(registry->db, &place, ps_buf_bytes(&trial->person.id),
                       registry->config->registry.login_life_s, &said->one);
+}
+
+static enum ps_err end_locked(struct trial *trial, struct registry_said *said)
+{
+    DB_TRANSACTION_AUTO transaction = {0};
+
+    PS_TRY(db_begin(trial->registry->db, &transaction));
+    return registry_commit(&transaction, use_and_make(trial, said));
 }
 
 static enum ps_err end(struct trial *trial, struct registry_said *said)

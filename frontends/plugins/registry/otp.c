@@ -85,18 +85,15 @@ static enum ps_err look(struct db *db, const struct otp_place *place, const uint
 
 enum ps_err otp_use(struct db *db, const struct otp_place *place, struct ps_bytes otp)
 {
-    DB_TRANSACTION_AUTO transaction = {0};
     uint8_t mark[MARK_LEN];
     bool same = false;
 
     mark_of(place, otp, mark);
-    PS_TRY(db_begin(db, &transaction));
     PS_TRY(look(db, place, mark, &same));
     PS_TRY(run_for(db,
                    same ? "DELETE FROM otp WHERE person = ?1 AND login = ?2"
                         : "UPDATE otp SET tries = tries - 1 WHERE person = ?1 AND login = ?2 AND"
                           " tries > 0",
                    place));
-    PS_TRY(db_commit(&transaction));
     return same ? PS_OK : ps_fail(PS_E_DENIED, 0, "not the one-time password");
 }

@@ -21,7 +21,10 @@ struct otp_place {
 PS_MUST_USE enum ps_err otp_make(struct db *db, const struct otp_place *place, uint64_t life_s,
                                  char ret_otp[OTP_DIGITS + 1]);
 
-/* Uses one try; a password that is right is gone. Errors: PS_E_DENIED (wrong, or there is none) */
+/*
+ * Uses one try, in the caller's transaction; a password that is right is gone. Errors: PS_E_DENIED
+ * (wrong, or there is none): that is to be committed, too
+ */
 PS_MUST_USE enum ps_err otp_use(struct db *db, const struct otp_place *place, struct ps_bytes otp);
 
 #endif

@@ -143,19 +143,38 @@ enum ps_err registry_otp_place(const struct registry *registry,
     return PS_OK;
 }
 
+enum ps_err registry_commit(struct db_transaction *transaction, enum ps_err err)
+{
+    if (err == PS_OK || err == PS_E_DENIED || err == PS_E_LIMIT || err == PS_E_NOT_FOUND) {
+        PS_TRY(db_commit(transaction));
+    }
+    return err;
+}
+
+static enum ps_err find_claims_locked(struct registry *registry, const struct login_place *place,
+                                      struct person *person)
+{
+    DB_TRANSACTION_AUTO transaction = {0};
+    PS_BUF_AUTO id = {.max = PERSON_ID_MAX};
+    enum ps_err err;
+
+    PS_TRY(db_begin(registry->db, &transaction));
+    err = login_use(registry->db, place, &id);
+    if (err == PS_OK) {
+        err = persons_find(registry->db, ps_buf_bytes(&id), person);
+    }
+    return registry_commit(&transaction, err);
+}
+
 static enum ps_err find_claims(struct registry *registry,
                                const struct privyseal_auth_request *request, struct person *person)
 {
     const struct login_place place = {
         .secret = registry->secret, .request = request, .now_s = ps_clock_real_ns() / PS_NS_PER_S};
-    PS_BUF_AUTO id = {.max = PERSON_ID_MAX};
     enum ps_err err;
 
     (void)pthread_mutex_lock(&registry->mutex);
-    err = login_use(registry->db, &place, &id);
-    if (err == PS_OK) {
-        err = persons_find(registry->db, ps_buf_bytes(&id), person);
-    }
+    err = find_claims_locked(registry, &place, person);
     (void)pthread_mutex_unlock(&registry->mutex);
     return err;
 }

@@ -66,6 +66,12 @@ PS_MUST_USE enum ps_err registry_mail(struct registry *registry,
  */
 PS_MUST_USE enum ps_err registry_tidy(struct registry *registry);
 
+/*
+ * What one question changes is one transaction. It is committed when it was refused, too: tries
+ * count. Yields `err`, or what kept it from being committed.
+ */
+PS_MUST_USE enum ps_err registry_commit(struct db_transaction *transaction, enum ps_err err);
+
 /* An answer for what failed, with the detail of it. */
 struct privyseal_auth_answer registry_failure(enum ps_err err);
 

@@ -47,7 +47,7 @@ static bool relay_is_away(const struct registry *registry)
  * Whoever is not there counts as somebody of the name that was given, and has a password, too,
  * which is told to nobody: it takes as long.
  */
-static enum ps_err prepare_locked(struct sending *sending)
+static enum ps_err count_and_make(struct sending *sending)
 {
     struct registry *registry = sending->registry;
     const struct attempt_limit limit = {.kind = ATTEMPT_OTP,
@@ -71,6 +71,14 @@ static enum ps_err prepare_locked(struct sending *sending)
                          err == PS_OK ? place.person : bytes_of(sending->request->individual),
                          bytes_of(sending->request->source), place.now_s));
     return otp_make(registry->db, &place, registry->config->otp.life_s, sending->otp);
+}
+
+static enum ps_err prepare_locked(struct sending *sending)
+{
+    DB_TRANSACTION_AUTO transaction = {0};
+
+    PS_TRY(db_begin(sending->registry->db, &transaction));
+    return registry_commit(&transaction, count_and_make(sending));
 }
 
 static enum ps_err prepare(struct sending *sending)
