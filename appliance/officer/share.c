@@ -337,7 +337,8 @@ static enum ps_err find_key(struct json_value root, struct ps_bytes words,
     }
     return ps_fail(PS_E_DENIED, 0,
                    "these are not the words of a key in that file, so nothing was sealed: "
-                   "fetch it anew; if they differ again, somebody stands between");
+                   "fetch it anew; if they differ again, somebody stands between you and the "
+                   "appliance");
 }
 
 /* Who only was told of a key seals to whoever told: the words are what the console shows. */
