@@ -257,8 +257,18 @@ static int read_and_serve(struct program *program, const char *path, bool only_c
     if (code == 0 && !only_check) {
         return serve(program);
     }
+    if (code == 0) {
+        (void)puts("OK");
+    }
     program->kind->clear(program->service);
     return code;
+}
+
+static void put_usage(const struct program_kind *kind, FILE *out)
+{
+    (void)fprintf(out, "usage: %s --config FILE [--check-config]\n       %s --help | --version\n",
+                  kind->name, kind->name);
+    (void)fprintf(out, "Its configuration is in %s(8).\n", kind->name);
 }
 
 int program_main(const struct program_kind *kind, int argc, char **argv)
@@ -276,9 +286,12 @@ int program_main(const struct program_kind *kind, int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         return printf("%s %s\n", kind->name, PRIVYSEAL_VERSION) < 0;
     }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        put_usage(kind, stdout);
+        return 0;
+    }
     if ((argc != 3 && !only_check) || strcmp(argv[1], "--config") != 0) {
-        (void)fprintf(stderr, "usage: %s --config FILE [--check-config]\n       %s --version\n",
-                      kind->name, kind->name);
+        put_usage(kind, stderr);
         return 2;
     }
     program.service = calloc(1, kind->service_size);

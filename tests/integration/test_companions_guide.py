@@ -164,3 +164,32 @@ def test_the_data_provider_of_the_document_has_what_is_issued(appliance, plugin,
     assert answer.status == 200, answer
     made = answer.json()["credentials"][0]["credential"]
     assert decoded(made.split(".")[1])["name"] == "Everybody"
+
+
+# Before anything is configured
+
+PROGRAMS = [BUILD / "frontends" / "oidc" / "privyseal-oidc", BUILD / "frontends" / "certify" / "privyseal-certify",
+            BUILD / "frontends" / "plugins" / "registry" / "privyseal-registry"]
+
+
+def run(*words):
+    return subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
+def test_each_program_says_how_it_is_started(program):
+    asked, wrong = run(program, "--help"), run(program)
+    assert (asked.returncode, asked.stderr) == (0, "") and asked.stdout.startswith(f"usage: {program.name} ")
+    assert (wrong.returncode, wrong.stdout, wrong.stderr) == (2, "", asked.stdout)
+
+
+def test_the_example_configurations_are_sound_and_of_one_another():
+    told = {}
+    for name in ("oidc", "certify"):
+        example = BUILD / "frontends" / name / "systemd" / f"privyseal-{name}.conf"
+        done = run(BUILD / "frontends" / name / f"privyseal-{name}", "--config", example, "--check-config")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "OK\n", "")
+        told[name] = dict(re.findall(r"^(\w+) = (\S+)$", example.read_text(), re.M))
+    assert told["certify"]["server"] == told["oidc"]["url"] + "/v1/esignet"
+    assert told["certify"]["jwks_socket"] in (BUILD / "frontends" / "oidc" / "systemd"
+                                              / "privyseal-oidc.conf").read_text()

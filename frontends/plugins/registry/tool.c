@@ -20,12 +20,14 @@ static const char usage[] =
     "       privyseal-registry --database FILE list\n"
     "       privyseal-registry --database FILE remove ID\n"
     "       privyseal-registry --database FILE subjects RELYING-PARTY\n"
-    "       privyseal-registry --version\n";
+    "       privyseal-registry --help | --version\n"
+    "Columns and the plugin are in privyseal-registry(8).\n";
 
 struct command {
     const char *database;
     const char *pin_file;
     const char *password_file;
+    bool help;
     bool version;
     char **words; /* the verb and what stands after it */
     int count;
@@ -239,6 +241,7 @@ static bool read_options(int argc, char **argv, struct command *command)
     static const struct option options[] = {{"database", required_argument, NULL, 'd'},
                                             {"pin-file", required_argument, NULL, 'p'},
                                             {"password-file", required_argument, NULL, 'w'},
+                                            {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'v'},
                                             {NULL, 0, NULL, 0}};
     int option;
@@ -253,6 +256,9 @@ static bool read_options(int argc, char **argv, struct command *command)
             break;
         case 'w':
             command->password_file = optarg;
+            break;
+        case 'h':
+            command->help = true;
             break;
         case 'v':
             command->version = true;
@@ -291,6 +297,9 @@ int main(int argc, char **argv)
     if (!read_options(argc, argv, &command)) {
         (void)fputs(usage, stderr);
         return 2;
+    }
+    if (command.help) {
+        return fputs(usage, stdout) < 0;
     }
     if (command.version) {
         return printf("privyseal-registry %s\n", PRIVYSEAL_VERSION) < 0;
