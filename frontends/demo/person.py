@@ -1,7 +1,9 @@
 """A person with a browser: follows links, keeps one cookie, fills in forms."""
 
+import html
 import html.parser
 import json
+import re
 import time
 import urllib.parse
 
@@ -44,6 +46,11 @@ class Page(html.parser.HTMLParser):
         raise RuntimeError(f"the page has no button {button[1]}")
 
 
+def heading(text):
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", text, re.S)
+    return "" if found is None else html.unescape(found[1])
+
+
 class Person:
     def __init__(self, web, individual, otps):
         self.web = web
@@ -56,9 +63,11 @@ class Person:
         told = answer.headers.get("Set-Cookie")
         if told is not None:
             self.cookie = told.split(";")[0]
-        if answer.status != 200:
-            raise RuntimeError(f"a page with status {answer.status}")
+        if answer.status not in (200, 303):
+            raise RuntimeError(f"a page with status {answer.status}: {heading(answer.text())}")
         self.page = Page(answer.text())
+        if answer.status == 303:
+            self.page.onward = answer.headers["Location"]
 
     def headers(self):
         return {"Accept-Language": "en", **({"Cookie": self.cookie} if self.cookie else {})}
@@ -84,8 +93,9 @@ class Person:
         place = urllib.parse.urlsplit(url)
         self.origin = f"{place.scheme}://{place.netloc}"
         self.take(self.web.ask("GET", url, headers=self.headers()))
-        self.press("otp", individual=self.individual)
-        self.press("answer", otp=self.otp())
+        if self.page.onward is None:
+            self.press("otp", individual=self.individual)
+            self.press("answer", otp=self.otp())
         if self.page.onward is None:
             self.press("agree", **{claim: "1" for claim in permits})
         return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.page.onward).query))

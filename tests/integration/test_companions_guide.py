@@ -103,9 +103,10 @@ def test_people_log_in_as_the_guide_says(said):
     assert portal["userinfo"]["name"] == "Sample Somebody" and portal["userinfo_came_as"] == "JWS"
     assert portal["userinfo"]["email"] == "somebody@example.org"
     assert portal["id_token"]["aud"] == "portal"
-    bank = json_of(output(said, "--client bank"))
+    bank = json_of(output(said, "--par --dpop"))
     assert bank["userinfo"]["name"] == "Sample Somebody" and bank["userinfo_came_as"] == "JWE"
     assert bank["userinfo"]["sub"] != portal["userinfo"]["sub"]
+    assert output(said, "name --dpop") == "party.py: no login: invalid_request\n"
 
 
 def test_credentials_come_as_the_guide_says(said):
