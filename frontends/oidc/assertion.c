@@ -139,6 +139,30 @@ enum ps_err assertion_get_client(struct db *db, struct ps_bytes id, struct clien
                : ps_fail(PS_E_NOT_FOUND, 0, "the client is not active");
 }
 
+static enum ps_err use_once(const struct assertion *assertion, const struct claims *claims)
+{
+    return store_use_once(assertion->store, claims->subject, claims->jti,
+                          (uint64_t)claims->expires_s + ASSERTION_LEEWAY_S);
+}
+
+/* Ids that are kept for a day would let one client fill the disk for all. */
+static enum ps_err use_long_lived(const struct assertion *assertion, const struct claims *claims)
+{
+    DB_TRANSACTION_AUTO transaction = {0};
+    PS_BUF_AUTO name = {.max = CLIENT_ID_MAX + 32};
+    uint64_t count = 0;
+
+    ps_buf_put_str(&name, "long-lived ");
+    ps_buf_put(&name, claims->subject);
+    PS_TRY(ps_buf_status(&name));
+    PS_TRY(store_begin(assertion->store, &transaction));
+    PS_TRY(use_once(assertion, claims));
+    PS_TRY(store_tally(assertion->store, ps_buf_bytes(&name), assertion->now_s,
+                       ASSERTION_LIFETIME_S, &count));
+    return count <= assertion->long_lived ? db_commit(&transaction)
+                                          : deny("too many that live long");
+}
+
 /* Nothing is remembered of an assertion whose signature was not verified. */
 static enum ps_err use(const struct assertion *assertion, const struct claims *claims)
 {
@@ -149,8 +173,9 @@ static enum ps_err use(const struct assertion *assertion, const struct claims *c
                          issued_s < ASSERTION_LEEWAY_S ? 0 : issued_s - ASSERTION_LEEWAY_S)) {
         return deny("it was signed before this machine started");
     }
-    err = store_use_once(assertion->store, claims->subject, claims->jti,
-                         (uint64_t)claims->expires_s + ASSERTION_LEEWAY_S);
+    err = (uint64_t)claims->expires_s <= assertion->now_s + ASSERTION_SHORT_S
+              ? use_once(assertion, claims)
+              : use_long_lived(assertion, claims);
     return err == PS_E_CONFLICT ? deny("jti was used already") : err;
 }
 

@@ -14,6 +14,7 @@
 /* How far the clocks of relying parties may be from ours, and how long an assertion may live. */
 #define ASSERTION_LEEWAY_S   15u
 #define ASSERTION_LIFETIME_S 86400u
+#define ASSERTION_SHORT_S    600u /* those that live longer are few: their ids are kept as long */
 #define ASSERTION_MAX        8192u
 
 struct assertion {
@@ -21,6 +22,7 @@ struct assertion {
     struct store *store;
     struct json *json;
     const char *const *audiences; /* ours, any of which it may name; NULL ends them */
+    uint64_t long_lived;          /* how many of those one client may use in ASSERTION_LIFETIME_S */
     uint64_t now_s;
 };
 

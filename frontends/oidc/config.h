@@ -32,6 +32,7 @@ struct settings_oidc {
     uint64_t pushed_request_s;
     uint64_t transactions;
     uint64_t transactions_share;
+    uint64_t long_assertions;
     char *jwks_set;
     uint64_t jwks_fresh_s;
     char *claims;

@@ -102,6 +102,7 @@ bool oauth_begin(struct exchange *exchange, const char *path, struct ps_buf *mem
                                         .store = service->store,
                                         .json = service->json,
                                         .audiences = audiences,
+                                        .long_lived = service->config->oidc.long_assertions,
                                         .now_s = ps_clock_real_ns() / PS_NS_PER_S};
     enum ps_err err;
 

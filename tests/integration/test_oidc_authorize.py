@@ -373,6 +373,23 @@ def test_one_address_or_relying_party_takes_no_places_of_others():
         browser.close()
 
 
+def test_assertions_that_live_long_are_few_of_one_relying_party():
+    with Oidc("/nowhere/clients.sock", more={"oidc": ["long_assertions = 2"]}) as own:
+        party, other = RelyingParty(own, "one"), RelyingParty(own, "other")
+
+        def push(of, life_s):
+            return of.push(assertion=of.assertion(exp=int(time.time()) + life_s)).status
+
+        # One that is shown again is none more.
+        shown = party.assertion(exp=int(time.time()) + 3600)
+        assert [party.push(assertion=shown).status for _ in range(3)] == [201, 401, 401]
+        assert [push(party, 3600) for _ in range(3)] == [201, 401, 401]
+        assert [push(party, 120), push(other, 3600), push(party, 3600)] == [201, 201, 401]
+        own.stop()
+        own.start()
+        assert [push(party, 120), push(party, 3600)] == [201, 401]
+
+
 def test_nothing_of_a_login_can_be_read_on_the_disk_or_in_the_log(oidc, party, browser):
     request = party.request(state="find-me-on-the-disk", nonce="find-me-too")
     told = details(browser.begin(request))
