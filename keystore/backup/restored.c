@@ -4,6 +4,7 @@
 #include "keystore/backup/restored_files.h"
 #include "keystore/custody/records.h"
 #include "keystore/events/events.h"
+#include "keystore/snapshot/snapshot.h"
 #include "keystore/state.h"
 #include "keystore/writer.h"
 #include "lib/base/encode.h"
@@ -350,6 +351,7 @@ void restored_look(struct restored *restored)
         strcmp(restored->before, restored->keeper->appliance.log_verifier) != 0) {
         restored->waits = false;
         restored->has_offer = false;
+        snapshots_outdate(restored->keeper->snapshots);
         state_look(restored->keeper);
     }
 }

@@ -1,8 +1,10 @@
 #include "keystore/events/anchor.h"
 
 #include "keystore/backup/restored.h"
+#include "keystore/events/checkpoints.h"
 #include "keystore/events/events.h"
 #include "keystore/operations/operations.h"
+#include "keystore/snapshot/snapshot.h"
 #include "keystore/state.h"
 #include "keystore/writer.h"
 #include "lib/base/encode.h"
@@ -23,6 +25,7 @@ static const struct json_limits limits = {ANCHOR_MAX, 3, 32};
 
 struct heads {
     struct json_value events;
+    struct ps_bytes key; /* empty: it is the one of the genesis, or was not written yet */
     uint64_t serial;
     struct json_value use;
     uint64_t v;
@@ -43,6 +46,8 @@ struct kept {
     uint64_t use_size;
     struct merkle_hash use_root;
     char shard[TREE_NAME_MAX + 1];
+    bool has_key;
+    uint8_t key[PS_SHA256_LEN];
 };
 
 struct anchor {
@@ -59,6 +64,8 @@ struct anchor {
     uint64_t written_use;
     uint64_t events_in_flight;
     uint64_t use_in_flight;
+    bool knows_key;
+    bool key_in_flight;
     anchor_fn *fn;
     void *context;
 };
@@ -109,9 +116,10 @@ static enum ps_err parse(struct anchor *anchor, struct ps_bytes octets, struct k
 {
     static const struct json_field fields[] = {
         JSON_FIELD(struct heads, events, JSON_KIND_OBJECT, true, 0),
+        JSON_FIELD(struct heads, key, JSON_KIND_OCTETS, false, PS_SHA256_LEN),
         JSON_FIELD(struct heads, serial, JSON_KIND_U64, true, 0),
         JSON_FIELD(struct heads, use, JSON_KIND_OBJECT, true, 0),
-        JSON_FIELD(struct heads, v, JSON_KIND_U64, true, 1),
+        JSON_FIELD(struct heads, v, JSON_KIND_U64, true, 2),
     };
     static const struct json_field head_fields[] = {
         JSON_FIELD(struct head, root, JSON_KIND_OCTETS, true, 32),
@@ -131,6 +139,10 @@ static enum ps_err parse(struct anchor *anchor, struct ps_bytes octets, struct k
         .is_there = true, .serial = all.serial, .events_size = events.size, .use_size = use.size};
     PS_TRY(take_root(events.root, &ret_kept->events_root));
     PS_TRY(take_root(use.root, &ret_kept->use_root));
+    if (all.key.len == PS_SHA256_LEN) {
+        ret_kept->has_key = true;
+        memcpy(ret_kept->key, all.key.data, PS_SHA256_LEN);
+    }
     if (use.shard.len != 0) {
         memcpy(ret_kept->shard, use.shard.data, use.shard.len);
     }
@@ -180,6 +192,42 @@ static const struct kept *find_newest(const struct anchor *anchor)
     return newest;
 }
 
+/* False: the log goes on with the key of its genesis. */
+static bool hash_later_key(const struct keeper *keeper, uint8_t out[PS_SHA256_LEN])
+{
+    const struct key *key = keys_find(keeper->keys, ps_bytes_str(LOG_KEY_NAME));
+    const struct key_version *version = key == NULL ? NULL : key_latest(key);
+
+    if (version == NULL || version->number == 1) {
+        return false;
+    }
+    ps_sha256(version_spki(version), out);
+    return true;
+}
+
+bool anchor_knows_key(const struct anchor *anchor)
+{
+    uint8_t ours[PS_SHA256_LEN];
+
+    return anchor->knows_key || !hash_later_key(anchor->keeper, ours);
+}
+
+/* Rows that nobody derived, by a key that no genesis names, are good if the token knows that. */
+static enum ps_err compare_key(struct anchor *anchor, const struct kept *newest)
+{
+    struct snapshots *snapshots = anchor->keeper->snapshots;
+    uint8_t ours[PS_SHA256_LEN];
+    const bool is_later = hash_later_key(anchor->keeper, ours);
+
+    if (newest->has_key ? is_later && memcmp(newest->key, ours, sizeof ours) == 0
+                        : !snapshots_rests_on_token(snapshots)) {
+        anchor->knows_key = newest->has_key;
+        return PS_OK;
+    }
+    snapshots_distrust(snapshots);
+    return ps_fail(PS_E_DENIED, 0, "the token knows another key of the log");
+}
+
 static enum ps_err compare(struct anchor *anchor)
 {
     struct keeper *keeper = anchor->keeper;
@@ -189,6 +237,7 @@ static enum ps_err compare(struct anchor *anchor)
         return ps_fail(PS_E_DENIED, 0, "the token has no anchor of the logs");
     }
     anchor->serial = newest->serial;
+    PS_TRY(compare_key(anchor, newest));
     PS_TRY(compare_tree(keeper->events, "", newest->events_size, &newest->events_root, "events"));
     return compare_tree(keeper->use, newest->shard, newest->use_size, &newest->use_root, "use");
 }
@@ -305,16 +354,22 @@ static enum ps_err put_anchor(struct anchor *anchor, struct ps_buf *out)
     struct writer json = writer(out);
     struct merkle_hash events_root;
     struct merkle_hash use_root;
+    uint8_t key[PS_SHA256_LEN];
 
+    /* Of a log that is about to go on with another key there is none yet. */
+    anchor->key_in_flight = !anchor->succeeds && hash_later_key(keeper, key);
     anchor->events_in_flight = log_tree_size(keeper->events);
     anchor->use_in_flight = log_tree_size(keeper->use);
     PS_TRY(log_root(keeper->events, anchor->events_in_flight, &events_root));
     PS_TRY(log_root(keeper->use, anchor->use_in_flight, &use_root));
     writer_begin_object(&json, NULL);
     put_head(&json, "events", &events_root, "", anchor->events_in_flight);
+    if (anchor->key_in_flight) {
+        writer_octets(&json, "key", ps_bytes(key, sizeof key));
+    }
     writer_number(&json, "serial", anchor->serial + 1);
     put_head(&json, "use", &use_root, log_shard(keeper->use), anchor->use_in_flight);
-    writer_number(&json, "v", 1);
+    writer_number(&json, "v", anchor->key_in_flight ? 2 : 1);
     writer_end_object(&json);
     return ps_buf_status(out);
 }
@@ -334,6 +389,7 @@ static void on_written(void *context, const struct token_answer *answer)
     anchor->serial++;
     anchor->written_events = anchor->events_in_flight;
     anchor->written_use = anchor->use_in_flight;
+    anchor->knows_key = anchor->key_in_flight;
     anchor->is_checked |= succeeds;
     tell(anchor, true);
 }

@@ -6,7 +6,8 @@
 /*
  * The heads of the logs, kept as data objects in the token, where a restored disk image does not
  * reach: a log that is shorter than its anchor, or another one, is `failed`. Two objects take
- * turns, so that a token process that dies while it writes one leaves the other.
+ * turns, so that a token process that dies while it writes one leaves the other. Of a restored
+ * appliance they have the log's key, too (SHA-256 of its SubjectPublicKeyInfo).
  */
 PS_MUST_USE enum ps_err anchor_new(struct keeper *keeper, struct anchor **ret_anchor);
 void anchor_free(struct anchor *anchor);
@@ -14,6 +15,9 @@ PS_DEFINE_CLEANUP(struct anchor, anchor_free)
 
 /* Before this is true nothing is signed. True before genesis, and from genesis on. */
 bool anchor_is_checked(const struct anchor *anchor);
+
+/* Whether the token knows the log's key, if that is not the one of the genesis. */
+bool anchor_knows_key(const struct anchor *anchor);
 
 /* Reads the anchor when the token is there and it was not read since the start. */
 void anchor_look(struct anchor *anchor);

@@ -128,19 +128,39 @@ bool derive_has_genesis(const struct derive *derive)
 
 /* --- Snapshots --- */
 
-static bool was_restored(const struct derived_keys *keys)
+/* People have yet to say with which key it goes on. */
+static bool is_being_restored(const struct derived_keys *keys)
 {
-    return keys->keys.count != 0 || keys->keys.is_restored || keys->restored.len != 0 ||
-           keys->offered.len != 0;
+    return keys->keys.is_restored || keys->offered.len != 0;
+}
+
+static void save_keys(const struct derived_keys *keys, struct ps_buf *out)
+{
+    saved_put(out, ps_buf_bytes(&keys->keys.key));
+    ps_buf_put_u64(out, keys->keys.count);
+    ps_buf_put_u64(out, keys->named_event);
+    ps_buf_put_u64(out, keys->restored_event);
+    saved_put(out, ps_buf_bytes(&keys->restored));
+}
+
+static enum ps_err resume_keys(struct derived_keys *keys, struct ps_reader *reader)
+{
+    ps_buf_put(&keys->keys.key, saved_take(reader));
+    keys->keys.count = (unsigned)ps_reader_u64(reader);
+    keys->named_event = ps_reader_u64(reader);
+    keys->restored_event = ps_reader_u64(reader);
+    ps_buf_put(&keys->restored, saved_take(reader));
+    PS_TRY(ps_buf_status(&keys->keys.key));
+    return ps_buf_status(&keys->restored);
 }
 
 enum ps_err derive_save(const struct derive *derive, struct ps_buf *out)
 {
-    if (was_restored(&derive->keys) || !derive->has_genesis) {
-        return ps_fail(PS_E_STATE, 0, "of a restored log there is no snapshot");
+    if (is_being_restored(&derive->keys) || !derive->has_genesis) {
+        return ps_fail(PS_E_STATE, 0, "of a log that is being restored there is no snapshot");
     }
     ps_buf_put_u64(out, derive->edge.size);
-    saved_put(out, ps_buf_bytes(&derive->keys.keys.key));
+    save_keys(&derive->keys, out);
     ps_buf_put_u64(out, derive->shards);
     ps_buf_put_u64(out, derive->last_time_ns);
     ps_buf_put_u64(out, derive->clock_doubted_ns);
@@ -155,14 +175,12 @@ enum ps_err derive_resume(struct derive *derive, const struct merkle_edge *edge,
                           struct ps_bytes saved)
 {
     struct ps_reader reader = ps_reader(saved);
-    struct ps_buf *key = &derive->keys.keys.key;
 
     if (ps_reader_u64(&reader) != edge->size) {
         return ps_fail(PS_E_DENIED, 0, "the snapshot is of another number of leaves");
     }
     derive->edge = *edge;
-    ps_buf_put(key, saved_take(&reader));
-    PS_TRY(ps_buf_status(key));
+    PS_TRY(resume_keys(&derive->keys, &reader));
     derive->shards = ps_reader_u64(&reader);
     derive->last_time_ns = ps_reader_u64(&reader);
     derive->clock_doubted_ns = ps_reader_u64(&reader);

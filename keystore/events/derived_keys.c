@@ -53,6 +53,7 @@ enum ps_err derived_keys_take(struct derived_keys *keys, struct log *events, uin
     PS_TRY(log_succession_take(&keys->keys, event, NULL, leaf));
     if (keys->keys.count != count) {
         *ret_change = DERIVED_KEYS_NEXT;
+        keys->named_event = event;
         ps_buf_reset(&keys->offered);
     }
     return PS_OK;

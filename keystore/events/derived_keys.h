@@ -9,6 +9,7 @@ struct derived_keys {
     struct log_succession keys;
     struct ps_buf restored;  /* `data` of the last leaf `restored` */
     uint64_t restored_event; /* its index */
+    uint64_t named_event;    /* of the result that named the log's key; 0: the genesis did */
     struct ps_buf offered;   /* `data` of the last leaf `restored-keys` that counts still */
 };
 

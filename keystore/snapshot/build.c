@@ -13,10 +13,17 @@
 bool snapshots_is_due(const struct snapshots *snapshots)
 {
     const struct keeper *keeper = snapshots->keeper;
-    const uint64_t since = snapshots->tried > snapshots->size ? snapshots->tried : snapshots->size;
+    const bool counts = snapshots->size > snapshots->tried && !snapshots->is_outdated;
+    const uint64_t since = counts ? snapshots->size : snapshots->tried;
 
     return snapshots->build.derive == NULL && keeper->config->snapshot_leaves != 0 &&
            log_tree_size(keeper->events) >= since + keeper->config->snapshot_leaves;
+}
+
+void snapshots_outdate(struct snapshots *snapshots)
+{
+    snapshots->is_outdated = true;
+    snapshots->tried = 0;
 }
 
 void snapshots_note_try(struct snapshots *snapshots)
@@ -61,6 +68,7 @@ static enum ps_err begin(struct snapshots *snapshots, struct derive *derive)
     build->size = derive_next(derive);
     PS_TRY(log_check_edge(events, derive_edge(derive)));
     build->root = merkle_edge_root(derive_edge(derive));
+    build->named = derive_keys(derive)->named_event;
     PS_TRY(put_payload(snapshots, derive, &build->payload));
     PS_TRY(snapshot_open_directory(snapshots));
     snapshot_remove_others(snapshots);
@@ -128,6 +136,8 @@ static enum ps_err take_over(struct snapshots *snapshots, const struct table_sea
     table = NULL;
     snapshots->size = build->size;
     snapshots->root = build->root;
+    snapshots->named = build->named;
+    snapshots->is_outdated = snapshots->is_outdated && build->named == 0;
     snapshots->seal = *seal;
     ps_line(PS_INFO, "snapshot_made", PS_NUM("leaves", build->size), PS_NUM("pages", seal->pages));
     return PS_OK;

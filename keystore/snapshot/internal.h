@@ -17,6 +17,7 @@ struct build {
     enum catalog_kind kind;
     uint64_t size;
     struct merkle_hash root;
+    uint64_t named; /* the leaf that named the log's key; 0: the genesis */
 };
 
 /* What a note is about; size 0: there is none. */
@@ -35,6 +36,9 @@ struct snapshots {
     /* Of the table: what is to be signed for. */
     struct merkle_hash root;
     struct table_seal seal;
+    uint64_t named;             /* the leaf that named the log's key; 0: the genesis */
+    bool is_outdated;           /* it is of before the key that signs now */
+    bool rests_on_token;        /* the start took one of a key that the genesis does not name */
     struct signed_table stored; /* by the note that is stored */
     struct signed_table asked;  /* by the signature in flight */
     bool is_busy;               /* there is one */
@@ -50,10 +54,18 @@ void snapshot_put_file(uint64_t size, char out[SNAPSHOT_FILE_MAX]);
 /* The note that is stored, as it is; empty: none. Errors: PS_E_STORAGE. */
 PS_MUST_USE enum ps_err snapshot_read_note(struct snapshots *snapshots, struct ps_buf *out);
 
+/*
+ * Which leaf is said to have named the key that signed a note; 0: the genesis. Nobody has looked at
+ * the signature. Errors: PS_E_INPUT.
+ */
+PS_MUST_USE enum ps_err snapshot_peek_named(struct ps_bytes note, uint64_t *ret_named);
+
 /* What a note says, if this key of `events` signed it. Errors: PS_E_DENIED, PS_E_INPUT. */
 PS_MUST_USE enum ps_err snapshot_open_note(struct ps_bytes note, const struct note_key *events,
                                            struct checkpoint *ret_checkpoint,
                                            struct table_seal *ret_seal);
+
+void snapshot_remove_note(const struct snapshots *snapshots);
 
 /* Removes tables that no note names, nor will. */
 void snapshot_remove_others(const struct snapshots *snapshots);

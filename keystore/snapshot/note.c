@@ -19,8 +19,9 @@
 
 /*
  * The note of a snapshot: a checkpoint of `events` under an origin of its own, with one more line,
- * "<pages> <hash>", in decimal and lower-case hexadecimal, of the table (table.h). The keeper has
- * it signed when it has just made the table, and never signs one that it found.
+ * "<pages> <hash>", in decimal and lower-case hexadecimal, of the table (table.h). Where the
+ * appliance was restored a second one has the index of the leaf that named the log's key. The
+ * keeper has it signed when it has just made the table, and never signs one that it found.
  */
 
 /* --- The file --- */
@@ -73,6 +74,13 @@ static enum ps_err store_note(const struct snapshots *snapshots, struct ps_bytes
     return PS_OK;
 }
 
+void snapshot_remove_note(const struct snapshots *snapshots)
+{
+    if (unlinkat(snapshots->directory, NOTE_FILE, 0) == 0) {
+        (void)fsync(snapshots->directory);
+    }
+}
+
 static bool is_one_of(const char *name, const uint64_t *sizes, size_t count)
 {
     char kept[SNAPSHOT_FILE_MAX];
@@ -123,16 +131,55 @@ static enum ps_err key_of(const struct note_key *events, struct ps_buf *origin,
                          ps_bytes(events->public_key, sizeof events->public_key), ret_key);
 }
 
+/* How many digits it begins with; at most 15. */
+static size_t take_digits(struct ps_bytes text, uint64_t *ret_number)
+{
+    size_t at = 0;
+
+    *ret_number = 0;
+    while (at < text.len && at < 15 && text.data[at] >= '0' && text.data[at] <= '9') {
+        *ret_number = *ret_number * 10 + (uint64_t)(text.data[at] - '0');
+        at++;
+    }
+    return at;
+}
+
+static struct ps_bytes first_line(struct ps_bytes lines)
+{
+    const uint8_t *end = lines.len == 0 ? NULL : memchr(lines.data, '\n', lines.len);
+
+    return end == NULL ? lines : ps_bytes(lines.data, (size_t)(end - lines.data) + 1);
+}
+
+/* Never 0: a genesis is named by no line. */
+static enum ps_err parse_named(struct ps_bytes lines, uint64_t *ret_named)
+{
+    const struct ps_bytes line = ps_bytes_from(lines, first_line(lines).len);
+    uint64_t named = 0;
+    const size_t digits = take_digits(line, &named);
+
+    if (line.len != 0 &&
+        (named == 0 || digits + 1 != line.len || line.data[line.len - 1] != '\n')) {
+        return ps_fail(PS_E_INPUT, 0, "the snapshot's note names no leaf of the log's key");
+    }
+    *ret_named = named;
+    return PS_OK;
+}
+
+enum ps_err snapshot_peek_named(struct ps_bytes note, uint64_t *ret_named)
+{
+    struct checkpoint checkpoint;
+
+    PS_TRY(checkpoint_peek(note, &checkpoint));
+    return parse_named(checkpoint.extension, ret_named);
+}
+
 static enum ps_err parse_line(struct ps_bytes line, struct table_seal *ret_seal)
 {
     PS_BUF_AUTO hash = {.max = PS_SHA256_LEN};
     uint64_t pages = 0;
-    size_t at = 0;
+    const size_t at = take_digits(line, &pages);
 
-    while (at < line.len && at < 10 && line.data[at] >= '0' && line.data[at] <= '9') {
-        pages = pages * 10 + (uint64_t)(line.data[at] - '0');
-        at++;
-    }
     if (at == 0 || pages > UINT32_MAX || line.len != at + 2 + (size_t)2 * PS_SHA256_LEN ||
         line.data[at] != ' ' || line.data[line.len - 1] != '\n') {
         return ps_fail(PS_E_INPUT, 0, "the snapshot's note names no table");
@@ -149,13 +196,15 @@ enum ps_err snapshot_open_note(struct ps_bytes note, const struct note_key *even
     PS_BUF_AUTO origin = {.max = 512};
     struct checkpoint checkpoint;
     struct note_key key;
+    uint64_t named;
 
     PS_TRY(key_of(events, &origin, &key));
     PS_TRY(checkpoint_open(note, &key, &checkpoint));
     if (!ps_bytes_equal(checkpoint.origin, key.name)) {
         return ps_fail(PS_E_DENIED, 0, "the snapshot's note has another origin");
     }
-    PS_TRY(parse_line(checkpoint.extension, ret_seal));
+    PS_TRY(parse_named(checkpoint.extension, &named));
+    PS_TRY(parse_line(first_line(checkpoint.extension), ret_seal));
     *ret_checkpoint = checkpoint;
     return PS_OK;
 }
@@ -170,6 +219,9 @@ static enum ps_err put_text(const struct snapshots *snapshots, const struct note
     ps_buf_printf(&line, "%u ", snapshots->seal.pages);
     ps_buf_put_hex(&line, ps_bytes(snapshots->seal.hash, PS_SHA256_LEN));
     ps_buf_put_u8(&line, '\n');
+    if (snapshots->named != 0) {
+        ps_buf_printf(&line, "%llu\n", (unsigned long long)snapshots->named);
+    }
     PS_TRY(ps_buf_status(&line));
     return checkpoint_put(&(struct checkpoint){.origin = key->name,
                                                .size = snapshots->size,
@@ -259,9 +311,9 @@ void snapshots_tick(struct snapshots *snapshots)
     /* Nothing is signed of a log that the token does not know, nor ahead of its checkpoint. */
     if (snapshots->table == NULL || snapshots_is_damaged(snapshots) || snapshots->is_busy ||
         is_signed(snapshots) || !keeper->appliance.exists || !anchor_is_checked(keeper->anchor) ||
-        lock_is_on(keeper) || restored_waits(keeper->restored) ||
-        keeper->state.is_set[REASON_CATALOG_DIFFERS] || keeper->state.is_set[REASON_LOG_DAMAGED] ||
-        log_has_failed(keeper->events) ||
+        !anchor_knows_key(keeper->anchor) || lock_is_on(keeper) ||
+        restored_waits(keeper->restored) || keeper->state.is_set[REASON_CATALOG_DIFFERS] ||
+        keeper->state.is_set[REASON_LOG_DAMAGED] || log_has_failed(keeper->events) ||
         checkpoints_signed(keeper->checkpoints) < snapshots->size) {
         return;
     }

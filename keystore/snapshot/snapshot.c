@@ -82,29 +82,61 @@ uint64_t snapshots_claim(struct snapshots *snapshots)
 /* --- The stored one --- */
 
 /* Under the root of the checkpoint, which need not be read whole for it. */
-static enum ps_err check_genesis(struct log *events, struct ps_bytes leaf,
-                                 const struct checkpoint *checkpoint)
+static enum ps_err check_leaf(struct log *events, uint64_t index, struct ps_bytes leaf,
+                              const struct checkpoint *checkpoint)
 {
     struct merkle_proof proof;
 
-    PS_TRY(log_prove_inclusion(events, 0, checkpoint->size, &proof));
-    return merkle_verify_inclusion(&proof, merkle_leaf_hash(leaf), 0, checkpoint->size,
+    PS_TRY(log_prove_inclusion(events, index, checkpoint->size, &proof));
+    return merkle_verify_inclusion(&proof, merkle_leaf_hash(leaf), index, checkpoint->size,
                                    checkpoint->root);
 }
 
-/* The log's key, as the genesis names it, and what it has signed for last. */
-static enum ps_err find_key(struct log *events, struct json *parser, struct ps_buf *leaf,
-                            struct note_key *ret_key, struct checkpoint *ret_checkpoint)
+/* What the row of the appliance in this result says. */
+static enum ps_err find_named_key(const struct log_event *event, struct ps_bytes *ret_text)
 {
-    struct log_event genesis;
+    struct json_value effects;
+    struct json_value effect;
+    struct json_value value;
+    uint32_t cursor = 0;
+
+    if (!ps_bytes_equal_str(event->kind, "result") || event->data.doc == NULL ||
+        !json_member(event->data, "effects", &effects) || json_type(effects) != JSON_ARRAY) {
+        return ps_fail(PS_E_INPUT, 0, "the leaf names no key of the log");
+    }
+    while (json_next(effects, &cursor, NULL, &effect)) {
+        if (json_type(effect) == JSON_OBJECT && json_member(effect, "row", &value) &&
+            json_type(value) == JSON_OBJECT && json_member(value, "log_verifier", &value)) {
+            return json_string(value, ret_text);
+        }
+    }
+    return ps_fail(PS_E_INPUT, 0, "the leaf names no key of the log");
+}
+
+/*
+ * The log's key, as the genesis names it, or a later leaf; and what it has signed for last. Of a
+ * later one, whether people approved it, the leaves that were passed over would show: the token
+ * does, before anything is done because of it (anchor.h). What is returned borrows from `leaf`.
+ */
+static enum ps_err find_key(struct log *events, uint64_t named, struct note_key *ret_key,
+                            struct checkpoint *ret_checkpoint, struct json *parser,
+                            struct ps_buf *leaf)
+{
+    PS_BUF_AUTO first = {.max = LOG_ENTRY_MAX};
+    struct log_event event;
     struct ps_bytes text;
 
-    PS_TRY(log_read_entry(events, 0, leaf));
-    PS_TRY(log_event_read(parser, ps_buf_bytes(leaf), &genesis));
-    PS_TRY(log_genesis_read_key(&genesis, &text));
+    PS_TRY(log_read_entry(events, named, leaf));
+    PS_TRY(log_event_read(parser, ps_buf_bytes(leaf), &event));
+    PS_TRY(named == 0 ? log_genesis_read_key(&event, &text) : find_named_key(&event, &text));
     PS_TRY(log_key_parse(text, ret_key));
     PS_TRY(checkpoint_open(log_checkpoint(events), ret_key, ret_checkpoint));
-    return check_genesis(events, ps_buf_bytes(leaf), ret_checkpoint);
+    PS_TRY(check_leaf(events, named, ps_buf_bytes(leaf), ret_checkpoint));
+    if (named == 0) {
+        return PS_OK;
+    }
+    PS_TRY(log_read_entry(events, 0, &first));
+    return check_leaf(events, 0, ps_buf_bytes(&first), ret_checkpoint);
 }
 
 /*
@@ -191,10 +223,12 @@ static enum ps_err take(struct snapshots *snapshots, struct ps_bytes note)
     struct checkpoint ours;
     struct table_seal seal;
     struct note_key key;
+    uint64_t named = 0;
     char file[SNAPSHOT_FILE_MAX];
 
     PS_TRY(json_new(&parser));
-    PS_TRY(find_key(events, parser, &leaf, &key, &newest));
+    PS_TRY(snapshot_peek_named(note, &named));
+    PS_TRY(find_key(events, named, &key, &newest, parser, &leaf));
     PS_TRY(snapshot_open_note(note, &key, &ours, &seal));
     PS_TRY(check_log(events, &ours, &newest));
     snapshot_put_file(ours.size, file);
@@ -205,6 +239,7 @@ static enum ps_err take(struct snapshots *snapshots, struct ps_bytes note)
     snapshots->size = snapshots->tried = ours.size;
     snapshots->root = ours.root;
     snapshots->seal = seal;
+    snapshots->named = named;
     snapshots->stored.size = ours.size;
     memcpy(snapshots->stored.hash, seal.hash, sizeof snapshots->stored.hash);
     return PS_OK;
@@ -215,7 +250,7 @@ static void forget(struct snapshots *snapshots)
     snapshots_give_up(snapshots);
     table_free(snapshots->table);
     snapshots->table = NULL;
-    snapshots->size = snapshots->taken = snapshots->tried = 0;
+    snapshots->size = snapshots->taken = snapshots->tried = snapshots->named = 0;
     snapshots->stored.size = 0;
 }
 
@@ -236,6 +271,19 @@ enum ps_err snapshots_drop(struct snapshots *snapshots)
             PS_NUM("leaves_to_read", log_tree_size(snapshots->keeper->events)));
     forget(snapshots);
     return read_unread(snapshots->keeper->events);
+}
+
+bool snapshots_rests_on_token(const struct snapshots *snapshots)
+{
+    return snapshots->rests_on_token;
+}
+
+void snapshots_distrust(struct snapshots *snapshots)
+{
+    if (snapshots->directory >= 0) {
+        snapshot_remove_note(snapshots);
+    }
+    snapshots->rests_on_token = false;
 }
 
 /* What has been derived is of a form that is known here. */
@@ -264,6 +312,7 @@ enum ps_err snapshots_take(struct snapshots *snapshots)
     }
     if (err == PS_OK) {
         snapshots->taken = snapshots->size;
+        snapshots->rests_on_token = snapshots->named != 0;
         ps_line(PS_INFO, "snapshot_taken", PS_NUM("leaves", snapshots->size),
                 PS_NUM("of", log_tree_size(events)));
         return PS_OK;

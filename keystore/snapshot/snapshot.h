@@ -35,6 +35,14 @@ PS_MUST_USE enum ps_err snapshots_take(struct snapshots *snapshots);
 bool snapshots_is_damaged(const struct snapshots *snapshots);
 PS_MUST_USE enum ps_err snapshots_drop(struct snapshots *snapshots);
 
+/*
+ * Whether the start took one that a key signed which the genesis does not name (a restored
+ * appliance): then the token has to know that key, before anything is done. If it does not, the
+ * next start reads all leaves.
+ */
+bool snapshots_rests_on_token(const struct snapshots *snapshots);
+void snapshots_distrust(struct snapshots *snapshots);
+
 /* Leaves that it stands for; 0: there is none. */
 uint64_t snapshots_size(const struct snapshots *snapshots);
 /* Leaves that the start did not read, since it took one; 0: it read them all. */
@@ -50,6 +58,9 @@ PS_MUST_USE enum ps_err snapshots_derive(const struct snapshots *snapshots,
 
 /* So many leaves have come that it is worth while. */
 bool snapshots_is_due(const struct snapshots *snapshots);
+/* The log goes on with another key: what was made before that is not signed, and the next is due.
+ */
+void snapshots_outdate(struct snapshots *snapshots);
 /* One is tried now: however that ends, the next is due after as many leaves again. */
 void snapshots_note_try(struct snapshots *snapshots);
 

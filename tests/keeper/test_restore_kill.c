@@ -1,5 +1,7 @@
 #include "tests/keeper/tokens_fixture.h"
 
+#include "tests/keeper/snapshot_fixture.h"
+
 #include "lib/base/encode.h"
 #include "lib/ceremony/backup/restore_format.h"
 
@@ -14,9 +16,9 @@
  * keys.
  */
 
-#define KEY  "before"
-#define GONE "destroyed"
-#define KEYS 2u /* that are made: the log's and the identity's */
+#define BEFORE "before"
+#define GONE   "destroyed"
+#define KEYS   2u /* that are made: the log's and the identity's */
 
 static struct ps_buf entries;
 static struct ps_buf checkpoint;
@@ -132,14 +134,14 @@ static void keep_record_of_destroyed(void)
     assert_ok(ps_buf_status(&rows));
 }
 
-static int make_stack(void **state)
+static int make_backup_stack(void **state)
 {
     (void)state;
     stack_use_memory();
     fixture_begin_with_faults();
     take_in(HOME, SPARE_AT); /* which holds the wrapping key, and is gone afterwards */
     expect(201, change("wrapping.create", "", IN_HOME));
-    expect(201, change("key.create", "", EC_KEY(KEY)));
+    expect(201, change("key.create", "", EC_KEY(BEFORE)));
     expect(201, change("key.create", "", EC_KEY(GONE)));
     expect(201, change("key.deactivate", GONE, "{}"));
     expect(201, change("key.destroy", GONE, "{}"));
@@ -370,7 +372,7 @@ static bool dies_at(unsigned at)
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     wait_for_objects(before + 2 * KEYS);
     assert_restored_once();
-    expect(200, sign(KEY));
+    expect(200, sign(BEFORE));
     restart_keeper(APPLIANCE_OPERATIONAL); /* by which all of it is judged anew */
     assert_restored_once();
     stack_kill_keeper(&stack);
@@ -408,16 +410,55 @@ static void killed_at_any_leaf_it_is_restored_once(void **state)
     assert_true(calls >= 2 * 9); /* each is written and synced, some together */
 }
 
-/* The token that is left has no version of the wrapping key: it makes the next one. */
-static void a_wrapping_key_whose_token_is_gone_has_a_successor(void **state)
+static void restore_once(void)
 {
     struct draft draft = {.id = ""};
 
-    (void)state;
     begin_anew();
     stack_start_keeper(&stack);
     bring_to_its_end(&draft);
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    draft_clear(&draft);
+}
+
+/* By the key that people approved, once the token knows it. */
+static void a_restored_appliance_starts_on_a_snapshot(void **state)
+{
+    char copy[300];
+
+    (void)state;
+    stack.snapshot_leaves = 1;
+    restore_once();
+    expect(201, change("key.create", "", EC_KEY("after")));
+    snapshot_of_now();
+    start_on_the_snapshot();
+    expect(200, sign("after"));
+    expect(201, change("key.deactivate", "after", "{}"));
+    snapshot_of_now();
+    start_on_the_snapshot();
+    assert_int_not_equal(200, sign("after"));
+    stack_kill_keeper(&stack);
+
+    (void)snprintf(copy, sizeof copy, "%s.first", stack.data);
+    run("cp", "-a", stack.data, copy);
+    restore_once();
+    expect(201, change("key.create", "", EC_KEY("after")));
+    snapshot_of_now();
+    stack_kill_keeper(&stack);
+    run("rm", "-rf", stack.data, NULL);
+    run("mv", copy, stack.data, NULL);
+    start_again(APPLIANCE_FAILED);
+    wait_for_text(READ_SYSTEM, "", "the token knows another key of the log", 1);
+    assert_int_equal(claimed_size(), 0); /* the next start reads all of it */
+    stack_kill_keeper(&stack);
+    stack.snapshot_leaves = 0;
+}
+
+/* The token that is left has no version of the wrapping key: it makes the next one. */
+static void a_wrapping_key_whose_token_is_gone_has_a_successor(void **state)
+{
+    (void)state;
+    restore_once();
     expect(201, change("wrapping.create", "", "{}"));
     assert_true(body_has("\"version\":2"));
     make_key("w.after");
@@ -425,7 +466,6 @@ static void a_wrapping_key_whose_token_is_gone_has_a_successor(void **state)
     restart_keeper(APPLIANCE_OPERATIONAL);
     expect(200, sign("w.after"));
     stack_kill_keeper(&stack);
-    draft_clear(&draft);
 }
 
 int main(void)
@@ -434,7 +474,8 @@ int main(void)
         cmocka_unit_test(in_the_token_of_before_an_inventory_finds_nothing),
         cmocka_unit_test(killed_at_any_leaf_it_is_restored_once),
         cmocka_unit_test(a_wrapping_key_whose_token_is_gone_has_a_successor),
+        cmocka_unit_test(a_restored_appliance_starts_on_a_snapshot),
     };
 
-    return cmocka_run_group_tests(tests, make_stack, end_stack);
+    return cmocka_run_group_tests(tests, make_backup_stack, end_stack);
 }

@@ -90,6 +90,24 @@ static void a_note_of_another_key_is_refused(void **state)
     assert_fails(PS_E_DENIED, open_it(&note, &seal));
 }
 
+static void a_second_line_names_the_leaf_of_the_key(void **state)
+{
+    PS_BUF_AUTO first = {.max = NOTE_OCTETS_MAX};
+    PS_BUF_AUTO later = {.max = NOTE_OCTETS_MAX};
+    struct table_seal seal;
+    uint64_t named = 1;
+
+    (void)state;
+    put_note("box.example/snapshot", LINE, &first);
+    assert_ok(open_it(&first, &seal));
+    assert_ok(snapshot_peek_named(ps_buf_bytes(&first), &named));
+    assert_int_equal(named, 0);
+    put_note("box.example/snapshot", LINE "171\n", &later);
+    assert_ok(open_it(&later, &seal));
+    assert_ok(snapshot_peek_named(ps_buf_bytes(&later), &named));
+    assert_int_equal(named, 171);
+}
+
 static void a_line_of_another_form_is_an_input_error(void **state)
 {
     static const char *const lines[] = {
@@ -101,6 +119,11 @@ static void a_line_of_another_form_is_an_input_error(void **state)
         "17 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eXX\n",
         "9999999999 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n",
         LINE LINE,
+        LINE "0\n",
+        LINE "17 \n",
+        LINE "-1\n",
+        LINE "1000000000000000\n",
+        LINE "17\n17\n",
     };
     PS_BUF_AUTO note = {.max = NOTE_OCTETS_MAX};
     struct table_seal seal;
@@ -118,6 +141,7 @@ int main(void)
         cmocka_unit_test_setup(a_note_names_its_table, make),
         cmocka_unit_test_setup(a_note_of_another_origin_is_refused, make),
         cmocka_unit_test_setup(a_note_of_another_key_is_refused, make),
+        cmocka_unit_test_setup(a_second_line_names_the_leaf_of_the_key, make),
         cmocka_unit_test_setup(a_line_of_another_form_is_an_input_error, make),
     };
 
