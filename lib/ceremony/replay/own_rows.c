@@ -21,21 +21,51 @@ static bool is_object(struct json_value listed, struct json_value row)
            ps_bytes_equal(ps_buf_bytes(&ours), ps_buf_bytes(&theirs));
 }
 
-static bool has_listed_object(struct json_value params, struct json_value row)
+/* The keys of which a type of operation has rows. The objects of its document are of the first
+ * ones, in this order. */
+#define OWN_MAX 5u
+#define WRAPS   "privyseal.wrapping", "privyseal.wrapping-secrets", "privyseal.record-mac"
+
+static const struct own {
+    const char *type;
+    bool makes; /* new versions, and not only changes of old ones */
+    const char *keys[OWN_MAX];
+} own[] = {
+    {"appliance.restore", true, {"privyseal.log", "privyseal.identity", WRAPS}},
+    {"genesis", true, {"privyseal.log", "privyseal.identity"}},
+    {"wrapping.carry", false, {WRAPS, "privyseal.transport"}},
+    {"wrapping.create", true, {WRAPS}},
+    {"wrapping.destroy", false, {WRAPS}},
+    {"wrapping.prepare", true, {"privyseal.transport"}},
+    {"wrapping.rewrap", false, {WRAPS}},
+};
+
+static const struct own *own_of(const char *type)
+{
+    for (size_t i = 0; i < PS_COUNT_OF(own); i++) {
+        if (strcmp(own[i].type, type) == 0) {
+            return &own[i];
+        }
+    }
+    return NULL;
+}
+
+static bool has_object_at(struct json_value params, size_t place, struct json_value row)
 {
     struct json_value list;
     struct json_value item;
     uint32_t cursor = 0;
+    size_t at = 0;
 
     if (json_member(params, "object_id", &item)) {
-        return is_object(item, row);
+        return place == 0 && is_object(item, row);
     }
     if (!json_member(params, "objects", &list) || json_type(list) != JSON_ARRAY) {
         return false;
     }
     while (json_next(list, &cursor, NULL, &item)) {
-        if (is_object(item, row)) {
-            return true;
+        if (at++ == place) {
+            return is_object(item, row);
         }
     }
     return false;
@@ -46,6 +76,43 @@ static size_t object_count(struct json_value params)
     struct json_value list;
 
     return json_member(params, "objects", &list) ? json_count(list) : 1;
+}
+
+static enum ps_err is_another(const struct replay_effect *effect)
+{
+    return ps_fail(PS_E_DENIED, 0, "the row of %.*s is not what its document says",
+                   PS_BYTES_FMT(effect->name));
+}
+
+/* A row has the name of what it is itself: "key", or "key/number". */
+static bool is_named(const struct replay_effect *effect, const char *key)
+{
+    PS_BUF_AUTO name = {.max = PS_NAME_MAX + 24u};
+    uint64_t number;
+
+    if (ps_bytes_equal_str(effect->kind, "key")) {
+        return ps_bytes_equal_str(effect->name, key) &&
+               replay_text_is(effect->row, "name", effect->name);
+    }
+    if (!replay_text_is(effect->row, "key", ps_bytes_str(key)) ||
+        replay_read_number(effect->row, "number", &number) != PS_OK) {
+        return false;
+    }
+    ps_buf_printf(&name, "%s/%llu", key, (unsigned long long)number);
+    return ps_buf_status(&name) == PS_OK && ps_bytes_equal(effect->name, ps_buf_bytes(&name));
+}
+
+/* Which of its keys a row is of. */
+static enum ps_err find_place(const struct own *of, const struct replay_effect *effect,
+                              size_t *ret_place)
+{
+    for (size_t i = 0; i < OWN_MAX && of->keys[i] != NULL; i++) {
+        if (is_named(effect, of->keys[i])) {
+            *ret_place = i;
+            return PS_OK;
+        }
+    }
+    return is_another(effect);
 }
 
 /* The number of the version, as far as the document has it. */
@@ -78,23 +145,23 @@ static bool has_approved_public(struct json_value params, struct json_value row)
 }
 
 static enum ps_err check_new(const struct operation_document *document,
-                             const struct replay_effect *effect)
+                             const struct replay_effect *effect, size_t place)
 {
     const struct json_value params = document->params;
     struct ps_bytes token;
 
     PS_TRY(operation_document_text(document, "token", &token));
-    return replay_text_is(effect->row, "token", token) && has_listed_object(params, effect->row) &&
+    return replay_text_is(effect->row, "token", token) &&
+                   has_object_at(params, place, effect->row) &&
                    has_number(document, "version", effect->row) &&
                    has_approved_public(params, effect->row)
                ? PS_OK
-               : ps_fail(PS_E_DENIED, 0, "the row of %.*s is not what its document says",
-                         PS_BYTES_FMT(effect->name));
+               : is_another(effect);
 }
 
-/* Those that it replaces are used no more. */
+/* Those that it replaces are used no more. *made: a bit for each key that has a new version. */
 static enum ps_err check_made(const struct operation_document *document,
-                              const struct replay_effect *effect, size_t *count)
+                              const struct replay_effect *effect, size_t place, uint32_t *made)
 {
     struct ps_bytes token;
 
@@ -103,12 +170,14 @@ static enum ps_err check_made(const struct operation_document *document,
         return replay_text_is(effect->row, "token", token) &&
                        replay_text_is(effect->row, "state", ps_bytes_str("active"))
                    ? PS_OK
-                   : ps_fail(PS_E_DENIED, 0, "the row of %.*s is not what its document says",
-                             PS_BYTES_FMT(effect->name));
+                   : is_another(effect);
     }
     if (replay_text_is(effect->row, "state", ps_bytes_str("active"))) {
-        (*count)++;
-        return check_new(document, effect);
+        if ((*made & (UINT32_C(1) << place)) != 0) {
+            return is_another(effect);
+        }
+        *made |= UINT32_C(1) << place;
+        return check_new(document, effect, place);
     }
     return replay_text_is(effect->row, "state", ps_bytes_str("deactivated")) ||
                    replay_text_is(effect->row, "state", ps_bytes_str("destroyed"))
@@ -152,43 +221,40 @@ static bool is_as_approved(const struct operation_document *document, struct jso
            operation_document_text(document, "token", &token) == PS_OK && has_replica(row, token);
 }
 
-static const char *const makers[] = {"appliance.restore", "genesis", "wrapping.create",
-                                     "wrapping.prepare"};
-static const char *const changers[] = {"wrapping.carry", "wrapping.destroy", "wrapping.rewrap"};
-
-static enum ps_err check_effect(const struct operation_document *document,
-                                const struct replay_effect *effect, size_t *count)
+static enum ps_err check_effect(const struct operation_document *document, const struct own *of,
+                                const struct replay_effect *effect, uint32_t *made)
 {
+    size_t place;
+
     if (!ps_bytes_equal_str(effect->kind, "key") && !ps_bytes_equal_str(effect->kind, "version")) {
         return PS_OK;
     }
-    if (replay_is_listed(ps_bytes_str(document->type->name), makers, PS_COUNT_OF(makers))) {
-        return check_made(document, effect, count);
+    PS_TRY(find_place(of, effect, &place));
+    if (of->makes) {
+        return check_made(document, effect, place, made);
     }
-    return is_as_approved(document, effect->row)
-               ? PS_OK
-               : ps_fail(PS_E_DENIED, 0, "the row of %.*s is not what its document says",
-                         PS_BYTES_FMT(effect->name));
+    return is_as_approved(document, effect->row) ? PS_OK : is_another(effect);
 }
 
 enum ps_err replay_check_own_keys(const struct replayed *op, struct json_value effects)
 {
     const struct operation_document *document = waiting_document(op->waiting);
-    const struct ps_bytes type = ps_bytes_str(document->type->name);
-    const bool makes = replay_is_listed(type, makers, PS_COUNT_OF(makers));
+    const struct own *of = own_of(document->type->name);
     struct replay_effect effect;
     struct json_value value;
     uint32_t cursor = 0;
-    size_t count = 0;
+    size_t count;
+    uint32_t made = 0;
 
-    if (!makes && !replay_is_listed(type, changers, PS_COUNT_OF(changers))) {
+    if (of == NULL) {
         return PS_OK;
     }
     while (effects.doc != NULL && json_next(effects, &cursor, NULL, &value)) {
         PS_TRY(replay_read_effect(value, &effect));
-        PS_TRY(check_effect(document, &effect, &count));
+        PS_TRY(check_effect(document, of, &effect, &made));
     }
-    return !makes || count == object_count(document->params)
+    count = object_count(document->params);
+    return !of->makes || (count <= OWN_MAX && made + 1 == UINT32_C(1) << count)
                ? PS_OK
                : ps_fail(PS_E_DENIED, 0, "it made other keys than its document has");
 }
