@@ -28,7 +28,7 @@ BUILD_THREADS = TOP / "build-threads"
 KNOWN_SKIPS = TOP / "tests" / "known-skips.txt"
 
 # They mostly wait. Programs are small; a file of tests has an appliance.
-PROGRAMS_AT_A_TIME = 2 * (os.cpu_count() or 1)
+PROGRAMS_AT_A_TIME = 3 * (os.cpu_count() or 1)
 FILES_AT_A_TIME = min((os.cpu_count() or 1) + 1, 4)
 # Of a suite, for what never ends: a machine that does much else needs several times as long as ours.
 LIMIT_S = 3600
