@@ -267,6 +267,36 @@ static enum ps_err read_offer(struct restored *restored, struct ps_bytes data)
     return PS_OK;
 }
 
+/* The log has them now: a death before that was seen must not leave their ids to be swept. */
+static enum ps_err forget_reserved(struct keeper *keeper, const struct restored_key *key)
+{
+    PS_BUF_AUTO name = {.max = 2 * OBJECT_ID_LEN};
+    PS_BUF_AUTO memory = {.max = CATALOG_BODY_MAX + CATALOG_NAME_MAX};
+    struct catalog_row row;
+    enum ps_err err;
+
+    ps_buf_put_hex(&name, ps_bytes(key->object_id, OBJECT_ID_LEN));
+    PS_TRY(ps_buf_status(&name));
+    err = catalog_get(keeper->catalog, CATALOG_RESERVED, ps_buf_bytes(&name), &memory, &row);
+    if (err != PS_OK) {
+        return err == PS_E_NOT_FOUND ? PS_OK : err;
+    }
+    return catalog_apply(keeper->catalog,
+                         &(struct catalog_change){.kind = CATALOG_RESERVED,
+                                                  .name = ps_buf_bytes(&name),
+                                                  .expected = row.revision},
+                         1, 0, NULL);
+}
+
+static void forget_reserved_of_offer(const struct restored *restored)
+{
+    for (size_t i = 0; i < RESTORED_KEYS; i++) {
+        if (forget_reserved(restored->keeper, &restored->offer.keys[i]) != PS_OK) {
+            ps_line(PS_WARNING, "reserved_id_stays", PS_STR("detail", ps_detail()->text));
+        }
+    }
+}
+
 enum ps_err restored_load(struct restored *restored, struct derive *derive)
 {
     struct keeper *keeper = restored->keeper;
@@ -275,7 +305,10 @@ enum ps_err restored_load(struct restored *restored, struct derive *derive)
 
     if (keys->keys.is_restored) {
         PS_TRY(read_leaf(restored, ps_buf_bytes(&keys->restored), keys->restored_event));
-        PS_TRY(keys->offered.len == 0 ? PS_OK : read_offer(restored, ps_buf_bytes(&keys->offered)));
+        if (keys->offered.len != 0) {
+            PS_TRY(read_offer(restored, ps_buf_bytes(&keys->offered)));
+            forget_reserved_of_offer(restored);
+        }
     }
     PS_TRY(restored_files_exist(keeper->config->data_directory, &exist));
     return exist ? go_on(restored, derive) : PS_OK;

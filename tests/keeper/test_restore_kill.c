@@ -421,6 +421,40 @@ static void restore_once(void)
     draft_clear(&draft);
 }
 
+static void reserve_offered(void *context, const struct log_event *event)
+{
+    static const char *const members[] = {"identity_object", "log_object"};
+    char statement[200];
+
+    (void)context;
+    for (size_t i = 0; ps_bytes_equal_str(event->kind, "restored-keys") && i < KEYS; i++) {
+        (void)snprintf(statement, sizeof statement,
+                       "INSERT INTO row VALUES ('reserved','%.*s',1,0,'{\"token\":\"t\"}')",
+                       PS_BYTES_FMT(leaves_text(event->data, members[i])));
+        sql(statement);
+    }
+}
+
+/* Its ids were reserved still when it died: the leaf was there, and nobody had seen that. */
+static void what_was_offered_is_never_swept(void **state)
+{
+    struct draft draft = {.id = ""};
+
+    (void)state;
+    begin_anew();
+    stack_start_keeper(&stack);
+    assert_true(wait_for_keys());
+    stack_kill_keeper(&stack);
+    leaves_each_event(&stack, reserve_offered, NULL);
+    stack_start_keeper(&stack);
+    bring_to_its_end(&draft);
+    restart_keeper(APPLIANCE_OPERATIONAL);
+    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 1); /* before which it sweeps */
+    assert_restored_once();
+    stack_kill_keeper(&stack);
+    draft_clear(&draft);
+}
+
 /* By the key that people approved, once the token knows it. */
 static void a_restored_appliance_starts_on_a_snapshot(void **state)
 {
@@ -473,6 +507,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_the_token_of_before_an_inventory_finds_nothing),
         cmocka_unit_test(killed_at_any_leaf_it_is_restored_once),
+        cmocka_unit_test(what_was_offered_is_never_swept),
         cmocka_unit_test(a_wrapping_key_whose_token_is_gone_has_a_successor),
         cmocka_unit_test(a_restored_appliance_starts_on_a_snapshot),
     };
