@@ -22,10 +22,11 @@
 
 /*
  * A token process as the supervisor and the keeper see it: forked, configured, and spoken to with
- * the real messages over the real sockets. Calls wait for what they want, ten seconds at most.
+ * the real messages over the real sockets. Calls wait for what they want: a machine that does much
+ * else takes minutes for a key of 4096 bits.
  */
 
-#define WAIT_NS  (60 * PS_NS_PER_S)
+#define WAIT_NS  (180 * PS_NS_PER_S)
 #define TEST_PIN "123456"
 
 struct process_setup {
