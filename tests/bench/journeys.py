@@ -112,7 +112,8 @@ class Logins(Companion):
         self.people = People(self.own / "people.csv", self.own)
         self.begun = 0
         more = {**self.people.settings(), "oidc": [
-            f"access_token_key = {access}", f"id_token_key = {others}", f"userinfo_key = {others}"]}
+            f"access_token_key = {access}", f"id_token_key = {others}", f"userinfo_key = {others}",
+            "transactions_share = 100000"]}  # all come from one address
         self.companion = Oidc(bench.appliance.environment["PRIVYSEAL_SOCKET"], more)
 
     def __enter__(self):
