@@ -1,5 +1,6 @@
 #include "pkcs11/objects/data.h"
 
+#include "lib/base/line.h"
 #include "pkcs11/module/store_lock.h"
 #include "pkcs11/objects/template.h"
 
@@ -109,26 +110,76 @@ static enum ps_err find_newest(struct session *session, const struct object_list
     return PS_OK;
 }
 
-enum ps_err data_read(struct admin_context *context, const void *message,
-                      struct admin_answer *ret_answer)
+/* All but the newest, and only objects of ours; what cannot be read now is left for the next time.
+ */
+static enum ps_err destroy_old(struct session *session, const struct object_list *list,
+                               CK_OBJECT_HANDLE newest)
 {
-    const struct msg_token_data_read *asked = message;
-    struct session *session = context->session;
-    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, false);
-    PS_CLEANUP(object_list_clear) struct object_list list = {0};
-    struct newest newest;
-    struct object_value value;
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
 
-    PS_TRY(check_name(session, asked->name));
-    PS_TRY(find_objects(session, asked->name, &list));
-    PS_TRY(find_newest(session, &list, &newest));
+    for (size_t i = 0; i < list->count; i++) {
+        struct object_value application;
+        uint64_t number;
+
+        if (list->handles[i] == newest) {
+            continue;
+        }
+        PS_TRY(object_read(session, list->handles[i], CKA_APPLICATION, &application));
+        if (application.is_there && read_number(object_value_bytes(&application), &number)) {
+            PS_TRY(session_try(session, OPERATION_CHANGE,
+                               session->fn->C_DestroyObject(session->handle, list->handles[i]),
+                               "C_DestroyObject"));
+        }
+    }
+    return PS_OK;
+}
+
+static enum ps_err read_newest(struct session *session, const struct msg_token_data_read *asked,
+                               struct object_list *ret_list, CK_OBJECT_HANDLE *ret_newest,
+                               struct object_value *ret_value)
+{
+    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, false);
+    struct newest newest;
+
+    PS_TRY(find_objects(session, asked->name, ret_list));
+    PS_TRY(find_newest(session, ret_list, &newest));
     if (newest.handle == CK_INVALID_HANDLE) {
         PS_TRY(session_check(session, true, ps_bytes(NULL, 0)));
         return ps_fail(PS_E_NOT_FOUND, 0, "the token has no data of this name");
     }
-    PS_TRY(object_read(session, newest.handle, CKA_VALUE, &value));
-    if (!value.is_there) {
+    PS_TRY(object_read(session, newest.handle, CKA_VALUE, ret_value));
+    if (!ret_value->is_there) {
         return session_fail(session, OPERATION_FIND, CKR_OK, "C_GetAttributeValue");
+    }
+    *ret_newest = newest.handle;
+    return PS_OK;
+}
+
+/* What a process left that died between the two halves of data_write. */
+static enum ps_err sweep(struct admin_context *context, const struct object_list *list,
+                         CK_OBJECT_HANDLE newest)
+{
+    if (list->count < 2) {
+        return PS_OK;
+    }
+    PS_TRY(admin_sync(context));
+    PS_TRY(destroy_old(context->session, list, newest));
+    return admin_sync(context);
+}
+
+enum ps_err data_read(struct admin_context *context, const void *message,
+                      struct admin_answer *ret_answer)
+{
+    const struct msg_token_data_read *asked = message;
+    PS_CLEANUP(object_list_clear) struct object_list list = {0};
+    CK_OBJECT_HANDLE newest;
+    struct object_value value;
+
+    PS_TRY(check_name(context->session, asked->name));
+    PS_TRY(read_newest(context->session, asked, &list, &newest, &value));
+    if (sweep(context, &list, newest) != PS_OK) {
+        ps_line(PS_WARNING, "data_not_swept", PS_TEXT("name", asked->name),
+                PS_STR("detail", ps_detail()->text));
     }
     ps_buf_init(&ret_answer->first, OBJECT_VALUE_MAX);
     ps_buf_put(&ret_answer->first, object_value_bytes(&value));
@@ -177,25 +228,6 @@ static enum ps_err create_newest(struct session *session, const struct msg_token
     return create(session, asked, newest.number + 1);
 }
 
-/* Only objects of ours; one that cannot be read now is left for the next time. */
-static enum ps_err destroy_old(struct session *session, const struct object_list *list)
-{
-    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
-
-    for (size_t i = 0; i < list->count; i++) {
-        struct object_value application;
-        uint64_t number;
-
-        PS_TRY(object_read(session, list->handles[i], CKA_APPLICATION, &application));
-        if (application.is_there && read_number(object_value_bytes(&application), &number)) {
-            PS_TRY(session_try(session, OPERATION_CHANGE,
-                               session->fn->C_DestroyObject(session->handle, list->handles[i]),
-                               "C_DestroyObject"));
-        }
-    }
-    return PS_OK;
-}
-
 enum ps_err data_write(struct admin_context *context, const void *message,
                        struct admin_answer *ret_answer)
 {
@@ -209,7 +241,7 @@ enum ps_err data_write(struct admin_context *context, const void *message,
     }
     PS_TRY(create_newest(session, asked, &list));
     PS_TRY(admin_sync(context));
-    PS_TRY(destroy_old(session, &list));
+    PS_TRY(destroy_old(session, &list, CK_INVALID_HANDLE));
     PS_TRY(admin_sync(context));
     ret_answer->info = &msg_token_done_info;
     return PS_OK;

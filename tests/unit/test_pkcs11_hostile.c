@@ -1,5 +1,7 @@
 #include "tests/unit/fake_token.h"
 
+#include <dirent.h>
+
 /* A module that lies, crashes and hangs: what it says is never believed further than it can be
  * checked, and the process ends rather than answer wrongly. */
 
@@ -300,6 +302,59 @@ static void crash_ends_the_process_and_nothing_else(void **state)
     }
 }
 
+static unsigned count_objects(void)
+{
+    unsigned count = 0;
+    char path[300];
+    DIR *directory;
+
+    (void)snprintf(path, sizeof path, "%s/objects-0", fake_directory);
+    directory = opendir(path);
+    assert_non_null(directory);
+    for (const struct dirent *entry = readdir(directory); entry != NULL;
+         entry = readdir(directory)) {
+        count += strstr(entry->d_name, ".obj") != NULL ? 1 : 0;
+    }
+    (void)closedir(directory);
+    return count;
+}
+
+static void assert_data(const char *text)
+{
+    const struct msg_token_data_read message = {.name = ps_bytes_str("head")};
+    struct process_answer answer;
+    const struct msg_token_octets *octets = (const void *)answer.message;
+
+    process_call(&process, &msg_token_data_read_info, &message, &answer);
+    assert_answered(&answer);
+    assert_true(ps_bytes_equal(octets->octets, ps_bytes_str(text)));
+}
+
+static void write_cut_short_leaves_the_newest_alone(void **state)
+{
+    struct msg_token_data_write message = {.name = ps_bytes_str("head"),
+                                           .octets = ps_bytes_str("first")};
+    struct process_setup setup = fake_setup();
+    struct process_answer answer;
+    unsigned objects;
+
+    (void)state;
+    process_call(&process, &msg_token_data_write_info, &message, &answer);
+    assert_answered(&answer);
+    objects = count_objects();
+    message.octets = ps_bytes_str("second");
+    script(FAKE_C_DestroyObject, FAKE_CRASH, SIGKILL, 1);
+    (void)process_send(&process, &msg_token_data_write_info, &message);
+    assert_int_equal(process_wait_end(&process), -SIGKILL);
+    (void)control_clear_rule(fake, 0);
+    assert_int_equal(count_objects(), objects + 1);
+    process_start(&process, &setup);
+    process_make_ready(&process);
+    assert_data("second");
+    assert_int_equal(count_objects(), objects);
+    assert_data("second");
+}
+
 static void wait_for_hang(enum fake_function function)
 {
     const uint64_t deadline = ps_clock_mono_ns() + WAIT_NS;
@@ -385,6 +440,7 @@ int main(void)
         FAKE_TEST(login_that_fails_without_a_reason_is_not_tried_for_ever),
         FAKE_TEST(token_with_another_serial_gets_no_pin),
         FAKE_TEST(crash_ends_the_process_and_nothing_else),
+        FAKE_TEST(write_cut_short_leaves_the_newest_alone),
         FAKE_TEST(hung_signature_is_answered_by_nobody),
         FAKE_TEST(look_at_the_token_that_hangs_ends_the_process),
         FAKE_TEST(hung_start_ends_the_process),
