@@ -172,8 +172,8 @@ enum ps_err data_read(struct admin_context *context, const void *message,
 {
     const struct msg_token_data_read *asked = message;
     PS_CLEANUP(object_list_clear) struct object_list list = {0};
-    CK_OBJECT_HANDLE newest;
-    struct object_value value;
+    CK_OBJECT_HANDLE newest = CK_INVALID_HANDLE;
+    struct object_value value = {.is_there = false};
 
     PS_TRY(check_name(context->session, asked->name));
     PS_TRY(read_newest(context->session, asked, &list, &newest, &value));
