@@ -41,25 +41,36 @@ static enum ps_err add_block(struct arena *arena, size_t len)
     return PS_OK;
 }
 
+static enum ps_err fail_full(const struct arena *arena)
+{
+    return ps_fail(PS_E_LIMIT, 0, "JSON-LD: more than %zu octets of memory", arena->max);
+}
+
+enum ps_err arena_spend(struct arena *arena, size_t len)
+{
+    if (len > arena->max - arena->taken) {
+        return fail_full(arena);
+    }
+    arena->taken += len;
+    return PS_OK;
+}
+
 enum ps_err arena_take(struct arena *arena, size_t len, void **ret_memory)
 {
     const size_t step = alignof(max_align_t);
     size_t rounded;
 
     if (len > arena->max) {
-        return ps_fail(PS_E_LIMIT, 0, "JSON-LD: more than %zu octets of memory", arena->max);
+        return fail_full(arena);
     }
     rounded = (len + step - 1) / step * step;
-    if (rounded > arena->max - arena->taken) {
-        return ps_fail(PS_E_LIMIT, 0, "JSON-LD: more than %zu octets of memory", arena->max);
-    }
+    PS_TRY(arena_spend(arena, rounded));
     if (arena->newest == NULL || rounded > arena->newest->size - arena->newest->used) {
         PS_TRY(add_block(arena, rounded));
     }
     *ret_memory = arena->newest->data + arena->newest->used;
     memset(*ret_memory, 0, rounded);
     arena->newest->used += rounded;
-    arena->taken += rounded;
     return PS_OK;
 }
 

@@ -22,6 +22,10 @@ void arena_clear(struct arena *arena);
 /* Zeroed, aligned for anything. Errors: PS_E_LIMIT, PS_E_NO_MEMORY. */
 PS_MUST_USE enum ps_err arena_take(struct arena *arena, size_t len, void **ret_memory);
 
+/* For work that may be repeated and takes no memory: counts as if so much were taken. PS_E_LIMIT.
+ */
+PS_MUST_USE enum ps_err arena_spend(struct arena *arena, size_t len);
+
 /* An array of `count` elements made larger; the old one is left behind. */
 PS_MUST_USE enum ps_err arena_grow(struct arena *arena, void **array, uint32_t count, uint32_t cap,
                                    size_t size);

@@ -5,6 +5,9 @@
 /* Contexts that may be included one within the other, or after each other. */
 #define REMOTES_MAX 64u
 
+/* What reading a context counts in octets of memory, also one that says nothing. */
+#define READING_COST 64u
+
 /* One call of context_process. */
 struct run {
     struct processor *processor;
@@ -300,6 +303,7 @@ static enum ps_err read_definition(struct run *run, struct value *context)
 
 static enum ps_err read_one(struct run *run, struct value *context)
 {
+    PS_TRY(arena_spend(&run->processor->arena, READING_COST));
     switch (context->type) {
     case JSON_NULL:
         return nullify(run);

@@ -107,6 +107,10 @@ static enum ps_err expand_array(struct processor *processor, const struct place 
         struct value *item = NULL;
 
         PS_TRY(expand_element(processor, place, element->array.items[i], &item));
+        if (item == NULL && (is_list || place->in_list)) {
+            PS_TRY(processor_leave_out(processor, "null in a list, whose items move up",
+                                       place->property->text));
+        }
         if (is_list && value_is(item, JSON_ARRAY)) {
             PS_TRY(expand_wrap(processor, KEYWORD_LIST, item, &item));
         }

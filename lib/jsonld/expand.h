@@ -10,6 +10,7 @@ struct place {
     const struct context *active;
     const struct name *property; /* as the document has it; NULL: none */
     bool from_map;               /* it is a value of an index, id or type map */
+    bool in_list;                /* its place among others counts */
 };
 
 /* `element` may be NULL; NULL comes back for null. */

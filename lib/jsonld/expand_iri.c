@@ -40,6 +40,8 @@ static enum ps_err expand_compact(struct processor *processor, const struct cont
     const struct name *prefix = NULL;
     const struct term *term;
 
+    /* It is read several times, and may stand in a context and be needed again and again. */
+    PS_TRY(arena_spend(&processor->arena, text.len));
     *ret_iri = value;
     if (ps_bytes_equal_str(ps_bytes(text.data, len), "_") ||
         ps_bytes_starts_with(suffix, ps_bytes_str("//"))) {

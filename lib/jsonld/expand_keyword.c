@@ -154,6 +154,7 @@ static enum ps_err check_list(const struct object *object, struct value *value)
 static enum ps_err expand_list(struct object *object, struct value *value)
 {
     const struct name *property = object->place->property;
+    const struct place place = {.active = object->active, .property = property, .in_list = true};
     struct value *items = NULL;
 
     if (property == NULL || name_is(property, KEYWORD_GRAPH)) {
@@ -161,7 +162,7 @@ static enum ps_err expand_list(struct object *object, struct value *value)
                                    ps_bytes_str("@list"));
     }
     PS_TRY(check_list(object, value));
-    PS_TRY(expand_below(object, property, value, &items));
+    PS_TRY(expand_element(object->processor, &place, value, &items));
     PS_TRY(expand_as_array(object->processor, items, &items));
     return set(object, KEYWORD_LIST, items);
 }

@@ -70,6 +70,17 @@ static enum ps_err add_property(struct to_rdf *to, const struct name *property, 
 static enum ps_err put_list(struct to_rdf *to, struct value *items, const struct rdf_quad *where,
                             uint32_t *ret_head);
 
+/* A "@type" keeps the standard's expansion from looking at what else a list has. */
+static enum ps_err check_list(const struct to_rdf *to, const struct value *list)
+{
+    const uint32_t known = expanded_has(list, KEYWORD_INDEX) ? 2 : 1;
+
+    return list->members.count == known
+               ? PS_OK
+               : processor_leave_out(to->processor, "what is said of a list beside its items",
+                                     ps_bytes_str("@list"));
+}
+
 /* The term of an object of `where`, whose object is not there yet. */
 static enum ps_err put_object(struct to_rdf *to, struct value *object, const struct rdf_quad *where,
                               uint32_t *ret_term)
@@ -82,6 +93,7 @@ static enum ps_err put_object(struct to_rdf *to, struct value *object, const str
     if (!expanded_has(object, KEYWORD_LIST)) {
         return put_node(to, object, where->graph, ret_term);
     }
+    PS_TRY(check_list(to, object));
     PS_TRY(processor_enter(to->processor));
     err = put_list(to, value_keyword(object, KEYWORD_LIST), where, ret_term);
     processor_leave(to->processor);
@@ -170,8 +182,12 @@ static enum ps_err put_member(struct to_rdf *to, const struct name_entry *entry,
         return to_rdf_put_nodes(to, entry->item, quad->graph);
     case KEYWORD_REVERSE:
         return put_reversed(to, entry->item, *quad);
-    default: /* "@id" is the subject; "@index" has no RDF */
+    case KEYWORD_ID: /* the subject */
+    case KEYWORD_INDEX:
         return PS_OK;
+    default:
+        return processor_leave_out(to->processor, "a keyword that says nothing of a node",
+                                   entry->name->text);
     }
 }
 
@@ -204,6 +220,16 @@ static enum ps_err put_node(struct to_rdf *to, struct value *node, uint32_t grap
     return err;
 }
 
+/* A node that is the object of none: it has to be in a quad by what is said of it. */
+static enum ps_err check_said(const struct to_rdf *to, const struct value *node, uint32_t subject)
+{
+    const struct value *id = value_keyword(node, KEYWORD_ID);
+
+    return id == NULL || subject == TERM_NONE || rdf_dataset_is_used(to->dataset, subject)
+               ? PS_OK
+               : processor_leave_out(to->processor, "a node of which nothing is said", id->text);
+}
+
 enum ps_err to_rdf_put_nodes(struct to_rdf *to, struct value *expanded, uint32_t graph)
 {
     uint32_t subject;
@@ -214,6 +240,7 @@ enum ps_err to_rdf_put_nodes(struct to_rdf *to, struct value *expanded, uint32_t
         /* A graph container may hold values, which are in no triple. */
         if (expanded_is_node(node)) {
             PS_TRY(put_node(to, node, graph, &subject));
+            PS_TRY(check_said(to, node, subject));
         } else {
             PS_TRY(processor_leave_out(to->processor, "a value that belongs to nothing",
                                        ps_bytes_str("@graph")));

@@ -99,7 +99,7 @@ static bool members_equal(const struct value *a, const struct value *b)
 
 bool value_equal(const struct value *a, const struct value *b)
 {
-    if (a == NULL || b == NULL || a->type != b->type) {
+    if (a == b || a == NULL || b == NULL || a->type != b->type) {
         return a == b;
     }
     switch (a->type) {

@@ -12,6 +12,7 @@
 
 struct term {
     uint32_t number;
+    bool is_used; /* a quad has it */
     size_t len;
     uint8_t text[];
 };
@@ -27,6 +28,7 @@ struct rdf_dataset {
     uint32_t quad_count;
     uint32_t quad_cap;
     size_t octets;
+    size_t added;       /* octets of terms, each counted whenever it was added */
     struct ps_buf text; /* of the term that is being added */
 };
 
@@ -97,6 +99,11 @@ static enum ps_err intern(struct rdf_dataset *dataset, uint32_t *ret_term)
         return too_large(dataset);
     }
     PS_TRY(ps_buf_status(&dataset->text));
+    if (text.len > RDF_ADDED_MAX - dataset->added) {
+        return ps_fail(PS_E_LIMIT, 0, "RDF: terms of more than %zu octets, each as often as it is",
+                       RDF_ADDED_MAX);
+    }
+    dataset->added += text.len;
     term = ps_map_get(dataset->by_text, text);
     if (term != NULL) {
         *ret_term = term->number;
@@ -199,6 +206,13 @@ static bool is_well_formed(const struct rdf_dataset *dataset, const struct rdf_q
            (quad->graph == RDF_DEFAULT_GRAPH || first_octet(dataset, quad->graph) != '"');
 }
 
+static void note_used(struct rdf_dataset *dataset, uint32_t term)
+{
+    if (term != RDF_DEFAULT_GRAPH) {
+        dataset->terms[term - 1]->is_used = true;
+    }
+}
+
 enum ps_err rdf_dataset_add_quad(struct rdf_dataset *dataset, const struct rdf_quad *quad)
 {
     struct rdf_quad *copy;
@@ -224,6 +238,9 @@ enum ps_err rdf_dataset_add_quad(struct rdf_dataset *dataset, const struct rdf_q
         return no_memory();
     }
     dataset->quads[dataset->quad_count++] = copy;
+    note_used(dataset, quad->subject);
+    note_used(dataset, quad->object);
+    note_used(dataset, quad->graph);
     return PS_OK;
 }
 
@@ -252,4 +269,10 @@ struct ps_bytes rdf_dataset_text(const struct rdf_dataset *dataset, uint32_t ter
 bool rdf_dataset_is_blank(const struct rdf_dataset *dataset, uint32_t term)
 {
     return first_octet(dataset, term) == '_';
+}
+
+bool rdf_dataset_is_used(const struct rdf_dataset *dataset, uint32_t term)
+{
+    assert(term != 0 && term <= dataset->term_count);
+    return dataset->terms[term - 1]->is_used;
 }

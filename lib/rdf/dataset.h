@@ -16,6 +16,9 @@ struct rdf_limits {
 };
 #define RDF_LIMITS ((struct rdf_limits){20000, (size_t)4 * 1024 * 1024})
 
+/* The most octets of terms, each counted whenever it is added: a long one costs time again. */
+#define RDF_ADDED_MAX ((size_t)64 * 1024 * 1024)
+
 /* Where a quad's graph is the default graph. No term has this number. */
 #define RDF_DEFAULT_GRAPH 0u
 
@@ -71,6 +74,9 @@ uint32_t rdf_dataset_terms(const struct rdf_dataset *dataset);
 /* Canonical N-Quads: <iri>, _:label, or "lexical" with ^^<datatype> or @language. */
 struct ps_bytes rdf_dataset_text(const struct rdf_dataset *dataset, uint32_t term);
 bool rdf_dataset_is_blank(const struct rdf_dataset *dataset, uint32_t term);
+
+/* Whether it is the subject, the object or the graph of a quad. */
+bool rdf_dataset_is_used(const struct rdf_dataset *dataset, uint32_t term);
 
 /* Octets of the scheme before its colon (RFC 3986 section 3.1); 0: none, so no absolute IRI. */
 size_t rdf_iri_scheme(struct ps_bytes text);

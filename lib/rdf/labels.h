@@ -48,8 +48,8 @@ uint32_t issuer_find(const struct issuer *issuer, uint32_t node);
 PS_MUST_USE enum ps_err issuer_issue(struct issuer *issuer, uint32_t node, uint32_t *ret_number);
 
 /*
- * Takes one step off what may still be done, and more where the step is long: it searches so many
- * nodes and reads so many octets. Errors: PS_E_LIMIT.
+ * Takes one step off what may still be done, and more where the step is long: it looks at so
+ * many nodes or quads and reads so many octets. Errors: PS_E_LIMIT.
  */
 PS_MUST_USE enum ps_err labels_spend(struct labels *labels, uint32_t nodes, size_t octets);
 

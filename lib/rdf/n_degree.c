@@ -119,6 +119,7 @@ static enum ps_err find_related(struct labels *labels, struct level *level,
 {
     const struct node *node = &labels->nodes[level->self];
 
+    PS_TRY(labels_spend(labels, node->quads, 0));
     for (uint32_t i = 0; i < node->quads; i++) {
         const struct rdf_quad quad =
             rdf_dataset_quad(labels->dataset, labels->mentions[node->first_quad + i]);

@@ -211,6 +211,23 @@ static void what_would_be_left_out_is_refused(void **state)
         "{\"@context\": {\"p\": {\"@id\": \"a:p\", \"@container\": \"@index\", \"@index\": "
         "\"a:i\"}},"
         "\"p\": {\"k\": {\"@list\": []}}}",
+        /* What "@type" or other members hide from the standard's own checks. */
+        "{\"@id\": \"a:s\", \"a:p\": {\"@type\": \"a:T\", \"@list\": [1]}}",
+        "{\"@id\": \"a:s\", \"a:p\": {\"@type\": \"a:T\", \"@set\": [1]}}",
+        "{\"@id\": \"a:s\", \"a:p\": {\"@type\": \"a:T\", \"@list\": [1], \"a:q\": 2}}",
+        "{\"@id\": \"a:s\", \"a:p\": 1, \"@language\": \"en\"}",
+        "{\"@id\": \"a:s\", \"a:p\": 1, \"@direction\": \"rtl\"}",
+        /* A node that no quad has. */
+        "{\"@context\": {\"p\": {\"@id\": \"a:p\", \"@container\": \"@graph\"}},"
+        "\"p\": {\"@id\": \"a:s\"}}",
+        "{\"@id\": \"a:s\", \"@index\": \"i\"}",
+        "{\"@id\": \"a:s\", \"a:p\": []}",
+        "{\"@graph\": [{\"@id\": \"a:s\", \"@included\": [{\"a:p\": 1}]}]}",
+        /* The items behind it would have other places. */
+        "{\"@id\": \"a:s\", \"a:p\": {\"@list\": [1, null, 2]}}",
+        "{\"@id\": \"a:s\", \"a:p\": {\"@list\": [1, {\"@value\": null}]}}",
+        "{\"@context\": {\"p\": {\"@id\": \"a:p\", \"@container\": \"@list\"}},"
+        "\"@id\": \"a:s\", \"p\": [null, 1]}",
         "{\"@id\": \"a:s\"}",
         "{\"@value\": \"x\"}",
         "{\"@list\": [\"x\"]}",
@@ -375,6 +392,61 @@ static void many_contexts_use_up_the_memory_and_not_the_time(void **state)
     check_error(PS_E_LIMIT, (const char *)text.data, "octets of memory");
 }
 
+/* One long context over and over: nothing of what it says takes memory, but reading it time. */
+static void a_context_of_nothing_uses_up_the_memory_too(void **state)
+{
+    PS_BUF_AUTO text = {.max = (size_t)1024 * 1024};
+
+    (void)state;
+    ps_buf_put_str(&text, "{\"@context\": {\"T\": {\"@id\": \"a:T\", \"@context\": [{}");
+    for (int i = 0; i < 9000; i++) {
+        ps_buf_put_str(&text, ",{}");
+    }
+    ps_buf_put_str(&text, "]}}, \"@type\": [\"T\"");
+    for (int i = 0; i < 9000; i++) {
+        ps_buf_put_str(&text, ",\"T\"");
+    }
+    ps_buf_put_str(&text, "]}");
+    ps_buf_put_u8(&text, '\0');
+    assert_ok(ps_buf_status(&text));
+    check_error(PS_E_LIMIT, (const char *)text.data, "octets of memory");
+}
+
+static void put_letters(struct ps_buf *text)
+{
+    for (int i = 0; i < 400 * 1024; i++) {
+        ps_buf_put_u8(text, 'l');
+    }
+}
+
+/* A long IRI that many nodes have by a short name; and a long property of an index. */
+static void a_long_name_used_many_times_is_a_limit_error(void **state)
+{
+    PS_BUF_AUTO term = {.max = (size_t)1024 * 1024};
+    PS_BUF_AUTO index = {.max = (size_t)1024 * 1024};
+
+    (void)state;
+    ps_buf_put_str(&term, "{\"@context\": {\"p\": \"a:");
+    put_letters(&term);
+    ps_buf_put_str(&term, "\"}, \"@graph\": [{\"p\": 1}");
+    ps_buf_put_str(&index, "{\"@context\": {\"p\": {\"@id\": \"a:p\", \"@container\": \"@index\","
+                           "\"@index\": \"");
+    put_letters(&index);
+    ps_buf_put_str(&index, ":i\"}}, \"p\": {\"k\": {}");
+    for (int i = 0; i < 4000; i++) {
+        ps_buf_put_str(&term, ",{\"p\": 1}");
+        ps_buf_printf(&index, ",\"%d\": {}", i);
+    }
+    ps_buf_put_str(&term, "]}");
+    ps_buf_put_str(&index, "}}");
+    ps_buf_put_u8(&term, '\0');
+    ps_buf_put_u8(&index, '\0');
+    assert_ok(ps_buf_status(&term));
+    assert_ok(ps_buf_status(&index));
+    check_error(PS_E_LIMIT, (const char *)term.data, "RDF: terms");
+    check_error(PS_E_LIMIT, (const char *)index.data, "octets of memory");
+}
+
 /* However it is written; and of the canonical quads, whose blank nodes are c14n0 and so on. */
 static void a_document_has_one_hash(void **state)
 {
@@ -415,6 +487,8 @@ int main(void)
         cmocka_unit_test(contexts_that_include_each_other_are_a_limit_error),
         cmocka_unit_test(a_long_chain_of_terms_is_a_limit_error),
         cmocka_unit_test(many_contexts_use_up_the_memory_and_not_the_time),
+        cmocka_unit_test(a_context_of_nothing_uses_up_the_memory_too),
+        cmocka_unit_test(a_long_name_used_many_times_is_a_limit_error),
         cmocka_unit_test(a_document_has_one_hash),
     };
 

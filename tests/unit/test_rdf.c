@@ -243,6 +243,66 @@ static void more_steps_than_allowed_are_a_limit_error(void **state)
     assert_null(canonical);
 }
 
+/* What is said of them with no blank node is looked at, too, whenever they are. */
+static void alike_nodes_in_many_quads_take_steps_for_each(void **state)
+{
+    PS_CLEANUP(rdf_dataset_free_cleanup) struct rdf_dataset *dataset = new_dataset();
+    PS_CLEANUP(rdf_canonical_free_cleanup) struct rdf_canonical *canonical = NULL;
+    PS_BUF_AUTO text = {.max = 1024 * 1024};
+
+    (void)state;
+    for (unsigned i = 0; i < 1600; i++) {
+        ps_buf_printf(&text, "_:a <a:p> <a:%u> .\n_:b <a:p> <a:%u> .\n", i, i);
+    }
+    assert_ok(rdf_parse_nquads(ps_buf_bytes(&text), dataset));
+    assert_fails(PS_E_LIMIT,
+                 rdf_canonicalize(dataset, PS_SHA256, &(struct rdf_work){200, 20}, &canonical));
+    assert_ok(rdf_canonicalize(dataset, PS_SHA256, &(struct rdf_work){202, 20}, &canonical));
+}
+
+static void put_long_iri(struct ps_buf *iri)
+{
+    ps_buf_put_str(iri, "a:");
+    while (iri->len < 1024 * 1024) {
+        ps_buf_put_str(iri, "0123456789abcdef");
+    }
+}
+
+static void a_long_term_that_is_added_again_and_again_is_a_limit_error(void **state)
+{
+    PS_CLEANUP(rdf_dataset_free_cleanup) struct rdf_dataset *dataset = new_dataset();
+    PS_BUF_AUTO iri = {.max = RDF_NQUADS_MAX};
+    enum ps_err err = PS_OK;
+    uint32_t term = 0;
+    size_t added = 0;
+
+    (void)state;
+    put_long_iri(&iri);
+    while (err == PS_OK && added <= RDF_ADDED_MAX) {
+        err = rdf_dataset_add_iri(dataset, ps_buf_bytes(&iri), &term);
+        added += iri.len;
+    }
+    assert_int_equal(err, PS_E_LIMIT);
+    assert_int_equal(rdf_dataset_terms(dataset), 1);
+}
+
+static void a_term_is_used_where_it_is_no_predicate(void **state)
+{
+    PS_CLEANUP(rdf_dataset_free_cleanup)
+    struct rdf_dataset *dataset = parse("<a:s> <a:p> <a:o> <a:g> .");
+    uint32_t term = 0;
+
+    (void)state;
+    for (const char *name = "spog"; *name != '\0'; name++) {
+        const char iri[] = {'a', ':', *name};
+
+        assert_ok(rdf_dataset_add_iri(dataset, ps_bytes(iri, sizeof iri), &term));
+        assert_int_equal(rdf_dataset_is_used(dataset, term), *name != 'p');
+    }
+    assert_ok(rdf_dataset_add_blank(dataset, LITERAL("b"), &term));
+    assert_false(rdf_dataset_is_used(dataset, term));
+}
+
 static void a_long_term_in_many_quads_is_a_limit_error(void **state)
 {
     PS_CLEANUP(rdf_dataset_free_cleanup) struct rdf_dataset *dataset = new_dataset();
@@ -251,10 +311,7 @@ static void a_long_term_in_many_quads_is_a_limit_error(void **state)
     struct rdf_quad quad = {0};
 
     (void)state;
-    ps_buf_put_str(&iri, "a:");
-    while (iri.len < 1024 * 1024) {
-        ps_buf_put_str(&iri, "0123456789abcdef");
-    }
+    put_long_iri(&iri);
     assert_ok(rdf_dataset_add_iri(dataset, ps_buf_bytes(&iri), &quad.predicate));
     assert_ok(rdf_dataset_add_iri(dataset, LITERAL("a:o"), &quad.object));
     for (unsigned i = 0; i < 17; i++) {
@@ -282,6 +339,9 @@ int main(void)
         cmocka_unit_test(more_nodes_in_a_row_than_the_depth_are_a_limit_error),
         cmocka_unit_test(the_deepest_row_allowed_fits_the_stack),
         cmocka_unit_test(more_steps_than_allowed_are_a_limit_error),
+        cmocka_unit_test(alike_nodes_in_many_quads_take_steps_for_each),
+        cmocka_unit_test(a_long_term_that_is_added_again_and_again_is_a_limit_error),
+        cmocka_unit_test(a_term_is_used_where_it_is_no_predicate),
         cmocka_unit_test(a_long_term_in_many_quads_is_a_limit_error),
     };
 
