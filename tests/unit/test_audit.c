@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/ceremony/audit/audit.h"
+#include "lib/ceremony/audit/snapshot.h"
 #include "lib/ceremony/audit/tally.h"
 #include "lib/ceremony/audit/tell.h"
 
@@ -21,6 +22,55 @@ static void names_are_counted_and_told_in_their_order(void **state)
     assert_int_equal(audit_tally_total(tally), 4);
     assert_ok(audit_tally_put(tally, &out));
     assert_text(ps_buf_bytes(&out), "{\"\":1,\"a\\\"\":1,\"b\":2}");
+}
+
+/* JSON may have a zero in a string; what stands behind it tells names apart. */
+static void names_with_zeros_have_an_order_too(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        PS_CLEANUP(audit_tally_free_cleanup) struct audit_tally *tally = NULL;
+        PS_BUF_AUTO out = {.max = 1024};
+
+        assert_ok(audit_tally_new(1024, &tally));
+        for (char last = 'f'; last >= 'a'; last--) {
+            assert_ok(audit_tally_add(tally, ps_bytes((const char[]){'n', '\0', last}, 3)));
+        }
+        assert_ok(audit_tally_put(tally, &out));
+        assert_text(ps_buf_bytes(&out),
+                    "{\"n\\u0000a\":1,\"n\\u0000b\":1,\"n\\u0000c\":1,\"n\\u0000d\":1,"
+                    "\"n\\u0000e\":1,\"n\\u0000f\":1}");
+    }
+}
+
+static void take_effects(struct audit_snapshot *snapshot, const char *effects)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    const struct log_event end = {.time_ns = 1};
+    struct replay_operation operation = {.end = &end};
+
+    assert_ok(json_new(&json));
+    assert_ok(json_parse(json, ps_bytes_str(effects), &JSON_LIMITS_REQUEST, &operation.effects));
+    assert_ok(audit_snapshot_take_operation(snapshot, &operation));
+}
+
+static void rows_of_a_time_stand_in_the_order_of_their_names(void **state)
+{
+    PS_CLEANUP(audit_snapshot_free_cleanup) struct audit_snapshot *snapshot = NULL;
+    PS_BUF_AUTO out = {.max = 1024};
+
+    (void)state;
+    assert_ok(audit_snapshot_new(1, &snapshot));
+    take_effects(snapshot, "[{\"kind\":\"grant\",\"name\":\"b\",\"row\":1},"
+                           "{\"kind\":\"grant\",\"name\":\"a\",\"row\":2},"
+                           "{\"kind\":\"key\",\"name\":\"a\",\"row\":3},"
+                           "{\"kind\":\"client\",\"name\":\"b\",\"row\":4},"
+                           "{\"kind\":\"client\",\"name\":\"ab\",\"row\":5}]");
+    take_effects(snapshot, "[{\"kind\":\"grant\",\"name\":\"b\",\"row\":6},"
+                           "{\"kind\":\"grant\",\"name\":\"c\",\"removed\":true},"
+                           "{\"kind\":\"client\",\"name\":\"b\",\"removed\":true}]");
+    assert_ok(audit_snapshot_put(snapshot, &out));
+    assert_text(ps_buf_bytes(&out), ",\"clients\":[5],\"families\":[],\"grants\":[2,6]");
 }
 
 static void names_take_no_more_room_than_they_may(void **state)
@@ -198,6 +248,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_counted_and_told_in_their_order),
+        cmocka_unit_test(names_with_zeros_have_an_order_too),
+        cmocka_unit_test(rows_of_a_time_stand_in_the_order_of_their_names),
         cmocka_unit_test(names_take_no_more_room_than_they_may),
         cmocka_unit_test(a_log_of_nobodys_genesis_is_not_believed),
         cmocka_unit_test(uses_are_those_of_the_period),

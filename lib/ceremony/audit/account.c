@@ -430,6 +430,5 @@ enum ps_err audit_account_put(struct audit_account *account, struct ps_buf *out)
         ps_buf_put(out, ps_buf_bytes(&account->lists[i]));
         ps_buf_put_u8(out, ']');
     }
-    audit_snapshot_put(account->snapshot, out);
-    return ps_buf_status(out);
+    return audit_snapshot_put(account->snapshot, out);
 }

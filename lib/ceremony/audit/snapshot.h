@@ -28,8 +28,11 @@ PS_MUST_USE enum ps_err audit_snapshot_finish(struct audit_snapshot *snapshot,
 /* There was no genesis at that time. */
 bool audit_snapshot_is_empty(const struct audit_snapshot *snapshot);
 
-/* Members of a JSON object, each with a comma before it: roster, policy, clients, families, grants.
+/*
+ * Members of a JSON object, each with a comma before it: roster, policy, clients, families, grants.
+ * Errors: PS_E_NO_MEMORY, PS_E_LIMIT
  */
-void audit_snapshot_put(const struct audit_snapshot *snapshot, struct ps_buf *out);
+PS_MUST_USE enum ps_err audit_snapshot_put(const struct audit_snapshot *snapshot,
+                                           struct ps_buf *out);
 
 #endif

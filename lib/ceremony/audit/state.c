@@ -44,7 +44,7 @@ static enum ps_err put_state(const struct looking *l, uint64_t at_ns, bool key_i
                   l->report.failures == 0 ? "true" : "false", key_is_given ? "given" : "from-log");
     ps_buf_put_time(out, at_ns, 0);
     ps_buf_put_u8(out, '"');
-    audit_snapshot_put(l->snapshot, out);
+    PS_TRY(audit_snapshot_put(l->snapshot, out));
     ps_buf_put_u8(out, '}');
     return ps_buf_status(out);
 }

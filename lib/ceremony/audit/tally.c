@@ -81,7 +81,8 @@ static int by_name(const void *a, const void *b)
     const struct counted *const *left = a;
     const struct counted *const *right = b;
 
-    return strcmp((*left)->name, (*right)->name);
+    return ps_bytes_compare(ps_bytes((*left)->name, (*left)->len),
+                            ps_bytes((*right)->name, (*right)->len));
 }
 
 static void free_list(const struct counted ***list)
