@@ -140,13 +140,15 @@ static enum ps_err read_certificate(struct session *session, CK_OBJECT_HANDLE ha
 {
     PS_CLEANUP(free_room) uint8_t *octets = malloc(DER_MAX + OBJECT_GUARD);
     CK_ATTRIBUTE value = {CKA_VALUE, octets, DER_MAX};
+    CK_RV rv;
 
     if (octets == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    PS_TRY(session_try(session, OPERATION_FIND,
-                       session->fn->C_GetAttributeValue(session->handle, handle, &value, 1),
-                       "C_GetAttributeValue"));
+    object_set_guard(octets, DER_MAX);
+    rv = session->fn->C_GetAttributeValue(session->handle, handle, &value, 1);
+    object_check_guard(octets, DER_MAX, "C_GetAttributeValue");
+    PS_TRY(session_try(session, OPERATION_FIND, rv, "C_GetAttributeValue"));
     if (value.ulValueLen > DER_MAX) {
         return session_fail(session, OPERATION_FIND, CKR_OK, "C_GetAttributeValue");
     }

@@ -436,8 +436,7 @@ static enum ps_err read_rules(const cJSON *array, void *target)
     return PS_OK;
 }
 
-/* For people; only its form is held to. */
-/* What people have to know of the token, and nothing here goes by. */
+/* What people have to know of the token, and nothing here goes by; only its form is held to. */
 static enum ps_err read_sources(const cJSON *array, void *target)
 {
     const cJSON *value;

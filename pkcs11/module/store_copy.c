@@ -196,8 +196,12 @@ enum ps_err store_copy_mend(struct ps_bytes directory, const char *file)
     PS_TRY(visit_tokens(directory, file, find_empty, &found));
     if (found) {
         /* It may be another process that writes it just now: with the lock, it is not. */
-        PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(directory, true);
+        PS_CLEANUP(store_lock_drop) const int lock = store_lock_take(directory, true);
 
+        /* What it writes there would be lost with the file that it has open. */
+        if (!store_lock_is_held(lock)) {
+            return ps_fail(PS_E_BUSY, 0, "a token's file is empty, and another process has it");
+        }
         PS_TRY(visit_tokens(directory, file, mend, NULL));
     }
     return PS_OK;

@@ -25,7 +25,8 @@ PS_MUST_USE enum ps_err store_copy_keep(struct ps_bytes directory, const char *f
  * Puts the copy in place of each file that is empty; one that is missing was removed by somebody
  * and stays so. Takes the store's lock when there is something to do. To be called while the module
  * is stopped or about to read the token anew.
- * Errors: PS_E_STORAGE, PS_E_LIMIT
+ * Errors: PS_E_BUSY (another process keeps the lock: it may be writing the file), PS_E_STORAGE,
+ *         PS_E_LIMIT
  */
 PS_MUST_USE enum ps_err store_copy_mend(struct ps_bytes directory, const char *file);
 

@@ -38,6 +38,11 @@ int store_lock_take(struct ps_bytes directory, bool exclusive)
     return store_lock_take_within(directory, exclusive, USUAL_MS);
 }
 
+bool store_lock_is_held(int lock)
+{
+    return lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0;
+}
+
 void store_lock_drop(const int *lock)
 {
     if (*lock >= 0) {

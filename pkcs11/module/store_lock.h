@@ -28,6 +28,8 @@
 int store_lock_take(struct ps_bytes directory, bool exclusive);
 /* The same with another limit, for who can wait longer or less long. */
 int store_lock_take_within(struct ps_bytes directory, bool exclusive, unsigned limit_ms);
+/* Whether an exclusive one was had, for what must not be done without it. */
+bool store_lock_is_held(int lock);
 void store_lock_drop(const int *lock);
 
 #endif

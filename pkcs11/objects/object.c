@@ -86,12 +86,16 @@ enum ps_err object_find_id(struct session *session, struct ps_bytes id,
     return object_find(session, templ, class == NULL ? 1 : 2, OBJECT_PER_ID_MAX, ret_list);
 }
 
-/* A module that wrote past the length it was given has spoiled our memory: there is no way on. */
-static void check_guard(const struct object_value *value)
+void object_set_guard(uint8_t *room, size_t most)
+{
+    memset(room + most, GUARD_OCTET, OBJECT_GUARD);
+}
+
+void object_check_guard(const uint8_t *room, size_t most, const char *call)
 {
     for (size_t i = 0; i < OBJECT_GUARD; i++) {
-        if (value->octets[OBJECT_VALUE_MAX + i] != GUARD_OCTET) {
-            ps_line(PS_ERROR, "module_wrote_past_buffer", PS_STR("call", "C_GetAttributeValue"));
+        if (room[most + i] != GUARD_OCTET) {
+            ps_line(PS_ERROR, "module_wrote_past_buffer", PS_STR("call", call));
             abort();
         }
     }
@@ -109,9 +113,9 @@ enum ps_err object_read(struct session *session, CK_OBJECT_HANDLE handle, CK_ATT
     CK_ATTRIBUTE attribute = {type, ret_value->octets, OBJECT_VALUE_MAX};
     CK_RV rv;
 
-    memset(ret_value->octets + OBJECT_VALUE_MAX, GUARD_OCTET, OBJECT_GUARD);
+    object_set_guard(ret_value->octets, OBJECT_VALUE_MAX);
     rv = session->fn->C_GetAttributeValue(session->handle, handle, &attribute, 1);
-    check_guard(ret_value);
+    object_check_guard(ret_value->octets, OBJECT_VALUE_MAX, "C_GetAttributeValue");
     ret_value->is_there = false;
     ret_value->len = 0;
     if (is_absent(rv, attribute.ulValueLen)) {

@@ -16,6 +16,13 @@ enum {
     OBJECT_GUARD = 64          /* octets behind a buffer that no module may touch */
 };
 
+/*
+ * Behind room for `most` octets that a module writes: by OBJECT_GUARD octets it is seen whether it
+ * wrote past the length that it was given. If it did, our memory is spoiled, and the process ends.
+ */
+void object_set_guard(uint8_t *room, size_t most);
+void object_check_guard(const uint8_t *room, size_t most, const char *call);
+
 struct object_list {
     CK_OBJECT_HANDLE *handles;
     size_t count;

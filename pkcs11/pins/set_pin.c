@@ -1,5 +1,6 @@
 #include "pkcs11/pins/set_pin.h"
 
+#include "pkcs11/module/store_copy.h"
 #include "pkcs11/module/store_lock.h"
 #include "pkcs11/pins/so_login.h"
 
@@ -12,6 +13,8 @@ enum ps_err set_pin(struct admin_context *context, const void *message,
 
     PS_TRY(pin_check_length(session->profile, asked->pin));
     PS_TRY(pin_check_length(session->profile, asked->next));
+    /* A soft token writes its file anew for this, too. */
+    PS_TRY(store_copy_keep(session->store, session->profile->rewritten_file.text));
     /* PKCS#11 v3.1 section 5.5.9: of the user that is logged in. */
     PS_TRY(
         session_try(session, OPERATION_ADMIN,

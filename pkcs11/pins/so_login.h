@@ -6,7 +6,7 @@
 /*
  * The security officer, for so long as something takes. PKCS#11 knows one login for all sessions of
  * an application: the user is logged out before it (v3.1 section 5.6.6, C_Login), so that whoever
- * calls this reopens all sessions of the process afterwards.
+ * calls this reopens all sessions of the process afterwards, and has the store's lock, exclusive.
  *
  * Errors of so_begin: PS_E_DENIED with the fault FAULT_PIN (the SO PIN is wrong, was tried once and
  * is never to be tried again), PS_E_INPUT (its length), PS_E_TOKEN, PS_E_BUSY. Nobody is logged in

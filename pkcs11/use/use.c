@@ -1,7 +1,6 @@
 #include "pkcs11/use/use.h"
 
 #include "lib/base/clock.h"
-#include "lib/base/line.h"
 #include "lib/base/secret.h"
 #include "pkcs11/module/store_lock.h"
 #include "pkcs11/wrapped/open.h"
@@ -12,7 +11,7 @@
  * A search waits for keys that other processes write just now, which takes some ten milliseconds;
  * not for an RSA key that is being made, since signatures wait behind the search.
  */
-enum { GUARD_OCTET = 0xa5, STORE_WAIT_MS = 100 };
+enum { STORE_WAIT_MS = 100 };
 
 typedef enum ps_err use_fn(struct session *session, struct use_task *task);
 
@@ -118,7 +117,7 @@ static enum ps_err reserve(struct use_task *task, size_t most)
     if (task->out == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    memset(task->out + most, GUARD_OCTET, OBJECT_GUARD);
+    object_set_guard(task->out, most);
     return PS_OK;
 }
 
@@ -133,17 +132,6 @@ void use_clear(struct use_task *task)
     task->out = NULL;
     task->out_len = 0;
     task->out_room = 0;
-}
-
-/* A module that wrote past the length it was given has spoiled our memory: there is no way on. */
-static void check_guard(const struct use_task *task, const char *call)
-{
-    for (size_t i = 0; i < OBJECT_GUARD; i++) {
-        if (task->out[task->out_room + i] != GUARD_OCTET) {
-            ps_line(PS_ERROR, "module_wrote_past_buffer", PS_STR("call", call));
-            abort();
-        }
-    }
 }
 
 /* Some modules refuse a pointer that is NULL, even for no octets. */
@@ -164,7 +152,7 @@ enum ps_err use_call(struct session *session, const struct use_call *call, CK_ME
     PS_TRY(session_try(session, call->operation,
                        call->init(session->handle, mechanism, task->handle), call->init_name));
     rv = call->run(session->handle, pointer_to(in), in.len, task->out, &len);
-    check_guard(task, call->run_name);
+    object_check_guard(task->out, most, call->run_name);
     PS_TRY(session_try(session, call->operation, rv, call->run_name));
     if (len > most) {
         return session_fail(session, call->operation, CKR_OK, call->run_name);

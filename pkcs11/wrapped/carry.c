@@ -144,6 +144,8 @@ enum ps_err wrapped_carry_out(struct admin_context *context, const void *message
 {
     const struct msg_token_carry_out *asked = message;
     struct session *session = context->session;
+    PS_CLEANUP(store_lock_drop)
+    PS_UNUSED const int lock = store_lock_take_within(session->store, true, STORE_WAIT_MS);
     CK_OBJECT_HANDLE trusted = CK_INVALID_HANDLE;
     uint8_t modulus[MODULUS_LEN];
     struct oaep oaep;

@@ -1,29 +1,15 @@
 #include "pkcs11/wrapped/wrapping.h"
 
-#include "lib/base/line.h"
 #include "pkcs11/objects/object.h"
 #include "pkcs11/use/use.h"
 
 #include <stdlib.h>
-
-enum { GUARD_OCTET = 0xa5 };
 
 enum ps_err wrapping_find_mechanism(const struct profile *profile, CK_MECHANISM_TYPE *ret_mechanism)
 {
     static const CK_MECHANISM_TYPE ours[] = {CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PAD, 0};
 
     return use_find_mechanism(profile, PROFILE_USE_WRAP, ours, ret_mechanism);
-}
-
-/* A module that wrote past the length it was given has spoiled our memory: there is no way on. */
-static void check_guard(const uint8_t *room, size_t most)
-{
-    for (size_t i = 0; i < OBJECT_GUARD; i++) {
-        if (room[most + i] != GUARD_OCTET) {
-            ps_line(PS_ERROR, "module_wrote_past_buffer", PS_STR("call", "C_WrapKey"));
-            abort();
-        }
-    }
 }
 
 static void free_room(uint8_t **room)
@@ -42,9 +28,9 @@ enum ps_err wrapping_wrap(struct session *session, CK_MECHANISM *mechanism,
     if (room == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    memset(room + most, GUARD_OCTET, OBJECT_GUARD);
+    object_set_guard(room, most);
     rv = session->fn->C_WrapKey(session->handle, mechanism, wrapping, key, room, &len);
-    check_guard(room, most);
+    object_check_guard(room, most, "C_WrapKey");
     PS_TRY(session_try(session, OPERATION_MAKE, rv, "C_WrapKey"));
     if (len == 0 || len > most) {
         return session_fail(session, OPERATION_MAKE, CKR_OK, "C_WrapKey");

@@ -150,6 +150,25 @@ static void emptied_file_is_put_back(void **state)
     assert_token("one/token.kept", "second");
 }
 
+/* Whoever has the lock may be writing it: what is put in its place is where nobody writes. */
+static void emptied_file_is_left_to_whoever_has_the_lock(void **state)
+{
+    const struct ps_bytes store = ps_bytes_str(scratch_directory);
+    int other;
+
+    (void)state;
+    write_token("one/token", "first");
+    assert_ok(store_copy_keep(store, "token"));
+    write_token("one/token", "");
+    other = store_lock_take(store, true);
+    assert_true(store_lock_is_held(other));
+    assert_fails(PS_E_BUSY, store_copy_mend(store, "token"));
+    assert_token("one/token", "");
+    store_lock_drop(&other);
+    assert_ok(store_copy_mend(store, "token"));
+    assert_token("one/token", "first");
+}
+
 static void file_that_is_whole_missing_or_without_copy_is_left_alone(void **state)
 {
     const struct ps_bytes store = ps_bytes_str(scratch_directory);
@@ -218,6 +237,7 @@ int main(void)
         SCRATCH_TEST(tree_that_is_not_there_or_too_deep_is_an_error),
         SCRATCH_TEST(lock_lets_readers_in_together_and_writers_alone),
         TOKEN_TEST(emptied_file_is_put_back),
+        TOKEN_TEST(emptied_file_is_left_to_whoever_has_the_lock),
         TOKEN_TEST(file_that_is_whole_missing_or_without_copy_is_left_alone),
         SCRATCH_TEST(copy_of_nothing_is_no_error),
         TOKEN_TEST(copy_that_cannot_be_written_is_an_error),
