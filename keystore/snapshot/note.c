@@ -309,11 +309,12 @@ void snapshots_tick(struct snapshots *snapshots)
     const struct keeper *keeper = snapshots->keeper;
 
     /* Nothing is signed of a log that the token does not know, nor ahead of its checkpoint. */
-    if (snapshots->table == NULL || snapshots_is_damaged(snapshots) || snapshots->is_busy ||
-        is_signed(snapshots) || !keeper->appliance.exists || !anchor_is_checked(keeper->anchor) ||
-        !anchor_knows_key(keeper->anchor) || lock_is_on(keeper) ||
-        restored_waits(keeper->restored) || keeper->state.is_set[REASON_CATALOG_DIFFERS] ||
-        keeper->state.is_set[REASON_LOG_DAMAGED] || log_has_failed(keeper->events) ||
+    if (snapshots->table == NULL || snapshots->is_outdated || snapshots_is_damaged(snapshots) ||
+        snapshots->is_busy || is_signed(snapshots) || !keeper->appliance.exists ||
+        !anchor_is_checked(keeper->anchor) || !anchor_knows_key(keeper->anchor) ||
+        lock_is_on(keeper) || restored_waits(keeper->restored) ||
+        keeper->state.is_set[REASON_CATALOG_DIFFERS] || keeper->state.is_set[REASON_LOG_DAMAGED] ||
+        log_has_failed(keeper->events) ||
         checkpoints_signed(keeper->checkpoints) < snapshots->size) {
         return;
     }
