@@ -40,6 +40,14 @@ static enum ps_err read_signed(const char *member, struct privyseal_signed *resu
     return PS_OK;
 }
 
+/* algorithm: NULL: the key's own. */
+static void begin(struct ps_buf *body, const char *key, const char *algorithm)
+{
+    ps_buf_put_u8(body, '{');
+    client_put_member(body, "key", key);
+    client_put_member(body, "algorithm", algorithm);
+}
+
 static enum privyseal_result post(struct privyseal *client, const char *path, const char *member,
                                   struct ps_buf *body, struct privyseal_signed *ret_signed)
 {
@@ -60,16 +68,13 @@ enum privyseal_result privyseal_sign_jws(struct privyseal *client,
                                          const struct privyseal_jws *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || (unsigned)request->serialization > PRIVYSEAL_DETACHED) {
         return client_fail(client, PRIVYSEAL_USAGE, "a JWS needs a key and a serialization");
     }
-    ps_buf_init(&body, CLIENT_BODY_MAX);
-    ps_buf_put_u8(&body, '{');
-    client_put_member(&body, "key", request->key);
-    client_put_member(&body, "algorithm", request->algorithm);
+    begin(&body, request->key, request->algorithm);
     client_put_member(&body, "serialization", serializations[request->serialization]);
     client_put_raw(&body, "header", request->header);
     client_put_raw(&body, "include", request->include);
@@ -78,25 +83,27 @@ enum privyseal_result privyseal_sign_jws(struct privyseal *client,
     return post(client, "/v1/jws/sign", "jws", &body, ret_signed);
 }
 
+static void put_ttl(struct ps_buf *body, unsigned ttl_s)
+{
+    if (ttl_s != 0) {
+        ps_buf_printf(body, ",\"ttl_s\":%u", ttl_s);
+    }
+}
+
 enum privyseal_result privyseal_sign_jwt(struct privyseal *client,
                                          const struct privyseal_jwt *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->claims == NULL) {
         return client_fail(client, PRIVYSEAL_USAGE, "a JWT needs a key and claims");
     }
-    ps_buf_init(&body, CLIENT_BODY_MAX);
-    ps_buf_put_u8(&body, '{');
-    client_put_member(&body, "key", request->key);
-    client_put_member(&body, "algorithm", request->algorithm);
+    begin(&body, request->key, request->algorithm);
     client_put_member(&body, "typ", request->type);
     client_put_raw(&body, "claims", request->claims);
-    if (request->ttl_s != 0) {
-        ps_buf_printf(&body, ",\"ttl_s\":%u", request->ttl_s);
-    }
+    put_ttl(&body, request->ttl_s);
     return post(client, "/v1/jwt/sign", "jws", &body, ret_signed);
 }
 
@@ -104,16 +111,13 @@ enum privyseal_result privyseal_sign_sd_jwt(struct privyseal *client,
                                             const struct privyseal_sd_jwt *request,
                                             struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->payload == NULL || request->type == NULL) {
         return client_fail(client, PRIVYSEAL_USAGE, "an SD-JWT needs a key, a payload and a type");
     }
-    ps_buf_init(&body, CLIENT_BODY_MAX);
-    ps_buf_put_u8(&body, '{');
-    client_put_member(&body, "key", request->key);
-    client_put_member(&body, "algorithm", request->algorithm);
+    begin(&body, request->key, request->algorithm);
     client_put_member(&body, "typ", request->type);
     client_put_raw(&body, "payload", request->payload);
     client_put_raw(&body, "include", request->include);
@@ -124,16 +128,14 @@ enum privyseal_result privyseal_sign_data_integrity(struct privyseal *client,
                                                     const struct privyseal_proof *request,
                                                     struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->cryptosuite == NULL || request->proof_hash == NULL ||
         request->document_hash == NULL) {
         return client_fail(client, PRIVYSEAL_USAGE, "a proof needs a key, a suite and two hashes");
     }
-    ps_buf_init(&body, CLIENT_BODY_MAX);
-    ps_buf_put_u8(&body, '{');
-    client_put_member(&body, "key", request->key);
+    begin(&body, request->key, NULL);
     client_put_member(&body, "cryptosuite", request->cryptosuite);
     client_put_octets(&body, "proof_hash", request->proof_hash, request->hash_len);
     client_put_octets(&body, "document_hash", request->document_hash, request->hash_len);
@@ -153,16 +155,13 @@ enum privyseal_result privyseal_sign_cose(struct privyseal *client,
                                           const struct privyseal_cose *request,
                                           struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL) {
         return client_fail(client, PRIVYSEAL_USAGE, "a COSE_Sign1 needs a key");
     }
-    ps_buf_init(&body, CLIENT_BODY_MAX);
-    ps_buf_put_u8(&body, '{');
-    client_put_member(&body, "key", request->key);
-    client_put_member(&body, "algorithm", request->algorithm);
+    begin(&body, request->key, request->algorithm);
     put_headers(&body, &request->headers);
     if (request->external_aad != NULL) {
         client_put_octets(&body, "external_aad", request->external_aad, request->external_aad_len);
@@ -177,22 +176,17 @@ enum privyseal_result privyseal_sign_cwt(struct privyseal *client,
                                          const struct privyseal_cwt *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->claims == NULL) {
         return client_fail(client, PRIVYSEAL_USAGE, "a CWT needs a key and claims");
     }
-    ps_buf_init(&body, CLIENT_BODY_MAX);
-    ps_buf_put_u8(&body, '{');
-    client_put_member(&body, "key", request->key);
-    client_put_member(&body, "algorithm", request->algorithm);
+    begin(&body, request->key, request->algorithm);
     client_put_member(&body, "tag", request->tag);
     put_headers(&body, &request->headers);
     client_put_raw(&body, "claims", request->claims);
-    if (request->ttl_s != 0) {
-        ps_buf_printf(&body, ",\"ttl_s\":%u", request->ttl_s);
-    }
+    put_ttl(&body, request->ttl_s);
     return post(client, "/v1/cwt/sign", "cwt", &body, ret_signed);
 }
 
@@ -200,16 +194,13 @@ enum privyseal_result privyseal_sign_cms(struct privyseal *client,
                                          const struct privyseal_cms *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {0};
+    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || (request->content == NULL) == (request->digest == NULL)) {
         return client_fail(client, PRIVYSEAL_USAGE, "CMS needs a key, and content or a digest");
     }
-    ps_buf_init(&body, CLIENT_BODY_MAX);
-    ps_buf_put_u8(&body, '{');
-    client_put_member(&body, "key", request->key);
-    client_put_member(&body, "algorithm", request->algorithm);
+    begin(&body, request->key, request->algorithm);
     if (request->content != NULL) {
         client_put_octets(&body, "content", request->content, request->content_len);
     } else {

@@ -137,7 +137,7 @@ static void take(struct replay *replay, struct json *json, size_t at,
     assert_ok(replay_take(replay, at, &event));
 }
 
-void offline_replay(const struct offline_story *story, struct offline_seen *seen)
+static void replay_story(const struct offline_story *story, struct offline_seen *seen)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
     PS_CLEANUP(replay_free_cleanup) struct replay *replay = NULL;
@@ -162,6 +162,19 @@ void offline_replay(const struct offline_story *story, struct offline_seen *seen
     }
 }
 
+void offline_check_real(const char *keys)
+{
+    const struct offline_story whole = {.words = NULL};
+    const struct offline_story chosen = {.is_chosen = true};
+    static struct offline_seen seen;
+
+    replay_story(&whole, &seen);
+    assert_string_equal(seen.failures, "");
+    assert_string_equal(seen.keys, keys);
+    replay_story(&chosen, &seen);
+    assert_string_equal(seen.failures, "");
+}
+
 void offline_check(const struct offline_story *stories, size_t count)
 {
     static struct offline_seen seen;
@@ -169,7 +182,7 @@ void offline_check(const struct offline_story *stories, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct offline_story *story = &stories[i];
 
-        offline_replay(story, &seen);
+        replay_story(story, &seen);
         if ((story->words == NULL) != (seen.failures[0] == '\0') ||
             (story->words != NULL && strstr(seen.failures, story->words) == NULL)) {
             fail_msg("case %zu, %s: not \"%s\", but: %s", i,
@@ -178,8 +191,9 @@ void offline_check(const struct offline_story *stories, size_t count)
     }
 }
 
-void offline_keep(const struct stack *stack)
+void offline_keep(struct stack *stack)
 {
+    assert_int_equal(stack_stop_keeper(stack), 0);
     leaves_each_event(stack, keep, NULL);
 }
 

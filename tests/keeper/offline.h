@@ -33,12 +33,14 @@ struct offline_seen {
     char notes[OFFLINE_TEXT];
 };
 
-/* Keeps each leaf of the stack's log, for all that follows, until it is forgotten. */
-void offline_keep(const struct stack *stack);
+/* Ends the stack's keeper and keeps each leaf of its log, for all that follows, until forgotten. */
+void offline_keep(struct stack *stack);
 void offline_forget(void);
 
-/* What is told of a story; and each of some with the words that it has to have. */
-void offline_replay(const struct offline_story *story, struct offline_seen *seen);
+/* The log as it is: nothing is wrong with it, also where its leaves are chosen ones; of families it
+ * has these keys. */
+void offline_check_real(const char *keys);
+/* Each of some stories has its words. */
 void offline_check(const struct offline_story *stories, size_t count);
 
 /* Those of a replay or of a transcript, with a struct offline_seen. */
