@@ -273,37 +273,6 @@ static enum ps_err complete_shards(struct keeper *keeper)
     return PS_OK;
 }
 
-static void record_start(struct keeper *keeper)
-{
-    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
-    struct json_value hashes;
-    struct writer json;
-    PS_BUF_AUTO data;
-
-    ps_buf_init(&data, 24 * 1024);
-    json = writer(&data);
-    writer_begin_object(&json, NULL);
-    if (keeper->config->hashes.len != 0 && json_new(&parser) == PS_OK &&
-        json_parse(parser, keeper->config->hashes, &JSON_LIMITS_REQUEST, &hashes) == PS_OK) {
-        writer_raw(&json, "hashes", ps_bytes(NULL, 0));
-        if (json_put_canonical(hashes, &data) != PS_OK) {
-            ps_line(PS_WARNING, "hashes_not_recorded", PS_STR("detail", ps_detail()->text));
-            return;
-        }
-    }
-    writer_bool(&json, "practice", keeper->appliance.is_practice);
-    writer_str(&json, "version", PRIVYSEAL_VERSION);
-    writer_end_object(&json);
-    if (ps_buf_status(&data) != PS_OK ||
-        events_record(keeper,
-                      &(struct event_leaf){.time_ns = ps_clock_real_ns(),
-                                           .kind = "start",
-                                           .data = ps_buf_bytes(&data)},
-                      NULL, NULL) != PS_OK) {
-        ps_line(PS_WARNING, "start_not_recorded", PS_STR("detail", ps_detail()->text));
-    }
-}
-
 static enum ps_err take_intents(struct keeper *keeper, const struct derive *derive)
 {
     struct ps_bytes data;
@@ -334,7 +303,10 @@ static enum ps_err load_and_note(struct keeper *keeper, struct derive *derive)
     PS_TRY(take_intents(keeper, derive));
     PS_TRY(gate_recall(keeper->gate, derive_recall(derive)));
     PS_TRY(complete_shards(keeper));
-    record_start(keeper); /* once, however often it is tried */
+    /* Once, however often it is tried. */
+    if (events_record_start(keeper, NULL, NULL) != PS_OK) {
+        ps_line(PS_WARNING, "start_not_recorded", PS_STR("detail", ps_detail()->text));
+    }
     record_missing_shards(keeper, derive_shards(derive));
     return PS_OK;
 }

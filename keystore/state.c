@@ -72,6 +72,11 @@ static bool any_reason(const struct keeper *keeper)
     return false;
 }
 
+bool state_is_practice(const struct keeper *keeper)
+{
+    return keeper->appliance.exists ? keeper->appliance.is_practice : keeper->config->practice != 0;
+}
+
 enum appliance_state state_now(const struct keeper *keeper)
 {
     const struct token *token;

@@ -16,6 +16,9 @@ void state_lower(struct keeper *keeper, enum reason reason);
 
 enum appliance_state state_now(const struct keeper *keeper);
 
+/* As genesis made it; before that, as genesis would make it. */
+bool state_is_practice(const struct keeper *keeper);
+
 /* Looks again, at the end of this turn of the loop, whether there is something to tell. */
 void state_look(struct keeper *keeper);
 

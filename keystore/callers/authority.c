@@ -2,6 +2,7 @@
 
 #include "keystore/certificates/tls_certificates.h"
 #include "keystore/events/events.h"
+#include "keystore/state.h"
 #include "keystore/why.h"
 
 static const enum ps_problem problem_of[] = {
@@ -33,8 +34,7 @@ bool authority_is_administrator(const struct keeper *keeper, const struct msg_ca
 
 enum ps_err authority_load(struct keeper *keeper)
 {
-    access_set_practice(keeper->access, keeper->appliance.exists ? keeper->appliance.is_practice
-                                                                 : keeper->config->practice != 0);
+    access_set_practice(keeper->access, state_is_practice(keeper));
     return access_load(keeper->access, keeper->known);
 }
 

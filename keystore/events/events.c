@@ -11,6 +11,8 @@
 #define REFUSAL_BURST    10u
 #define STATE_PAUSE_NS   (10 * PS_NS_PER_S)
 #define DATA_MAX         4096u
+#define START_MAX        (24u * 1024)
+#define START_KIND       "start"
 
 struct refusals {
     uint64_t tokens_ns; /* credit: each leaf costs REFUSAL_PAUSE_NS */
@@ -39,6 +41,13 @@ void refusals_free(struct refusals *refusals)
     free(refusals);
 }
 
+/* The genesis is leaf 0, and the start that it was done in goes ahead of what follows from it. */
+static bool may_come(const struct keeper *keeper, const char *kind)
+{
+    return keeper->appliance.exists || strcmp(kind, "genesis") == 0 ||
+           (strcmp(kind, START_KIND) == 0 && log_size(keeper->events) != 0);
+}
+
 enum ps_err events_record(struct keeper *keeper, const struct event_leaf *leaf, held_fn *fn,
                           void *context)
 {
@@ -48,7 +57,7 @@ enum ps_err events_record(struct keeper *keeper, const struct event_leaf *leaf, 
     if (keeper->events == NULL) {
         return ps_fail(PS_E_STATE, 0, "there is no log yet");
     }
-    if (!keeper->appliance.exists && strcmp(leaf->kind, "genesis") != 0) {
+    if (!may_come(keeper, leaf->kind)) {
         return ps_fail(PS_E_STATE, 0, "before genesis nothing is recorded");
     }
     /* A leaf is for ever, and one of another form would make the whole log unreadable. */
@@ -64,6 +73,38 @@ enum ps_err events_record(struct keeper *keeper, const struct event_leaf *leaf, 
         held_add(keeper->events_held, position, fn, context);
     }
     return PS_OK;
+}
+
+/* As the supervisor gave them, or none. */
+static enum ps_err put_hashes(const struct keeper *keeper, struct writer *json, struct ps_buf *out)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct json_value hashes;
+
+    if (keeper->config->hashes.len == 0 || json_new(&parser) != PS_OK ||
+        json_parse(parser, keeper->config->hashes, &JSON_LIMITS_REQUEST, &hashes) != PS_OK) {
+        return PS_OK;
+    }
+    writer_raw(json, "hashes", ps_bytes(NULL, 0));
+    return json_put_canonical(hashes, out);
+}
+
+enum ps_err events_record_start(struct keeper *keeper, held_fn *fn, void *context)
+{
+    PS_BUF_AUTO data = {.max = START_MAX};
+    struct writer json = writer(&data);
+
+    writer_begin_object(&json, NULL);
+    PS_TRY(put_hashes(keeper, &json, &data));
+    writer_bool(&json, "practice", state_is_practice(keeper));
+    writer_str(&json, "version", PRIVYSEAL_VERSION);
+    writer_end_object(&json);
+    PS_TRY(ps_buf_status(&data));
+    return events_record(keeper,
+                         &(struct event_leaf){.time_ns = ps_clock_real_ns(),
+                                              .kind = START_KIND,
+                                              .data = ps_buf_bytes(&data)},
+                         fn, context);
 }
 
 /* Best effort: whatever led here is already refused or stopped. */

@@ -16,6 +16,12 @@ PS_MUST_USE enum ps_err events_record(struct keeper *keeper, const struct event_
                                       held_fn *fn, void *context);
 
 /*
+ * What runs, with its hashes: in each life of the keeper once. In the one of the genesis that is
+ * right behind it, before anything else of the appliance is known. As events_record.
+ */
+PS_MUST_USE enum ps_err events_record_start(struct keeper *keeper, held_fn *fn, void *context);
+
+/*
  * Something an operator has to look at: a leaf `alarm` and a log line. The same code about the same
  * thing at most once a minute, and about eight things; how many were left out stands in the next
  * one of that code.

@@ -207,41 +207,6 @@ static enum ps_err list_reserved(const struct operation *op, struct ps_buf *name
     return PS_OK;
 }
 
-/*
- * What tokens made of keys that live outside them, before the leaf that says there are such keys: a
- * leaf must never name what a crash has lost.
- */
-static enum ps_err store_wrapped(struct operation *op)
-{
-    PS_CLEANUP(free_changes)
-    struct catalog_change *changes = calloc(OBJECTS_MAX, sizeof *changes);
-    PS_BUF_AUTO names = {.max = OBJECT_NAMES_MAX};
-    size_t count = 0;
-
-    if (changes == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
-    PS_TRY(objects_put_names(op, &names));
-    for (size_t i = 0; i < op->object_count; i++) {
-        if (op->objects[i].wrapped.len != 0) {
-            changes[count++] =
-                (struct catalog_change){.kind = CATALOG_WRAPPED,
-                                        .name = object_name_at(&names, i),
-                                        .expected = op->objects[i].wrapped_revision,
-                                        .body = ps_buf_bytes(&op->objects[i].wrapped)};
-        }
-    }
-    if (count == 0) {
-        return PS_OK;
-    }
-    PS_TRY(catalog_apply(op->keeper->catalog, changes, count, 0, NULL));
-    for (size_t i = 0; i < op->object_count; i++) {
-        op->objects[i].wrapped_revision += op->objects[i].wrapped.len != 0 ? 1 : 0;
-        ps_buf_clear(&op->objects[i].wrapped);
-    }
-    return PS_OK;
-}
-
 static enum ps_err apply(struct operation *op)
 {
     PS_CLEANUP(free_changes)
@@ -361,27 +326,6 @@ static void give_up_token(const struct operation *op)
     }
 }
 
-/* Requests of a version that gives way to its successor are finished: rotation is no revocation. */
-static void let_finish(struct operation *op)
-{
-    const bool is_rotation =
-        strcmp(op->type->name, "key.activate") == 0 || strcmp(op->type->name, "key.rotate") == 0;
-    struct ps_bytes name;
-    struct key *key;
-
-    if (!op->is_done || !is_rotation || document_text(op->params, "key", &name) != PS_OK) {
-        return;
-    }
-    key = keys_find(op->keeper->keys, name);
-    for (size_t i = 0; key != NULL && i < key->version_count; i++) {
-        if (key->versions[i]->state == KEY_DEACTIVATED && key->versions[i]->was_active) {
-            key->versions[i]->finish_ns =
-                ps_clock_mono_ns() +
-                2 * (uint64_t)op->keeper->config->request_timeout_ms * PS_NS_PER_MS;
-        }
-    }
-}
-
 static void use_objects(struct operation *op, enum object_use from, enum object_use to)
 {
     for (size_t i = 0; i < op->object_count; i++) {
@@ -419,7 +363,7 @@ static void finish(struct operation *op)
     struct keeper *keeper = op->keeper;
     enum ps_err err = take_over_keys(op);
 
-    let_finish(op);
+    key_rotate_let_finish(op);
     if (err == PS_OK && op->is_done) {
         err = commit_describe(op);
     }
@@ -449,28 +393,6 @@ static void finish(struct operation *op)
     end(op);
 }
 
-static void on_result_durable(void *context, bool is_durable)
-{
-    struct operation *op = context;
-
-    op->is_waiting = false;
-    if (!is_durable) {
-        /* It counts as not written: the result is recorded when the log works again. */
-        if (!op->is_answered) {
-            answer_problem(&op->to,
-                           &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
-            op->is_answered = true;
-        }
-        return;
-    }
-    op->is_recorded = true;
-    use_objects(op, OBJECT_IN_PART, OBJECT_KEPT);
-    if (op->type->before_genesis) {
-        gate_executed(op->keeper->gate, op->id);
-    }
-    finish(op);
-}
-
 /* --- In turn --- */
 
 static enum ps_err check(const struct operation *op)
@@ -485,11 +407,78 @@ static bool needs_leaf(const struct operation *op)
     return op->has_intent || has_effects(op);
 }
 
+/* It counts as not written: it is recorded when the log works again. */
+static void answer_unwritten(struct operation *op)
+{
+    if (!op->is_answered) {
+        answer_problem(&op->to, &(struct problem_answer){.problem = PS_PROBLEM_LOG_UNAVAILABLE});
+        op->is_answered = true;
+    }
+}
+
+static void on_start_durable(void *context, bool is_durable)
+{
+    struct operation *op = context;
+
+    op->is_waiting = false;
+    if (is_durable) {
+        finish(op);
+    } else {
+        answer_unwritten(op);
+    }
+}
+
+/* The genesis is all that there is: the start of the life that it is done in comes next. */
+static bool needs_start(const struct operation *op)
+{
+    return op->type->before_genesis && log_size(op->keeper->events) == op->result_event + 1;
+}
+
+static void record_start(struct operation *op)
+{
+    op->is_waiting = true;
+    if (events_record_start(op->keeper, on_start_durable, op) == PS_OK) {
+        return;
+    }
+    ps_line(PS_WARNING, "start_not_recorded", PS_STR("detail", ps_detail()->text));
+    on_start_durable(op, !log_has_failed(op->keeper->events));
+}
+
+static void run_recorded(struct operation *op)
+{
+    if (needs_start(op)) {
+        record_start(op);
+    } else {
+        finish(op);
+    }
+}
+
+static void on_result_durable(void *context, bool is_durable)
+{
+    struct operation *op = context;
+
+    op->is_waiting = false;
+    if (!is_durable) {
+        answer_unwritten(op);
+        return;
+    }
+    op->is_recorded = true;
+    use_objects(op, OBJECT_IN_PART, OBJECT_KEPT);
+    if (op->type->before_genesis) {
+        gate_executed(op->keeper->gate, op->id);
+    }
+    run_recorded(op);
+}
+
 static void run(struct operation *op)
 {
     enum ps_err err;
 
-    if (op->is_recorded || !needs_leaf(op)) {
+    if (op->is_recorded) {
+        run_recorded(op);
+        return;
+    }
+    if (!needs_leaf(op)) {
         finish(op);
         return;
     }
@@ -562,7 +551,7 @@ void commit_begin(struct operation *op)
         return;
     }
     if (has_effects(op) && !op->is_recorded &&
-        (check(op) != PS_OK || check_result(op) != PS_OK || store_wrapped(op) != PS_OK)) {
+        (check(op) != PS_OK || check_result(op) != PS_OK || objects_store_wrapped(op) != PS_OK)) {
         give_up(op);
         return;
     }

@@ -1,5 +1,6 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/state.h"
 #include "lib/ceremony/operation/document.h"
 
 /* A document is good for a day unless its type says otherwise, or for so many leaves a day. */
@@ -24,12 +25,6 @@ static enum ps_err put_log(struct operation *op, struct writer *json)
 static void put_hash(struct writer *json, const char *name, const uint8_t hash[PS_SHA256_LEN])
 {
     writer_hex(json, name, ps_bytes(hash, PS_SHA256_LEN));
-}
-
-/* As genesis made it; before that, as genesis would make it. */
-static bool is_practice(const struct keeper *keeper)
-{
-    return keeper->appliance.exists ? keeper->appliance.is_practice : keeper->config->practice != 0;
 }
 
 /* The members in the order of RFC 8785; ceremonies.md says what each is. */
@@ -57,7 +52,7 @@ static enum ps_err put_document(struct operation *op, struct ps_buf *out)
     writer_decimal(&json, "epoch", appliance->policy_epoch);
     put_hash(&json, "hash", appliance->policy_hash);
     writer_end_object(&json);
-    if (is_practice(op->keeper)) {
+    if (state_is_practice(op->keeper)) {
         writer_bool(&json, "practice", true);
     }
     writer_text(&json, "reason", ps_buf_bytes(&op->reason));

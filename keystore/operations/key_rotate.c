@@ -301,3 +301,23 @@ void key_rotate_settle(struct operation *op)
         make_settle(op, &spec, &op->objects[0], on_made);
     }
 }
+
+void key_rotate_let_finish(const struct operation *op)
+{
+    const bool is_rotation =
+        strcmp(op->type->name, "key.activate") == 0 || strcmp(op->type->name, "key.rotate") == 0;
+    struct ps_bytes name;
+    struct key *key;
+
+    if (!op->is_done || !is_rotation || document_text(op->params, "key", &name) != PS_OK) {
+        return;
+    }
+    key = keys_find(op->keeper->keys, name);
+    for (size_t i = 0; key != NULL && i < key->version_count; i++) {
+        if (key->versions[i]->state == KEY_DEACTIVATED && key->versions[i]->was_active) {
+            key->versions[i]->finish_ns =
+                ps_clock_mono_ns() +
+                2 * (uint64_t)op->keeper->config->request_timeout_ms * PS_NS_PER_MS;
+        }
+    }
+}

@@ -72,6 +72,11 @@ void free_changes(struct catalog_change **changes);
 #define OBJECT_NAMES_MAX (OBJECTS_MAX * OBJECT_NAME_LEN)
 PS_MUST_USE enum ps_err objects_put_names(const struct operation *op, struct ps_buf *out);
 struct ps_bytes object_name_at(const struct ps_buf *names, size_t index);
+/*
+ * What tokens made of keys that live outside them, before the leaf that says there are such keys: a
+ * leaf must never name what a crash has lost.
+ */
+PS_MUST_USE enum ps_err objects_store_wrapped(struct operation *op);
 
 /* --- commit.c --- */
 void commit_begin(struct operation *op);
@@ -84,6 +89,10 @@ void commit_part(struct operation *op);
 void commit_retry(struct operations *operations);
 /* Renders the answer from what is there now. */
 PS_MUST_USE enum ps_err commit_describe(struct operation *op);
+
+/* --- key_rotate.c --- */
+/* Requests of a version that gives way to its successor are finished: rotation is no revocation. */
+void key_rotate_let_finish(const struct operation *op);
 
 /* --- document.c --- */
 PS_MUST_USE enum ps_err document_build(struct operation *op);

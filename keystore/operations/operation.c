@@ -228,6 +228,37 @@ static enum ps_err store_begin(struct operation *op)
     return PS_OK;
 }
 
+enum ps_err objects_store_wrapped(struct operation *op)
+{
+    PS_CLEANUP(free_changes)
+    struct catalog_change *changes = calloc(OBJECTS_MAX, sizeof *changes);
+    PS_BUF_AUTO names = {.max = OBJECT_NAMES_MAX};
+    size_t count = 0;
+
+    if (changes == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    PS_TRY(objects_put_names(op, &names));
+    for (size_t i = 0; i < op->object_count; i++) {
+        if (op->objects[i].wrapped.len != 0) {
+            changes[count++] =
+                (struct catalog_change){.kind = CATALOG_WRAPPED,
+                                        .name = object_name_at(&names, i),
+                                        .expected = op->objects[i].wrapped_revision,
+                                        .body = ps_buf_bytes(&op->objects[i].wrapped)};
+        }
+    }
+    if (count == 0) {
+        return PS_OK;
+    }
+    PS_TRY(catalog_apply(op->keeper->catalog, changes, count, 0, NULL));
+    for (size_t i = 0; i < op->object_count; i++) {
+        op->objects[i].wrapped_revision += op->objects[i].wrapped.len != 0 ? 1 : 0;
+        ps_buf_clear(&op->objects[i].wrapped);
+    }
+    return PS_OK;
+}
+
 static enum ps_err put_intent(const struct operation *op, struct ps_buf *out)
 {
     struct writer json = writer(out);

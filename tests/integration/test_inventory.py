@@ -83,21 +83,26 @@ def test_a_token_as_the_appliance_left_it_has_nothing_to_find(untouched):
 
 
 def test_the_log_says_what_was_started(room):
-    """Program, configuration, module and profile, by their SHA-256."""
+    """Program, configuration, module and profile, by their SHA-256: behind the genesis, and again
+    by each start."""
     def sha256(path):
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
+    def events():
+        return list(read_events(room.appliance.directory / "data/log"))
+
     def started():
-        return [leaf["data"]["hashes"] for leaf in read_events(room.appliance.directory / "data/log")
-                if leaf["kind"] == "start"]
+        return [leaf["data"]["hashes"] for leaf in events() if leaf["kind"] == "start"]
 
     settings = room.appliance.directory / "privyseald.conf"
     lines = dict(re.findall(r"^(module|profile) = (.*)$", settings.read_text(), re.M))
     before = len(started())
+    first = [leaf["kind"] for leaf in events()[:2]]
     room.client.close()
     room.appliance.stop()
     room.appliance.start()
     hashes = wait_until(lambda: started()[before:], 60, "the start's leaf")[-1]
+    assert first == ["genesis", "start"] and started()[0] == hashes
     assert hashes["modules"] == {"a": sha256(lines["module"])}
     assert hashes["profiles"] == {"a": sha256(lines["profile"])}
     assert hashes["configuration"] == sha256(settings)

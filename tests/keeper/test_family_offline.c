@@ -118,21 +118,28 @@ static void a_key_outside_its_family_is_a_failure(void **state)
 
 /* --- Transcripts --- */
 
-static void verify_transcript_of(const char *type, const char *name, struct offline_seen *seen)
+static void make_transcript_of(const char *type, const char *name, struct ps_buf *octets,
+                               struct bundle **ret_bundle)
 {
     const struct ps_bytes operation = ps_bytes_str(offline_operation_of(type, name));
-    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
-    PS_BUF_AUTO octets = {.max = BUNDLE_OCTETS_MAX};
     char directory[200];
     const struct bundle_source source = {
         .directory = directory, .operations = &operation, .operation_count = 1};
+
+    (void)snprintf(directory, sizeof directory, "%s/log", stack.data);
+    assert_ok(bundle_build(&source, octets));
+    assert_ok(bundle_parse(ps_buf_bytes(octets), ret_bundle));
+}
+
+static void verify_transcript_of(const char *type, const char *name, struct offline_seen *seen)
+{
+    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
+    PS_BUF_AUTO octets = {.max = BUNDLE_OCTETS_MAX};
     uint8_t genesis[PS_SHA256_LEN];
     struct bundle_summary summary;
 
     memset(seen, 0, sizeof *seen);
-    (void)snprintf(directory, sizeof directory, "%s/log", stack.data);
-    assert_ok(bundle_build(&source, &octets));
-    assert_ok(bundle_parse(ps_buf_bytes(&octets), &bundle));
+    make_transcript_of(type, name, &octets, &bundle);
     ps_sha256(offline_genesis(), genesis);
     assert_ok(bundle_verify(bundle,
                             &(struct bundle_check){.genesis = genesis,
@@ -169,6 +176,33 @@ static void a_transcript_of_what_became_of_a_key_has_it_too(void **state)
     assert_null(strstr(seen.notes, "counted as one of class A"));
 }
 
+/* The genesis and, right behind it, the start it was done in, with which each other one begins. */
+static void a_transcript_of_the_genesis_has_the_start_it_was_done_in(void **state)
+{
+    static const char *const types[] = {"genesis", "family.create"};
+    static const char *const names[] = {"", "f."};
+    static struct offline_seen seen;
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(types); i++) {
+        PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
+        PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+        PS_BUF_AUTO octets = {.max = BUNDLE_OCTETS_MAX};
+        struct bundle_leaf leaf;
+        struct log_event event;
+
+        verify_transcript_of(types[i], names[i], &seen);
+        assert_string_equal(seen.failures, "");
+        make_transcript_of(types[i], names[i], &octets, &bundle);
+        assert_ok(json_new(&json));
+        assert_ok(bundle_leaf_at(bundle, 1, &leaf));
+        assert_int_equal(leaf.index, 1);
+        assert_ok(log_event_read(json, json_raw(leaf.leaf), &event));
+        assert_true(ps_bytes_equal_str(event.kind, "start"));
+        assert_true(i != 0 || bundle_leaf_count(bundle) == 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_key_outside_its_family_is_a_failure),
         cmocka_unit_test(a_transcript_of_a_key_has_the_approval_of_its_family),
         cmocka_unit_test(a_transcript_of_what_became_of_a_key_has_it_too),
+        cmocka_unit_test(a_transcript_of_the_genesis_has_the_start_it_was_done_in),
     };
 
     return cmocka_run_group_tests(tests, make_log, end_log);

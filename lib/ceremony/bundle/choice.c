@@ -25,7 +25,8 @@ struct bundle_choice {
     struct ps_map *touched;
     struct log_succession keys; /* of the log */
     uint64_t last;  /* the last leaf of what was asked for, or that gave the log another key */
-    uint64_t start; /* the last leaf `start` before the first one; LOG_NOWHERE: none */
+    uint64_t start; /* the last leaf `start` before the first one, or that of the genesis;
+                       LOG_NOWHERE: none */
     bool has_begun;
 };
 
@@ -281,6 +282,16 @@ static enum ps_err want_ended(struct bundle_choice *choice, const struct log_eve
                                                   : PS_OK;
 }
 
+/* That of a genesis stands right behind it. */
+static void take_start(struct bundle_choice *choice, uint64_t index, const struct log_event *event)
+{
+    if (!ps_bytes_equal_str(event->kind, "start") || (choice->has_begun && index != 1)) {
+        return;
+    }
+    choice->start = index;
+    choice->last = choice->last > index ? choice->last : index;
+}
+
 enum ps_err bundle_choice_look(struct bundle_choice *choice, uint64_t index,
                                const struct log_event *event)
 {
@@ -298,9 +309,7 @@ enum ps_err bundle_choice_look(struct bundle_choice *choice, uint64_t index,
     if (choice->keys.count != count) {
         choice->last = index; /* whoever verifies needs it, however early the rest was */
     }
-    if (!choice->has_begun && ps_bytes_equal_str(event->kind, "start")) {
-        choice->start = index;
-    }
+    take_start(choice, index, event);
     PS_TRY(want_ended(choice, event));
     return id.len != 0 && has_decided(event) ? want(choice, id, false) : PS_OK;
 }

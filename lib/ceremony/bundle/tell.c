@@ -215,6 +215,7 @@ static enum ps_err tell_room(const struct bundle *bundle, const struct script *s
 static enum ps_err tell_software(const struct bundle *bundle, struct page *page)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    bool is_told = false;
 
     page_add_str(page, PAGE_HEADING,
                  "WebTrust 4.1 (hardware, software, versions) - EN 319 411-1, 6.5.1 (devices)",
@@ -228,12 +229,17 @@ static enum ps_err tell_software(const struct bundle *bundle, struct page *page)
             log_event_read(json, json_raw(leaf.leaf), &event) == PS_OK &&
             ps_bytes_equal_str(event.kind, "start") && event.data.doc != NULL) {
             page_add(page, &(struct page_block){.kind = PAGE_OCTETS, .text = json_raw(event.data)});
+            is_told = true;
         }
+    }
+    if (!is_told) {
+        page_add_str(page, PAGE_TEXT, NULL,
+                     "None of the entries is of a start, which would say what ran.");
     }
     page_add_str(
         page, PAGE_TEXT, NULL,
         "The token, its serial number, firmware and module are in what the genesis and each "
-        "token.approve made. A start in an appliance's first life leaves no entry.");
+        "token.approve made.");
     return PS_OK;
 }
 
