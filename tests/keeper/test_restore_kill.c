@@ -488,6 +488,54 @@ static void a_restored_appliance_starts_on_a_snapshot(void **state)
     stack.snapshot_leaves = 0;
 }
 
+static void kill_keeper_and_token(void)
+{
+    stack_kill_keeper(&stack);
+    stack_stop_token(&stack, 0);
+}
+
+static void start_token_and_keeper(enum appliance_state expected)
+{
+    stack_start_token(&stack, 0);
+    start_again(expected);
+}
+
+/* The token is set back to before it knew the key, and the disk with its snapshot is not. */
+static void an_anchor_without_the_key_is_none_for_a_snapshot(void **state)
+{
+    char store[220];
+    char keyless[240];
+
+    (void)state;
+    (void)snprintf(store, sizeof store, "%s/store", stack.directory);
+    (void)snprintf(keyless, sizeof keyless, "%s.keyless", store);
+    stack.snapshot_leaves = 1;
+    stack.tokens[0].tap = tap_new();
+    tap_set_about(stack.tokens[0].tap, &msg_token_data_write_info, "\"key\":\"", TAP_REFUSE);
+    restore_once();
+    kill_keeper_and_token();
+    assert_int_equal(claimed_size(), 0);
+    run("cp", "-a", store, keyless);
+    tap_set(stack.tokens[0].tap, &msg_token_data_write_info, 0, TAP_PASS);
+    start_token_and_keeper(APPLIANCE_OPERATIONAL);
+    expect(201, change("key.suspend", BEFORE, "{}"));
+    snapshot_of_now();
+    start_on_the_snapshot();
+    kill_keeper_and_token();
+    run("rm", "-rf", store, NULL);
+    run("mv", keyless, store, NULL);
+    start_token_and_keeper(APPLIANCE_FAILED);
+    wait_for_text(READ_SYSTEM, "", "the token knows another key of the log", 1);
+    assert_int_equal(claimed_size(), 0);
+    stack_kill_keeper(&stack);
+    start_again(APPLIANCE_OPERATIONAL); /* for one that has read all leaves it is good */
+    assert_int_equal(taken_size(), 0);
+    expect(201, change("key.resume", BEFORE, "{}"));
+    expect(200, sign(BEFORE));
+    stack_kill_keeper(&stack);
+    stack.snapshot_leaves = 0;
+}
+
 /* The token that is left has no version of the wrapping key: it makes the next one. */
 static void a_wrapping_key_whose_token_is_gone_has_a_successor(void **state)
 {
@@ -510,6 +558,7 @@ int main(void)
         cmocka_unit_test(what_was_offered_is_never_swept),
         cmocka_unit_test(a_wrapping_key_whose_token_is_gone_has_a_successor),
         cmocka_unit_test(a_restored_appliance_starts_on_a_snapshot),
+        cmocka_unit_test(an_anchor_without_the_key_is_none_for_a_snapshot),
     };
 
     return cmocka_run_group_tests(tests, make_backup_stack, end_stack);
