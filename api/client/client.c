@@ -245,6 +245,12 @@ static enum privyseal_result of_curl(struct privyseal *client, CURLcode code)
     if (code == CURLE_OUT_OF_MEMORY) {
         return client_fail(client, PRIVYSEAL_NO_MEMORY, "out of memory");
     }
+    if (code == CURLE_ABORTED_BY_CALLBACK) {
+        return client_fail(client, PRIVYSEAL_UNREACHABLE,
+                           "%s: the connection broke before the answer, and what was asked for may "
+                           "have been done",
+                           client->socket != NULL ? client->socket : client->base);
+    }
     (void)curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &number);
     if (code == CURLE_WRITE_ERROR) {
         return client_fail(client, PRIVYSEAL_BAD_ANSWER, "an answer of more than %u octets",
@@ -256,10 +262,37 @@ static enum privyseal_result of_curl(struct privyseal *client, CURLcode code)
                        number != 0 ? strerrordesc_np((int)number) : "");
 }
 
+/* Whether it comes to the same when it is done twice. */
+static bool is_safe(const struct privyseal_request *request)
+{
+    return strcmp(request->method, "POST") != 0 || request->idempotency_key != NULL;
+}
+
+/* Of one call of curl. */
+struct attempt {
+    bool is_safe;
+    bool is_begun;
+};
+
+/* curl sends what found its connection broken once more on a new one, without being asked to. */
+static int before_request(void *context, char *peer, char *local, int peer_port, int local_port)
+{
+    struct attempt *attempt = context;
+    const bool is_again = attempt->is_begun;
+
+    (void)peer;
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    attempt->is_begun = true;
+    return is_again && !attempt->is_safe ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static enum privyseal_result call_once(struct privyseal *client,
                                        const struct privyseal_request *request, long timeout_ms,
                                        struct privyseal_answer *ret_answer)
 {
+    struct attempt attempt = {.is_safe = is_safe(request)};
     PS_CLEANUP(answer_memory_free_cleanup) struct answer_memory *memory = answer_memory_new();
     PS_CLEANUP(free_slist) struct curl_slist *headers = NULL;
     PS_BUF_AUTO url;
@@ -281,6 +314,8 @@ static enum privyseal_result call_once(struct privyseal *client,
     (void)curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, memory);
     (void)curl_easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(client->curl, CURLOPT_HEADERDATA, memory);
+    (void)curl_easy_setopt(client->curl, CURLOPT_PREREQFUNCTION, before_request);
+    (void)curl_easy_setopt(client->curl, CURLOPT_PREREQDATA, &attempt);
     code = curl_easy_perform(client->curl);
     if (code != CURLE_OK) {
         return of_curl(client, code);
@@ -302,8 +337,7 @@ static bool may_repeat(const struct privyseal_request *request, enum privyseal_r
         }
         return true;
     }
-    return result == PRIVYSEAL_UNREACHABLE &&
-           (strcmp(request->method, "POST") != 0 || request->idempotency_key != NULL);
+    return result == PRIVYSEAL_UNREACHABLE && is_safe(request);
 }
 
 static void wait_ms(uint64_t ms)
