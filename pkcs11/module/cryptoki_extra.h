@@ -17,6 +17,7 @@
 #define CKM_AES_KEY_WRAP_KWP           (0x210bUL)
 #define CKF_INTERFACE_FORK_SAFE        (0x1UL)
 #define CKF_FIND_OBJECTS               (0x40UL)
+#define CKR_AEAD_DECRYPT_FAILED        (0x42UL)
 #define CKR_TOKEN_RESOURCE_EXCEEDED    (0x201UL)
 #define CKR_OPERATION_CANCEL_FAILED    (0x202UL)
 

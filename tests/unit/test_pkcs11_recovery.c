@@ -58,8 +58,8 @@ static void bad_data_of_a_caller_never_counts_against_the_token(void **state)
     static const CK_RV answers[] = {CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_DEVICE_ERROR,
                                     0x80000001};
     static const CK_RV plain[] = {CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE,
-                                  CKR_WRAPPED_KEY_INVALID, CKR_DATA_INVALID,
-                                  CKR_MECHANISM_PARAM_INVALID};
+                                  CKR_AEAD_DECRYPT_FAILED,    CKR_WRAPPED_KEY_INVALID,
+                                  CKR_DATA_INVALID,           CKR_MECHANISM_PARAM_INVALID};
 
     (void)state;
     for (size_t i = 0; i < PS_COUNT_OF(answers); i++) {
