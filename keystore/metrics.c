@@ -32,6 +32,7 @@ struct hung {
 struct token_metrics {
     const struct token *token;
     struct histogram operations[PS_ALG_COUNT];
+    struct histogram failures[PS_ALG_COUNT];
     struct histogram uses[TOKEN_ACTION_COUNT];
     struct histogram queued;
     uint64_t unwraps;
@@ -104,6 +105,16 @@ void keeper_metrics_note_operation(struct metrics *metrics, const struct token *
 
     if (of != NULL) {
         note(&of->operations[alg], micros);
+    }
+}
+
+void keeper_metrics_note_failure(struct metrics *metrics, const struct token *token,
+                                 enum ps_alg alg, uint64_t micros)
+{
+    struct token_metrics *of = of_token(metrics, token);
+
+    if (of != NULL) {
+        note(&of->failures[alg], micros);
     }
 }
 
@@ -197,14 +208,14 @@ static void put_histogram(struct ps_buf *out, const char *name, const char *labe
     ps_buf_printf(out, "\n%s_count{%s} %llu\n", name, labels, (unsigned long long)histogram->total);
 }
 
-static void put_operation(const struct token *token, const char *mechanism,
+static void put_operation(const struct token *token, const char *mechanism, const char *result,
                           const struct histogram *histogram, struct ps_buf *out)
 {
     char labels[PS_NAME_MAX + 80];
 
     if (histogram->total != 0) {
-        (void)snprintf(labels, sizeof labels, "token=\"%.*s\",mechanism=\"%s\",result=\"ok\"",
-                       PS_BYTES_FMT(tokens_name(token)), mechanism);
+        (void)snprintf(labels, sizeof labels, "token=\"%.*s\",mechanism=\"%s\",result=\"%s\"",
+                       PS_BYTES_FMT(tokens_name(token)), mechanism, result);
         put_histogram(out, "privyseal_operation_seconds", labels, histogram);
     }
 }
@@ -213,15 +224,20 @@ static void put_operations(const struct metrics *metrics, struct ps_buf *out)
 {
     char labels[PS_NAME_MAX + 80];
 
-    put_help(out, "privyseal_operation_seconds", "histogram", "Time inside the PKCS#11 module.");
+    put_help(out, "privyseal_operation_seconds", "histogram",
+             "Time inside the PKCS#11 module; of a signature that failed, until that was known.");
     for (size_t i = 0; i < TOKENS_MAX && metrics->tokens[i] != NULL; i++) {
+        const struct token_metrics *of = metrics->tokens[i];
+
         for (unsigned alg = 1; alg < PS_ALG_COUNT; alg++) {
-            put_operation(metrics->tokens[i]->token, ps_alg_info((enum ps_alg)alg)->name,
-                          &metrics->tokens[i]->operations[alg], out);
+            const char *name = ps_alg_info((enum ps_alg)alg)->name;
+
+            put_operation(of->token, name, "ok", &of->operations[alg], out);
+            put_operation(of->token, name, "failed", &of->failures[alg], out);
         }
         for (unsigned action = 0; action < TOKEN_ACTION_COUNT; action++) {
-            put_operation(metrics->tokens[i]->token, token_action_name((enum token_action)action),
-                          &metrics->tokens[i]->uses[action], out);
+            put_operation(of->token, token_action_name((enum token_action)action), "ok",
+                          &of->uses[action], out);
         }
     }
     put_help(out, "privyseal_queue_seconds", "histogram", "Time a request waits for a token.");

@@ -11,6 +11,9 @@ PS_DEFINE_CLEANUP(struct metrics, keeper_metrics_free)
 /* Time inside the module for one signature. */
 void keeper_metrics_note_operation(struct metrics *metrics, const struct token *token,
                                    enum ps_alg alg, uint64_t micros);
+/* One that the token refused or did not make, from when it was asked. */
+void keeper_metrics_note_failure(struct metrics *metrics, const struct token *token,
+                                 enum ps_alg alg, uint64_t micros);
 void keeper_metrics_note_use(struct metrics *metrics, const struct token *token,
                              enum token_action action, uint64_t micros);
 /* Time a request waited before a token process took it. */

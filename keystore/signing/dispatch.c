@@ -198,8 +198,9 @@ void dispatch_lane(struct signer *signer, struct token *token)
 
         assert(request != NULL);
         request->step = STEP_AT_TOKEN;
+        request->sent_ns = ps_clock_mono_ns();
         keeper_metrics_note_queued(signer->keeper->metrics, token,
-                                   ps_clock_mono_ns() - request->item.arrived_ns);
+                                   request->sent_ns - request->item.arrived_ns);
         err = send(request, token);
         if (err == PS_E_BUSY && queue_return(lane->queue, &request->item) == PS_OK) {
             request->step = STEP_QUEUED;
@@ -254,6 +255,15 @@ static bool wants_record(struct sign_request *request, const struct token *token
     return true;
 }
 
+/* Of signatures alone: of what is opened, nothing is told that does not open (note_use). */
+static void note_failure(const struct sign_request *request, const struct token *token)
+{
+    if (is_signature(request)) {
+        keeper_metrics_note_failure(request->signer->keeper->metrics, token, request->algorithm,
+                                    (ps_clock_mono_ns() - request->sent_ns) / PS_NS_PER_US);
+    }
+}
+
 static void on_refusal(struct sign_request *request, const struct token_answer *answer)
 {
     const enum ps_problem problem = (enum ps_problem)answer->problem->problem;
@@ -263,6 +273,7 @@ static void on_refusal(struct sign_request *request, const struct token_answer *
         wants_record(request, tokens_process_token(answer->process))) {
         return;
     }
+    note_failure(request, tokens_process_token(answer->process));
     if (problem == PS_PROBLEM_RECORD_DAMAGED) {
         refuse_damaged(request);
         return;
@@ -307,6 +318,7 @@ static void on_token_answer(void *context, const struct token_answer *answer)
     } else if (answer->outcome == TOKEN_REFUSED && request->step != STEP_ABANDONED) {
         on_refusal(request, answer);
     } else {
+        note_failure(request, token);
         sign_request_retry(request);
     }
     dispatch_lane(signer, token);

@@ -59,8 +59,7 @@ struct maker {
     uint64_t epoch; /* of the token, then */
 };
 
-/* One signature on its way. Kept in a pool; nothing in it is allocated per request once it is warm.
- */
+/* One signature on its way, of a pool: once it is warm, nothing in it is allocated per request. */
 struct sign_request {
     struct queue_item item; /* first */
     struct signer *signer;
@@ -84,6 +83,7 @@ struct sign_request {
     bool wants_der;
     unsigned attempts;
     const struct token_process *avoid; /* only compared: it may be gone */
+    uint64_t sent_ns;                  /* to the token, monotonic */
     bool sends_record;     /* of a wrapped key, which the process has not got open any more */
     struct ps_buf input;   /* signing input; its first header_len octets are the header as signed */
     struct ps_buf payload; /* for the answer: of a JWT or CWT; what stands above a certificate */
