@@ -37,14 +37,19 @@ def wait_until(condition, limit_s, what, step_s=0.02):
 
 
 class Appliance:
-    """`is_new`: its set-up is the matter of a test, so that it is no copy of one that is set up."""
+    """`is_new`: its set-up is the matter of a test, so that it is no copy of one that is set up.
+    `uid`: whose it is, where root runs the tests; None: of whoever runs them.
+    """
 
-    def __init__(self, directory=None, arguments=(), is_new=False):
+    def __init__(self, directory=None, arguments=(), is_new=False, uid=None):
         self.owned = directory is None
+        self.uid = uid
         self.is_new = is_new or not self.owned or bool(arguments) or not model.is_kept()
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="privyseal-"))
         # The roles run under users of their own and need to pass through.
         self.directory.chmod(0o755)
+        if uid is not None:
+            os.chown(self.directory, uid, uid)
         self.arguments = list(arguments)
         self.process = None
         self.lines = []
@@ -60,11 +65,15 @@ class Appliance:
                    else [PRIVYSEAL, "dev", self.directory, *self.arguments])
         self.process = subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=stderr, start_new_session=True)
+            stdout=subprocess.PIPE, stderr=stderr, start_new_session=True, **self.as_its_user())
         stderr.close()
         ready = queue.Queue()
         threading.Thread(target=self._read, args=(self.process.stdout, ready), daemon=True).start()
         return ready
+
+    def as_its_user(self):
+        """Arguments of subprocess."""
+        return {} if self.uid is None else {"user": self.uid, "group": self.uid, "extra_groups": []}
 
     def start(self):
         is_copy = not self.is_new and not any(self.directory.iterdir())

@@ -174,6 +174,25 @@ def test_bash_completes_commands_and_options(call):
     assert completions(call, "privyseal keys create --ty") == ["--type"]
 
 
+def test_zsh_and_fish_complete_the_same(call):
+    """Neither need be installed: zsh runs bash's script, fish has a line for each word."""
+    scripts = {shell: call("completion", shell).stdout for shell in ("bash", "zsh", "fish")}
+    head, rest = scripts["zsh"].split("\n", 1)
+    assert head == "#compdef privyseal" and rest.split("\n", 1)[1] == scripts["bash"]
+    assert "bashcompinit" in rest.split("\n", 1)[0]
+    for name in commands(call):
+        words = name.split()[:2]
+        if words[0] == "dev":
+            continue
+        option = re.search(r"^  --(\S+)", call("help", *name.split()).stdout.split("and with every")[0], re.M)
+        assert f"'{name}'" in scripts["bash"], name
+        place = (f"-n '__fish_seen_subcommand_from {words[0]}' -a {words[1]} " if len(words) == 2
+                 else f"-n __fish_use_subcommand -a {words[0]} ")
+        assert f"complete -c privyseal -f {place}" in scripts["fish"], name
+        if option:
+            assert f"_from {words[-1]}' -l {option[1]}" in scripts["fish"], name
+
+
 def test_what_a_client_may_ask_has_a_command(call, tmp_path):
     assert json.loads(call("health", "--json").stdout)["state"] == "operational"
     assert "privyseal_state{" in call("metrics").stdout

@@ -111,6 +111,13 @@ def test_what_is_given_as_it_came_is_so_to_a_file_alone(stranger, words):
     assert_harmless(on_terminal(stranger, *words))
 
 
+def test_what_may_take_long_is_named_on_a_terminal_alone(stranger):
+    stranger.says(201, {"id": "a", "state": "done"})
+    shown = on_terminal(stranger, "keys", "rotate", "a")
+    assert shown.startswith("keys rotate ...\n"), shown
+    assert b"..." not in call(stranger, "keys", "rotate", "a").stderr
+
+
 def test_who_says_to_wait_for_ever_is_not_asked_again_at_once(stranger):
     for seconds in (4294968, 4294967296, 10 ** 15):
         stranger.says(503, problem(503, code="unavailable", retry_after_s=seconds))

@@ -85,13 +85,19 @@ def test_the_supervisors_death_takes_all_roles_down(appliance):
     supervisor = roles["supervisor"][0]
     pids = [pid for role in ROLES for pid in appliance.pids(role)]
     assert len(pids) >= 5
-    os.kill(supervisor, signal.SIGKILL)
-    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 5,
-               "the roles to end with their supervisor")
+    with SigningLoad(appliance.environment["PRIVYSEAL_SOCKET"], KEY, connections=64) as load:
+        wait_until(lambda: len(load.received) > 200, 30, "the load to begin")
+        os.kill(supervisor, signal.SIGKILL)
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 5,
+                   "the roles to end with their supervisor")
+    assert load.longest_wait_s < 5.0 + load.longest_stall_s
     appliance.stop()
     log_verifies(appliance)
+    recorded = {leaf["hash"] for leaf in read_use(appliance.directory / "data/log")}
+    assert all(leaf_hash_of_jws(jws) in recorded for jws in load.received)
     # and the same directory is taken up again
     appliance.start()
+    verify_all(appliance, load.received)
     answer = appliance.client().post("/v1/jws/sign", {"key": KEY, "payload": "YQ"})
     assert answer.status == 200
 

@@ -56,7 +56,7 @@ def change(appliance, statement, *values):
         assert count == 1, kinds(connection)
 
 
-@pytest.mark.parametrize("what", ["grant", "client", "key", "version", "policy"])
+@pytest.mark.parametrize("what", ["grant", "client", "key", "version", "policy", "roster"])
 def test_a_row_changed_behind_our_back_is_failed(appliance, what):
     """Noticed while it runs and by the next start, and over when the row is as it was."""
     assert sign(appliance).status == 200

@@ -90,6 +90,27 @@ def test_flattened_json(client, keys, jose, algorithm):
     assert verify_with_jwcrypto(jws, jwks, algorithm) == PAYLOAD
 
 
+UNENCODED = b"$ 02 \xe2\x82\xac"  # what a compact one cannot carry
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_payload_that_is_not_encoded(client, keys, jose, algorithm):
+    """RFC 7797 in the forms that have the payload in them; test_detached has the third."""
+    jwks = public_keys(client, keys[algorithm])
+    for serialization, payload in (("json", UNENCODED), ("compact", b"a-b_c~1")):
+        answer = client.post("/v1/jws/sign", {"key": keys[algorithm], "payload": b64u(payload),
+                                              "serialization": serialization, "b64": False})
+        assert answer.status == 200, answer
+        jws = answer.json()["jws"]
+        if serialization == "compact":
+            assert jws.split(".")[1] == payload.decode()
+            jws = dict(zip(("protected", "payload", "signature"), jws.split(".")))
+        assert jws["payload"] == payload.decode()
+        theirs = jose({"do": "verify", "jws": jws, "jwks": jwks, "algorithms": [algorithm]})
+        assert theirs["good"] and unb64u(theirs["payload"]) == payload, theirs
+        verify_with_jwcrypto(jws, jwks, algorithm)
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("encoded", [True, False])
 def test_detached(client, keys, jose, algorithm, encoded):
@@ -119,11 +140,20 @@ def test_theirs_verifies_here(client, jose, algorithm):
     assert answer.status != 200 or answer.json()["valid"] is False
 
 
-def test_the_jwk_set_is_taken_by_both(client, keys):
+def test_the_jwk_set_is_taken_by_both(client, keys, jose):
+    """All of it: each finds the key of each signature among the others by its `kid`."""
     answer = client.get("/v1/jwks")
     assert answer.status == 200, answer
     assert "max-age" in answer.headers["cache-control"]
     taken = jwcrypto_jwk.JWKSet.from_json(answer.body.decode())
-    assert len(list(taken)) == len(answer.json()["keys"])
+    assert len(list(taken)) == len(answer.json()["keys"]) >= len(keys)
+    for algorithm, name in keys.items():
+        jws = client.post("/v1/jws/sign", {"key": name, "payload": b64u(PAYLOAD)}).json()["jws"]
+        theirs = jose({"do": "verify", "jws": jws, "jwks": answer.json(), "algorithms": [algorithm]})
+        assert theirs["good"] and unb64u(theirs["payload"]) == PAYLOAD, theirs
+        token = jwcrypto_jws.JWS()
+        token.allowed_algs = [algorithm]
+        token.deserialize(jws)
+        token.verify(taken.get_key(json.loads(unb64u(jws.split(".")[0]))["kid"]))
     again = client.get("/v1/jwks", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status == 304

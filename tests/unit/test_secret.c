@@ -81,6 +81,43 @@ static void an_empty_or_unreadable_secret_is_an_error(void **state)
     assert_null(secret);
 }
 
+/* The kernel's flags of the mapping in which an address lies. */
+static void flags_of(const void *address, char ret_flags[256])
+{
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    char line[512];
+    bool is_it = false;
+
+    assert_non_null(maps);
+    ret_flags[0] = '\0';
+    while (fgets(line, sizeof line, maps) != NULL) {
+        char *end;
+        const uintptr_t low = strtoull(line, &end, 16);
+
+        if (*end == '-') {
+            is_it = (uintptr_t)address >= low && (uintptr_t)address < strtoull(end + 1, NULL, 16);
+        } else if (is_it && strncmp(line, "VmFlags:", 8) == 0) {
+            (void)snprintf(ret_flags, 256, "%.*s ", (int)strcspn(line, "\n"), line);
+        }
+    }
+    (void)fclose(maps);
+}
+
+static void a_secret_is_not_swapped_and_in_no_core_file(void **state)
+{
+    struct ps_secret *secret = NULL;
+    char flags[256];
+
+    (void)state;
+    assert_ok(ps_secret_new(LITERAL("1234"), &secret));
+    flags_of(ps_secret_bytes(secret).data, flags);
+    assert_non_null(strstr(flags, " lo "));
+    assert_non_null(strstr(flags, " dd "));
+    flags_of(&secret, flags);
+    assert_true(flags[0] != '\0' && strstr(flags, " lo ") == NULL);
+    ps_secret_free(secret);
+}
+
 static void wiping_overwrites(void **state)
 {
     uint8_t octets[64];
@@ -100,6 +137,7 @@ int main(void)
         cmocka_unit_test(the_maximum_is_reached_and_not_passed),
         cmocka_unit_test(one_trailing_newline_is_dropped),
         cmocka_unit_test(an_empty_or_unreadable_secret_is_an_error),
+        cmocka_unit_test(a_secret_is_not_swapped_and_in_no_core_file),
         cmocka_unit_test(wiping_overwrites),
     };
 
