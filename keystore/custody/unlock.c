@@ -419,6 +419,11 @@ static void take(struct custody *custody, const struct reply_to *to,
     }
     if (err == PS_OK) {
         err = find_row(custody, given, &row);
+        /* Anybody can seal such a one: it takes nothing from those that have come. */
+        if (err == PS_E_NOT_FOUND) {
+            refuse_wrong(to, &given->share, "is of another splitting than the present one");
+            return;
+        }
     }
     if (err == PS_OK && !is_of_the_row(given, &row.record, to)) {
         return;

@@ -287,6 +287,30 @@ bool shares_seal_crossed(struct stack *stack, const char *officer, const char *s
     return seal_to(stack, officer, splitting, to, out);
 }
 
+unsigned shares_give_strange(struct stack *stack, const char *token, struct ps_buf *out)
+{
+    static const uint8_t zeros[32] = {0};
+    const struct share share = {.pin = SHARE_PIN_SO,
+                                .number = 1,
+                                .threshold = 2,
+                                .count = 2,
+                                .token = ps_bytes_str(token),
+                                .officer = ps_bytes_str(shares_holders[0]),
+                                .value = ps_bytes(zeros, sizeof zeros),
+                                .blind = ps_bytes(zeros, SHARE_BLIND_LEN)};
+    PS_BUF_AUTO octets = {.max = SHARE_OCTETS_MAX};
+    PS_BUF_AUTO text = {.max = SEALED_MAX};
+    PS_CLEANUP(public_key_free_cleanup) struct public_key *to = NULL;
+    char splitting[64];
+
+    (void)snprintf(splitting, sizeof splitting, "%s/so", token);
+    to = read_unlock_key(stack, splitting, NULL);
+    assert_non_null(to);
+    assert_ok(share_put(&share, &octets));
+    assert_ok(one_time_seal(to, ps_buf_bytes(&octets), &text));
+    return shares_pass_on(stack, &stack->management, ps_buf_bytes(&text), out);
+}
+
 unsigned shares_give_of(struct stack *stack, const char *officer, const char *splitting,
                         struct ps_buf *out)
 {

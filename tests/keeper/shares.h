@@ -42,6 +42,8 @@ bool shares_seal_for(struct stack *stack, const char *officer, const char *split
 /* A share of one splitting to the key for another. */
 bool shares_seal_crossed(struct stack *stack, const char *officer, const char *splitting,
                          const char *other, struct ps_buf *out);
+/* What no officer was given: of a splitting of the SO PIN that there is not. As shares_give_of. */
+unsigned shares_give_strange(struct stack *stack, const char *token, struct ps_buf *out);
 unsigned shares_pass_on(struct stack *stack, struct wire *api, struct ps_bytes sealed,
                         struct ps_buf *out);
 void shares_send(struct wire *api, struct ps_bytes sealed); /* no answer is waited for */

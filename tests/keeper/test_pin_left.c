@@ -247,6 +247,17 @@ static void release_so(void)
     } while (body_has("\"pin\":\"so\""));
 }
 
+/* Of the present PIN there is no splitting. */
+static void give_what_is_of_none(void)
+{
+    wait_for_text(READ_UNLOCK, "", "\"pin\":\"so\"", 1);
+    expect(200, shares_give_of(&stack, shares_holders[0], OTHER "/so/next", &body));
+    expect(422, shares_give_strange(&stack, OTHER, &body));
+    assert_true(body_has("of another splitting"));
+    expect(200, stack_read(&stack, READ_UNLOCK, "", &body));
+    assert_true(body_has("\"arrived\":[\"alice\"]"));
+}
+
 static void a_so_pin_that_may_be_another_is_tried_before_it_is_changed(void **state)
 {
     DRAFT_AUTO left;
@@ -272,6 +283,7 @@ static void a_so_pin_that_may_be_another_is_tried_before_it_is_changed(void **st
     wait_for_text(READ_OPERATION, wrong.id, "\"state\":\"failed\"", 1);
     expect_splittings(2, 1);
     ask_for_so_change(&right);
+    give_what_is_of_none();
     release_so();
     expect(201, execute_soon(&right));
     expect_splittings(2, 0);
