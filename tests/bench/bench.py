@@ -25,14 +25,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import journeys  # noqa: E402
 import keys  # noqa: E402
+from chain import Chain  # noqa: E402
 from documents import Documents  # noqa: E402
 from harness.appliance import Appliance, wait_until  # noqa: E402
 from harness.http_unix import b64u, unb64u  # noqa: E402
 from harness.leaves import UseCounter, read_events  # noqa: E402
-from harness.places import BUILD, FAKE_CTL, FAKE_MODULE, TOP  # noqa: E402
+from harness.places import FAKE_CTL, FAKE_MODULE, TOP  # noqa: E402
+from programs import DIRECT, load_command, run_json, with_processor_time  # noqa: E402
 
-DIRECT = BUILD / "tests" / "bench" / "direct"
-LOAD = BUILD / "tests" / "bench" / "load"
 PAYLOAD = json.dumps({"iss": "https://esignet.example", "sub": "295127345893214908456738274",
                       "aud": "relying-party-1", "nonce": "973eieljzng", "exp": 1790000000,
                       "iat": 1789996400, "acr": "mosip:idp:acr:generated-code"}).encode()
@@ -61,28 +61,13 @@ KEYS = {
     "oaep": ("rsa-2048", "RSA-OAEP-256", {"usage": "decrypt"}),
     "documents": ("rsa-2048", "RS256", {"usage": "certify", "formats": ["cms"]}),
 }
+COUNTS = ("operations", "dropped", "verified", "leaves")
 ROUNDS = 5
 FEW_KEYS = 1_000
 MANY_KEYS = 1_000_000
 DOCUMENTS_PER_S = 30
 LATENCY_US = 2000
 SLOW_SESSIONS = 64
-
-
-def run_json(command, limit_s=300):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                          timeout=limit_s, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{command[0]}: {done.stderr.strip()[-500:]}")
-    return json.loads(done.stdout)
-
-
-def ticks_of(pid):
-    try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12])
 
 
 class Bench:
@@ -92,6 +77,7 @@ class Bench:
         self.seconds = seconds  # of one round
         self.appliance = Appliance(arguments=arguments)
         self.uses = UseCounter(self.appliance.directory / "data" / "log")
+        self.bare_chain = None
 
     def __enter__(self):
         self.appliance.start()
@@ -104,6 +90,8 @@ class Bench:
         return self
 
     def __exit__(self, *exception):
+        if self.bare_chain is not None:
+            self.bare_chain.remove()
         self.appliance.remove()
 
     def make_keys(self):
@@ -121,9 +109,9 @@ class Bench:
         return dict(os.environ, **dict(line.strip().split("=", 1) for line in lines))
 
     def direct(self, name, processes, threads=1):
-        os.environ.update(self.environment())
         return run_json([DIRECT, self.token["module"], self.token_label(), self.token["pin_file"],
-                         self.object_id(name), KEYS[name][1], processes, threads, self.seconds])
+                         self.object_id(name), KEYS[name][1], processes, threads, self.seconds],
+                        self.environment())
 
     def token_label(self):
         tokens = self.appliance.management().get("/v1/system").json()["tokens"]
@@ -164,14 +152,20 @@ class Bench:
 
     def load(self, name, connections, batch=0, rate=0.0, tls=False, form="jws"):
         """The appliance's figure."""
-        command = [LOAD, "--request", self.request_file(name, batch, form), "--jwks",
-                   self.jwks_file(name), "--connections", connections, "--seconds", self.seconds,
-                   "--warm-up", 0.5, "--rate", rate]
+        command = load_command(self.request_file(name, batch, form), self.jwks_file(name),
+                               connections, self.seconds, rate)
         command += self.tls_arguments() if tls else [
             "--socket", self.appliance.environment["PRIVYSEAL_SOCKET"]]
         result = self.account(lambda: run_json(command))
         result["rate"] = result["rate"] * (batch or 1)
         return result
+
+    def chain(self, name, connections, rate=0.0):
+        """The bare chain's, for one such request."""
+        if self.bare_chain is None:
+            self.bare_chain = Chain(self.appliance, self.token["module"], self.processes,
+                                    self.request_file(name, 0, "jws"))
+        return self.bare_chain.load(connections, self.seconds, rate)
 
     def documents(self, documents):
         """The same of PDFs that are signed one after another."""
@@ -192,21 +186,9 @@ class Bench:
     def account(self, run, beside=None):
         """What `run` yields, with its leaves and the processor time of each process: the
         appliance's, and those `beside` it."""
-        roles = {**self.appliance.roles(), **(beside or {})}
-        before_ticks = {role: sum(map(ticks_of, pids)) for role, pids in roles.items()}
         before_leaves = self.uses.count()
-        result = run()
-        per_second = os.sysconf("SC_CLK_TCK")
-        # Processor time covers the warm-up too, so it is divided by all that was answered.
-        operations = result["signatures"]
-        cpu = {}
-        for role, pids in roles.items():
-            spent = (sum(map(ticks_of, pids)) - before_ticks[role]) / per_second
-            kind = role.split(" ")[0] if role.startswith("token") else role
-            cpu[kind] = round(cpu.get(kind, 0) + spent * 1000 / max(operations, 1), 4)
-        result["cpu_s_per_1000"] = cpu
+        result = with_processor_time({**self.appliance.roles(), **(beside or {})}, run)
         result["leaves"] = self.uses.count() - before_leaves
-        result["operations"] = operations
         return result
 
     def tls_arguments(self):
@@ -220,50 +202,89 @@ def median_of(results, field):
     return statistics.median(result[field] for result in results)
 
 
+def measured(results):
+    """What a line has of the rounds of one side."""
+    counts = {field: sum(result[field] for result in results) for field in COUNTS}
+    cpu = {role: round(statistics.median(result["cpu_s_per_1000"][role] for result in results), 4)
+           for role in results[0]["cpu_s_per_1000"]}
+    return {**{field: median_of(results, field) for field in ("p50_ms", "p95_ms", "p99_ms")},
+            "cpu_s_per_1000": cpu, **counts}
+
+
+def median_ratio(pairs):
+    """Of what is second in each pair to what is first; 0 where there is none."""
+    if any(first <= 0 for first, _second in pairs):
+        return 0
+    return round(statistics.median(second / first for first, second in pairs), 3)
+
+
 def row(case, unit, pairs, results):
     """`pairs`: the direct figure and the appliance's, round by round."""
     direct = statistics.median(pair[0] for pair in pairs)
     value = statistics.median(pair[1] for pair in pairs)
-    counts = {field: sum(result[field] for result in results)
-              for field in ("operations", "dropped", "verified", "leaves")}
-    cpu = {role: round(statistics.median(result["cpu_s_per_1000"][role] for result in results), 4)
-           for role in results[0]["cpu_s_per_1000"]}
     return {"id": case, "unit": unit, "value": round(value, 3), "direct": round(direct, 3),
-            "ratio": round(statistics.median(pair[1] / pair[0] for pair in pairs), 3),
+            "ratio": median_ratio(pairs),
             "rounds": [[round(figure, 3) for figure in pair] for pair in pairs],
-            **{field: median_of(results, field) for field in ("p50_ms", "p95_ms", "p99_ms")},
-            "cpu_s_per_1000": cpu, **counts}
+            **measured(results)}
 
 
-def in_turn(one, other, number):
-    """Which goes first changes from round to round: what drifts one way favours neither."""
-    return (one, other) if number % 2 == 0 else (other, one)
+def beside_chain(figures, results):
+    """What a line has of the bare chain. `figures`: round by round of direct, chain and appliance."""
+    return {"chain": round(statistics.median(chain for _direct, chain, _here in figures), 3),
+            "ratio_to_chain": median_ratio([(chain, here) for _direct, chain, here in figures]),
+            "chain_rounds": [round(chain, 3) for _direct, chain, _here in figures],
+            "chain_alone": {"ratio": median_ratio([(direct, chain) for direct, chain, _here in figures]),
+                            **measured(results)}}
 
 
-def throughput(case, name, connections, batch=0, unit="signatures/s"):
+def in_turn(sides, number):
+    """Which goes first changes from round to round: what drifts one way favours none."""
+    first = number % len(sides)
+    return [*sides[first:], *sides[:first]]
+
+
+def in_rounds(measures):
+    """{side: its results, round by round}"""
+    results = {side: [] for side in measures}
+    for number in range(ROUNDS):
+        for side in in_turn(list(measures), number):
+            results[side].append(measures[side]())
+    return results
+
+
+def throughput(case, name, connections, batch=0, unit="signatures/s", has_chain=False):
     def measure(bench):
         measures = {"direct": lambda: bench.direct(name, bench.processes),
                     "here": lambda: bench.load(name, connections, batch=batch)}
-        pairs = []
-        results = []
-        for number in range(ROUNDS):
-            taken = {which: measures[which]() for which in in_turn("direct", "here", number)}
-            results.append(taken["here"])
-            pairs.append((taken["direct"]["rate"], taken["here"]["rate"]))
-        return row(case, unit, pairs, results)
+        if has_chain:
+            measures["chain"] = lambda: bench.chain(name, connections)
+        results = in_rounds(measures)
+        rates = {side: [result["rate"] for result in results[side]] for side in results}
+        line = row(case, unit, list(zip(rates["direct"], rates["here"])), results["here"])
+        if has_chain:
+            line.update(beside_chain(list(zip(rates["direct"], rates["chain"], rates["here"])),
+                                     results["chain"]))
+        return line
     return measure
 
 
 def half_load(bench):
-    """Added latency at half of the maximum: the 99th percentile over the direct call's."""
+    """Added latency at half of the maximum: the 99th percentile over the direct call's. The bare
+    chain's at the same rate."""
     most = statistics.median(bench.load("es256", 32)["rate"] for _ in range(ROUNDS))
-    pairs = []
-    results = []
-    for _ in range(ROUNDS):
-        direct = bench.direct("es256", 1)["p99_us"] / 1000
-        results.append(bench.load("es256", 32, rate=most / 2))
-        pairs.append((direct, results[-1]["p99_ms"] - direct))
-    return {**row("es256-half-load", "ms added p99", pairs, results), "ratio": 0}
+    results = in_rounds({"direct": lambda: bench.direct("es256", 1),
+                         "chain": lambda: bench.chain("es256", 32, rate=most / 2),
+                         "here": lambda: bench.load("es256", 32, rate=most / 2)})
+    figures = []
+    for number, one in enumerate(results["direct"]):
+        direct = one["p99_us"] / 1000
+        figures.append((direct, results["chain"][number]["p99_ms"] - direct,
+                        results["here"][number]["p99_ms"] - direct))
+    line = row("es256-half-load", "ms added p99", [(direct, here) for direct, _chain, here in figures],
+               results["here"])
+    line.update(beside_chain(figures, results["chain"]))
+    line["chain_alone"]["ratio"] = 0
+    return {**line, "ratio": 0}
 
 
 def mutual_tls(bench):
@@ -283,7 +304,7 @@ def against_jws(case, form, same_octets):
         results = []
         for number in range(ROUNDS + 1):
             taken = {asked: bench.load("es256", 32, form=asked)
-                     for asked in in_turn(same_octets, form, number)}
+                     for asked in in_turn((same_octets, form), number)}
             results.append(taken[form])
             pairs.append((taken[same_octets]["rate"], taken[form]["rate"]))
         return row(case, "signatures/s", pairs, results)
@@ -315,7 +336,7 @@ def with_many_keys(bench):
         pairs = []
         results = []
         for number in range(ROUNDS):
-            taken = {id(one): one.load("wrapped0", 32) for one in in_turn(few, many, number)}
+            taken = {id(one): one.load("wrapped0", 32) for one in in_turn((few, many), number)}
             results.append(taken[id(many)])
             pairs.append((taken[id(few)]["rate"], results[-1]["rate"]))
     return {**row("scale-keys", "signatures/s", pairs, results), **opening,
@@ -342,8 +363,8 @@ def set_latency(bench, micros):
 # id: (measure, floor, goal, kind of appliance); floors and goals are of the ratio; where there is
 # none they are of the value, and less is better but for those that say otherwise.
 CASES = {
-    "es256-single": (throughput("es256-single", "es256", 32), 0.50, 0.62, "softhsm"),
-    "es256-single-64": (throughput("es256-single-64", "es256", 64), 0.58, 0.70, "softhsm"),
+    "es256-single": (throughput("es256-single", "es256", 32, has_chain=True), 0.50, 0.62, "softhsm"),
+    "es256-single-64": (throughput("es256-single-64", "es256", 64, has_chain=True), 0.58, 0.70, "softhsm"),
     "es256-batch64": (throughput("es256-batch64", "es256", 8, batch=64), 0.85, 0.94, "softhsm"),
     "eddsa-single": (throughput("eddsa-single", "eddsa", 32), 0.50, 0.58, "softhsm"),
     "rs256-single": (throughput("rs256-single", "rs256", 32), 0.90, 0.96, "softhsm"),
@@ -367,30 +388,50 @@ SLOW_ARGUMENTS = ["--module", str(FAKE_MODULE), "--profile",
                   str(SLOW_SESSIONS)]
 
 
+def is_complete(counts):
+    return counts["dropped"] == 0 and counts["operations"] == counts["verified"] == counts["leaves"]
+
+
 def judge(case, result):
     _measure, floor, goal, _kind = CASES[case]
     figure = result["ratio"] or result["value"]
     sign = 1 if result["ratio"] or result.get("more_is_better") else -1
     verdict = next((word for word, bound in (("goal", goal), ("floor", floor))
                     if sign * figure >= sign * bound), "BELOW")
-    complete = (result["dropped"] == 0 and result["verified"] == result["operations"]
-                and result["leaves"] == result["operations"])
+    complete = is_complete(result) and is_complete(result.get("chain_alone", result))
     return figure, verdict, complete
 
 
-def print_row(case, result):
-    figure, verdict, complete = judge(case, result)
-    _measure, floor, goal, _kind = CASES[case]
+HEADER = (f"{'case':21} {'direct':>10} {'here':>10} {'figure':>6} {'floor':>6} {'goal':>5} {'':6} {'chain':>8} "
+          f"{'/chain':>6} {'p50 ms':>7} {'p95':>7} {'p99':>7}  {'signed':>8} verified and recorded  "
+          "[CPU µs per signature]")
+ABOUT_CHAIN = ("chain: the same arrangement of processes without what they decide, limit, verify and recover, in turn "
+               "with the others; no target. /chain: here ÷ chain.")
+
+
+def print_line(figures, counts):
+    """The columns of each line, and those of one side."""
     cpu = " ".join(f"{role.replace('api ', '')} {spent * 1000:.0f}"
-                   for role, spent in sorted(result["cpu_s_per_1000"].items())
+                   for role, spent in sorted(counts["cpu_s_per_1000"].items())
                    if spent >= 0.0005)
-    print(f"{case:21} {result['direct']:>10.1f} {result['value']:>10.1f} {figure:>6.3f} "
-          f"{floor:>6.2f} {goal:>5.2f} {verdict:6} {result['p50_ms']:>7.2f} {result['p95_ms']:>7.2f} "
-          f"{result['p99_ms']:>7.2f}  {result['operations']:>8} {'all' if complete else 'NOT ALL'}"
-          f"  [{cpu}]", flush=True)
+    complete = is_complete(counts)
+    print(f"{figures} {counts['p50_ms']:>7.2f} {counts['p95_ms']:>7.2f} {counts['p99_ms']:>7.2f}  "
+          f"{counts['operations']:>8} {'all' if complete else 'NOT ALL'}  [{cpu}]", flush=True)
     if not complete:
-        print(" " * 21 + ", ".join(f"{field} {result[field]}"
-                                   for field in ("dropped", "verified", "leaves")), flush=True)
+        print(" " * 21 + ", ".join(f"{field} {counts[field]}" for field in COUNTS[1:]), flush=True)
+
+
+def print_row(case, result):
+    figure, verdict, _complete = judge(case, result)
+    _measure, floor, goal, _kind = CASES[case]
+    alone = result.get("chain_alone")
+    chain = (f"{result['chain']:>8.1f} {result['ratio_to_chain']:>6.3f}" if alone
+             else f"{'-':>8} {'-':>6}")
+    print_line(f"{case:21} {result['direct']:>10.1f} {result['value']:>10.1f} {figure:>6.3f} "
+               f"{floor:>6.2f} {goal:>5.2f} {verdict:6} {chain}", result)
+    if alone:
+        print_line(f"{'  the bare chain':21} {result['direct']:>10.1f} {result['chain']:>10.1f} "
+                   f"{alone['ratio'] or result['chain']:>6.3f} {'':35}", alone)
 
 
 def bar(result):
@@ -469,9 +510,10 @@ def main():
     if arguments.plot and shutil.which("gnuplot") is None:
         parser.error("--plot needs gnuplot: scripts/install-dependencies test")
     print(f"{machine()}, commit {commit()}")
-    print(f"{'case':21} {'direct':>10} {'here':>10} {'figure':>6} {'floor':>6} {'goal':>5} {'':6} {'p50 ms':>7}"
-          f" {'p95':>7} {'p99':>7}  {'signed':>8} verified and recorded  [CPU µs per signature]")
+    print(HEADER)
     results = run_cases(arguments.case or list(CASES), 1 if arguments.quick else 3)
+    if any("chain" in result for result in results):
+        print(ABOUT_CHAIN)
     if arguments.json:
         report = {"machine": machine(), "date": datetime.date.today().isoformat(),
                   "commit": commit(), "cases": results}

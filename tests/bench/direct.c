@@ -9,16 +9,16 @@
  *
  * Prints one JSON object: {"operations", "seconds", "rate", "p50_us", "p95_us", "p99_us"}.
  */
+#include "tests/bench/module.h"
+
 #include "lib/base/algorithm.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 
-#include <dlfcn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
-#include <p11-kit/pkcs11.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@
 struct plan {
     const char *module;
     const char *label;
-    char pin[256];
+    char pin[MODULE_PIN_MAX];
     struct ps_buf key_id;
     const struct ps_alg_info *alg; /* NULL: RSA-OAEP-256 */
     unsigned processes;
@@ -59,14 +59,6 @@ struct totals {
 
 static struct totals *totals;
 
-static void must(bool good, const char *what)
-{
-    if (!good) {
-        (void)fprintf(stderr, "direct: %s failed\n", what);
-        exit(1);
-    }
-}
-
 /* Counters only grow. A process that fails takes the others with it, so that none waits for ever.
  */
 static void wait_for(const uint64_t *counter, uint64_t count)
@@ -74,40 +66,6 @@ static void wait_for(const uint64_t *counter, uint64_t count)
     while (__atomic_load_n(counter, __ATOMIC_SEQ_CST) < count) {
         (void)usleep(100);
     }
-}
-
-static CK_SLOT_ID find_slot(CK_FUNCTION_LIST *p11, const char *label)
-{
-    CK_SLOT_ID slots[64];
-    CK_ULONG count = PS_COUNT_OF(slots);
-    char padded[33];
-
-    (void)snprintf(padded, sizeof padded, "%-32s", label);
-    must(p11->C_GetSlotList(CK_TRUE, slots, &count) == CKR_OK, "C_GetSlotList");
-    for (CK_ULONG i = 0; i < count; i++) {
-        CK_TOKEN_INFO info;
-
-        if (p11->C_GetTokenInfo(slots[i], &info) == CKR_OK && memcmp(info.label, padded, 32) == 0) {
-            return slots[i];
-        }
-    }
-    must(false, "finding the token");
-    return 0;
-}
-
-static CK_OBJECT_HANDLE find_key(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session,
-                                 struct ps_bytes id)
-{
-    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &class, sizeof class},
-                             {CKA_ID, (void *)(uintptr_t)id.data, id.len}};
-    CK_OBJECT_HANDLE key = 0;
-    CK_ULONG count = 0;
-
-    must(p11->C_FindObjectsInit(session, wanted, 2) == CKR_OK, "C_FindObjectsInit");
-    must(p11->C_FindObjects(session, &key, 1, &count) == CKR_OK && count == 1, "finding the key");
-    (void)p11->C_FindObjectsFinal(session);
-    return key;
 }
 
 /* What the token gets for the algorithm: digest, message or DigestInfo. */
@@ -242,7 +200,7 @@ static void *work(void *context)
 {
     const struct worker *worker = context;
     CK_FUNCTION_LIST *p11 = worker->p11;
-    CK_SESSION_HANDLE session;
+    const CK_SESSION_HANDLE session = module_open_session(p11, worker->slot);
     CK_OBJECT_HANDLE key;
     struct call call;
     uint64_t operations = 0;
@@ -250,10 +208,7 @@ static void *work(void *context)
     uint64_t end;
     uint64_t now;
 
-    must(p11->C_OpenSession(worker->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
-                            &session) == CKR_OK,
-         "C_OpenSession");
-    key = find_key(p11, session, ps_buf_bytes(&worker->plan->key_id));
+    key = module_find_key(p11, session, ps_buf_bytes(&worker->plan->key_id));
     prepare(worker, session, key, &call);
     (void)__atomic_add_fetch(&totals->started, 1, __ATOMIC_SEQ_CST);
     /* All begin together. */
@@ -284,18 +239,8 @@ static void *work(void *context)
  */
 static void log_in(const struct plan *plan, unsigned number, struct worker *worker)
 {
-    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
-    CK_SESSION_HANDLE session;
-
     wait_for(&totals->logged_in, number);
-    must(worker->p11->C_Initialize(&args) == CKR_OK, "C_Initialize");
-    worker->slot = find_slot(worker->p11, plan->label);
-    must(worker->p11->C_OpenSession(worker->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
-                                    &session) == CKR_OK,
-         "C_OpenSession");
-    must(worker->p11->C_Login(session, CKU_USER, (unsigned char *)(uintptr_t)plan->pin,
-                              strlen(plan->pin)) == CKR_OK,
-         "C_Login");
+    worker->slot = module_log_in(worker->p11, plan->label, plan->pin);
     (void)__atomic_add_fetch(&totals->logged_in, 1, __ATOMIC_SEQ_CST);
     wait_for(&totals->logged_in, plan->processes);
 }
@@ -315,13 +260,8 @@ static void run_threads(struct worker *worker)
 
 static void run_process(const struct plan *plan, unsigned number)
 {
-    void *module = dlopen(plan->module, RTLD_NOW | RTLD_LOCAL);
-    CK_C_GetFunctionList get_list;
-    struct worker worker = {.plan = plan};
+    struct worker worker = {.plan = plan, .p11 = module_load(plan->module)};
 
-    must(module != NULL, "loading the module");
-    *(void **)&get_list = dlsym(module, "C_GetFunctionList");
-    must(get_list != NULL && get_list(&worker.p11) == CKR_OK, "C_GetFunctionList");
     log_in(plan, number, &worker);
     (void)prctl(PR_SET_TIMERSLACK, 1);
     if (plan->threads == 1) {
@@ -349,13 +289,9 @@ static double percentile(size_t count, double part)
 
 static void read_plan(char **argv, struct plan *plan)
 {
-    FILE *file = fopen(argv[3], "r");
-
     plan->module = argv[1];
     plan->label = argv[2];
-    must(file != NULL && fgets(plan->pin, sizeof plan->pin, file) != NULL, "reading the PIN file");
-    (void)fclose(file);
-    plan->pin[strcspn(plan->pin, "\n")] = '\0';
+    module_read_pin(argv[3], plan->pin);
     ps_buf_init(&plan->key_id, 64);
     must(ps_hex_decode(ps_bytes_str(argv[4]), &plan->key_id) == PS_OK, "reading the key id");
     plan->alg = ps_alg_info(ps_alg_by_name(ps_bytes_str(argv[5])));
