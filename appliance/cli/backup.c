@@ -1,4 +1,5 @@
 #include "appliance/cli/commands.h"
+#include "appliance/cli/meter.h"
 #include "appliance/terminal.h"
 
 #include "lib/base/encode.h"
@@ -23,14 +24,17 @@ static void close_file(const int *fd)
 static enum ps_err read_all(const char *path, struct backup_reader *reader)
 {
     PS_CLEANUP(close_file) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    PS_CLEANUP(meter_end) struct meter meter = {.what = NULL};
     static uint8_t piece[PIECE];
     ssize_t got = -1;
 
     if (fd < 0) {
         return ps_fail_errno(PS_E_NOT_FOUND, "cannot open %.160s", path);
     }
+    meter_begin(&meter, "reading the backup", meter_size(fd));
     while ((got = read(fd, piece, sizeof piece)) > 0) {
         PS_TRY(backup_reader_feed(reader, ps_bytes(piece, (size_t)got)));
+        meter_advance(&meter, (uint64_t)got);
     }
     return got == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "cannot read %.160s", path);
 }

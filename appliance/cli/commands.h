@@ -20,6 +20,8 @@ int cli_x509_issue(const struct cli_run *run);
 int cli_x509_crl(const struct cli_run *run);
 int cli_explain(const struct cli_run *run);
 int cli_text(const struct cli_run *run);
+int cli_backup_create(const struct cli_run *run);
+int cli_backup_drill(const struct cli_run *run);
 int cli_backup_verify(const struct cli_run *run);
 int cli_backup_prove(const struct cli_run *run);
 int cli_backup_restore(const struct cli_run *run);

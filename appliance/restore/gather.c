@@ -1,5 +1,6 @@
 #include "appliance/restore/internal.h"
 
+#include "appliance/cli/meter.h"
 #include "lib/ceremony/log/files.h"
 #include "lib/ceremony/log/judged_keys.h"
 #include "lib/system/file.h"
@@ -75,12 +76,18 @@ static enum ps_err on_checkpoint(void *context, struct ps_bytes octets)
     return ps_buf_status(&g->result->checkpoint);
 }
 
+static bool is_written(const struct gathering *g)
+{
+    return g->request->sink != NULL;
+}
+
 static enum ps_err read_backup(struct gathering *g)
 {
     const struct backup_trust trust = {.genesis = g->request->genesis};
     const struct backup_calls calls = {
         .context = g, .row = on_row, .leaf = on_leaf, .checkpoint = on_checkpoint};
     PS_CLEANUP(file_close_cleanup) int fd = open(g->request->file, O_RDONLY | O_CLOEXEC);
+    PS_CLEANUP(meter_end) struct meter meter = {.what = NULL};
     static uint8_t piece[PIECE];
     ssize_t got = -1;
 
@@ -88,8 +95,11 @@ static enum ps_err read_backup(struct gathering *g)
         return ps_fail_errno(PS_E_NOT_FOUND, "cannot open %.160s", g->request->file);
     }
     PS_TRY(backup_reader_new(&trust, &calls, &g->reader));
+    meter_begin(&meter, is_written(g) ? "writing from the backup" : "reading the backup",
+                meter_size(fd));
     while ((got = read(fd, piece, sizeof piece)) > 0) {
         PS_TRY(backup_reader_feed(g->reader, ps_bytes(piece, (size_t)got)));
+        meter_advance(&meter, (uint64_t)got);
     }
     if (got < 0) {
         return ps_fail_errno(PS_E_STORAGE, "cannot read %.160s", g->request->file);
@@ -145,6 +155,10 @@ static enum ps_err compare(const struct gathering *g, const struct mirror *mirro
 
 static enum ps_err read_mirror(struct gathering *g, struct mirror *mirror, uint64_t from)
 {
+    PS_CLEANUP(meter_end) struct meter meter = {.what = NULL};
+
+    meter_begin(&meter, is_written(g) ? "writing from the mirror" : "reading the mirror",
+                mirror->checkpoint.size);
     while (mirror->edge.size < mirror->checkpoint.size) {
         struct log_place place;
         struct log_event event;
@@ -165,6 +179,7 @@ static enum ps_err read_mirror(struct gathering *g, struct mirror *mirror, uint6
             PS_TRY(hand_on(g, leaf));
         }
         merkle_edge_append(&mirror->edge, merkle_leaf_hash(leaf));
+        meter_advance(&meter, 1);
     }
     return mirror->edge.size == from ? compare(g, mirror) : PS_OK;
 }

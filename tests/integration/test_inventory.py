@@ -12,7 +12,8 @@ import subprocess
 
 import pytest
 
-from harness.appliance import Appliance, wait_until
+from harness import terminal
+from harness.appliance import PATIENCE_S, Appliance, wait_until
 from harness.dev_room import DevRoom
 from harness.leaves import read_events
 from harness.places import PRIVYSEAL, PRIVYSEALD
@@ -260,6 +261,52 @@ def test_a_backup_has_the_log_and_the_wrapped_keys_and_verifies_offline(room):
     changed.write_bytes(octets)
     refused = command("backup", "verify", changed)
     assert refused.returncode == 1 and "at octet" in refused.stderr, refused
+
+
+def wait(room, what):
+    return subprocess.run([str(PRIVYSEAL), "backup", what, "--wait", "--json"], capture_output=True, text=True,
+                          check=False, timeout=PATIENCE_S, env={**os.environ, **room.appliance.environment})
+
+
+def test_how_far_it_is_can_be_waited_for(room):
+    """On standard error, a line each time that it is something else; the answer at the end is that of `backup list`."""
+    before = backups(room)
+    made = wait(room, "create")
+    shown = json.loads(made.stdout)
+    assert made.returncode == 0 and shown["state"] == "idle" and shown["items"][-1]["file"] not in before, made
+    said = r"(backup create: (due|rows|naming|signing|leaves(, \d+ of \d+)?|checking)\n)+"
+    assert re.fullmatch(said, made.stderr), made
+    held = wait(room, "drill")
+    last = json.loads(held.stdout)["last"]
+    assert held.returncode == 0 and last["good"] and last["file"] == shown["items"][-1]["file"], held
+    assert re.fullmatch(r"(backup drill: (due|reading|trying)\n)+", held.stderr), held
+
+
+def test_who_waits_is_told_that_it_was_in_vain(room):
+    directory = room.appliance.directory / "backups"
+    newest = directory / backups(room)[-1]
+    good = newest.read_bytes()
+    newest.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    held = wait(room, "drill")
+    assert held.returncode == 1 and "the drill was not good: " in held.stderr, held
+    newest.write_bytes(good)
+    rights = directory.stat().st_mode
+    directory.chmod(0o500)
+    made = wait(room, "create")
+    directory.chmod(rights)
+    assert made.returncode == 1 and "no backup was made: " in made.stderr, made
+    made = wait(room, "create")
+    assert made.returncode == 0 and "failure" not in json.loads(made.stdout), made
+
+
+def test_on_a_terminal_reading_a_backup_shows_how_far_it_is(room):
+    path = back_up(room)
+    for what, begin in (("verify", "PASS"), ("prove", "c2sp.org/tlog-proof")):
+        code, shown = terminal.run([PRIVYSEAL, "backup", what, path])
+        percents = [int(number) for number in re.findall(r"reading the backup: (\d+) %", shown)]
+        assert code == 0 and percents[0] == 0 and percents[-1] == 100 and percents == sorted(percents), shown
+        assert shown[shown.index("100 %") + len("100 %"):].lstrip().startswith(begin), shown
+    assert command("backup", "verify", path).stderr == ""
 
 
 def test_the_oldest_goes_only_after_a_newer_one_is_good(room):

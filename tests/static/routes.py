@@ -42,9 +42,30 @@ def asked():
             yield re.sub(r"%[a-z]*", "{}", literal.split("?")[0])
 
 
+def bodiless():
+    """(method, path) of routes that refuse any body."""
+    text = re.sub(r"/\*.*?\*/", "", (TOP / "api/routes.def").read_text(), flags=re.S)
+    for inner in re.findall(r"^ROUTE\((.*?)\)$", text, re.S | re.M):
+        fields = [field.strip() for field in inner.split(",")]
+        if fields[2] != "GET" and fields[6] == "0":
+            yield fields[2], fields[3].strip('"')
+
+
+def with_a_body():
+    """(method, path, command) of the rows that send one, be it an empty object."""
+    for source in sorted((TOP / "appliance/cli").iterdir()):
+        for row in re.findall(r"\{\.words = .*?(?=\{\.words|\Z)", source.read_text(), re.S):
+            said = dict(re.findall(r'\.(words|method|media|path) = "([^"]*)"', row))
+            if said.get("media") != "":
+                yield said.get("method"), said.get("path"), said["words"]
+
+
 def main():
     known = set(asked())
-    found = []
+    refused = set(bodiless())
+    found = [f"`{words}` sends a body where none is taken: .media = \"\"" for method, path, words in with_a_body()
+             if (method, path) in refused]
+    assert refused
     ids = dict(routes())
     for name, path in ids.items():
         is_known = re.sub(r"\{[^}]*\}", "{}", path) in known
