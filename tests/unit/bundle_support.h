@@ -13,6 +13,7 @@
 
 struct findings {
     unsigned counts[3]; /* by verdict */
+    uint64_t leaf;      /* that the last failure about one names */
     char failures[2048];
     char notes[1024];
 };
@@ -26,6 +27,9 @@ static inline PS_UNUSED void findings_take(void *context, const struct log_row *
     const size_t used = strlen(text);
 
     findings->counts[row->verdict]++;
+    if (row->verdict == LOG_FAIL && row->leaf != LOG_NOWHERE) {
+        findings->leaf = row->leaf;
+    }
     if (row->verdict != LOG_PASS) {
         (void)snprintf(text + used, size - used, "%s: %s\n", row->check, row->text);
     }

@@ -4,6 +4,8 @@
 
 /* Transcripts of ceremonies, as they are and with something wrong in them. */
 
+static const struct json_limits limits = {BUNDLE_OCTETS_MAX, 24, 1000000, false};
+
 static enum ps_err check(struct ps_bytes octets, const char *genesis, struct findings *ret_findings)
 {
     PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
@@ -50,25 +52,100 @@ static void another_genesis_is_a_failure_and_an_unknown_one_a_note(void **state)
     assert_non_null(strstr(findings.notes, BUNDLE_TEST_GENESIS));
 }
 
-static void every_octet_that_changes_is_found(void **state)
+static bool is_in(struct ps_bytes part, const uint8_t *at)
+{
+    return at >= part.data && at < part.data + part.len;
+}
+
+/* Of the transcript in which an octet stands; "": beside them. */
+static void find_section(struct json_value root, const uint8_t *at, char ret_section[32])
+{
+    struct json_value section;
+    struct ps_bytes name;
+    uint32_t cursor = 0;
+
+    ret_section[0] = '\0';
+    while (json_next(root, &cursor, &name, &section)) {
+        if (is_in(json_raw(section), at)) {
+            (void)snprintf(ret_section, 32, "%.*s", PS_BYTES_FMT(name));
+        }
+    }
+}
+
+/* What is no transcript any more is refused for an octet or a member; the rest for its section. */
+static void assert_place(enum ps_err err, const char *section, const struct findings *findings)
+{
+    const char *text = ps_detail()->text;
+
+    if (err == PS_E_INPUT) {
+        assert_true(strstr(text, " octet ") != NULL || strstr(text, "member \"") != NULL ||
+                    strstr(text, "`format` or `v`") != NULL);
+    } else {
+        assert_string_not_equal(section, "");
+        assert_found(findings,
+                     strcmp(section, "digests") == 0 ? "one of the two changed" : section);
+    }
+}
+
+static void every_octet_that_changes_is_found_and_its_place_is_named(void **state)
 {
     PS_BUF_AUTO octets = {0};
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
     struct findings findings;
+    struct json_value root;
 
     (void)state;
     bundle_test_read("genesis", &octets);
+    assert_ok(json_new(&json));
+    assert_ok(json_parse(json, ps_buf_bytes(&octets), &limits, &root));
     for (size_t i = 0; i < octets.len; i++) {
         const uint8_t before = octets.data[i];
+        char section[32];
         enum ps_err err;
 
+        find_section(root, octets.data + i, section);
         octets.data[i] = (uint8_t)(before ^ (1u << (i % 8)));
         err = check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings);
         if (err == PS_OK || (err == PS_E_DENIED && findings.counts[LOG_FAIL] == 0)) {
             fail_msg("octet %zu can be another one", i);
         }
+        assert_place(err, section, &findings);
         octets.data[i] = before;
     }
     assert_ok(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
+}
+
+/* A second of its time is another one. */
+static void a_changed_leaf_is_named_by_its_number(void **state)
+{
+    static const char time[] = "\"time\":\"2026-11-20T10:00:0";
+    PS_BUF_AUTO octets = {0};
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    struct json_value root;
+    struct json_value leaves;
+    struct json_value leaf;
+    uint32_t cursor = 0;
+
+    (void)state;
+    bundle_test_read("enrol", &octets);
+    assert_ok(json_new(&json));
+    assert_ok(json_parse(json, ps_buf_bytes(&octets), &limits, &root));
+    assert_true(json_member(root, "leaves", &leaves));
+    while (json_next(leaves, &cursor, NULL, &leaf)) {
+        struct json_value index;
+        struct findings findings;
+        struct ps_bytes raw;
+        uint8_t *at;
+
+        assert_true(json_member(leaf, "index", &index) && json_member(leaf, "leaf", &leaf));
+        raw = json_raw(leaf);
+        at = memmem(raw.data, raw.len, time, 8);
+        assert_non_null(at);
+        at[sizeof time - 1] ^= 1;
+        assert_int_equal(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+        at[sizeof time - 1] ^= 1;
+        assert_int_equal(findings.leaf, strtoull((const char *)json_raw(index).data, NULL, 10));
+    }
 }
 
 static void a_transcript_that_ends_early_is_none(void **state)
@@ -132,7 +209,6 @@ static void put_digest(struct json_value root, const char *name, struct ps_buf *
 
 static void reseal(struct ps_bytes octets, struct ps_buf *out)
 {
-    const struct json_limits limits = {BUNDLE_OCTETS_MAX, 24, 1000000, false};
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
     struct json_value root;
 
@@ -186,7 +262,6 @@ static void assert_change_is_found(const char *name, const char *from, const cha
 /* Agree and disagree might stand together, or one person be counted for two. */
 static void whoever_signed_the_end_twice_is_found(void **state)
 {
-    const struct json_limits limits = {BUNDLE_OCTETS_MAX, 24, 1000000, false};
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
     PS_BUF_AUTO octets = {0};
     PS_BUF_AUTO twice = {.max = BUNDLE_OCTETS_MAX};
@@ -380,7 +455,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_transcript_verifies_from_its_genesis),
         cmocka_unit_test(another_genesis_is_a_failure_and_an_unknown_one_a_note),
-        cmocka_unit_test(every_octet_that_changes_is_found),
+        cmocka_unit_test(every_octet_that_changes_is_found_and_its_place_is_named),
+        cmocka_unit_test(a_changed_leaf_is_named_by_its_number),
         cmocka_unit_test(a_transcript_that_ends_early_is_none),
         cmocka_unit_test(who_does_not_agree_is_told),
         cmocka_unit_test(a_person_signs_the_end_once),

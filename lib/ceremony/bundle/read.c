@@ -131,7 +131,8 @@ static enum ps_err take_room(struct bundle *bundle, struct json_value value)
 static enum ps_err take(struct bundle *bundle, const struct members *members)
 {
     if (!ps_bytes_equal_str(members->format, BUNDLE_FORMAT) || members->v != 1) {
-        return ps_fail(PS_E_INPUT, 0, "not a transcript of version 1");
+        return ps_fail(PS_E_INPUT, 0,
+                       "not a transcript of version 1: `format` or `v` says something else");
     }
     bundle->sections[BUNDLE_CHECKPOINT] = members->checkpoint;
     bundle->sections[BUNDLE_LEAVES] = members->leaves;

@@ -163,11 +163,22 @@ enum ps_err json_put_canonical(struct json_value value, struct ps_buf *out)
     return ps_buf_status(out);
 }
 
+static size_t first_difference(struct ps_bytes a, struct ps_bytes b)
+{
+    size_t at = 0;
+
+    while (at < a.len && at < b.len && a.data[at] == b.data[at]) {
+        at++;
+    }
+    return at;
+}
+
 enum ps_err json_check_canonical(struct json_value root)
 {
     const struct ps_bytes text = root.doc->text;
     PS_BUF_AUTO canonical;
     enum ps_err err;
+    size_t at;
 
     /* Whatever is longer than the text is not the text. */
     ps_buf_init(&canonical, text.len);
@@ -178,5 +189,7 @@ enum ps_err json_check_canonical(struct json_value root)
     if (err != PS_OK && err != PS_E_LIMIT) {
         return err;
     }
-    return ps_fail(PS_E_INPUT, 0, "JSON that is not in its canonical form (RFC 8785)");
+    at = first_difference(ps_buf_bytes(&canonical), text);
+    return ps_fail(PS_E_INPUT, (long)at,
+                   "JSON that is not in its canonical form (RFC 8785), from octet %zu on", at);
 }
