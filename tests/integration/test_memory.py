@@ -5,10 +5,7 @@ they are found in the token process shows that the search works. Needs root, sin
 not dumpable.
 """
 
-import base64
 import os
-import pathlib
-import re
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,47 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from harness.fake_keys import private_keys
 from harness.fake_token import fake_appliance
 from harness.http_unix import b64u
-
-
-PIECE = 1 << 20
-
-
-def readable(memory, low, high):
-    """A mapping's octets; what cannot be read (secret memory, the kernel's pages) is left out."""
-    octets = bytearray()
-    while low < high:
-        try:
-            memory.seek(low)
-            piece = memory.read(min(PIECE, high - low))
-        except (OSError, ValueError, OverflowError):
-            piece = b""
-        octets += piece
-        low += len(piece) or 4096
-    return octets
-
-
-# Range, rights, offset, device, inode.
-MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ (\d+)", re.M)
-
-
-def memory_of(pid):
-    """Every readable mapping of a process, each in one piece; but for code, which is a file's."""
-    maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        return [readable(memory, int(low, 16), int(high, 16))
-                for low, high, rights, inode in MAPPING.findall(maps)
-                if "r" in rights and not ("x" in rights and inode != "0")]
-
-
-def forms(secret):
-    """As the module has it, as OpenSSL's numbers lie in memory, and in the texts it could be in."""
-    return (secret, secret[::-1], secret.hex().encode(),
-            base64.urlsafe_b64encode(secret).rstrip(b"="))
-
-
-def held(pieces, secrets):
-    return [secret for secret in secrets
-            if any(form in piece for form in forms(secret) for piece in pieces)]
+from harness.memory import held, memory_of
 
 
 # What each process certainly holds: that it is found shows that its memory was read.

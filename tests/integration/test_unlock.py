@@ -16,12 +16,13 @@ import time
 from jwcrypto import jwe, jwk
 import pytest
 
+from harness import memory, shares, terminal
 from harness.appliance import PATIENCE_S, Appliance, wait_until
 from harness.dev_room import DevRoom
 from harness.leaves import read_events
 from harness.officers import DONE, REFUSED, call
 from harness.people import AUDITORS, OFFICERS
-from harness.places import PRIVYSEAL
+from harness.places import PRIVYSEAL, TOP
 from harness.room import refused
 
 PASSPHRASE = "practice passphrase"  # as `privyseal dev --attended` makes the keys
@@ -92,10 +93,11 @@ class Unlock:
         return out.read_text()
 
     def opened(self, officer):
-        """The value of the officer's share, by opening it as a keeper would."""
+        """The officer's share, by opening it as a keeper would."""
         once = jwk.JWK.generate(kty="EC", crv="P-256")
         unlock, out = self.directory / "own.json", self.directory / f"{officer}.own"
         unlock.write_text(once.export_public())
+        out.unlink(missing_ok=True)
         octets = jwk.base64url_decode(once.thumbprint())[:8]
         source = (Path(__file__).parents[2] / "lib/ceremony/words/pgp_words.def").read_text()
         rows = [re.findall(r'"(\w+)"', line) for line in source.splitlines() if line.count('"') == 4]
@@ -105,7 +107,7 @@ class Unlock:
         assert done.returncode == DONE, done
         token = jwe.JWE()
         token.deserialize(out.read_text(), once)
-        return token.payload[-16:]
+        return shares.read(token.payload)
 
     def send(self, text):
         return self.room.send("POST", "/v1/unlock/shares", {"share": text})
@@ -284,33 +286,73 @@ def test_the_commands_do_the_same(unlock, tmp_path):
     assert run("shares", "send", "--share", tmp_path / "share").returncode not in (DONE, 5)
 
 
-def test_the_pin_is_nowhere_but_in_the_token_the_keeper_and_the_supervisor(unlock):
-    """Scanned: files but the token's own and the first PIN's, arguments, environments, and the api's memory."""
-    directory = unlock.appliance.directory
-    secrets = [(directory / "pins" / "user").read_bytes().strip(),
-               *(unlock.opened(officer) for officer in OFFICERS[:THRESHOLD])]
+def test_the_guide_can_be_typed_as_it_stands(unlock, tmp_path):
+    """docs/guides/attended-unlock.md, from the second start on; the first two blocks are what was done here already."""
+    text = (TOP / "docs/guides/attended-unlock.md").read_text()
+    _build, begin, look, give, sign = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
+    assert begin == "privyseal dev DIR --attended --no-tls\n"
+    environment, fetch = look.splitlines(True)[0], give.splitlines(True)[0]
+    path = f"{PRIVYSEAL.parent}:{PRIVYSEAL.parent}/officer:{os.environ['PATH']}"
+
+    def typed(block, *answers):
+        block = block.replace("DIR", str(unlock.appliance.directory))
+        return terminal.run(["/bin/bash", "-euo", "pipefail", "-c", block], answers, cwd=tmp_path,
+                            env={**os.environ, "PATH": path})
+
+    def give_share(officer, words):
+        block = give.replace("officer-1", officer)
+        return typed(environment + (block if officer == "officer-1" else block.replace(fetch, "")),
+                     ("console shows: ", words), ("Passphrase of ", PASSPHRASE))
+
     unlock.restart()
-    unlock.unlock()
-    found = []
-    for path in [*(directory / "data").rglob("*"), directory / "dev.log"]:
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # or written anew just now
-            octets = path.read_bytes()
-            assert not any(secret in octets for secret in secrets), path
+    code, shown = typed(look)
+    assert code == 0 and "locked" in shown, shown
+    lines = shown.splitlines()
+    words = lines[lines.index("Words of the key for shares:") + 1].strip()
+    code, shown = give_share("officer-1", " ".join(reversed(words.split())))
+    assert code != 0 and "nothing was sealed" in shown, shown
+    (tmp_path / "officer-1.cms").unlink()
+    for officer in OFFICERS[:THRESHOLD]:
+        code, shown = give_share(officer, words)
+        assert code == 0 and f"for {officer}." in shown, shown
+    unlock.wait("operational")
+    code, shown = typed(environment + sign)
+    assert code == 0 and shown.count(".") == 2, shown
+
+
+def parts(opened):
+    """Of shares: what each of them is kept secret for."""
+    return [octets for share in opened for octets in (share.value, share.blind)]
+
+
+def assert_nowhere(unlock, secrets, but):
+    """On no disk, in no arguments and environments, and in no memory of an api process."""
+    assert memory.found_on_disk(unlock.appliance.directory, secrets, but) == []
+    assert memory.found_on_disk(unlock.directory, secrets) == []  # what officers carried
     for role, pids in unlock.appliance.roles().items():
         for pid in pids:
-            for name in ("cmdline", "environ"):
-                with open(f"/proc/{pid}/{name}", "rb") as file:
-                    text = file.read()
-                assert not any(secret in text for secret in secrets), (role, name)
+            assert memory.found_beside(pid, secrets) == [], role
             if role.startswith("api"):
-                memory = memory_of(pid)
-                assert b"/v1/unlock/shares" in memory  # it is read, then
-                found += [role for secret in secrets if secret in memory]
-            elif role in ("keeper", "supervisor"):
-                # The search finds it where it is, if the kernel has no pages that nobody may read.
-                hidden = "secretmem" in Path(f"/proc/{pid}/maps").read_text()
-                assert hidden or secrets[0] in memory_of(pid), role
-    assert found == []
+                pieces = memory.memory_of(pid)
+                assert memory.held(pieces, [b"/v1/unlock/shares"]), role  # it is read, then
+                assert memory.held(pieces, secrets) == [], role
+
+
+def test_the_pin_is_nowhere_but_in_the_token_the_keeper_and_the_supervisor(unlock):
+    """Scanned: files but the token's own and the first PIN's, arguments, environments, and the api's memory."""
+    pins = unlock.appliance.directory / "pins"
+    pin = (pins / "user").read_bytes().strip()
+    assert memory.found_on_disk(pins, [pin]) == [pins / "user"]  # the search finds it
+    opened = [unlock.opened(officer) for officer in OFFICERS[:THRESHOLD]]
+    assert shares.combine(opened) == pin
+    unlock.restart()
+    unlock.unlock()
+    assert_nowhere(unlock, [pin, *parts(opened)], ("tokens", "pins"))
+    for role in ("keeper", "supervisor"):
+        # The search finds it where it is, if the kernel has no pages that nobody may read.
+        for pid in unlock.appliance.roles()[role]:
+            hidden = "secretmem" in Path(f"/proc/{pid}/maps").read_text()
+            assert hidden or memory.held(memory.memory_of(pid), [pin]), role
 
 
 def cores_of(directory):
@@ -360,22 +402,29 @@ def test_a_changed_pin_makes_the_old_one_and_its_shares_worthless(unlock):
     """The token makes it; nobody has seen it, and three other officers than before release it."""
     room, directory = unlock.room, unlock.appliance.directory
     before = {officer: unlock.sealed(officer).read_bytes() for officer in OFFICERS}
+    processes = set(unlock.appliance.pids("token"))
     answer = room.change("POST", "/v1/operations", {
         "type": "pin.change", "subject": "a", "params": {"threshold": 2, "holders": [
             {"officer": officer, "certificate": unlock.certificate(officer)}
             for officer in OFFICERS[1:]]}})
     assert answer.status == 201, answer
     unlock.wait("operational")
+    # Those of before would take the old PIN still.
+    wait_until(lambda: processes.isdisjoint(unlock.appliance.pids("token")), 60, "other processes")
     listed = room.send("GET", "/v1/pins").json()["items"]
     assert [(item["name"], item["set"]) for item in listed] == [("a/user", answer.json()["set"])]
     room.kill_keeper()
     unlock.wait("operational")
-    assert refuses_pin(directory, (directory / "pins" / "user").read_text().strip())
+    assert not takes_pin(directory, (directory / "pins" / "user").read_text().strip())
+    opened = [unlock.opened(officer) for officer in OFFICERS[1:3]]
+    pin = shares.combine(opened)
+    assert takes_pin(directory, pin.decode())
     unlock.restart()
     old = unlock.directory / "old.cms"
     old.write_bytes(before[OFFICERS[1]])
     refused(unlock.send(unlock.share(OFFICERS[1], path=old)), 422, "another splitting")
     unlock.unlock(OFFICERS[2:4])
+    assert_nowhere(unlock, [pin, *parts(opened)], ("tokens",))
     warnings = room.send("GET", "/v1/system").json()["warnings"]
     assert "shares" not in [item["code"] for item in warnings], warnings
 
@@ -413,12 +462,14 @@ def test_a_crash_while_the_pin_is_changed_locks_nobody_out(unlock, delay_ms):
     unlock.unlock(OFFICERS[2:4])
 
 
-def refuses_pin(directory, pin):
+def takes_pin(directory, pin):
+    """Whether the token does, of whoever has its module."""
     done = subprocess.run(["pkcs11-tool", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--login",
-                           "--pin", pin, "--list-objects", "--token-label", "privyseal-a"],
-                          env={**os.environ, "SOFTHSM2_CONF": str(directory / "softhsm2.conf")},
-                          check=False, capture_output=True, text=True)
-    return "CKR_PIN_INCORRECT" in done.stderr
+                           "--pin", "env:TOKEN_PIN", "--list-objects", "--token-label", "privyseal-a"],
+                          env={**os.environ, "SOFTHSM2_CONF": str(directory / "softhsm2.conf"),
+                               "TOKEN_PIN": pin}, check=False, capture_output=True, text=True)
+    assert done.returncode == 0 or "CKR_PIN_INCORRECT" in done.stderr, done
+    return done.returncode == 0
 
 
 def test_who_holds_a_share_and_leaves_is_an_alarm(unlock):
@@ -432,20 +483,3 @@ def test_who_holds_a_share_and_leaves_is_an_alarm(unlock):
         "type": "pin.split", "subject": "a", "params": {"threshold": 2, "holders": [
             {"officer": officer, "certificate": unlock.certificate(officer)}
             for officer in OFFICERS[2:]]}}), 400, OFFICERS[3])
-
-
-def memory_of(pid):
-    """All that can be read of a process."""
-    found = bytearray()
-    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
-        for line in maps:
-            span, rights = line.split()[:2]
-            if "r" not in rights or "[v" in line:
-                continue
-            first, last = (int(number, 16) for number in span.split("-"))
-            try:
-                mem.seek(first)
-                found += mem.read(last - first)
-            except OSError:
-                continue
-    return bytes(found)
