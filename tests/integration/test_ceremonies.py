@@ -261,9 +261,13 @@ def test_the_appliance_is_locked_and_unlocked(room):
 
 
 def test_a_changed_configuration_is_approved(room):
-    configuration = room.bare.directory / "privyseald.conf"
-    configuration.write_text(configuration.read_text().replace(
-        "[token a]\n", "[token a]\nreadable = /usr/share\n", 1))
+    """What a token may read, and how many backups are kept."""
+    def kept():
+        return room.bare.management().get("/v1/backups").json()["keep"]
+
+    configuration, before = room.bare.directory / "privyseald.conf", kept()
+    text = configuration.read_text().replace("[token a]\n", "[token a]\nreadable = /usr/share\n", 1)
+    configuration.write_text(text.replace("[backup]\n", f"[backup]\nkeep = {before + 1}\n", 1))
     room.bare.stop()
     room.bare.launch()
     wait_until(lambda: '"locked"' in room.bare.ready(), 30, "the appliance to be locked")
@@ -272,6 +276,7 @@ def test_a_changed_configuration_is_approved(room):
                                                       "requester": REQUESTER}, signers=A)
     assert code == 0, shown
     wait_until(lambda: state(room) == "operational", 30, "the appliance to work again")
+    assert kept() == before + 1
 
 
 # What goes wrong in a room
@@ -517,6 +522,7 @@ def test_an_auditor_sees_what_was_done_and_who_could_then(room):
     assert audit(room, "report", str(copy), "--to", enrolled["time"])["operations"]
     before = audit(room, "state", str(copy), "--at", report["operations"][1]["time"])
     assert len(before["roster"]["people"]) == 6 and before["clients"][0]["name"] == "operator"
+    check_states(room, copy, report)
     people = audit(room, "state", str(copy))["roster"]["people"]
     assert [entry["person"] for entry in people] == sorted(standing(room))
     told = audit(room, "report", "--to", report["to"])  # by the appliance itself
@@ -525,6 +531,22 @@ def test_an_auditor_sees_what_was_done_and_who_could_then(room):
     assert told["operations"] == report["operations"] and told["grants"] == report["grants"]
     check_leaves(copy, enrolled)
     check_pages(room, copy, report)
+
+
+def check_states(room, copy, report):
+    """Policy and grants as they were then, and not as they are now."""
+    def state_after(operation):
+        moment = datetime.datetime.fromisoformat(operation["time"].rstrip("Z")) + datetime.timedelta(seconds=1)
+        return audit(room, "state", str(copy), "--at", f"{moment.isoformat(timespec='seconds')}Z")
+
+    def done(kind):
+        return [item for item in report["operations"] if item["type"] == kind and item["outcome"] == "done"]
+
+    changes = done("policy.change")
+    assert [int(state_after(item)["policy"]["epoch"]) for item in [*done("genesis"), *changes]] == [1, 2, 3]
+    assert [state_after(item)["policy"]["classes"]["C"]["officers"] for item in changes] == ["2", "1"]
+    told = [{grant["client"] for grant in state_after(item)["grants"]} for item in (*done("genesis"), changes[0])]
+    assert "issuer" not in told[0] and "issuer" in told[1], told
 
 
 def check_leaves(copy, operation):

@@ -1,15 +1,17 @@
 """The scripts of PINs and of the key that wraps, run unchanged; what officers do between is done with stock tools."""
 
 import ctypes
+import html.parser
 import json
 import os
 import re
+import shutil
 import subprocess
 
 from jwcrypto import jwe, jwk
 import pytest
 
-from harness import documents
+from harness import documents, memory, shares
 from harness.appliance import wait_until
 from harness.bare import BareAppliance
 from harness.contract import Contract
@@ -117,6 +119,16 @@ def test_the_so_pin_is_made_by_the_token_too(room, holders):
     wait_until(lambda: is_ready(room), 60, "the token again")
     complete_with_so(room, holders, "change-so-pin", "change-so-pin-again", splitting=splitting)
     wait_until(lambda: is_ready(room), 60, "the token again")
+    opened = [shares.read(holders.share(name, so=True)) for name in ("officer-2", "officer-3")]
+    pin = shares.combine(opened)
+    assert re.fullmatch(b"[a-z2-7]{32}", pin)
+    secrets = [pin, *(octets for share in opened for octets in (share.value, share.blind))]
+    assert memory.found_on_disk(room.bare.directory, secrets, ("tokens", f"tokens-{TOKEN}")) == []
+    assert memory.found_on_disk(room.directory, secrets) == []
+    apis = room.bare.children("api", "clients") + room.bare.children("api", "management")
+    assert len(apis) == 2
+    for pid in apis:
+        assert memory.found_beside(pid, secrets) == memory.held(memory.memory_of(pid), secrets) == []
 
 
 def test_a_lost_pin_is_given_anew_by_the_security_officer(room, holders):
@@ -248,12 +260,11 @@ def test_the_key_that_wraps_is_carried_to_a_second_token(room):
 
 
 def calls_of(room, kind):
-    """What the last operation of this type called, as its result has it: (function, answer, token)."""
+    """What the last operation of this type called, as its parts and its result have it: (function, answer, token)."""
     leaves = [leaf["data"] for leaf in read_events(room.bare.directory / "data" / "log")
-              if leaf["kind"] in ("intent", "result")]
+              if leaf["kind"] in ("intent", "part", "result")]
     operation = [data["operation"] for data in leaves if data.get("document", {}).get("type") == kind][-1]
-    result = next(data for data in leaves if data["operation"] == operation and "outcome" in data)
-    return result["calls"]
+    return [call for data in leaves if data["operation"] == operation for call in data.get("calls", [])]
 
 
 def test_a_transcript_says_what_was_called_in_the_tokens(room):
@@ -267,10 +278,48 @@ def test_a_transcript_says_what_was_called_in_the_tokens(room):
     made, = (call for call in calls_of(room, "wrapping.prepare") if call["call"] == "C_GenerateKeyPair")
     assert made["class"] == "private" and made["token"] == TOKEN and len(made["id"]) == 32
     assert "C_SetPIN as SO" in [call["call"] for call in calls_of(room, "pin.change")]
+    for kind in ("pin.change", "pin.reset"):
+        first, = [call for call in calls_of(room, kind) if call["call"] == "C_GenerateRandom"]
+        assert first["token"] == TOKEN and first["rv"] == "CKR_OK", first
     page = room.directory / "carry.html"
     done = call("page", room.directory / "carry-wrapping-key.bundle", "--genesis", genesis_hash(room),
                 "--out", page)
     assert done.returncode == 0 and "C_UnwrapKey" in page.read_text(), done
+
+
+class Tags(html.parser.HTMLParser):
+    """What a page has beside text."""
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.attributes = set(), set()
+
+    def handle_starttag(self, tag, attrs):
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_its_pages_are_the_same_wherever_they_are_made(room, tmp_path):
+    """By another hand, on another day, in another place; and each is whole in its one file."""
+    made = []
+    for place, zone, language in (("here", "UTC", "C"), ("there", "Asia/Kolkata", "C.UTF-8")):
+        directory = tmp_path / place
+        directory.mkdir()
+        shutil.copy(room.directory / "carry-wrapping-key.bundle", directory / f"{place}.json")
+        for kind in ("html", "pdf"):
+            done = call("page", f"{place}.json", "--genesis", genesis_hash(room), "--out", f"page.{kind}", cwd=directory,
+                        env={"PATH": "/usr/bin", "TZ": zone, "LC_ALL": language, "HOME": str(directory)})
+            assert done.returncode == 0, done
+        made.append([(directory / f"page.{kind}").read_bytes() for kind in ("html", "pdf")])
+    assert made[0] == made[1]
+    page, tags = made[0][0].decode(), Tags()
+    tags.feed(page)
+    assert tags.names.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "base", "form"}), tags.names
+    assert not [name for name in tags.attributes if name.startswith("on") or name in ("src", "href")], tags.attributes
+    assert "url(" not in page and "@import" not in page
+    text = subprocess.run(["pdftotext", tmp_path / "here" / "page.pdf", "-"], check=True, capture_output=True).stdout
+    for said in ("Carry the key that wraps to a second token", "C_UnwrapKey", "EN 319 411-1"):
+        assert said in page and said.encode() in text, said
 
 
 def test_each_transcript_verifies(room):

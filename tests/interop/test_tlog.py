@@ -127,10 +127,17 @@ def proof_of(running, path):
     return answer[0].body.decode()
 
 
+def certificate_of(running, key):
+    """The key's own, as leaves have it."""
+    pem = running.management().get(f"/v1/keys/{key}/certificate").body.decode()
+    return b64u(base64.b64decode("".join(pem.split("-----")[2].split())))
+
+
 def test_proofs_hold_for_other_programs_and_offline(running, log_key, go_says):
     done = running.management().get("/v1/operations?limit=1").json()["items"][0]["id"]
     for path, says in ((f"/v1/keys/{KEY}/tlog-proof", KEY),
                        (f"/v1/keys/{KEY}/tlog-proof?version=1", f"{KEY}/1"),
+                       ("/v1/keys/tls.ca/certificate/tlog-proof", certificate_of(running, "tls.ca")),
                        (f"/v1/operations/{done}/tlog-proof", done),
                        ("/v1/log/events/tlog-proof/0", "genesis")):
         proof = proof_of(running, path)
