@@ -115,10 +115,75 @@ static void random_octets_leave_room_for_signatures(void **state)
     assert_in_range(given, ROUNDS, RANDOMS * ROUNDS / 2);
 }
 
+/* Signatures that a client asks for at once; each costs as much as some ten of ES256. */
+#define MANY 200u
+
+/* In one piece, the last of them as `one`. How many were answered before that, of how many. */
+static unsigned served_before(const struct msg_jws_sign *many, const struct msg_jws_sign *one,
+                              unsigned *ret_made)
+{
+    PS_BUF_AUTO frames;
+    uint64_t last;
+    unsigned before = 0;
+    bool is_served = false;
+
+    *ret_made = 0;
+    ps_buf_init(&frames, (size_t)(MANY + 1) * 1024);
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_ok(ipc_frame_put(&msg_jws_sign_info, ++stack.clients.next_id, many, &frames));
+    }
+    last = ++stack.clients.next_id;
+    assert_ok(ipc_frame_put(&msg_jws_sign_info, last, one, &frames));
+    wire_send_octets(&stack.clients, ps_buf_bytes(&frames));
+    for (unsigned answers = 0; answers < MANY + 1;) {
+        struct wire_frame answer;
+
+        assert_true(wire_read(&stack.clients, WIRE_LIMIT_MS, &answer));
+        if (answer.id == 0) {
+            continue; /* a notice */
+        }
+        answers++;
+        if (answer.id == last) {
+            assert_ptr_equal(answer.info, &msg_jws_signed_info);
+            is_served = true;
+        } else if (answer.info == &msg_jws_signed_info) {
+            (*ret_made)++;
+            before += is_served ? 0 : 1;
+        }
+    }
+    return before;
+}
+
+/* Neither those of another client, nor those of another kind of its own. */
+static void who_asks_for_many_signatures_holds_up_no_others(void **state)
+{
+    const struct msg_jws_sign many = {.caller = stack_caller(),
+                                      .request_id = ps_bytes_str("many"),
+                                      .key = ps_bytes_str("a.rsa"),
+                                      .payload = ps_bytes_str("x")};
+    struct msg_jws_sign others[] = {many, many};
+    unsigned made;
+
+    (void)state;
+    expect(201, change("client.register", "", "{\"name\":\"second\",\"uids\":[50031]}"));
+    expect(201, change("grant.add", "",
+                       "{\"client\":\"second\",\"keys\":\"a.rsa\",\"operations\":[\"jws.sign\"]}"));
+    others[0].caller.uid = 50031;
+    others[1].key = ps_bytes_str("a.es256");
+    for (size_t i = 0; i < PS_COUNT_OF(others); i++) {
+        const unsigned before = served_before(&many, &others[i], &made);
+
+        if (made < MANY / 2 || before >= made / 2) {
+            fail_msg("after %u of %u", before, made);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_signs_and_the_signature_verifies),
+        cmocka_unit_test(who_asks_for_many_signatures_holds_up_no_others),
         cmocka_unit_test(random_octets_leave_room_for_signatures),
         cmocka_unit_test(a_stopped_keeper_exits_with_0_and_comes_back_as_it_was),
     };
