@@ -37,7 +37,9 @@
 #include "keystore/tokens/approval.h"
 #include "keystore/why.h"
 #include "keystore/witnesses/witnesses.h"
+#include "lib/base/encode.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -121,9 +123,16 @@ static void on_token_wrong_pin(void *context, struct token *token)
                  "the token refused the PIN; it is not tried again before another is configured");
 }
 
+/* With what to do: of what is wrong with it the process told but a word. */
 static void on_token_unapproved(void *context, struct token *token, const char *what)
 {
-    events_alarm(context, "unapproved-token", tokens_name(token), what);
+    char detail[160];
+
+    (void)snprintf(detail, sizeof detail, "%s: put back what was approved%s", what,
+                   strcmp(what, TOKENS_OTHER_SERIAL) == 0
+                       ? ""
+                       : ", or have people approve what is there now (token.approve)");
+    events_alarm(context, "unapproved-token", tokens_name(token), detail);
     state_look(context);
 }
 
@@ -351,6 +360,36 @@ static enum ps_err make_access(struct keeper *keeper)
     return access_new(&config, &keeper->access);
 }
 
+/* The processes themselves could say of it what they like. */
+static enum ps_err take_profiles(struct keeper *keeper)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
+    struct json_value hashes;
+    struct json_value profiles;
+    struct json_value hash;
+    struct ps_bytes name;
+    uint32_t cursor = 0;
+
+    if (keeper->config->hashes.len == 0) {
+        return PS_OK;
+    }
+    PS_TRY(json_new(&parser));
+    PS_TRY(json_parse(parser, keeper->config->hashes, &JSON_LIMITS_REQUEST, &hashes));
+    if (json_type(hashes) != JSON_OBJECT || !json_member(hashes, "profiles", &profiles) ||
+        json_type(profiles) != JSON_OBJECT) {
+        return PS_OK;
+    }
+    while (json_next(profiles, &cursor, &name, &hash)) {
+        PS_BUF_AUTO octets = {.max = PS_SHA256_LEN};
+        struct ps_bytes text;
+
+        PS_TRY(json_string(hash, &text));
+        PS_TRY(ps_hex_decode(text, &octets));
+        PS_TRY(tokens_set_profile_hash(keeper->tokens, name, ps_buf_bytes(&octets)));
+    }
+    return PS_OK;
+}
+
 static enum ps_err make_parts(struct keeper *keeper)
 {
     PS_TRY(state_init(keeper));
@@ -385,8 +424,9 @@ static enum ps_err make_parts(struct keeper *keeper)
     PS_TRY(audits_new(keeper, &keeper->audits));
     PS_TRY(custody_new(keeper, &keeper->custody));
     PS_TRY(signer_new(keeper, &keeper->signer));
-    return tokens_new(keeper->loop, &token_calls, keeper, keeper->config->token_timeout_ms,
-                      &keeper->tokens);
+    PS_TRY(tokens_new(keeper->loop, &token_calls, keeper, keeper->config->token_timeout_ms,
+                      &keeper->tokens));
+    return take_profiles(keeper);
 }
 
 static enum ps_err make_process(struct process *process, int supervisor_fd)

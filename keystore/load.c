@@ -296,7 +296,8 @@ static enum ps_err on_token(void *context, const struct catalog_row *row)
         tokens_approve(token, &(struct token_identity){.serial = record.serial,
                                                        .module_hash = record.module_hash,
                                                        .firmware = record.firmware,
-                                                       .profile = record.profile});
+                                                       .profile = record.profile,
+                                                       .profile_hash = record.profile_hash});
     }
     return PS_OK;
 }

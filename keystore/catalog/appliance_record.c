@@ -10,6 +10,7 @@ static const struct json_field token_fields[] = {
     JSON_FIELD(struct token_record, module_hash, JSON_KIND_OCTETS, true, PS_SHA256_LEN),
     JSON_FIELD(struct token_record, name, JSON_KIND_NAME, true, 0),
     JSON_FIELD(struct token_record, profile, JSON_KIND_STRING, true, TOKEN_TEXT_MAX),
+    JSON_FIELD(struct token_record, profile_hash, JSON_KIND_OCTETS, false, PS_SHA256_LEN),
     JSON_FIELD(struct token_record, serial, JSON_KIND_STRING, true, TOKEN_TEXT_MAX),
 };
 
@@ -28,6 +29,9 @@ enum ps_err token_record_read(struct json_value row, struct token_record *ret_re
     if (record.module_hash.len != PS_SHA256_LEN) {
         return record_fail("module_hash", "not 32 octets");
     }
+    if (record.profile_hash.data != NULL && record.profile_hash.len != PS_SHA256_LEN) {
+        return record_fail("profile_hash", "not 32 octets");
+    }
     *ret_record = record;
     return PS_OK;
 }
@@ -41,6 +45,9 @@ void token_record_put(const struct token_record *record, struct ps_buf *out)
     record_put_octets(out, ",\"module_hash\":", record->module_hash);
     record_put_text(out, ",\"name\":", record->name);
     record_put_text(out, ",\"profile\":", record->profile);
+    if (record->profile_hash.len != 0) {
+        record_put_octets(out, ",\"profile_hash\":", record->profile_hash);
+    }
     record_put_text(out, ",\"serial\":", record->serial);
     ps_buf_put_str(out, "}");
 }

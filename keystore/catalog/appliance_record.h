@@ -21,6 +21,8 @@ struct token_record {
     struct ps_bytes firmware;    /* "2.6" */
     struct ps_bytes profile;     /* of firmware-profiles/ */
     struct ps_bytes module_hash; /* SHA-256 of the PKCS#11 module; 32 octets */
+    /* SHA-256 of the profile's file; 32 octets. Empty: approved by its id alone, as it once was. */
+    struct ps_bytes profile_hash;
 };
 
 /* What this appliance is: made by genesis; officers lock it and approve its configuration. */

@@ -1,6 +1,7 @@
 #include "keystore/operations/internal.h"
 
 #include "keystore/state.h"
+#include "lib/base/encode.h"
 #include "lib/ceremony/operation/document.h"
 
 /* A document is good for a day unless its type says otherwise, or for so many leaves a day. */
@@ -127,6 +128,18 @@ enum ps_err document_text(struct json_value object, const char *name, struct ps_
         return ps_fail(PS_E_INPUT, 0, "member \"%s\" is missing", name);
     }
     return json_string(value, ret_text);
+}
+
+enum ps_err document_octets(struct json_value object, const char *name, struct ps_buf *out)
+{
+    struct json_value value;
+    struct ps_bytes text;
+
+    if (!json_member(object, name, &value)) {
+        return PS_OK;
+    }
+    PS_TRY(json_string(value, &text));
+    return ps_base64url_decode(text, out);
 }
 
 enum ps_err document_number(struct json_value object, const char *name, uint64_t *ret_number)

@@ -224,7 +224,8 @@ static enum ps_err put_token_row(struct operation *op)
                                             .model = view.model,
                                             .firmware = view.firmware,
                                             .profile = view.profile,
-                                            .module_hash = view.module_hash},
+                                            .module_hash = view.module_hash,
+                                            .profile_hash = view.profile_hash},
                      operation_change(op, CATALOG_TOKEN, tokens_name(op->token), 0));
     return PS_OK;
 }

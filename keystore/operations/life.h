@@ -104,6 +104,10 @@ PS_MUST_USE enum ps_err document_number(struct json_value object, const char *na
 PS_MUST_USE enum ps_err document_text(struct json_value object, const char *name,
                                       struct ps_bytes *ret_text);
 
+/* Appends octets that stand there in base64url; none when there is no such member. */
+PS_MUST_USE enum ps_err document_octets(struct json_value object, const char *name,
+                                        struct ps_buf *out);
+
 /* Appends the ids of a list, in hex, to the operation's objects. */
 PS_MUST_USE enum ps_err document_objects(struct operation *op, struct json_value list);
 

@@ -23,6 +23,9 @@ static void put_params(const struct token_view *view, struct ps_bytes token, str
     writer_text(&json, "firmware", view->firmware);
     writer_octets(&json, "module_hash", view->module_hash);
     writer_text(&json, "profile", view->profile);
+    if (view->profile_hash.len != 0) {
+        writer_octets(&json, "profile_hash", view->profile_hash);
+    }
     writer_text(&json, "serial", view->serial);
     writer_text(&json, "token", token);
     writer_end_object(&json);
@@ -32,7 +35,8 @@ static bool is_the_same(const struct token_record *record, const struct token_vi
 {
     return ps_bytes_equal(record->module_hash, view->module_hash) &&
            ps_bytes_equal(record->firmware, view->firmware) &&
-           ps_bytes_equal(record->profile, view->profile);
+           ps_bytes_equal(record->profile, view->profile) &&
+           ps_bytes_equal(record->profile_hash, view->profile_hash);
 }
 
 static void answer_unchanged(struct operation *op)
@@ -128,18 +132,18 @@ enum ps_err token_approve_rows(struct operation *op)
     ROW_AUTO row = {.parser = NULL};
     struct token_record record;
     struct ps_bytes name;
-    struct ps_bytes text;
-    PS_BUF_AUTO hash;
+    PS_BUF_AUTO module = {.max = PS_SHA256_LEN};
+    PS_BUF_AUTO profile = {.max = PS_SHA256_LEN};
 
-    ps_buf_init(&hash, PS_SHA256_LEN);
     PS_TRY(document_text(op->params, "token", &name));
     PS_TRY(row_read(op->keeper, CATALOG_TOKEN, name, &row));
     PS_TRY(token_record_read(row.body, &record));
     PS_TRY(document_text(op->params, "firmware", &record.firmware));
     PS_TRY(document_text(op->params, "profile", &record.profile));
-    PS_TRY(document_text(op->params, "module_hash", &text));
-    PS_TRY(ps_base64url_decode(text, &hash));
-    record.module_hash = ps_buf_bytes(&hash);
+    PS_TRY(document_octets(op->params, "module_hash", &module));
+    PS_TRY(document_octets(op->params, "profile_hash", &profile));
+    record.module_hash = ps_buf_bytes(&module);
+    record.profile_hash = ps_buf_bytes(&profile);
     token_record_put(&record, operation_change(op, CATALOG_TOKEN, name, row.revision));
     return PS_OK;
 }

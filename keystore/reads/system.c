@@ -71,6 +71,9 @@ static void put_token(const struct token *token, struct writer *json)
         writer_text(json, "label", view.label);
         writer_text(json, "profile", view.profile);
         writer_hex(json, "module_sha256", view.module_hash);
+        if (view.profile_hash.len != 0) {
+            writer_hex(json, "profile_sha256", view.profile_hash);
+        }
     }
     writer_begin_array(json, "processes");
     for (size_t i = 0; tokens_view(token, i, &view); i++) {

@@ -15,6 +15,7 @@ struct token_identity {
     struct ps_bytes module_hash;
     struct ps_bytes firmware;
     struct ps_bytes profile;
+    struct ps_bytes profile_hash;
 };
 void tokens_approve(struct token *token, const struct token_identity *identity);
 void tokens_withdraw_approval(struct token *token);

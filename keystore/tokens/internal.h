@@ -92,6 +92,8 @@ struct token {
     struct token_text approved_hash;
     struct token_text approved_firmware;
     struct token_text approved_profile;
+    struct token_text approved_profile_hash;
+    struct token_text profile_hash; /* of the one that is there */
     uint64_t epoch;
     bool pin_refused;
     bool pin_is_new; /* another than the one that was refused before we started */

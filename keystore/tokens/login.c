@@ -40,7 +40,7 @@ static const char *what_differs(const struct token_process *process)
     const struct token_texts *texts = &process->texts;
 
     if (is_another(&token->approved_serial, &texts->serial)) {
-        return "unapproved-serial";
+        return TOKENS_OTHER_SERIAL;
     }
     if (is_another(&token->approved_hash, &texts->module_hash)) {
         return "unapproved-module";
@@ -48,7 +48,10 @@ static const char *what_differs(const struct token_process *process)
     if (is_another(&token->approved_firmware, &texts->firmware)) {
         return "unapproved-firmware";
     }
-    return is_another(&token->approved_profile, &texts->profile) ? "unapproved-profile" : NULL;
+    return is_another(&token->approved_profile, &texts->profile) ||
+                   is_another(&token->approved_profile_hash, &token->profile_hash)
+               ? "unapproved-profile"
+               : NULL;
 }
 
 bool process_is_the_approved(struct token_process *process)

@@ -31,6 +31,7 @@ void tokens_approve(struct token *token, const struct token_identity *identity)
     token_text_set(&token->approved_hash, identity->module_hash);
     token_text_set(&token->approved_firmware, identity->firmware);
     token_text_set(&token->approved_profile, identity->profile);
+    token_text_set(&token->approved_profile_hash, identity->profile_hash);
     login_where_due(token);
 }
 
@@ -372,6 +373,7 @@ bool tokens_view(const struct token *token, size_t index, struct token_view *ret
         .model = token_text_bytes(&process->texts.model),
         .firmware = token_text_bytes(&process->texts.firmware),
         .profile = token_text_bytes(&process->texts.profile),
+        .profile_hash = token_text_bytes(&token->profile_hash),
         .module_hash = token_text_bytes(&process->texts.module_hash),
     };
     return true;

@@ -179,6 +179,16 @@ enum ps_err tokens_set_pin(struct tokens *tokens, struct ps_bytes name, struct p
     return PS_OK;
 }
 
+enum ps_err tokens_set_profile_hash(struct tokens *tokens, struct ps_bytes name,
+                                    struct ps_bytes hash)
+{
+    struct token *token;
+
+    PS_TRY(find_or_make(tokens, name, &token));
+    token_text_set(&token->profile_hash, hash);
+    return PS_OK;
+}
+
 static void end_overdue(struct token_process *process)
 {
     struct token *token = process->token;

@@ -37,6 +37,7 @@ struct token_answer {
 };
 typedef void token_answer_fn(void *context, const struct token_answer *answer);
 
+#define TOKENS_OTHER_SERIAL "unapproved-serial"
 struct tokens_handler {
     /* A process came, went or changed its state. */
     void (*on_change)(void *context, struct token *token);
@@ -46,7 +47,7 @@ struct tokens_handler {
     void (*on_hung)(void *context, struct token *token, uint32_t number, const char *why);
     /* The token refused the PIN; it is not tried again before another one is configured. */
     void (*on_wrong_pin)(void *context, struct token *token);
-    /* It is not the token, or not the module, that was approved, and gets no PIN. */
+    /* It is not what was approved, and gets no PIN; `what` is also the reason of its process. */
     void (*on_unapproved)(void *context, struct token *token, const char *what);
 };
 
@@ -63,6 +64,10 @@ PS_MUST_USE enum ps_err tokens_add_process(struct tokens *tokens, struct ps_byte
 /* Empty octets: there is no PIN. Another PIN than before may be tried again. */
 PS_MUST_USE enum ps_err tokens_set_pin(struct tokens *tokens, struct ps_bytes name,
                                        struct ps_bytes pin, bool is_so);
+
+/* SHA-256 of the profile that its processes were given, 32 octets, as the supervisor says. */
+PS_MUST_USE enum ps_err tokens_set_profile_hash(struct tokens *tokens, struct ps_bytes name,
+                                                struct ps_bytes hash);
 
 struct token *tokens_find(const struct tokens *tokens, struct ps_bytes name);
 struct token *tokens_at(const struct tokens *tokens, size_t index); /* NULL past the end */

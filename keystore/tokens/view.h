@@ -20,6 +20,7 @@ struct token_view {
     struct ps_bytes model;
     struct ps_bytes firmware;
     struct ps_bytes profile;
+    struct ps_bytes profile_hash; /* empty: not known */
     struct ps_bytes module_hash;
 };
 

@@ -15,6 +15,7 @@ import pytest
 from harness import terminal
 from harness.appliance import PATIENCE_S, Appliance, wait_until
 from harness.dev_room import DevRoom
+from harness.http_unix import unb64u
 from harness.leaves import read_events
 from harness.places import PRIVYSEAL, PRIVYSEALD
 
@@ -106,6 +107,12 @@ def test_the_log_says_what_was_started(room):
     # A developer's configuration is written anew by each start.
     ran = {name: value for name, value in started()[0].items() if name != "configuration"}
     assert first == ["genesis", "start"] and {**hashes, **ran} == hashes
+    # People approved that module and that profile.
+    row = next(effect["row"] for effect in events()[0]["data"]["effects"] if effect["kind"] == "token")
+    assert unb64u(row["module_hash"]).hex() == hashes["modules"]["a"]
+    assert unb64u(row["profile_hash"]).hex() == hashes["profiles"]["a"]
+    token, = room.appliance.management().get("/v1/system").json()["tokens"]
+    assert token["profile_sha256"] == hashes["profiles"]["a"]
     assert hashes["modules"] == {"a": sha256(lines["module"])}
     assert hashes["profiles"] == {"a": sha256(lines["profile"])}
     assert hashes["configuration"] == sha256(settings)

@@ -167,12 +167,18 @@ static void close_others(int keep)
     }
 }
 
-#define HASHES_LEN 128u
+#define HASHES_LEN 256u
 
 static struct ps_bytes put_hashes(const struct stack *stack, char out[HASHES_LEN])
 {
-    (void)snprintf(out, HASHES_LEN, "{\"z\":\"1\",\"program\":\"%s\"}",
-                   stack->program == NULL ? "1" : stack->program);
+    char profiles[HASHES_LEN / 2] = "";
+
+    if (stack->profile_hash != NULL) {
+        (void)snprintf(profiles, sizeof profiles, "\"" STACK_TOKEN "\":\"%s\"",
+                       stack->profile_hash);
+    }
+    (void)snprintf(out, HASHES_LEN, "{\"z\":\"1\",\"program\":\"%s\",\"profiles\":{%s}}",
+                   stack->program == NULL ? "1" : stack->program, profiles);
     return ps_bytes_str(out);
 }
 

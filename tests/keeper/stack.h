@@ -50,6 +50,7 @@ struct stack {
     uint32_t snapshot_leaves;    /* between two snapshots; 0: none is made */
     uint32_t disk_reserve_mb;    /* of the keeper; 0: 1 */
     const char *program;         /* hash of the program, as the supervisor tells it; NULL: "1" */
+    const char *profile_hash;    /* of the token's profile, in hex, as it tells it; NULL: not */
     uint32_t cache_keys;         /* of token processes; 0: 64 */
     uint32_t sessions;           /* of token processes; 0: 1 */
     uint32_t keys_in_memory;     /* of the keeper; 0: 4096 */

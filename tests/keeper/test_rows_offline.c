@@ -48,8 +48,15 @@ static void change_keys(void)
     done("key.destroy", "b.one", "{}");
 }
 
+/* SHA-256 of the token's profile, as the supervisor tells it and as rows have it. */
+#define PROFILE_HASH   "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define PROFILE_OCTETS "ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8"
+
 static void change_others(void)
 {
+    stack.profile_hash = PROFILE_HASH;
+    restart_keeper(APPLIANCE_OPERATIONAL);
+    done("token.approve", STACK_TOKEN, "{}");
     done("wrapping.create", "", "{}");
     done("wrapping.create", "", "{}");
     done("client.register", "", "{\"name\":\"other\",\"uids\":[61234,61235]}");
@@ -184,8 +191,13 @@ static void a_change_of_more_than_was_approved_is_a_failure(void **state)
 #define CLIENT(from_, to_, words_)  RESULT("client.register", "other", from_, to_, words_)
 #define GRANT(from_, to_, words_)   RESULT("grant.add", "other", from_, to_, words_)
 #define PROFILE(from_, to_, words_) RESULT("profile.put", "p", from_, to_, words_)
+#define TOKEN(from_, to_, words_)   RESULT("token.approve", "", from_, to_, words_)
 
 static const struct offline_story other_rows[] = {
+    TOKEN("\"profile_hash\":\"A", "\"profile_hash\":\"B", OTHER_ROW),
+    TOKEN("\"profile_hash\":\"" PROFILE_OCTETS "\",", "", OTHER_ROW),
+    TOKEN("\"module_hash\":\"", "\"module_hash\":\"A", ""),
+    TOKEN("\"serial\":\"", "\"serial\":\"x", MORE),
     WRAPS("\"object_id\":\"", "\"object_id\":\"AAAA", OTHER_ROW),
     WRAPS("\"state\":\"active\",\"token\":\"", "\"state\":\"active\",\"token\":\"x", OTHER_ROW),
     WRAPS("\"name\":\"privyseal.wrapping/", "\"name\":\"k.one/", UNTOUCHED),

@@ -170,6 +170,30 @@ static void what_a_key_may_say_of_certificates_is_written_back(void **state)
                      PS_E_INPUT);
 }
 
+/* A token that was approved when nobody looked at it has none. */
+static void the_hash_of_a_profile_is_there_or_not(void **state)
+{
+    static const char *const values[] = {HASH_TEXT, "", "AQ"};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(values); i++) {
+        PS_BUF_AUTO row = {.max = 1024};
+
+        ps_buf_printf(&row,
+                      "{\"firmware\":\"2.6\",\"label\":\"\",\"manufacturer\":\"\",\"model\":\"\","
+                      "\"module_hash\":\"" HASH_TEXT "\",\"name\":\"a\",\"profile\":\"softhsm2\","
+                      "\"profile_hash\":\"%s\",\"serial\":\"0123\"}",
+                      values[i]);
+        ps_buf_put_u8(&row, 0);
+        assert_int_equal(ps_buf_status(&row), PS_OK);
+        if (i == 0) {
+            assert_same_octets(CATALOG_TOKEN, (const char *)row.data);
+        }
+        assert_int_equal(check_text(CATALOG_TOKEN, "a", (const char *)row.data),
+                         i == 0 ? PS_OK : PS_E_INPUT);
+    }
+}
+
 static void empty_lists_are_written_back_too(void **state)
 {
     (void)state;
@@ -570,6 +594,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read_is_written_back_octet_by_octet),
         cmocka_unit_test(what_a_key_may_say_of_certificates_is_written_back),
+        cmocka_unit_test(the_hash_of_a_profile_is_there_or_not),
         cmocka_unit_test(empty_lists_are_written_back_too),
         cmocka_unit_test(row_under_another_name_is_refused),
         cmocka_unit_test(row_of_another_kind_is_refused),

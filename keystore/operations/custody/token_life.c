@@ -69,6 +69,9 @@ static void put_accept(const struct token_view *view, struct ps_bytes token, str
     writer_text(&json, "model", view->model);
     writer_octets(&json, "module_hash", view->module_hash);
     writer_text(&json, "profile", view->profile);
+    if (view->profile_hash.len != 0) {
+        writer_octets(&json, "profile_hash", view->profile_hash);
+    }
     writer_text(&json, "serial", view->serial);
     writer_text(&json, "token", token);
     writer_end_object(&json);
@@ -153,8 +156,8 @@ bool token_accept_check(struct operation *op)
 enum ps_err token_accept_rows(struct operation *op)
 {
     struct token_record record;
-    struct ps_bytes hash;
-    PS_BUF_AUTO octets = {.max = PS_SHA256_LEN};
+    PS_BUF_AUTO module = {.max = PS_SHA256_LEN};
+    PS_BUF_AUTO profile = {.max = PS_SHA256_LEN};
 
     PS_TRY(document_text(op->params, "token", &record.name));
     PS_TRY(document_text(op->params, "serial", &record.serial));
@@ -163,9 +166,10 @@ enum ps_err token_accept_rows(struct operation *op)
     PS_TRY(document_text(op->params, "model", &record.model));
     PS_TRY(document_text(op->params, "firmware", &record.firmware));
     PS_TRY(document_text(op->params, "profile", &record.profile));
-    PS_TRY(document_text(op->params, "module_hash", &hash));
-    PS_TRY(ps_base64url_decode(hash, &octets));
-    record.module_hash = ps_buf_bytes(&octets);
+    PS_TRY(document_octets(op->params, "module_hash", &module));
+    PS_TRY(document_octets(op->params, "profile_hash", &profile));
+    record.module_hash = ps_buf_bytes(&module);
+    record.profile_hash = ps_buf_bytes(&profile);
     token_record_put(&record, operation_change(op, CATALOG_TOKEN, record.name, 0));
     return PS_OK;
 }

@@ -73,7 +73,7 @@ static const struct changing changing[] = {
     {"family.make_key", of_families, PS_COUNT_OF(of_families)},
     {"family.resume", of_families, PS_COUNT_OF(of_families)},
     {"family.suspend", of_families, PS_COUNT_OF(of_families)},
-    {"token.approve", MEMBERS("firmware", "module_hash", "profile")},
+    {"token.approve", MEMBERS("firmware", "module_hash", "profile", "profile_hash")},
 };
 
 static bool is_of_keys(struct ps_bytes kind)

@@ -89,6 +89,7 @@ static enum ps_err check_changed_token(const struct operation_document *document
                                        const struct replay_effect *effect)
 {
     static const char *const members[] = {"firmware", "module_hash", "profile"};
+    struct json_value value;
     struct ps_bytes text;
 
     for (size_t i = 0; i < PS_COUNT_OF(members); i++) {
@@ -96,6 +97,11 @@ static enum ps_err check_changed_token(const struct operation_document *document
         if (!replay_text_is(effect->row, members[i], text)) {
             return is_another(effect);
         }
+    }
+    if (operation_document_text(document, "profile_hash", &text) == PS_OK
+            ? !replay_text_is(effect->row, "profile_hash", text)
+            : json_member(effect->row, "profile_hash", &value)) {
+        return is_another(effect);
     }
     return PS_OK;
 }
