@@ -178,10 +178,43 @@ static enum ps_err unlock(const struct dev_gate *gate, enum dev_beginning *begin
     return dev_change(gate, "POST", "/v1/configuration/approve", &body);
 }
 
+static bool is_another(const struct privyseal_answer *system)
+{
+    static const char *const reasons[] = {"\"unapproved-module\"", "\"unapproved-firmware\"",
+                                          "\"unapproved-profile\""};
+
+    for (size_t i = 0; system->body != NULL && i < PS_COUNT_OF(reasons); i++) {
+        if (strstr(system->body, reasons[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* With another release of what is installed, or of this program: the same token is as it is now. */
+static enum ps_err approve_token(const struct dev_gate *gate, bool *is_asked)
+{
+    PS_CLEANUP(privyseal_answer_clear) struct privyseal_answer system = {.status = 0};
+    PS_BUF_AUTO body = {.max = 16};
+
+    if (*is_asked) {
+        return PS_OK;
+    }
+    PS_TRY(dev_call(gate, "GET", "/v1/system", NULL, &system));
+    if (!is_another(&system)) {
+        return PS_OK;
+    }
+    *is_asked = true;
+    dev_say("The module or the profile of its token has changed; its people approve it.");
+    ps_buf_put_str(&body, "{}");
+    return dev_change(gate, "POST", "/v1/tokens/" DEV_TOKEN "/approve", &body);
+}
+
 static enum ps_err wait_operational(const struct dev_gate *gate, enum dev_beginning *beginning)
 {
     const uint64_t deadline = ps_clock_mono_ns() + READY_NS;
     int wait_ms = RETRY_MS;
+    bool is_asked = false;
 
     for (;;) {
         enum readiness readiness;
@@ -192,6 +225,8 @@ static enum ps_err wait_operational(const struct dev_gate *gate, enum dev_beginn
         }
         if (readiness == LOCKED) {
             PS_TRY(unlock(gate, beginning));
+        } else {
+            PS_TRY(approve_token(gate, &is_asked));
         }
         if (*beginning == DEV_LOCKED) {
             return PS_OK;

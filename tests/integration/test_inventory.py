@@ -17,16 +17,25 @@ from harness.appliance import PATIENCE_S, Appliance, wait_until
 from harness.dev_room import DevRoom
 from harness.http_unix import unb64u
 from harness.leaves import read_events
-from harness.places import PRIVYSEAL, PRIVYSEALD
+from harness.places import PRIVYSEAL, PRIVYSEALD, TOP
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 KEY = {"type": "ec-p256", "usage": "sign", "formats": ["jws"], "algorithms": ["ES256"]}
 MADE_ANEW = ("--keypairgen", "--key-type", "EC:prime256v1")
 
 
+@pytest.fixture(scope="module", name="profile")
+def profile_that_may_change(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("profile")
+    directory.chmod(0o755)
+    copy = directory / "softhsm2.json"
+    copy.write_bytes((TOP / "firmware-profiles" / "softhsm2.json").read_bytes())
+    return copy
+
+
 @pytest.fixture(scope="module", name="room")
-def appliance_with_people():
-    with Appliance(arguments=["--set", "backup.keep=2"]) as appliance:
+def appliance_with_people(profile):
+    with Appliance(arguments=["--set", "backup.keep=2", "--profile", str(profile)]) as appliance:
         yield DevRoom(appliance)
 
 
@@ -84,9 +93,9 @@ def test_a_token_as_the_appliance_left_it_has_nothing_to_find(untouched):
     assert untouched["keys"] < untouched["objects"] <= 2 * untouched["keys"] + 2
 
 
-def test_the_log_says_what_was_started(room):
+def test_the_log_says_what_was_started(room, profile):
     """Program, configuration, module and profile, by their SHA-256: behind the genesis, and again
-    by each start."""
+    by each start. Another profile of the same id is approved by the developer's people."""
     def sha256(path):
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
@@ -99,20 +108,23 @@ def test_the_log_says_what_was_started(room):
     settings = room.appliance.directory / "privyseald.conf"
     lines = dict(re.findall(r"^(module|profile) = (.*)$", settings.read_text(), re.M))
     before = len(started())
-    first = [leaf["kind"] for leaf in events()[:2]]
+    first = sha256(profile)
     room.client.close()
     room.appliance.stop()
+    with open(profile, "a", encoding="ascii") as file:
+        file.write("\n")
     room.appliance.start()
     hashes = wait_until(lambda: started()[before:], 60, "the start's leaf")[-1]
+    assert [leaf["kind"] for leaf in events()[:2]] == ["genesis", "start"]
     # A developer's configuration is written anew by each start.
-    ran = {name: value for name, value in started()[0].items() if name != "configuration"}
-    assert first == ["genesis", "start"] and {**hashes, **ran} == hashes
-    # People approved that module and that profile.
-    row = next(effect["row"] for effect in events()[0]["data"]["effects"] if effect["kind"] == "token")
-    assert unb64u(row["module_hash"]).hex() == hashes["modules"]["a"]
-    assert unb64u(row["profile_hash"]).hex() == hashes["profiles"]["a"]
+    same = {"configuration": hashes["configuration"], "profiles": {"a": first}}
+    assert {**started()[0], "configuration": hashes["configuration"]} == {**hashes, **same}
+    rows = [effect["row"] for leaf in events() for effect in leaf.get("data", {}).get("effects", [])
+            if effect["kind"] == "token"]
+    assert [unb64u(row["profile_hash"]).hex() for row in rows] == [first, sha256(profile)]
+    assert {unb64u(row["module_hash"]).hex() for row in rows} == {hashes["modules"]["a"]}
     token, = room.appliance.management().get("/v1/system").json()["tokens"]
-    assert token["profile_sha256"] == hashes["profiles"]["a"]
+    assert token["profile_sha256"] == sha256(profile)
     assert hashes["modules"] == {"a": sha256(lines["module"])}
     assert hashes["profiles"] == {"a": sha256(lines["profile"])}
     assert hashes["configuration"] == sha256(settings)

@@ -289,35 +289,45 @@ static void another_module_waits_for_approval(void **state)
 #define PROFILE       "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define OTHER_PROFILE "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-static void start_with_profile(const char *hash, enum appliance_state expected)
+static void start_with_profile(const char *hash)
 {
     stack.profile_hash = hash;
     stack_kill_keeper(&stack);
     stack_kill_token(&stack, 0);
     stack_start_token(&stack, 0);
     stack_start_keeper(&stack);
-    stack_wait_state(&stack, expected);
+}
+
+/* It is degraded before the token has spoken, too. */
+static void wait_for_unapproved_profile(void)
+{
+    stack_wait_state(&stack, APPLIANCE_DEGRADED);
+    wait_for_text(READ_SYSTEM, "", "unapproved-profile", 1);
 }
 
 /* One of the same id, too: but where people approved it when its hash was not told. */
 static void another_profile_waits_for_approval(void **state)
 {
     (void)state;
-    start_with_profile(PROFILE, APPLIANCE_OPERATIONAL);
+    start_with_profile(PROFILE);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     expect(201, change("token.approve", STACK_TOKEN, "{}"));
     expect(200, change("token.approve", STACK_TOKEN, "{}"));
     stack.request_timeout_ms = 500;
-    start_with_profile(OTHER_PROFILE, APPLIANCE_DEGRADED);
-    wait_for_text(READ_SYSTEM, "", "unapproved-profile", 1);
+    start_with_profile(OTHER_PROFILE);
+    wait_for_unapproved_profile();
     wait_for_event("unapproved-profile: put back what was approved, or have people approve");
     expect(503, stack_sign_jws(&stack, KEY, "", "x", &body));
-    start_with_profile(NULL, APPLIANCE_DEGRADED); /* nobody says which one it is */
+    start_with_profile(NULL); /* nobody says which one it is */
+    wait_for_unapproved_profile();
     stack.request_timeout_ms = STACK_REQUEST_MS;
-    start_with_profile(OTHER_PROFILE, APPLIANCE_DEGRADED);
+    start_with_profile(OTHER_PROFILE);
+    wait_for_unapproved_profile();
     expect(201, change("token.approve", STACK_TOKEN, "{}"));
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     expect(200, stack_sign_jws(&stack, KEY, "", "x", &body));
-    start_with_profile(OTHER_PROFILE, APPLIANCE_OPERATIONAL);
+    start_with_profile(OTHER_PROFILE);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
 }
 
 static void start_token_with(const char *not_offered)
