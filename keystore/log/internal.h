@@ -10,8 +10,21 @@
 #define LOG_QUEUE_MAX  (8u * 1024u * 1024u)
 #define LOG_RATE_SLOTS 60u
 
+/*
+ * Where the leaves of one bundle begin, as far as somebody has read it: who reads one after the
+ * other, or from the end backwards, does not begin anew at the bundle's first each time. It is a
+ * guess: what is read there is compared with the tree as anything else.
+ */
+struct tree_places {
+    const struct store *store; /* only compared: it may be gone */
+    uint64_t bundle;
+    unsigned count; /* of `offsets` */
+    uint64_t offsets[TILES_WIDTH + 1];
+};
+
 struct tree {
     const struct store *store;
+    struct tree_places *places; /* NULL: nothing is remembered */
     uint64_t first;
     uint64_t size;
     uint64_t octets;                /* of the record */
@@ -85,7 +98,8 @@ struct log {
     bool told_failed;
     struct log_shard_node *shards; /* complete ones, oldest first */
     size_t told_shards;            /* so many of them were told */
-    struct store *found;           /* of log_find_tree */
+    struct tree_places places;
+    struct store *found; /* of log_find_tree */
     struct tree found_tree;
     struct ps_buf checkpoint; /* of the present tree */
     uint64_t checkpoint_size;

@@ -103,6 +103,7 @@ static void start_from_end(struct log *log)
     };
     log->durable_root = tiles_edge_root(log->end.edge);
     log->present = log->durable;
+    log->present.places = &log->places;
     log->present_root = log->durable_root;
     log->appended = log->durable.first + log->durable.size;
     log->told = log->appended;
@@ -211,6 +212,7 @@ void log_take(struct log *log)
     closed = log->closed;
     log->closed = NULL;
     log->present = log->durable;
+    log->present.places = &log->places;
     log->present_root = log->durable_root;
     if (log->failed) {
         log->appended = log->durable.first + log->durable.size;

@@ -160,23 +160,60 @@ static enum ps_err compare_leaf(const struct tree *tree, uint64_t index, struct 
     return PS_OK;
 }
 
-enum ps_err tree_read_entry(const struct tree *tree, uint64_t index, struct ps_buf *out)
+static bool knows_bundle(const struct tree_places *places, const struct tree *tree, uint64_t index)
+{
+    return places->store == tree->store && places->bundle == index / TILES_WIDTH &&
+           places->count != 0;
+}
+
+static enum ps_err begin_bundle(struct tree_places *places, const struct tree *tree, uint64_t index)
+{
+    *places = (struct tree_places){.store = tree->store, .bundle = index / TILES_WIDTH};
+    PS_TRY(store_read_offset(tree->store, places->bundle, &places->offsets[0]));
+    places->count = 1;
+    return PS_OK;
+}
+
+/* From the leaf nearest before it of which it is known where it begins. */
+static enum ps_err read_near(struct tree_places *places, const struct tree *tree, uint64_t index,
+                             struct ps_buf *out)
 {
     PS_CLEANUP(record_free_cleanup) struct record *record = NULL;
+    const unsigned wanted = (unsigned)(index % TILES_WIDTH);
+    unsigned at = wanted < places->count ? wanted : places->count - 1;
     struct merkle_hash stored;
-    struct ps_bytes leaf = {0};
+    struct ps_bytes leaf;
 
-    if (index >= tree->size) {
-        return ps_fail(PS_E_NOT_FOUND, 0, "no such leaf");
-    }
-    PS_TRY(open_bundle(tree, index, &record));
-    for (uint64_t at = index / TILES_WIDTH * TILES_WIDTH; at <= index; at++) {
+    PS_TRY(record_new(tree->store->fds[STORE_ENTRIES], tree->store->label, places->offsets[at],
+                      tree->octets, &record));
+    PS_TRY(next_leaf(tree, record, &leaf));
+    for (; at < wanted; at++) {
+        places->offsets[at + 1] = record_offset(record);
+        places->count = at + 2;
         PS_TRY(next_leaf(tree, record, &leaf));
+    }
+    if (places->count == wanted + 1) {
+        places->offsets[places->count++] = record_offset(record);
     }
     PS_TRY(store_read_hashes(tree->store, 0, index, 1, &stored));
     PS_TRY(compare_leaf(tree, index, leaf, &stored));
     ps_buf_put(out, leaf);
     return ps_buf_status(out);
+}
+
+enum ps_err tree_read_entry(const struct tree *tree, uint64_t index, struct ps_buf *out)
+{
+    struct tree_places none = {.count = 0};
+    struct tree_places *places = tree->places == NULL ? &none : tree->places;
+
+    if (index >= tree->size) {
+        return ps_fail(PS_E_NOT_FOUND, 0, "no such leaf");
+    }
+    if (knows_bundle(places, tree, index) && read_near(places, tree, index, out) == PS_OK) {
+        return PS_OK;
+    }
+    PS_TRY(begin_bundle(places, tree, index));
+    return read_near(places, tree, index, out);
 }
 
 /* Goes over a tree's leaves from the beginning of a bundle on, comparing each with its hash. */

@@ -138,7 +138,7 @@ enum ps_err log_find_tree(struct log *log, struct ps_bytes shard, const struct t
         place.name = node->info.name;
         PS_TRY(store_open_complete(&place, &log->found));
     }
-    tree = (struct tree){.store = log->found, .first = node->info.first};
+    tree = (struct tree){.store = log->found, .places = &log->places, .first = node->info.first};
     PS_TRY(measure(&node->info, &tree));
     log->found_tree = tree;
     *ret_tree = &log->found_tree;

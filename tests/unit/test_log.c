@@ -1,6 +1,8 @@
 #include "tests/unit/log_support.h"
 #include "tests/unit/vectors.h"
 
+#include "keystore/log/internal.h"
+
 /* Appending and reading; trees.json has the expected roots and proofs. */
 
 static void a_new_log_is_empty(void **state)
@@ -95,6 +97,55 @@ static void assert_numbers_from(struct fixture *f, uint64_t first, uint64_t size
         assert_bytes(ps_buf_bytes(&out), number_leaf(first + i, text));
     }
     assert_fails(PS_E_NOT_FOUND, log_read_entry(f->log, size, &out));
+}
+
+static void assert_number(struct fixture *f, uint64_t index)
+{
+    PS_BUF_AUTO out = {.max = 24};
+    char text[24];
+
+    assert_ok(log_read_entry(f->log, index, &out));
+    assert_bytes(ps_buf_bytes(&out), number_leaf(index, text));
+}
+
+/* Backwards, to and fro, and on behind what was the end when the place was noted. */
+static void entries_come_back_in_any_order(void **state)
+{
+    struct fixture *f = make_fixture();
+
+    (void)state;
+    fill_log(f, 600);
+    for (uint64_t i = 600; i-- > 0;) {
+        assert_number(f, i);
+    }
+    for (uint64_t i = 0; i < 600; i++) {
+        assert_number(f, i * 331 % 600);
+    }
+    assert_number(f, 599);
+    append_numbers(f, 600, 700);
+    assert_ok(log_sync(f->log));
+    for (uint64_t i = 600; i < 700; i++) {
+        assert_number(f, i);
+        assert_number(f, i - 1);
+    }
+    free_fixture(f);
+}
+
+static void a_place_that_is_wrong_misleads_nobody(void **state)
+{
+    struct fixture *f = make_fixture();
+
+    (void)state;
+    fill_log(f, 300);
+    for (uint64_t off = 0; off < 700; off += 7) {
+        assert_number(f, 20);
+        for (unsigned i = 0; i < f->log->places.count; i++) {
+            f->log->places.offsets[i] = off;
+        }
+        assert_number(f, off % 30);
+        assert_number(f, 29 - off % 30);
+    }
+    free_fixture(f);
 }
 
 static void entries_come_back_as_they_went_in(void **state)
@@ -411,6 +462,8 @@ int main(void)
         cmocka_unit_test(sync_needs_no_turn_of_the_loop),
         cmocka_unit_test(limits_of_a_leaf),
         cmocka_unit_test(entries_come_back_as_they_went_in),
+        cmocka_unit_test(entries_come_back_in_any_order),
+        cmocka_unit_test(a_place_that_is_wrong_misleads_nobody),
         cmocka_unit_test(walking_gives_each_leaf_once),
         cmocka_unit_test(roots_and_proofs_are_those_of_the_vectors),
         cmocka_unit_test(proofs_outside_the_tree_are_refused),
