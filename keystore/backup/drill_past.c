@@ -2,8 +2,12 @@
 
 #include "lib/ceremony/log/leaf.h"
 
-#define SLICE    128u
+#define SLICE    32u
 #define DATA_MAX 4096u
+#define HEAD_MAX 1024u /* what a leaf has beside its data */
+
+/* The time of every so many leaves is looked at, however long they are. */
+#define TIME_EACH 64u
 
 void drill_past_init(struct drill_past *past)
 {
@@ -44,6 +48,12 @@ static bool is_good(struct json_value data)
     return json_member(data, "good", &value) && json_type(value) == JSON_TRUE;
 }
 
+/* A leaf that is longer has no drill; one by which hundreds of keys were made is longer. */
+static bool says_something(const struct drill_past *past, struct ps_bytes octets)
+{
+    return octets.len <= DATA_MAX + HEAD_MAX || (past->next - 1) % TIME_EACH == 0;
+}
+
 static enum ps_err take(struct drill_past *past, struct json *json, struct ps_bytes octets)
 {
     struct log_event event;
@@ -81,7 +91,9 @@ enum ps_err drill_past_read(struct drill_past *past, const struct keeper *keeper
     for (unsigned i = 0; i < SLICE && !is_enough(past); i++) {
         ps_buf_reset(&octets);
         PS_TRY(log_read_entry(keeper->events, past->next - 1, &octets));
-        PS_TRY(take(past, json, ps_buf_bytes(&octets)));
+        if (says_something(past, ps_buf_bytes(&octets))) {
+            PS_TRY(take(past, json, ps_buf_bytes(&octets)));
+        }
         drill_past_heed_clock(past, real_now_s());
         past->next--;
     }

@@ -23,7 +23,7 @@ struct drill_past {
 void drill_past_init(struct drill_past *past);
 void drill_past_clear(struct drill_past *past);
 
-/* Some hundred leaves. Errors: those of the log. */
+/* Some leaves more. Errors: those of the log. */
 PS_MUST_USE enum ps_err drill_past_read(struct drill_past *past, const struct keeper *keeper);
 
 /* One has ended just now. */
