@@ -19,6 +19,9 @@ struct catalog_ops {
     /* In order of names, after `after`, at most `limit`; an error of `fn` ends the walk. */
     enum ps_err (*list)(void *backend, enum catalog_kind kind, struct ps_bytes after,
                         uint32_t limit, catalog_row_fn *fn, void *context);
+    /* The same without bodies, where that costs less. NULL: it does not, in this backend. */
+    enum ps_err (*list_marks)(void *backend, enum catalog_kind kind, struct ps_bytes after,
+                              uint32_t limit, catalog_mark_fn *fn, void *context);
     /*
      * All or nothing; `answer` may be NULL, and `count` 0. PS_E_CONFLICT: a revision is not the
      * expected one, or there is another answer to that key than one in flight for this body.

@@ -103,6 +103,37 @@ enum ps_err catalog_list(struct catalog *catalog, enum catalog_kind kind, struct
     return err;
 }
 
+struct marking {
+    catalog_mark_fn *fn;
+    void *context;
+};
+
+static enum ps_err mark_row(void *context, const struct catalog_row *row)
+{
+    const struct marking *marking = context;
+    struct catalog_mark mark = {
+        .kind = row->kind, .name = row->name, .revision = row->revision, .event = row->event};
+
+    ps_sha256(row->body, mark.hash);
+    return marking->fn(marking->context, &mark);
+}
+
+enum ps_err catalog_list_marks(struct catalog *catalog, enum catalog_kind kind,
+                               struct ps_bytes after, uint32_t limit, catalog_mark_fn *fn,
+                               void *context)
+{
+    struct marking marking = {.fn = fn, .context = context};
+    enum ps_err err;
+
+    if (catalog->ops->list_marks == NULL) {
+        return catalog_list(catalog, kind, after, limit, mark_row, &marking);
+    }
+    catalog->walks++;
+    err = catalog->ops->list_marks(catalog->backend, kind, after, limit, fn, context);
+    catalog->walks--;
+    return err;
+}
+
 static enum ps_err check_answer(const struct catalog_answer *answer)
 {
     if (answer->caller.len > CATALOG_ANSWER_KEY_MAX || answer->key.len > CATALOG_ANSWER_KEY_MAX ||

@@ -1,5 +1,4 @@
 #include "keystore/catalog/internal.h"
-#include "lib/base/hash.h"
 #include "lib/base/reader.h"
 
 struct comparison {
@@ -14,10 +13,9 @@ static void clear_comparison(struct comparison *comparison)
     ps_buf_clear(&comparison->memory);
 }
 
-static enum ps_err differs(const struct catalog_row *row, const char *how)
+static enum ps_err differs(enum catalog_kind kind, struct ps_bytes name, const char *how)
 {
-    return ps_fail(PS_E_DENIED, 0, "%s %.*s %s", catalog_kind_name(row->kind),
-                   PS_BYTES_FMT(row->name), how);
+    return ps_fail(PS_E_DENIED, 0, "%s %.*s %s", catalog_kind_name(kind), PS_BYTES_FMT(name), how);
 }
 
 static enum ps_err compare_row(void *context, const struct catalog_row *row)
@@ -31,12 +29,12 @@ static enum ps_err compare_row(void *context, const struct catalog_row *row)
     ps_buf_reset(&comparison->memory);
     err = other->ops->get(other->backend, row->kind, row->name, &comparison->memory, &twin);
     if (err == PS_E_NOT_FOUND) {
-        return differs(row, comparison->missing);
+        return differs(row->kind, row->name, comparison->missing);
     }
     PS_TRY(err);
     if (row->revision != twin.revision || row->event != twin.event ||
         !ps_bytes_equal(row->body, twin.body)) {
-        return differs(row, "is not what the log says");
+        return differs(row->kind, row->name, "is not what the log says");
     }
     return PS_OK;
 }
@@ -100,46 +98,42 @@ static void clear_some(struct some *some)
     ps_buf_clear(&some->names);
 }
 
-static enum ps_err note_row(void *context, const struct catalog_row *row)
+static enum ps_err note_mark(void *context, const struct catalog_mark *mark)
 {
     struct some *some = context;
-    uint8_t hash[PS_SHA256_LEN];
 
-    ps_sha256(row->body, hash);
-    ps_buf_put_u8(&some->names, (uint8_t)row->name.len);
-    ps_buf_put(&some->names, row->name);
-    ps_buf_put_u64(&some->names, row->revision);
-    ps_buf_put_u64(&some->names, row->event);
-    ps_buf_put(&some->names, ps_bytes(hash, sizeof hash));
+    ps_buf_put_u8(&some->names, (uint8_t)mark->name.len);
+    ps_buf_put(&some->names, mark->name);
+    ps_buf_put_u64(&some->names, mark->revision);
+    ps_buf_put_u64(&some->names, mark->event);
+    ps_buf_put(&some->names, ps_bytes(mark->hash, sizeof mark->hash));
     some->count++;
     return ps_buf_status(&some->names);
 }
 
-static enum ps_err match_row(void *context, const struct catalog_row *row)
+static enum ps_err match_mark(void *context, const struct catalog_mark *mark)
 {
     struct some *some = context;
-    uint8_t hash[PS_SHA256_LEN];
-    struct catalog_row stored = {.kind = row->kind};
+    struct ps_bytes stored;
     bool is_same;
 
     if (some->seen == some->count) {
-        return differs(row, "is in the log and not in the catalog");
+        return differs(mark->kind, mark->name, "is in the log and not in the catalog");
     }
-    stored.name = ps_reader_take(&some->reader, ps_reader_u8(&some->reader));
-    if (!ps_bytes_equal(stored.name, row->name)) {
-        return ps_bytes_compare(stored.name, row->name) < 0
-                   ? differs(&stored, "is not in the log")
-                   : differs(row, "is in the log and not in the catalog");
+    stored = ps_reader_take(&some->reader, ps_reader_u8(&some->reader));
+    if (!ps_bytes_equal(stored, mark->name)) {
+        return ps_bytes_compare(stored, mark->name) < 0
+                   ? differs(mark->kind, stored, "is not in the log")
+                   : differs(mark->kind, mark->name, "is in the log and not in the catalog");
     }
-    ps_sha256(row->body, hash);
-    is_same = ps_reader_u64(&some->reader) == row->revision;
-    is_same = ps_reader_u64(&some->reader) == row->event && is_same;
-    is_same =
-        ps_bytes_equal(ps_reader_take(&some->reader, PS_SHA256_LEN), ps_bytes(hash, sizeof hash)) &&
-        is_same;
-    some->last = stored.name;
+    is_same = ps_reader_u64(&some->reader) == mark->revision;
+    is_same = ps_reader_u64(&some->reader) == mark->event && is_same;
+    is_same = ps_bytes_equal(ps_reader_take(&some->reader, PS_SHA256_LEN),
+                             ps_bytes(mark->hash, sizeof mark->hash)) &&
+              is_same;
+    some->last = stored;
     some->seen++;
-    return is_same ? PS_OK : differs(row, "is not what the log says");
+    return is_same ? PS_OK : differs(mark->kind, mark->name, "is not what the log says");
 }
 
 enum ps_err catalog_compare_some(struct catalog *stored, struct catalog *derived,
@@ -148,14 +142,12 @@ enum ps_err catalog_compare_some(struct catalog *stored, struct catalog *derived
     PS_CLEANUP(clear_some)
     struct some some = {.names = {.max = (size_t)count * (CATALOG_NAME_MAX + 64)}};
 
-    PS_TRY(catalog_list(stored, kind, ps_buf_bytes(after), count, note_row, &some));
+    PS_TRY(catalog_list_marks(stored, kind, ps_buf_bytes(after), count, note_mark, &some));
     some.reader = ps_reader(ps_buf_bytes(&some.names));
-    PS_TRY(catalog_list(derived, kind, ps_buf_bytes(after), count, match_row, &some));
+    PS_TRY(catalog_list_marks(derived, kind, ps_buf_bytes(after), count, match_mark, &some));
     if (some.seen < some.count) {
-        const struct catalog_row row = {
-            .kind = kind, .name = ps_reader_take(&some.reader, ps_reader_u8(&some.reader))};
-
-        return differs(&row, "is not in the log");
+        return differs(kind, ps_reader_take(&some.reader, ps_reader_u8(&some.reader)),
+                       "is not in the log");
     }
     ps_buf_reset(after);
     if (some.count == count) {

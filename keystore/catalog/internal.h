@@ -22,6 +22,11 @@ PS_MUST_USE enum ps_err catalog_copy_answer(const struct catalog_answer *answer,
                                             struct ps_buf *memory,
                                             struct catalog_answer *ret_answer);
 
+/* catalog_list without bodies, by whatever way the backend has. */
+PS_MUST_USE enum ps_err catalog_list_marks(struct catalog *catalog, enum catalog_kind kind,
+                                           struct ps_bytes after, uint32_t limit,
+                                           catalog_mark_fn *fn, void *context);
+
 /* Errors that both backends word alike. */
 PS_MUST_USE enum ps_err catalog_fail_not_found(enum catalog_kind kind, struct ps_bytes name);
 PS_MUST_USE enum ps_err catalog_fail_conflict(const struct catalog_change *change);

@@ -2,6 +2,7 @@
 #define KEYSTORE_CATALOG_ROW_H
 
 #include "lib/base/buf.h"
+#include "lib/base/hash.h"
 
 /* What the catalog holds and how it is changed. */
 
@@ -58,6 +59,15 @@ struct catalog_row {
     struct ps_bytes body; /* RFC 8785 JSON */
 };
 
+/* A row without its body. */
+struct catalog_mark {
+    enum catalog_kind kind;
+    struct ps_bytes name;
+    uint64_t revision;
+    uint64_t event;
+    uint8_t hash[PS_SHA256_LEN]; /* of the body */
+};
+
 /* One change of a transaction. */
 struct catalog_change {
     enum catalog_kind kind;
@@ -78,5 +88,6 @@ struct catalog_answer {
 
 /* Gets rows one by one, valid during the call. It may read the catalog, but not change it. */
 typedef enum ps_err catalog_row_fn(void *context, const struct catalog_row *row);
+typedef enum ps_err catalog_mark_fn(void *context, const struct catalog_mark *mark);
 
 #endif

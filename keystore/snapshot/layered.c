@@ -3,6 +3,7 @@
 #include "keystore/catalog/internal.h"
 #include "keystore/catalog/ordered.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A row that leaves behind the table have changed. */
@@ -257,6 +258,35 @@ static enum ps_err layered_list(void *backend, enum catalog_kind kind, struct ps
     return walk(layered, kind, after, limit, list_one, &listing);
 }
 
+struct marking {
+    catalog_mark_fn *fn;
+    void *context;
+};
+
+static enum ps_err mark_one(void *context, const struct table_entry *entry, struct ps_bytes body)
+{
+    const struct marking *marking = context;
+    struct catalog_mark mark = {.kind = entry->kind,
+                                .name = entry->name,
+                                .revision = entry->revision,
+                                .event = entry->event};
+
+    (void)body;
+    memcpy(mark.hash, entry->hash, sizeof mark.hash);
+    return marking->fn(marking->context, &mark);
+}
+
+/* What the table has needs no body, which would be read from the database it is held against. */
+static enum ps_err layered_list_marks(void *backend, enum catalog_kind kind, struct ps_bytes after,
+                                      uint32_t limit, catalog_mark_fn *fn, void *context)
+{
+    const struct layered *layered = backend;
+    struct marking marking = {.fn = fn, .context = context};
+
+    assert(kind < CATALOG_AUTHORISING_COUNT);
+    return walk(layered, kind, after, limit, mark_one, &marking);
+}
+
 /* The revision that a row has now; 0: there is none. */
 static enum ps_err find_revision(const struct layered *layered, const struct catalog_change *change,
                                  uint64_t *ret_revision)
@@ -440,6 +470,7 @@ static const struct catalog_ops layered_ops = {
     .name = "layered",
     .get = layered_get,
     .list = layered_list,
+    .list_marks = layered_list_marks,
     .apply = layered_apply,
     .get_answer = layered_get_answer,
     .begin_answer = layered_begin_answer,

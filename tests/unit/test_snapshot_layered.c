@@ -241,6 +241,41 @@ static void each_difference_is_found_some_at_a_time(void **state)
     }
 }
 
+static unsigned bodies_read;
+
+static enum ps_err count_get(void *backend, enum catalog_kind kind, struct ps_bytes name,
+                             struct ps_buf *memory, struct catalog_row *ret_row)
+{
+    bodies_read++;
+    return catalog_ops(stored)->get(backend, kind, name, memory, ret_row);
+}
+
+static void close_nothing(void *backend)
+{
+    (void)backend;
+}
+
+/* Each row of the database is read once, however many there are. */
+static void a_comparison_asks_for_no_row_by_its_name(void **state)
+{
+    struct catalog_ops ops = *catalog_ops(stored);
+    PS_CLEANUP(catalog_close_cleanup) struct catalog *counted = NULL;
+    PS_CLEANUP(catalog_close_cleanup) struct catalog *above = NULL;
+    PS_BUF_AUTO after = {.max = CATALOG_NAME_MAX};
+
+    (void)state;
+    ops.get = count_get;
+    ops.close = close_nothing;
+    bodies_read = 0;
+    assert_ok(catalog_open_over(&ops, catalog_backend(stored), &counted));
+    assert_ok(layered_open(table, counted, NULL, &above));
+    assert_ok(catalog_compare_some(counted, above, CATALOG_KEY, 9, &after));
+    assert_int_equal(bodies_read, 0);
+    apply(stored, CATALOG_KEY, "d", 1, "{\"d\":2}", 7);
+    assert_fails(PS_E_DENIED, catalog_compare_some(counted, above, CATALOG_KEY, 9, &after));
+    assert_int_equal(bodies_read, 0);
+}
+
 static void a_comparison_by_effects_looks_at_those_alone(void **state)
 {
     const struct ps_bytes of_b = ps_bytes_str(
@@ -267,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_table_all_is_in_memory, make, clear),
         cmocka_unit_test_setup_teardown(what_authorises_nothing_is_kept_beside_it, make, clear),
         cmocka_unit_test_setup_teardown(each_difference_is_found_some_at_a_time, make, clear),
+        cmocka_unit_test_setup_teardown(a_comparison_asks_for_no_row_by_its_name, make, clear),
         cmocka_unit_test_setup_teardown(a_comparison_by_effects_looks_at_those_alone, make, clear),
     };
 
