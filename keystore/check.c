@@ -9,6 +9,8 @@
 #include "keystore/log/edge.h"
 #include "keystore/log/walk.h"
 #include "keystore/operations/operations.h"
+#include "keystore/pace.h"
+#include "keystore/signing/signer.h"
 #include "keystore/snapshot/snapshot.h"
 #include "keystore/state.h"
 #include "keystore/writer.h"
@@ -17,12 +19,11 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#define PERIOD_NS     (3600 * PS_NS_PER_S)
-#define PEOPLE_NS     (24 * PERIOD_NS)
-#define SLICE_LEAVES  64u
-#define SLICE_ROWS    32u
-#define SLICE_OCTETS  (UINT64_C(512) * 1024)
-#define SLICE_WAIT_NS (2 * PS_NS_PER_MS)
+#define PERIOD_NS    (3600 * PS_NS_PER_S)
+#define PEOPLE_NS    (24 * PERIOD_NS)
+#define SLICE_LEAVES 64u
+#define SLICE_ROWS   32u
+#define SLICE_OCTETS (UINT64_C(512) * 1024)
 
 /* So often the rows are begun anew because somebody wrote to them, before the rest has its turn. */
 #define PASSES_MAX 3u
@@ -44,9 +45,10 @@ struct check {
     struct ps_buf after;
     uint64_t rows; /* compared */
     bool begins_anew;
-    unsigned passes;      /* so often it was begun anew */
-    uint64_t compared;    /* comparisons that found all equal */
-    uint64_t walked;      /* times that all entries were read */
+    unsigned passes;   /* so often it was begun anew */
+    uint64_t compared; /* comparisons that found all equal */
+    uint64_t walked;   /* times that all entries were read */
+    struct pace pace;
     uint64_t compared_ns; /* monotonic: when the last one ended */
     bool is_mending;      /* it is of all leaves, since the snapshot is damaged */
     uint64_t mended_ns;   /* monotonic: when that was begun last; 0: it was not */
@@ -317,9 +319,19 @@ static enum ps_err do_slice(struct check *check)
     return PS_OK;
 }
 
+/* Where changes wait for it, or all use does, it goes on as fast as when nobody asks. */
+static uint64_t rest_behind(struct check *check, uint64_t took_ns)
+{
+    const uint64_t rest_ns =
+        pace_rest_ns(&check->pace, signer_begun(check->keeper->signer), took_ns);
+
+    return check->is_doubtful || check->is_mending ? PACE_REST_MIN_NS : rest_ns;
+}
+
 static void on_slice(void *context)
 {
     struct check *check = context;
+    const uint64_t began = ps_clock_mono_ns();
     const enum ps_err err = do_slice(check);
 
     if (err != PS_OK) {
@@ -330,7 +342,7 @@ static void on_slice(void *context)
         end_all(check);
         return;
     }
-    ps_timer_set_in(check->slice, SLICE_WAIT_NS);
+    ps_timer_set_in(check->slice, rest_behind(check, ps_clock_mono_ns() - began));
 }
 
 /*

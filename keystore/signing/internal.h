@@ -113,7 +113,6 @@ struct lane {
 };
 
 #define RANDOM_OCTETS 512u
-
 struct signer {
     struct keeper *keeper;
     struct json *parser;
@@ -124,6 +123,7 @@ struct signer {
     struct sign_request *oldest;
     struct sign_request *newest;
     size_t count;
+    uint64_t begun;
     size_t octets; /* of what all requests hold */
     uint8_t random[RANDOM_OCTETS];
     size_t random_used;

@@ -54,6 +54,7 @@ enum ps_err sign_request_new(struct signer *signer, struct sign_request **ret_re
     }
     signer->newest = request;
     signer->count++;
+    signer->begun++;
     *ret_request = request;
     return PS_OK;
 }

@@ -176,6 +176,11 @@ size_t signer_count(const struct signer *signer)
     return signer->count;
 }
 
+uint64_t signer_begun(const struct signer *signer)
+{
+    return signer->begun;
+}
+
 size_t signer_waiting(const struct token *token)
 {
     const struct lane *lane = tokens_data(token);

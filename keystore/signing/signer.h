@@ -59,6 +59,9 @@ void signer_tick(struct signer *signer);
 /* Requests that are not answered yet. */
 size_t signer_count(const struct signer *signer);
 
+/* All that were begun since the start. */
+uint64_t signer_begun(const struct signer *signer);
+
 /* Waiting for a token; 0 when the token has no queue. */
 size_t signer_waiting(const struct token *token);
 

@@ -405,6 +405,20 @@ static void a_walk_goes_on_beside_a_comparison(void **state)
     wait_until_all_is_compared();
 }
 
+/* It rests longer while somebody signs, and does not wait for them to stop. */
+static void a_comparison_ends_beside_signatures(void **state)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    (void)state;
+    stack_kill_keeper(&stack);
+    start_again(APPLIANCE_OPERATIONAL);
+    while (system_number("compared") == 0 || system_number("walked") == 0) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        expect(200, stack_sign_jws(&stack, KEY, "ES256", "beside", &body));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +432,7 @@ int main(void)
         cmocka_unit_test(snapshots_that_nobody_signs_do_not_pile_up),
         cmocka_unit_test(who_goes_on_writing_holds_up_no_more_than_changes),
         cmocka_unit_test(a_walk_goes_on_beside_a_comparison),
+        cmocka_unit_test(a_comparison_ends_beside_signatures),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
