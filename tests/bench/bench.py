@@ -327,10 +327,13 @@ def signed_documents(bench):
 def with_many_keys(bench):
     """The same key among a thousand and among a million, of which few are in memory."""
     few = bench
-    keys.fill_up(few.appliance, FEW_KEYS, "bench.wrapped")
+    keys.opening(few.appliance, keys.fill_up(few.appliance, FEW_KEYS, "bench.wrapped"))
     with Bench(few.seconds) as many:
         names = keys.fill_up(many.appliance, MANY_KEYS, "bench.wrapped")
         keys.wait_ready(many.appliance)
+        keys.wait_quiet()
+        state = {"unwritten_mib": round(keys.unwritten_mib(), 1),
+                 "checked_from": keys.check_phase(many.appliance)}
         opening = keys.opening(many.appliance, names)
         memory_mib = round(keys.memory_mib(many.appliance), 1)
         pairs = []
@@ -339,7 +342,8 @@ def with_many_keys(bench):
             taken = {id(one): one.load("wrapped0", 32) for one in in_turn((few, many), number)}
             results.append(taken[id(many)])
             pairs.append((taken[id(few)]["rate"], results[-1]["rate"]))
-    return {**row("scale-keys", "signatures/s", pairs, results), **opening,
+        state["checked_to"] = keys.check_phase(many.appliance)
+    return {**row("scale-keys", "signatures/s", pairs, results), **opening, **state,
             "memory_mib": memory_mib}
 
 
