@@ -56,7 +56,7 @@ static int make_stack(void **state)
     fixture_begin_with_faults();
     expect(201, change("wrapping.create", "", "{}"));
     stack_add_token(&stack, SPARE);
-    wait_for_text(READ_SYSTEM, "", "needs-login", 1);
+    wait_for_text(READ_SYSTEM, "", "\"token\":\"" SPARE "\",\"state\":\"needs-login\"", 1);
     expect(201, change("token.accept", SPARE, "{}"));
     wait_for_both_tokens();
     return 0;

@@ -71,7 +71,7 @@ static void a_second_token_is_prepared(void **state)
     assert_true(body_has("\"code\":\"unrecoverable\""));
     SPARE->tap = tap_new();
     stack_add_token(&stack, "spare");
-    wait_for_text(READ_SYSTEM, "", "needs-login", 1);
+    wait_for_text(READ_SYSTEM, "", "\"token\":\"spare\",\"state\":\"needs-login\"", 1);
     expect(201, change("token.accept", "spare", "{}"));
     wait_for_text(READ_SYSTEM, "", "\"token\":\"spare\",\"state\":\"ready\"", 1);
     expect(201, change("wrapping.prepare", "spare", "{}"));

@@ -231,7 +231,7 @@ static void a_second_token_opens_them(void **state)
 
     (void)state;
     stack_add_token(&stack, "spare");
-    wait_for_text(READ_SYSTEM, "", "needs-login", 1);
+    wait_for_text(READ_SYSTEM, "", "\"token\":\"spare\",\"state\":\"needs-login\"", 1);
     expect(201, change("token.accept", "spare", "{}"));
     wait_for_text(READ_SYSTEM, "", "\"token\":\"spare\",\"state\":\"ready\"", 1);
     change_soon("wrapping.prepare", "spare");

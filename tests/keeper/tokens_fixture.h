@@ -49,9 +49,12 @@ static inline PS_UNUSED void wait_for_tokens(void)
 
 static inline PS_UNUSED void take_in(const char *name, size_t number)
 {
+    char text[96];
+
     stack.tokens[number].tap = tap_new();
     stack_add_token(&stack, name);
-    wait_for_text(READ_SYSTEM, "", "needs-login", 1);
+    (void)snprintf(text, sizeof text, "\"token\":\"%s\",\"state\":\"needs-login\"", name);
+    wait_for_text(READ_SYSTEM, "", text, 1);
     expect(201, change("token.accept", name, "{}"));
     wait_for_tokens();
 }
