@@ -20,6 +20,8 @@ from .places import PRIVYSEAL, PRIVYSEALD
 START_LIMIT_S = 120
 # A limit is for what never comes, and tells nothing about a machine that does much else.
 PATIENCE_S = 120
+# Between two looks that start several programs each: what is looked at needs a processor too.
+COMMAND_STEP_S = 0.2
 
 
 def wait_until(condition, limit_s, what, step_s=0.02):
@@ -36,21 +38,28 @@ def wait_until(condition, limit_s, what, step_s=0.02):
         time.sleep(step_s)
 
 
+# What decides how one is set up. Other arguments are settings, which a copy takes when it starts.
+SET_UP = {"--attended", "--no-tls"}
+
+
 class Appliance:
     """`is_new`: its set-up is the matter of a test, so that it is no copy of one that is set up.
     `uid`: whose it is, where root runs the tests; None: of whoever runs them.
+    `token`: the arguments that name another one than SoftHSM's.
     """
 
-    def __init__(self, directory=None, arguments=(), is_new=False, uid=None):
+    def __init__(self, directory=None, arguments=(), is_new=False, uid=None, token=()):
         self.owned = directory is None
         self.uid = uid
-        self.is_new = is_new or not self.owned or bool(arguments) or not model.is_kept()
+        self.is_new = (is_new or not self.owned or not model.is_kept()
+                       or not SET_UP.isdisjoint(arguments))
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="privyseal-"))
         # The roles run under users of their own and need to pass through.
         self.directory.chmod(0o755)
         if uid is not None:
             os.chown(self.directory, uid, uid)
-        self.arguments = list(arguments)
+        self.token = list(token)
+        self.arguments = [*token, *arguments]
         self.process = None
         self.lines = []
         self.environment = {}
@@ -78,7 +87,7 @@ class Appliance:
     def start(self):
         is_copy = not self.is_new and not any(self.directory.iterdir())
         if is_copy:
-            model.copy(model_directory(), self.directory)
+            model.copy(model_directory(self.token), self.directory)
         signed = self.own_uses() if is_copy else 0
         ready = self.launch()
         try:
@@ -190,12 +199,12 @@ class Appliance:
         self.remove()
 
 
-def model_directory():
-    """Of the model, which does not run."""
+def model_directory(token=()):
+    """Of the model with this token, which does not run."""
     def make(directory):
         directory.mkdir()
-        made = Appliance(directory)
+        made = Appliance(directory, token=token)
         made.start()
         assert made.stop() == 0, made.log()
 
-    return model.obtain(make)
+    return model.obtain(make, pathlib.Path(token[1]).stem if token else "softhsm")

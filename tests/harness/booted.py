@@ -10,7 +10,7 @@ import pathlib
 import shutil
 import subprocess
 
-from .appliance import PATIENCE_S, wait_until
+from .appliance import COMMAND_STEP_S, PATIENCE_S, wait_until
 from .installed import Installed, can_layer
 
 SYSTEMD = pathlib.Path("/lib/systemd/systemd")
@@ -114,7 +114,7 @@ class Booted(Installed):
                  "--mount", "--pid", "--fork", "--kill-child",
                  "--cgroup", "--uts", "--ipc", "--net", "sh", "-c", script],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self.has_started, START_LIMIT_S, "systemd to have started")
+        wait_until(self.has_started, START_LIMIT_S, "systemd to have started", COMMAND_STEP_S)
 
     def has_started(self):
         assert self.holder.poll() is None, self.log()

@@ -9,9 +9,9 @@ from .places import FAKE_CTL, FAKE_MODULE, TOP
 
 def fake_appliance(processes=2, sessions=1):
     """An appliance whose token is the scripted module."""
-    return Appliance(arguments=["--module", str(FAKE_MODULE), "--profile",
-                                str(TOP / "firmware-profiles" / "fake.json"), "--processes",
-                                str(processes), "--sessions", str(sessions)])
+    return Appliance(token=["--module", str(FAKE_MODULE), "--profile",
+                            str(TOP / "firmware-profiles" / "fake.json")],
+                     arguments=["--processes", str(processes), "--sessions", str(sessions)])
 
 
 class FakeControl:

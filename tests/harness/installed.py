@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 
 from . import documents
-from .appliance import PATIENCE_S, wait_until
+from .appliance import COMMAND_STEP_S, PATIENCE_S, wait_until
 from .people import REQUESTER, Gate, People
 from .places import BUILD, TOP
 
@@ -175,7 +175,7 @@ class Installed:
                 return is_it(self.system(user))
             return False
 
-        wait_until(look, 20, what)
+        wait_until(look, 20, what, COMMAND_STEP_S)
 
     def wait_blank(self):
         self.wait_system("root", lambda system: system["tokens"][0]["state"] == "blank",

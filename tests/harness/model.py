@@ -1,4 +1,4 @@
-"""A directory that `privyseal dev` has set up once for a run, of which tests get copies.
+"""A directory that `privyseal dev` has set up once for a run and a kind of token, of which tests get copies.
 
 Most tests need an appliance that works, and not that its keys are made once more: that takes several
 times as long as a start. It starts in another place than where it was made, so that its people approve
@@ -19,11 +19,11 @@ def is_kept():
     return bool(PLACE)
 
 
-def obtain(make):
+def obtain(make, name):
     """The directory; whoever comes first has it made, others wait."""
-    place = pathlib.Path(PLACE)
-    made, directory = place / "made", place / "dev"
-    with open(place / "lock", "w", encoding="ascii") as lock:
+    directory = pathlib.Path(PLACE) / name
+    made = directory.with_suffix(".made")
+    with open(directory.with_suffix(".lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
             shutil.rmtree(directory, ignore_errors=True)

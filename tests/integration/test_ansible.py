@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.appliance import wait_until
+from harness.appliance import COMMAND_STEP_S, wait_until
 from harness.booted import why_not
 from harness.deployed import MIRROR, Deployed
 from harness.installed import CONFIG
@@ -143,7 +143,7 @@ def test_a_witness_runs_once_it_has_a_key(machine):
                               "--data", "nothing", "http://127.0.0.1:7380/add-checkpoint",
                               check=False).stdout
 
-    wait_until(lambda: answer() == "400", 20, "the witness to answer")
+    wait_until(lambda: answer() == "400", 20, "the witness to answer", COMMAND_STEP_S)
 
 
 def test_a_copy_of_the_log_is_fetched_once_its_key_is_sealed(machine):

@@ -21,7 +21,7 @@ LEAVES = 16  # in a shard
 
 @pytest.fixture(scope="module", name="room")
 def appliance_with_small_shards():
-    with Appliance(arguments=["--set", f"log.shard_leaves={LEAVES}"]) as appliance:
+    with Appliance(arguments=["--set", f"log.shard_leaves={LEAVES}"], is_new=True) as appliance:
         made = DevRoom(appliance)
         made.log = appliance.directory / "data/log"
         made.environment = dict(os.environ, **appliance.environment)
