@@ -18,6 +18,7 @@ from harness.leaves import read_tree
 from harness.places import BUILD, PRIVYSEAL
 
 KEY = "certify.vc-jwt"
+LIMIT_S = 300  # for what never ends: exporting a million leaves takes a minute beside much else
 
 
 class Witness:
@@ -34,13 +35,13 @@ class Witness:
     @staticmethod
     def run(*words):
         return subprocess.run([str(PRIVYSEAL), "witness", *map(str, words)], check=True,
-                              capture_output=True, text=True, timeout=60).stdout
+                              capture_output=True, text=True, timeout=LIMIT_S).stdout
 
     def add(self, old, hashes, note):
         body = f"old {old}\n" + "".join(f"{line}\n" for line in hashes) + f"\n{note}"
         request = urllib.request.Request(f"{self.url}/add-checkpoint", body.encode(), method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
                 return answer.status, answer.headers["content-type"], answer.read().decode()
         except urllib.error.HTTPError as answer:
             return answer.code, answer.headers["content-type"], answer.read().decode()
@@ -104,7 +105,7 @@ def running(liar, witness, other, paper):
 
 def command(*words, text=None, code=0):
     done = subprocess.run([str(PRIVYSEAL), "log", *map(str, words)], input=text, text=True,
-                          capture_output=True, timeout=60, check=False)
+                          capture_output=True, timeout=LIMIT_S, check=False)
     assert done.returncode == code, done
     return done.stdout
 
@@ -161,7 +162,7 @@ def test_a_backup_proves_itself(running, log_key, go_says, tmp_path):
 
     def prove(*words, code=0):
         done = subprocess.run([str(PRIVYSEAL), "backup", "prove", *map(str, words)], text=True,
-                              capture_output=True, timeout=60, check=False)
+                              capture_output=True, timeout=LIMIT_S, check=False)
         assert done.returncode == code, done
         return done.stdout
     proof = prove(taken, "--log-key", log_key)
@@ -224,7 +225,7 @@ def test_witnesses_are_fed_and_proofs_show_them(running, log_key, go_says, witne
         assert go_says("watch", log=key) == {}
 
     def is_fed():  # by all but the one that lies, who keeps nobody from it
-        fed = subprocess.run([str(PRIVYSEAL), "log", "feed", "--once"], env=env, timeout=60,
+        fed = subprocess.run([str(PRIVYSEAL), "log", "feed", "--once"], env=env, timeout=LIMIT_S,
                              check=False, capture_output=True, text=True)
         assert fed.returncode == 1 and "\x1b" not in fed.stderr, fed
         if not all(line.startswith("privyseal: a.liar.example/w: ")
@@ -274,7 +275,7 @@ def test_a_witness_on_no_network(running, log_key, paper):
 
     def ask(*words, text=None):
         return subprocess.run([str(PRIVYSEAL), *map(str, words)], input=text, env=env, text=True,
-                              capture_output=True, timeout=60, check=False)
+                              capture_output=True, timeout=LIMIT_S, check=False)
     request = ask("log", "witness-request", "events").stdout
     note = ask("witness", "sign", directory, text=request)
     assert note.returncode == 0 and "paper.example/w" in note.stdout, note
@@ -293,7 +294,7 @@ def test_proofs_of_a_million_leaves_hold_on_both_sides(go_says, tmp_path):
     """Ours for Go's packages, and theirs, made from the tiles of the export, for us."""
     tool, leaves, count = str(BUILD / "tests/interop/tree_tool"), 1_000_000, 60
     said = subprocess.run([tool, "make", tmp_path / "tree", str(leaves), str(count)], check=True,
-                          capture_output=True, text=True, timeout=300).stdout
+                          capture_output=True, text=True, timeout=LIMIT_S).stdout
     key, proofs = said.split("\n", 1)
     command("export", tmp_path / "tree", tmp_path / "exported")
     theirs = go_says("tree", directory=str(tmp_path / "exported"), log=key, count=count,
@@ -305,7 +306,7 @@ def test_proofs_of_a_million_leaves_hold_on_both_sides(go_says, tmp_path):
 
     def held(lines):
         return subprocess.run([tool, "check", tmp_path / "tree"], input=lines, text=True,
-                              check=False, capture_output=True, timeout=60)
+                              check=False, capture_output=True, timeout=LIMIT_S)
     assert held(theirs["proofs"]).stdout == f"{2 * count}\n"
     *_, last = theirs["proofs"].splitlines()
     kind, number, rest = last.split(" ", 2)
@@ -337,7 +338,7 @@ def test_a_log_that_was_put_back_is_told_by_what_a_witness_keeps(running, log_ke
     assert {row["check"] for row in failed} <= {"checkpoint", "leaves"} and failed, said
     env = dict(os.environ, **running.environment)
     added = subprocess.run([str(PRIVYSEAL), "log", "witness-add"], input=note, env=env, text=True,
-                           capture_output=True, timeout=60, check=False)
+                           capture_output=True, timeout=LIMIT_S, check=False)
     assert added.returncode == 3 and "the log signed for" in added.stderr, added
 
     def is_told():
