@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* The longest there is: the three texts of a PDF's box, each octet as three. */
+#define HEAD_OCTETS 8192u
+
 static bool is_tls(const struct http_listener *listener)
 {
     return listener->transport == HTTP_TRANSPORT_TLS;
@@ -21,6 +24,7 @@ static enum ps_err start_server(struct api *api, size_t number)
         .idle_deadline_ms = api->config->idle_deadline_ms,
         .connections = api->config->connections,
         .connections_per_caller = api->config->connections_per_caller,
+        .head_octets = HEAD_OCTETS,
     };
     struct http_listener *listener = &api->servers[number].listener;
     const struct http_listener taken = {listener->transport, listener->fd,

@@ -11,11 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/*
- * Memory of libmicrohttpd per connection: headers, and what of a body is read at once. Headers that
- * do not fit are refused with 431.
- */
-#define CONNECTION_OCTETS (16u * 1024u)
+/* Memory of libmicrohttpd per connection: headers, and what of a body is read at once. */
+#define HEAD_OCTETS (16u * 1024u)
 
 /* An answer takes three passes from its header to waiting for the next request. */
 #define PASSES_MAX 4u
@@ -106,10 +103,11 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
         {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)no_certificate},
         {MHD_OPTION_END, 0, NULL}};
     const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    const size_t head = server->limits.head_octets == 0 ? HEAD_OCTETS : server->limits.head_octets;
 
     return MHD_start_daemon(
         flags, 0, NULL, NULL, exchange_continue, server, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_OCTETS, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, head, MHD_OPTION_CONNECTION_LIMIT,
         server->limits.connections + CONNECTIONS_OVER, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
         exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_ARRAY,

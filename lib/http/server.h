@@ -17,6 +17,12 @@ struct http_limits {
     uint32_t idle_deadline_ms;   /* between two requests */
     uint32_t connections;        /* in all; the one idle longest is closed for a new one */
     uint32_t connections_per_caller;
+    /*
+     * Of a request's head, with 64 octets for each field; 0: 16 KiB. What does not fit is 431, of
+     * the target 414. libmicrohttpd clears as much after each request: a larger one costs time, and
+     * pushes out of the processor's cache what others work with.
+     */
+    uint32_t head_octets;
 };
 
 enum http_transport {

@@ -69,6 +69,32 @@ static void too_many_header_fields_are_431(void **state)
     client_close(&client);
 }
 
+static void assert_long_head(size_t octets, unsigned status)
+{
+    struct client client;
+    static char request[20000];
+    const int len = snprintf(request, sizeof request, "GET /a HTTP/1.1\r\nHost: a\r\nX: ");
+
+    memset(request + len, 'x', octets);
+    (void)snprintf(request + len + octets, sizeof request - (size_t)len - octets, "\r\n\r\n");
+    client_open(&client, loop, path);
+    assert_int_equal(client_status(&client, request), status);
+    client_close(&client);
+}
+
+static void a_head_that_is_too_long_is_431(void **state)
+{
+    const struct http_limits limits = {20000, 20000, 20000, 100, 50, 8192};
+
+    (void)state;
+    assert_long_head(15000, 200);
+    assert_long_head(17000, 431);
+    restart(&limits);
+    assert_long_head(7000, 200);
+    assert_long_head(8500, 431);
+    assert_long_head(7000, 200);
+}
+
 static void a_head_that_does_not_come_ends_by_its_deadline(void **state)
 {
     /* Time enough for what is sent to be there before it is over. */
@@ -278,6 +304,7 @@ int main(void)
         TEST(chunks_over_the_limit_are_refused),
         TEST(a_huge_body_is_refused_before_it_comes),
         TEST(too_many_header_fields_are_431),
+        TEST(a_head_that_is_too_long_is_431),
         TEST(a_head_that_does_not_come_ends_by_its_deadline),
         TEST(a_body_that_does_not_come_ends_by_its_deadline),
         TEST(an_idle_connection_ends_by_its_deadline),
