@@ -236,9 +236,9 @@ def suite_interop() -> Iterator[Result]:
     yield from pytest_with_model("interop")
 
 
-# Compiled once and run for minutes at most (docs/decisions/0069): nothing is optimised, and of two linkers the
-# quicker one links. Reports name functions and lines, and no variables, which would be half of what is written.
-QUICKLY_MADE = ["--werror", "-Db_lundef=false", "-Doptimization=0", "-Ddebug=false",
+# Of two linkers the quicker one links (docs/decisions/0069). Reports name functions and lines, and no variables,
+# which would be half of what is written.
+QUICKLY_MADE = ["--werror", "-Db_lundef=false", "-Doptimization=1", "-Ddebug=false",
                 "-Dc_args=-gline-tables-only", "-Dc_link_args=-fuse-ld=gold"]
 
 
