@@ -1,5 +1,6 @@
 #include "appliance/role.h"
 
+#include "appliance/processor.h"
 #include "appliance/turns.h"
 #include "lib/base/line.h"
 #include "lib/base/name.h"
@@ -233,6 +234,9 @@ static enum ps_err enter(struct received *received, enum ipc_role role, struct p
     PS_TRY(receive_config(received, role));
     warm_up();
     role_settle_turns(role);
+    if (role == IPC_ROLE_TOKEN) {
+        role_settle_processor(&received->config.token);
+    }
     PS_TRY(sandbox_enter_role(&received->sandbox));
     return ps_loop_new(ret_loop);
 }

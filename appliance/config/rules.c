@@ -1,10 +1,9 @@
 #include "appliance/config/internal.h"
-
+#include "appliance/processor.h"
 #include "lib/ceremony/log/key.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define CORES_MAX     64
 #define PROCESSES_MAX 128
@@ -90,12 +89,9 @@ static void check_token(struct rules *rules, const struct config_token *token)
 
 static uint64_t count_cores(void)
 {
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const unsigned cores = processor_count();
 
-    if (cores < 1) {
-        return 1;
-    }
-    return cores > CORES_MAX ? CORES_MAX : (uint64_t)cores;
+    return cores > CORES_MAX ? CORES_MAX : cores;
 }
 
 static void check_witnesses(struct rules *rules)

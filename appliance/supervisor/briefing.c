@@ -100,6 +100,7 @@ static enum ps_err brief_token(struct supervisor *supervisor, struct place *plac
     const struct msg_token_config message = {
         .token = ps_bytes_str(token->name),
         .number = child_id(place->child)->number,
+        .processes = (uint32_t)token->processes,
         .module = ps_bytes_str(token->module),
         .uri = ps_bytes_str(token->uri),
         .profile = ps_buf_bytes(&supervisor->profiles[place->token]),

@@ -41,6 +41,7 @@ static const struct ipc_field msg_keeper_config_fields[] = {
 static const struct ipc_field msg_token_config_fields[] = {
     IPC_FIELD_BYTES(struct msg_token_config, token, IPC_NAME_MAX),
     IPC_FIELD_U32(struct msg_token_config, number),
+    IPC_FIELD_U32(struct msg_token_config, processes),
     IPC_FIELD_BYTES(struct msg_token_config, module, 4096),
     IPC_FIELD_BYTES(struct msg_token_config, uri, 1024),
     IPC_FIELD_BYTES(struct msg_token_config, profile, 64 * 1024),

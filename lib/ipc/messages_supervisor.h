@@ -51,6 +51,7 @@ struct msg_keeper_config {
 struct msg_token_config {
     struct ps_bytes token;   /* name in the configuration: "a" */
     uint32_t number;         /* of the process for it: 0, 1, ... */
+    uint32_t processes;      /* so many are there for it */
     struct ps_bytes module;  /* absolute path */
     struct ps_bytes uri;     /* RFC 7512; empty: any blank token (before genesis) */
     struct ps_bytes profile; /* JSON of firmware-profiles/ */

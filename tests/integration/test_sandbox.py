@@ -47,6 +47,21 @@ def test_each_kind_of_role_has_a_user_of_its_own(appliance):
     assert len({next(iter(uids)) for uids in users.values()}) == len(users) >= 4
 
 
+def test_the_processes_of_a_token_share_the_processors(appliance):
+    """What a process may use is known of its main thread; where it has one session, there is no other."""
+    allowed = os.sched_getaffinity(appliance.roles()["supervisor"][0])
+    roles = appliance.roles()
+    tokens = [os.sched_getaffinity(pid) for role, (pid, *_) in sorted(roles.items())
+              if role.startswith("token")]
+    if len(tokens) == 1:
+        assert tokens == [allowed]
+    else:
+        assert len(tokens) == len(allowed)
+        assert set().union(*tokens) == allowed
+        assert all(len(own) == 1 for own in tokens)
+    assert os.sched_getaffinity(roles["keeper"][0]) == allowed
+
+
 def test_nobody_but_root_reads_a_role_or_traces_it(appliance):
     """The files of a process that is not dumpable belong to root."""
     supervisor = appliance.roles()["supervisor"]
