@@ -1,9 +1,9 @@
 #include "appliance/role.h"
 
 #include "appliance/processor.h"
-#include "appliance/turns.h"
 #include "lib/base/line.h"
 #include "lib/base/name.h"
+#include "lib/base/turns.h"
 #include "lib/ipc/channel.h"
 #include "lib/sandbox/sandbox.h"
 #include "lib/sandbox/variant.h"
@@ -233,7 +233,7 @@ static enum ps_err enter(struct received *received, enum ipc_role role, struct p
     settle_signals();
     PS_TRY(receive_config(received, role));
     warm_up();
-    role_settle_turns(role);
+    ps_turns_settle(role == IPC_ROLE_TOKEN ? PS_TURNS_LONG : PS_TURNS_SHORT);
     if (role == IPC_ROLE_TOKEN) {
         role_settle_processor(&received->config.token);
     }

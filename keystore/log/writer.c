@@ -1,5 +1,6 @@
 #include "keystore/log/internal.h"
 #include "lib/base/clock.h"
+#include "lib/base/turns.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -211,6 +212,7 @@ static void *run(void *context)
     struct log *log = NULL;
 
     (void)pthread_setname_np(pthread_self(), "log");
+    ps_turns_settle(PS_TURNS_NOW);
     lock(writer);
     for (;;) {
         struct log *next = next_with_work(writer, log);

@@ -327,6 +327,12 @@ static enum ps_err allow_about_oneself(scmp_filter_ctx filter)
     return allow_if(filter, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0));
 }
 
+/* Of the calling thread; what takes a privilege still takes it. */
+static enum ps_err allow_turns(scmp_filter_ctx filter)
+{
+    return allow_if(filter, "sched_setattr", SCMP_A0(SCMP_CMP_EQ, 0));
+}
+
 static enum ps_err allow_network(scmp_filter_ctx filter)
 {
     static const scmp_datum_t families[] = {AF_UNIX, AF_INET, AF_INET6};
@@ -370,6 +376,9 @@ static enum ps_err fill(scmp_filter_ctx filter, const struct sandbox_role *role)
     PS_TRY(allow_names(filter, variant_system_calls));
     if ((who & TOKEN) != 0) {
         PS_TRY(allow_lines(filter, role->system_calls));
+    }
+    if (role->kind == SANDBOX_KEEPER) {
+        PS_TRY(allow_turns(filter));
     }
     return (who & NETWORK) != 0 ? allow_network(filter) : PS_OK;
 }

@@ -16,7 +16,7 @@
  * work meanwhile: measured with tests/bench, see docs/decisions.
  */
 enum { FLUSH_COUNT = 8 };
-#define FLUSH_NS PS_NS_PER_MS
+#define FLUSH_NS (3 * PS_NS_PER_MS)
 
 #define MISSING_NS PS_NS_PER_S /* an id that is not there is searched for again after this time */
 

@@ -62,6 +62,14 @@ def test_the_processes_of_a_token_share_the_processors(appliance):
     assert os.sched_getaffinity(roles["keeper"][0]) == allowed
 
 
+def test_only_the_thread_of_the_log_interrupts_others(appliance):
+    for role, pid in role_pids(appliance):
+        policies = {(thread / "comm").read_text().strip(): os.sched_getscheduler(int(thread.name))
+                    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()}
+        assert policies.pop("log", None) == (os.SCHED_OTHER if role == "keeper" else None), role
+        assert set(policies.values()) == {os.SCHED_BATCH}, (role, policies)
+
+
 def test_nobody_but_root_reads_a_role_or_traces_it(appliance):
     """The files of a process that is not dumpable belong to root."""
     supervisor = appliance.roles()["supervisor"]

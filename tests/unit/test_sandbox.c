@@ -43,6 +43,8 @@ struct tries {
     int kill_parent;
     int set_dumpable;
     int set_limit;
+    int own_turns;
+    int turns_of_parent;
     int executable_memory;
     int open_passwd;
     int open_data;
@@ -146,6 +148,9 @@ static void try_all(struct tries *tries)
     tries->kill_parent = failed(kill(getppid(), 0));
     tries->set_dumpable = failed(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
     tries->set_limit = failed(syscall(SYS_prlimit64, 0, 4 /* RLIMIT_CORE */, &limit, NULL));
+    /* Without attributes: EINVAL of whom it is allowed. */
+    tries->own_turns = failed(syscall(SYS_sched_setattr, 0, NULL, 0));
+    tries->turns_of_parent = failed(syscall(SYS_sched_setattr, getppid(), NULL, 0));
     tries->executable_memory = try_executable_memory();
     tries->open_passwd = try_open("/etc/passwd", O_RDONLY);
     tries->open_data = try_open(data_file, O_RDONLY);
@@ -277,6 +282,7 @@ static void assert_confined(const struct tries *tries)
     assert_int_equal(tries->kill_parent, EPERM);
     assert_int_equal(tries->set_dumpable, EPERM);
     assert_int_equal(tries->set_limit, EPERM);
+    assert_int_equal(tries->turns_of_parent, EPERM);
     assert_int_equal(tries->ioctl, EPERM);
     assert_int_equal(tries->thread, 0);
     assert_int_equal(tries->memory, 0);
@@ -303,6 +309,7 @@ static void an_api_process_opens_nothing(void **state)
     (void)state;
     run(&test, &tries);
     assert_common(&tries);
+    assert_int_equal(tries.own_turns, EPERM);
     assert_int_equal(tries.unix_socket, EPERM);
     assert_int_equal(tries.executable_memory, EPERM);
     assert_int_not_equal(tries.open_passwd, 0);
@@ -319,6 +326,7 @@ static void the_keeper_has_its_data_directory_and_nothing_else(void **state)
     (void)state;
     run(&test, &tries);
     assert_common(&tries);
+    assert_int_equal(tries.own_turns, EINVAL);
     assert_int_equal(tries.unix_socket, EPERM);
     assert_int_equal(tries.executable_memory, EPERM);
     assert_int_equal(tries.open_data, 0);
@@ -339,6 +347,7 @@ static void a_companion_has_its_data_directory_and_may_call_others(void **state)
     (void)state;
     run(&test, &tries);
     assert_confined(&tries);
+    assert_int_equal(tries.own_turns, EPERM);
     assert_int_equal(tries.inet_socket, 0);
     assert_int_equal(tries.unix_socket, 0);
     assert_int_equal(tries.executable_memory, EPERM);
@@ -368,6 +377,7 @@ static void a_token_process_has_its_store_and_may_load_code(void **state)
     (void)state;
     run(&test, &tries);
     assert_common(&tries);
+    assert_int_equal(tries.own_turns, EPERM);
     assert_int_equal(tries.unix_socket, EPERM);
     assert_int_equal(tries.executable_memory, 0);
     assert_int_equal(tries.open_data, 0);

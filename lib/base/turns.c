@@ -1,4 +1,4 @@
-#include "appliance/turns.h"
+#include "lib/base/turns.h"
 
 #include <linux/sched.h>
 #include <linux/sched/types.h> /* declares what <sched.h> does, so not both */
@@ -6,16 +6,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define TOKEN_TURN_NS   1500000
-#define PASSING_TURN_NS 100000
+#define LONG_TURN_NS  1500000
+#define SHORT_TURN_NS 100000
 
-void role_settle_turns(enum ipc_role role)
+void ps_turns_settle(enum ps_turns turns)
 {
     struct sched_attr wanted = {
         .size = sizeof wanted,
-        .sched_policy = SCHED_BATCH,
+        .sched_policy = turns == PS_TURNS_NOW ? SCHED_NORMAL : SCHED_BATCH,
         .sched_nice = getpriority(PRIO_PROCESS, 0),
-        .sched_runtime = role == IPC_ROLE_TOKEN ? TOKEN_TURN_NS : PASSING_TURN_NS,
+        .sched_runtime = turns == PS_TURNS_LONG ? LONG_TURN_NS : SHORT_TURN_NS,
     };
 
     (void)syscall(SYS_sched_setattr, 0, &wanted, 0);
