@@ -330,6 +330,7 @@ static enum ps_err allow_about_oneself(scmp_filter_ctx filter)
 /* Of the calling thread; what takes a privilege still takes it. */
 static enum ps_err allow_turns(scmp_filter_ctx filter)
 {
+    PS_TRY(allow_if(filter, "getpriority", SCMP_A1(SCMP_CMP_EQ, 0)));
     return allow_if(filter, "sched_setattr", SCMP_A0(SCMP_CMP_EQ, 0));
 }
 
