@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Whether the time of a refused decryption tells why it was refused.
 
-    tests/bench/oracle.py [--tries 20000] [--route aes|rsa|jwe]
+    tests/bench/oracle.py [--tries 20000] [--route aes|rsa|jwe|ecdh]
 
 Starts an appliance of its own and sends ciphertexts that cannot be decrypted for different reasons,
 in random order over one connection. Each reason's times are held against those of all others by
@@ -33,6 +33,7 @@ CHANCE = 0.001
 VARIANTS = 50  # of each reason, so that none is known by one ciphertext
 # An AES ciphertext of 64 octets: 0 form, 1-4 version, 5-16 nonce, 17-80 text, 81-96 tag.
 AES, OTHER_AES, RSA, OTHER_RSA = "test.aes", "oracle.aes", "oidc.decrypt", "oracle.rsa"
+EC, OTHER_EC = "test.agree-p256", "oracle.ec"
 
 
 def smirnov(first, second):
@@ -52,8 +53,9 @@ class Sealer:
 
     def __init__(self, room, client):
         self.room, self.client = room, client
-        for name, kind, usage in ((OTHER_AES, "aes-256", "encrypt"), (OTHER_RSA, "rsa-2048",
-                                                                     "decrypt")):
+        for name, kind, usage in ((OTHER_AES, "aes-256", "encrypt"),
+                                  (OTHER_RSA, "rsa-2048", "decrypt"),
+                                  (OTHER_EC, "ec-p256", "decrypt")):
             room.post("/v1/keys", {"name": name, "type": kind, "usage": usage})
 
     def ask(self, target, body):
@@ -72,8 +74,11 @@ class Sealer:
         return serialization.load_pem_public_key(answer.body).encrypt(
             random.randbytes(octets), padding.OAEP(padding.MGF1(sha), sha, None))
 
-    def jwe(self, key):
-        body = {"key": key, "algorithm": "RSA-OAEP-256", "encryption": "A256GCM",
+    def kid(self, key):
+        return self.room.client.get(f"/v1/keys/{key}/public").json()["kid"].encode()
+
+    def jwe(self, key, algorithm="RSA-OAEP-256"):
+        body = {"key": key, "algorithm": algorithm, "encryption": "A256GCM",
                 "plaintext": b64u(random.randbytes(64))}
         return self.ask("/v1/jwe/encrypt", body)["jwe"]
 
@@ -116,8 +121,32 @@ def jwe_reasons(sealer):
     return {
         "malformed padding": made(1, lambda octets: bytes([0]) + random.randbytes(255)),
         "truncated key": made(1, lambda octets: octets[:-1]),
+        "wrong key": made(1, lambda octets: bytes([0]) + sealer.rsa(OTHER_RSA)[1:]),
         "wrong content key": made(1, lambda octets: sealer.rsa(RSA)),
         "key of another length": made(1, lambda octets: sealer.rsa(RSA, 16)),
+        "wrong tag": made(4, lambda octets: changed(octets, 15)),
+        "truncated tag": made(4, lambda octets: octets[:-1]),
+        "wrong text": made(3, lambda octets: changed(octets, 5)),
+    }
+
+
+def of_another_header(jwe, other):
+    """With the header of the other: agreed on by another ephemeral key."""
+    return ".".join([other.split(".", 1)[0], jwe.split(".", 1)[1]])
+
+
+def ecdh_reasons(sealer):
+    def sealed(key=EC):
+        return sealer.jwe(key, "ECDH-ES+A256KW")
+
+    def made(number, change):
+        return lambda: jwe_part(sealed(), number, change)
+    return {
+        "wrong key": lambda: jwe_part(sealed(OTHER_EC), 0, lambda header: header.replace(
+            sealer.kid(OTHER_EC), sealer.kid(EC))),
+        "another agreement": lambda: of_another_header(sealed(), sealed()),
+        "malformed wrapping": made(1, lambda octets: changed(octets, 7)),
+        "truncated wrapping": made(1, lambda octets: octets[:-1]),
         "wrong tag": made(4, lambda octets: changed(octets, 15)),
         "truncated tag": made(4, lambda octets: octets[:-1]),
         "wrong text": made(3, lambda octets: changed(octets, 5)),
@@ -136,8 +165,22 @@ def wrap_jwe(jwe):
     return "/v1/jwe/decrypt", {"key": RSA, "jwe": jwe}
 
 
+def wrap_ecdh(jwe):
+    return "/v1/jwe/decrypt", {"key": EC, "jwe": jwe}
+
+
 ROUTES = {"aes": (aes_reasons, wrap_aes), "rsa": (rsa_reasons, wrap_rsa),
-          "jwe": (jwe_reasons, wrap_jwe)}
+          "jwe": (jwe_reasons, wrap_jwe), "ecdh": (ecdh_reasons, wrap_ecdh)}
+
+
+def requests_of(route, sealer):
+    """Ciphertexts of each reason, as they are sent."""
+    reasons, wrap = ROUTES[route]
+    requests = {}
+    for reason, make in reasons(sealer).items():
+        wrapped = [wrap(make()) for _ in range(VARIANTS)]
+        requests[reason] = [(target, json.dumps(body)) for target, body in wrapped]
+    return requests
 
 
 def measure(client, requests, tries):
@@ -180,11 +223,7 @@ def main():
         room, client = DevRoom(appliance), appliance.client()
         sealer = Sealer(room, client)
         for route in options.route or ROUTES:
-            reasons, wrap = ROUTES[route]
-            requests = {}
-            for reason, make in reasons(sealer).items():
-                wrapped = [wrap(make()) for _ in range(VARIANTS)]
-                requests[reason] = [(target, json.dumps(body)) for target, body in wrapped]
+            requests = requests_of(route, sealer)
             measure(client, requests, 500)
             good = judge(route, *measure(client, requests, options.tries)) and good
     return 0 if good else 1

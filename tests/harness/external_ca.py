@@ -39,7 +39,7 @@ class ExternalCa:
                                       path_length=0)
 
     def issue(self, subject, public_key, ca=False, issuer=None, signer=None, begin=-1, days=365,
-              path_length=None, usage=None, sans=None):
+              path_length=None, usage=None, sans=None, constraints=None):
         """By the intermediate unless another issuer is given."""
         usage = usage or ({"key_cert_sign": True, "crl_sign": True} if ca else
                           {"digital_signature": True})
@@ -52,7 +52,15 @@ class ExternalCa:
                    .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False))
         if sans is not None:
             builder = builder.add_extension(sans, False)
+        if constraints is not None:
+            builder = builder.add_extension(constraints, True)
         return builder.sign(signer or self.key, hashes.SHA256())
+
+    def below(self, common_name, **options):
+        """A CA that the intermediate has certified: its certificate, and what makes it an issuer."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self.issue(name(common_name), key.public_key(), ca=True, **options)
+        return certificate, {"issuer": certificate.subject, "signer": key}
 
     def answer(self, csr_pem, **options):
         """What it gives for a CSR, whose signature it checks: the certificate for its key."""

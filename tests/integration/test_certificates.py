@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import subprocess
 
 import pytest
 from cryptography import x509
@@ -62,15 +63,18 @@ def is_issued_by(certificate, issuer):
 
 
 TYPES = [("ec-p256", ["ES256"]), ("ec-p384", ["ES384"]), ("ec-p521", ["ES512"]),
-         ("rsa-2048", ["RS256"]), ("ed25519", ["EdDSA"])]
+         ("ec-secp256k1", ["ES256K"]), ("rsa-2048", ["RS256"]), ("ed25519", ["EdDSA"])]
 
 
 @pytest.mark.parametrize("kind, algorithms", TYPES)
 def test_a_request_is_signed_by_its_key_and_says_what_was_approved(room, kind, algorithms):
     key = f"csr.{kind}"
     room.post("/v1/keys", {**SIGN, "name": key, "type": kind, "algorithms": algorithms})
-    request = x509.load_pem_x509_csr(csr(room, key, sans=[
-        "dns:login.example", "uri:https://login.example/"]).encode())
+    text = csr(room, key, sans=["dns:login.example", "uri:https://login.example/"]).encode()
+    told = subprocess.run(["openssl", "req", "-verify", "-noout"], input=text, check=True,
+                          capture_output=True).stderr
+    assert b"verify OK" in told
+    request = x509.load_pem_x509_csr(text)
     assert request.is_signature_valid
     assert request.subject.rfc4514_string() in ("C=XA,O=Ministry,CN=Login",
                                                 "CN=Login,O=Ministry,C=XA")
@@ -131,26 +135,40 @@ def test_what_is_not_a_good_chain_for_the_key_changes_nothing(room, outside):
     good = outside.answer(request)
     strange = ExternalCa("Somebody Else")
     other = outside.issue(name("Other"), ec.generate_private_key(ec.SECP256R1()).public_key())
+    below, by_it = outside.below("One Too Many")
+    by_root = {"issuer": outside.root.subject, "signer": outside.root_key}
+    narrow, by_narrow = outside.below("Narrow", constraints=x509.NameConstraints(
+        [x509.DNSName("inside.example")], None), **by_root)
+    ended, by_ended = outside.below("Expired", begin=-30, days=-1, **by_root)
+    inside, elsewhere = (outside.answer(request, sans=x509.SubjectAlternativeName(
+        [x509.DNSName(host)]), **by_narrow) for host in ("a.inside.example", "a.example"))
     chains = [
+        ("path length", [outside.answer(request, **by_it), below, outside.certificate,
+                         outside.root]),
+        ("subtree", [elsewhere, narrow, outside.root]),
+        ("expired", [outside.answer(request, **by_ended), ended, outside.root]),
         ("another key", [other, outside.certificate, outside.root]),
-        ("order", [outside.certificate, good, outside.root]),
+        ("another key", [outside.certificate, good, outside.root]),
         ("issue", [good, strange.certificate, strange.root]),
-        ("", [good, outside.root]),
-        ("", [outside.answer(request, begin=-30, days=-1), outside.certificate, outside.root]),
-        ("", [outside.answer(request, begin=1), outside.certificate, outside.root]),
+        ("issue", [good, outside.root]),
+        ("expired", [outside.answer(request, begin=-30, days=-1), outside.certificate, outside.root]),
+        ("not yet valid", [outside.answer(request, begin=1), outside.certificate, outside.root]),
         ("usage", [outside.answer(request, usage={"key_encipherment": True}), outside.certificate,
                    outside.root]),
         ("CA", [outside.answer(request, ca=True), outside.certificate, outside.root]),
     ]
     for word, chain in chains:
         answer = install(room, "picky", pem(*chain))
-        assert answer.status == 422, (word, answer)
+        assert answer.status == 422 and word in answer.json()["detail"], (word, answer)
     answer = install(room, "picky", pem(good, outside.certificate), root=pem(strange.root))
     assert answer.status == 422, answer
+    refused(install(room, "picky", pem(good, outside.root, outside.certificate),
+                    root=pem(outside.root)), 422, "order")
     refused(install(room, "picky", pem(good, outside.certificate)), 400, "root")
     refused(install(room, "picky", "nonsense"), 400, "PEM")
     refused(install(room, "picky", ""), 400)
     assert "certificate" not in shown(room, "picky")
+    assert install(room, "picky", pem(inside, narrow, outside.root)).status == 200
     assert install(room, "picky", pem(good, outside.certificate, outside.root)).status == 200
     assert install(room, "picky", pem(other, outside.certificate, outside.root)).status == 422
     assert loaded(room, "picky")[0] == good

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,8 +17,12 @@ from harness.appliance import Appliance, wait_until
 from harness.dev_room import DevRoom
 from harness.http_unix import b64u, unb64u
 from harness.leaves import UseCounter, read_events, read_use
-from harness.places import BUILD
+from harness.places import BUILD, TOP
 from harness.room import refused
+
+sys.path.insert(0, str(TOP / "tests" / "bench"))
+
+import oracle  # noqa: E402
 
 AES, HMAC, RSA, EC = "test.aes", "test.hmac", "oidc.decrypt", "test.agree-p256"
 HEAD, NONCE, TAG = 5, 12, 16
@@ -132,6 +137,33 @@ def test_whatever_cannot_be_decrypted_has_one_answer(room, client):
     # None of it was the token's fault.
     assert used(client, AES, "decrypt", ciphertext=sealed, aad=b"a")["plaintext"] == b64u(b"secret")
     assert used(client, RSA, "decrypt", ciphertext=oaep)["plaintext"] == b64u(b"secret")
+
+
+@pytest.fixture(scope="module", name="sealer")
+def maker_of_what_cannot_be_decrypted(room, client):
+    return oracle.Sealer(room, client)
+
+
+@pytest.mark.parametrize("route", oracle.ROUTES)
+def test_who_measures_refused_decryptions_sees_one_answer(client, sealer, monkeypatch, route):
+    """As many as show that all reasons are made and sent: what their times are is no matter of a test."""
+    monkeypatch.setattr(oracle, "VARIANTS", 2)
+    requests = oracle.requests_of(route, sealer)
+    times, answers = oracle.measure(client, requests, 4 * len(requests))
+    assert {len(each) for each in times.values()} == {4}
+    assert [answer[:2] for answer in answers] == [(422, "refused")], answers
+
+
+def test_the_two_sample_test_of_the_measurement_tells_what_differs(capsys):
+    evens, odds = range(0, 2000, 2), range(1, 2000, 2)
+    assert oracle.smirnov(evens, odds) > 0.999
+    # The 5 % point of Kolmogorov's distribution is 1.358: here it is the root of 5,000, times 0.0192.
+    assert abs(oracle.smirnov(range(10000), range(192, 10192)) - 0.05) < 0.002
+    one = {(422, "refused", "", "")}
+    assert oracle.judge("aes", {"a": evens, "b": odds, "c": evens}, one)
+    assert not oracle.judge("aes", {"a": evens, "b": range(200, 2200, 2), "c": evens}, one)
+    assert not oracle.judge("aes", {"a": evens, "b": odds}, one | {(422, "malformed", "", "")})
+    assert "TELLS" in capsys.readouterr().out
 
 
 def test_a_batch_answers_item_by_item(client):

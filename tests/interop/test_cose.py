@@ -6,6 +6,7 @@ import hashlib
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from harness.client_library import OK, REFUSED, USAGE, ClientLibrary
 from harness.dev_room import DevRoom
 from harness.external_ca import ExternalCa, pem
 from harness.http_unix import b64u, unb64u
@@ -67,19 +68,38 @@ def test_made_here(client, auth0, pycose, algorithm, shape):
                 detached=PAYLOAD if is_detached else None, aad=AAD if is_detached else None)
 
 
-@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "PS256"])
-def test_a_cwt(client, pycose, algorithm):
-    answer = client.post("/v1/cwt/sign", {
-        "key": key_of(algorithm), "algorithm": algorithm, "ttl_s": 60,
-        "claims": {"iss": "https://a.example", "169": {"4": "A. Name"}}})
+CLAIMS = {"iss": "https://a.example", "169": {"4": "A. Name"}}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_cwt(client, auth0, pycose, algorithm):
+    answer = client.post("/v1/cwt/sign", {"key": key_of(algorithm), "algorithm": algorithm,
+                                          "ttl_s": 60, "claims": CLAIMS})
     assert answer.status == 200, answer
-    _jwk, cose_key = public_keys(client, key_of(algorithm))
-    theirs = pycose({"do": "verify", "cose": answer.json()["cwt"], "cose_key": cose_key,
-                     "claims": True})
-    assert theirs["good"], theirs
-    claims = theirs["claims"]
-    assert claims["1"] == "https://a.example" and claims["169"] == {"4": "A. Name"}
-    assert claims["4"] == claims["6"] + 60 and len(claims["7"]) == 32
+    jwk, cose_key = public_keys(client, key_of(algorithm))
+    cwt = answer.json()["cwt"]
+    theirs = [pycose({"do": "verify", "cose": cwt, "cose_key": cose_key, "claims": True}),
+              auth0({"do": "verify", "cose": cwt, "jwk": {**jwk, "alg": algorithm}, "claims": True})]
+    for each in theirs:
+        assert each["good"], each
+        claims = each["claims"]
+        assert claims["1"] == CLAIMS["iss"] and claims["169"] == CLAIMS["169"]
+        assert claims["4"] == claims["6"] + 60 and len(claims["7"]) == 32
+    assert theirs[0]["claims"] == theirs[1]["claims"]
+
+
+@pytest.mark.parametrize("library", ["pycose", "auth0"])
+def test_their_cwt_verifies_here(client, request, library):
+    """RFC 8392 section 6: the tag of a CWT stands before that of COSE_Sign1."""
+    claims = bytes.fromhex("a20169") + b"a.example" + bytes.fromhex("041a6cf4fd80")
+    made = request.getfixturevalue(library)({"do": "sign", "alg": "ES256", "payload": b64u(claims)})
+    cwt = bytes.fromhex("d83d") + unb64u(made["cose"])
+    assert cwt[2] == 0xd2
+    question = {"cose": b64u(cwt), "cose_key": made["cose_key"]}
+    assert_valid_and_broken_not(client, question, claims)
+    for wrong in (cwt[:2] + cwt[3:], cwt[:2] + cwt, bytes.fromhex("d83e") + cwt[2:]):
+        answer = client.post("/v1/cose/verify1", {**question, "cose": b64u(wrong)})
+        assert answer.status == 400, answer
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -103,14 +123,49 @@ def test_auth0_verifies_here(client, auth0, algorithm):
         assert_valid_and_broken_not(client, {"cose": made["cose"], "cose_key": made["cose_key"]})
 
 
-def assert_valid_and_broken_not(client, question):
+def assert_valid_and_broken_not(client, question, payload=PAYLOAD):
     answer = client.post("/v1/cose/verify1", question)
     assert answer.status == 200 and answer.json()["valid"] is True, answer
-    assert unb64u(answer.json()["payload"]) == PAYLOAD
+    assert unb64u(answer.json()["payload"]) == payload
     octets = bytearray(unb64u(question["cose"]))
     octets[-1] ^= 1
     answer = client.post("/v1/cose/verify1", {**question, "cose": b64u(bytes(octets))})
     assert answer.status == 200 and answer.json()["valid"] is False, answer
+
+
+# --- By the client library ---
+
+def test_by_the_client_library(appliance, client, auth0, pycose):
+    """Each member of the request arrives; what is made is what the route makes."""
+    name = KEYS["rsa-2048"]
+    jwk, cose_key = public_keys(client, name)
+    with ClientLibrary(appliance) as library:
+        code, made = library.sign("cose", key=name, payload=PAYLOAD, algorithm="PS384", untagged=1,
+                                  detached=1, external_aad=AAD, headers={
+                                      "in_protected": '{"3":"a/b"}', "in_unprotected": '{"100":7}',
+                                      "include_protected": '["kid"]', "kid_prefix": "did:a#"})
+        assert code == OK, library.last_error()
+        cose = made["signed_text"].decode()
+        assert (made["kid"].decode(), made["version"]) == (jwk["kid"], 1)
+        both_verify(({**jwk, "alg": "PS384"}, cose_key), auth0, pycose, cose, PAYLOAD, AAD)
+        octets = unb64u(cose)
+        for part in (b"\x84", b"\x03\x63a/b", b"did:a#" + made["kid"], b"\x18\x64\x07"):
+            assert part in octets
+        assert octets[0] == 0x84 and PAYLOAD not in octets
+        code, made = library.sign("cose", key=name, payload=b"", headers={"include": '["kid"]'})
+        assert code == OK and unb64u(made["signed_text"].decode())[0] == 0xd2, made
+        code, made = library.sign("cwt", key=name, algorithm="RS512", tag="none", ttl_s=60,
+                                  claims='{"iss":"https://a.example"}',
+                                  headers={"include": '["kid"]'})
+        assert code == OK, library.last_error()
+        theirs = pycose({"do": "verify", "cose": made["signed_text"].decode(), "cose_key": cose_key,
+                         "claims": True})
+        claims = theirs["claims"]
+        assert claims["1"] == CLAIMS["iss"] and claims["4"] == claims["6"] + 60, theirs
+        assert unb64u(made["signed_text"].decode())[0] == 0x84
+        assert library.sign("cose", payload=b"")[0] == library.sign("cwt", key=name)[0] == USAGE
+        code, made = library.sign("cwt", key="certify.vc-eddsa", claims="{}")
+        assert (code, made["answer"]["problem"]["code"]) == (REFUSED, b"key-mismatch")
 
 
 # --- Certificates ---

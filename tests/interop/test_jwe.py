@@ -23,10 +23,10 @@ from harness.http_unix import b64u, unb64u
 from harness.leaves import UseCounter, read_use
 from harness.places import BUILD, PRIVYSEAL
 
-KEY_TYPES = {"rsa-2048": {"kty": "RSA", "size": 2048}, "ec-p256": {"kty": "EC", "crv": "P-256"},
-             "ec-p384": {"kty": "EC", "crv": "P-384"}}
-ALGORITHMS = {"rsa-2048": ["RSA-OAEP-256"], "ec-p256": ["ECDH-ES", "ECDH-ES+A256KW"],
-              "ec-p384": ["ECDH-ES", "ECDH-ES+A256KW"]}
+KEY_TYPES = {"rsa-2048": {"kty": "RSA", "size": 2048}, "rsa-3072": {"kty": "RSA", "size": 3072},
+             "ec-p256": {"kty": "EC", "crv": "P-256"}, "ec-p384": {"kty": "EC", "crv": "P-384"}}
+ALGORITHMS = {"rsa-2048": ["RSA-OAEP-256"], "rsa-3072": ["RSA-OAEP-256"],
+              "ec-p256": ["ECDH-ES", "ECDH-ES+A256KW"], "ec-p384": ["ECDH-ES", "ECDH-ES+A256KW"]}
 CASES = [(key, algorithm, encryption) for key, algorithms in ALGORITHMS.items()
          for algorithm, encryption in itertools.product(algorithms, ["A128GCM", "A256GCM"])]
 PLAINTEXT = '{"sub":"é \u2028","n":1.50}'.encode()
@@ -35,11 +35,14 @@ PARTIES = {"apu": b64u(b"Alice"), "apv": b64u(b"Bob")}
 
 @pytest.fixture(scope="module")
 def keys(appliance):
-    """Two that a practice appliance has, and one made through the API like any operator would."""
-    answer = appliance.change("POST", "/v1/keys", {
-        "name": "interop.ec-p384", "type": "ec-p384", "usage": "decrypt", "residence": "token"})
-    assert answer.status in (200, 201), answer
-    return {"rsa-2048": "oidc.decrypt", "ec-p256": "test.agree-p256", "ec-p384": "interop.ec-p384"}
+    """Two that a practice appliance has, and two made through the API like any operator would."""
+    names = {"rsa-2048": "oidc.decrypt", "ec-p256": "test.agree-p256"}
+    for key_type in ("rsa-3072", "ec-p384"):
+        names[key_type] = f"interop.{key_type}"
+        answer = appliance.change("POST", "/v1/keys", {
+            "name": names[key_type], "type": key_type, "usage": "decrypt", "residence": "token"})
+        assert answer.status in (200, 201), answer
+    return names
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +83,7 @@ def test_theirs_opens_here(client, keys, jose_jwe, key_type, algorithm, encrypti
     jwk = public_jwk(client, keys[key_type])
     header = {"alg": algorithm, "enc": encryption, "kid": jwk["kid"], "typ": "x"}
     texts = [make_with_jose(jose_jwe, header, jwk), make_with_jwcrypto(header, jwk)]
-    if key_type != "rsa-2048":
+    if not key_type.startswith("rsa"):
         texts.append(make_with_jwcrypto({**header, **PARTIES}, jwk))
         made = jose_jwe({"do": "encrypt", "jwk": jwk, "header": header, **PARTIES,
                          "plaintext": b64u(PLAINTEXT)})
@@ -96,7 +99,7 @@ def test_theirs_opens_here(client, keys, jose_jwe, key_type, algorithm, encrypti
 @pytest.mark.parametrize("key_type,algorithm,encryption", CASES)
 def test_ours_opens_there(client, theirs, jose_jwe, key_type, algorithm, encryption):
     key = theirs[key_type]
-    parties = {} if key_type == "rsa-2048" else PARTIES
+    parties = {} if key_type.startswith("rsa") else PARTIES
     answer = client.post("/v1/jwe/encrypt", {
         "jwk": json.loads(key.export_public()), "plaintext": b64u(PLAINTEXT),
         "algorithm": algorithm, "encryption": encryption, "header": {"typ": "x"}, **parties})
@@ -133,6 +136,23 @@ def test_a_nested_jwt_of_ours_is_read_there(client, theirs):
     kid = jwt.get_unverified_header(outer.claims)["kid"]
     public = next(key for key in keys.keys if key.key_id == kid)
     assert jwt.decode(outer.claims, public.key, algorithms=["RS256", "PS256"])["sub"] == "me"
+
+
+def test_their_nested_jwt_is_read_here(client, keys, jose, jose_jwe):
+    """Two steps, as it was made: decrypted, then verified by a key that the caller names."""
+    inner = jose({"do": "sign", "alg": "ES256", "payload": b64u(b'{"sub":"me"}')})
+    jwk = public_jwk(client, keys["ec-p256"])
+    header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": jwk["kid"], "cty": "JWT"}
+    text = inner["jws"].encode()
+    for outer in (jose_jwe({"do": "encrypt", "jwk": jwk, "header": header,
+                            "plaintext": b64u(text)})["jwe"],
+                  make_with_jwcrypto(header, jwk, text)):
+        opened = decrypt(client, keys["ec-p256"], outer).json()
+        assert opened["header"]["cty"] == "JWT"
+        question = {"jws": unb64u(opened["plaintext"]).decode(), "jwks": {"keys": [inner["jwk"]]}}
+        answer = client.post("/v1/jws/verify", question)
+        assert answer.json()["valid"] is True, answer
+        assert unb64u(answer.json()["payload"]) == b'{"sub":"me"}'
 
 
 def certificate_of(key, begins, ends):
@@ -293,9 +313,9 @@ def made_for(client, key_type, name, algorithm):
     jwk = public_jwk(client, name)
     text = make_with_jwcrypto({"alg": algorithm, "enc": "A256GCM", "kid": jwk["kid"]}, jwk)
     stranger = json.loads(jwcrypto_jwk.JWK.generate(**KEY_TYPES[key_type]).export_public())
-    yield from damaged(text, 256 if key_type == "rsa-2048" else 40)
+    yield from damaged(text, KEY_TYPES[key_type].get("size", 320) // 8)
     yield make_with_jwcrypto({"alg": algorithm, "enc": "A256GCM"}, stranger)
-    if key_type != "rsa-2048":
+    if not key_type.startswith("rsa"):
         yield from wrong_points(text)
 
 

@@ -1,5 +1,6 @@
 """Every JWS algorithm and shape that is made here verifies in two libraries, and theirs here."""
 
+import functools
 import json
 import warnings
 
@@ -7,6 +8,7 @@ import pytest
 from jwcrypto import jwk as jwcrypto_jwk
 from jwcrypto import jws as jwcrypto_jws
 
+from harness.client_library import OK, REFUSED, USAGE, ClientLibrary
 from harness.http_unix import b64u, unb64u
 
 warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -25,6 +27,10 @@ ALGORITHMS = {
     "ES256K": "ec-secp256k1",
     "EdDSA": "ed25519",
 }
+# key type: family and curve of a key that somebody else has
+THEIR_KEYS = {"rsa-2048": ("RSA", None), "ec-p256": ("EC", "P-256"), "ec-p384": ("EC", "P-384"),
+              "ec-p521": ("EC", "P-521"), "ec-secp256k1": ("EC", "secp256k1"),
+              "ed25519": ("OKP", "Ed25519")}
 PAYLOAD = '{"sub":"é \u2028","n":1.50}'.encode()
 
 
@@ -127,17 +133,34 @@ def test_detached(client, keys, jose, algorithm, encoded):
     verify_with_jwcrypto(jws, jwks, algorithm, payload=payload)
 
 
+@functools.cache
+def their_key(key_type):
+    family, curve = THEIR_KEYS[key_type]
+    return jwcrypto_jwk.JWK.generate(kty=family, kid="theirs", **(
+        {"size": 2048} if curve is None else {"crv": curve}))
+
+
+def signed_by_jwcrypto(algorithm):
+    """A JWS and the public key."""
+    key, token = their_key(ALGORITHMS[algorithm]), jwcrypto_jws.JWS(PAYLOAD)
+    token.allowed_algs = [algorithm]
+    token.add_signature(key, protected=json.dumps({"alg": algorithm, "kid": "theirs"}))
+    return token.serialize(compact=True), json.loads(key.export_public())
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_theirs_verifies_here(client, jose, algorithm):
     made = jose({"do": "sign", "alg": algorithm, "payload": b64u(PAYLOAD)})
     assert made["good"], made
-    answer = client.post("/v1/jws/verify", {"jws": made["jws"], "jwks": {"keys": [made["jwk"]]}})
-    assert answer.status == 200, answer
-    assert answer.json()["valid"] is True
-    broken = made["jws"][:-6] + ("AAAAAA" if made["jws"][-6:] != "AAAAAA" else "BBBBBB")
-    answer = client.post("/v1/jws/verify", {"jws": broken, "jwks": {"keys": [made["jwk"]]}})
-    assert answer.status in (200, 400, 422), answer
-    assert answer.status != 200 or answer.json()["valid"] is False
+    for jws, jwk in ((made["jws"], made["jwk"]), signed_by_jwcrypto(algorithm)):
+        answer = client.post("/v1/jws/verify", {"jws": jws, "jwks": {"keys": [jwk]}})
+        assert answer.status == 200, answer
+        assert answer.json()["valid"] is True
+        assert unb64u(answer.json()["payload"]) == PAYLOAD
+        broken = jws[:-6] + ("AAAAAA" if jws[-6:] != "AAAAAA" else "BBBBBB")
+        answer = client.post("/v1/jws/verify", {"jws": broken, "jwks": {"keys": [jwk]}})
+        assert answer.status in (200, 400, 422), answer
+        assert answer.status != 200 or answer.json()["valid"] is False
 
 
 def test_the_jwk_set_is_taken_by_both(client, keys, jose):
@@ -157,3 +180,28 @@ def test_the_jwk_set_is_taken_by_both(client, keys, jose):
         token.verify(taken.get_key(json.loads(unb64u(jws.split(".")[0]))["kid"]))
     again = client.get("/v1/jwks", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status == 304
+
+
+def test_by_the_client_library(appliance, client, keys, jose):
+    """Each member of the request arrives; what is made is what the route makes."""
+    name = keys["PS384"]
+    jwks = public_keys(client, name)
+    with ClientLibrary(appliance) as library:
+        for form, members in enumerate(({"include": '["jwk"]'}, {"header": '{"cty":"json"}'},
+                                        {"unencoded": 1})):
+            code, made = library.sign("jws", key=name, payload=UNENCODED, serialization=form,
+                                      algorithm="PS384", **members)
+            assert code == OK, library.last_error()
+            jws = made["signed_text"].decode()
+            theirs = jose({"do": "verify", "jws": json.loads(jws) if form == 1 else jws,
+                           "jwks": jwks, "algorithms": ["PS384"],
+                           **({"payload": b64u(UNENCODED)} if form == 2 else {})})
+            assert theirs["good"] and unb64u(theirs["payload"]) == UNENCODED, theirs
+            assert ("jwk" in theirs["header"], theirs["header"].get("cty"),
+                    theirs["header"].get("b64")) == [
+                        (True, None, None), (False, "json", None), (False, None, False)][form]
+            assert (made["kid"].decode(), made["version"]) == (jwks["keys"][0]["kid"], 1)
+        code, made = library.sign("jws", key="no.such", payload=b"")
+        assert (code, made["answer"]["problem"]["code"]) == (REFUSED, b"not-found")
+        assert library.sign("jws", payload=b"")[0] == USAGE
+        assert library.sign("jws", key=name, payload=b"", serialization=3)[0] == USAGE

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from harness.appliance import wait_until
+from harness.client_library import OK, REFUSED, USAGE, ClientLibrary
 from harness.dev_room import DevRoom
 from harness.external_ca import ExternalCa, name, pem
 from harness.http_unix import b64u, unb64u
@@ -77,10 +78,14 @@ def hanko(ask_python):
     return ask_python("documents.py")
 
 
-def judged_by_hanko(hanko, outside, document):
-    judged = hanko({"pdf": b64u(document), "roots": [pem(outside.root)]})
+def judged_by_hanko(hanko, question):
+    judged = hanko(question)
     assert judged["good"], judged
     return judged["signatures"]
+
+
+def pdf_judged_by_hanko(hanko, outside, document):
+    return judged_by_hanko(hanko, {"pdf": b64u(document), "roots": [pem(outside.root)]})
 
 
 def pdfsig(path):
@@ -92,7 +97,7 @@ def pdfsig(path):
 def test_pdfs_of_each_algorithm_are_good_elsewhere(sign, hanko, outside, tmp_path, key, algorithm):
     signed = sign((CORPUS / "table").read_bytes(), key=key, algorithm=algorithm,
                   reason="اعتماد", rectangle="36,36,236,96", text="Ministère – approuvé")
-    (verdict,) = judged_by_hanko(hanko, outside, signed)
+    (verdict,) = pdf_judged_by_hanko(hanko, outside, signed)
     assert verdict["good"] and verdict["coverage"] == "ENTIRE_FILE"
     assert verdict["reason"] == "اعتماد"
     (tmp_path / "signed.pdf").write_bytes(signed)
@@ -108,17 +113,36 @@ def test_a_second_signature_keeps_the_first(sign, hanko, outside, tmp_path, docu
     once = sign(original, key="seal.rsa", reason="first")
     twice = sign(once, key="certify.documents", page=2, rectangle="36,36,236,96")
     assert once.startswith(original) and twice.startswith(once)
-    assert [verdict["good"] for verdict in judged_by_hanko(hanko, outside, twice)] == [True, True]
+    assert [verdict["good"] for verdict in pdf_judged_by_hanko(hanko, outside, twice)] == [True, True]
     (tmp_path / "signed.pdf").write_bytes(twice)
     assert pdfsig(tmp_path / "signed.pdf").count("Signature is Valid.") == 2
     changed = twice.replace(b"Page 1", b"Page 7", 1) if b"Page 1" in twice else None
     if changed:
-        assert not any(verdict["good"] for verdict in judged_by_hanko(hanko, outside, changed))
+        assert not any(verdict["good"] for verdict in pdf_judged_by_hanko(hanko, outside, changed))
+
+
+HASHES = {"ES384": "sha384", "RS512": "sha512", "EdDSA": "sha512"}
+
+
+@pytest.mark.parametrize("key, algorithm", ROWS)
+def test_cms_is_good_to_pyhanko(client, keys, hanko, outside, key, algorithm):
+    digest = hashlib.new(HASHES.get(algorithm, "sha256"), CONTENT).digest()
+    for part in ({"content": b64u(CONTENT)}, {"digest": b64u(digest)}):
+        answer = client.post("/v1/cms/sign", {"key": key, "algorithm": algorithm, **part})
+        assert answer.status == 200, answer
+        question = {"cms": answer.json()["cms"], "roots": [pem(outside.root)]}
+        (verdict,) = judged_by_hanko(hanko, {"content": b64u(CONTENT), **question})
+        assert verdict["good"], verdict
+        (verdict,) = judged_by_hanko(hanko, {"content": b64u(CONTENT + b"!"), **question})
+        assert not verdict["intact"] and not verdict["good"], verdict
+        question["roots"] = [pem(ExternalCa().root)]
+        (verdict,) = judged_by_hanko(hanko, {"content": b64u(CONTENT), **question})
+        assert verdict["intact"] and not verdict["trusted"], verdict
 
 
 @pytest.mark.parametrize("key, algorithm", NOT_EDDSA)
 def test_cms_is_good_to_openssl(client, keys, outside, tmp_path, key, algorithm):
-    hashed = {"ES384": "sha384", "RS512": "sha512"}.get(algorithm, "sha256")
+    hashed = HASHES.get(algorithm, "sha256")
     for part in ({"content": b64u(CONTENT)},
                  {"digest": b64u(hashlib.new(hashed, CONTENT).digest())}):
         answer = client.post("/v1/cms/sign", {"key": key, "algorithm": algorithm, **part})
@@ -173,6 +197,37 @@ def test_thirty_two_mib(sign):
     assert len(large) == 32 << 20
     signed = sign(large, key="certify.documents")
     assert signed.startswith(large) and len(signed) < len(large) + (64 << 10)
+
+
+def test_the_client_library(appliance, keys, hanko, outside, tmp_path):
+    """Each member of the request arrives; what is made is what the route makes."""
+    original = (CORPUS / "table").read_bytes()
+    with ClientLibrary(appliance) as library:
+        digest = hashlib.sha512(CONTENT).digest()
+        for part in ({"content": CONTENT}, {"digest": digest}):
+            code, made = library.sign("cms", key="seal.rsa", algorithm="RS512", **part)
+            assert code == OK, library.last_error()
+            (verdict,) = judged_by_hanko(hanko, {
+                "cms": made["signed_text"].decode(), "content": b64u(CONTENT),
+                "roots": [pem(outside.root)]})
+            assert verdict["good"] and made["version"] == 1, verdict
+        assert library.sign("cms", key="seal.rsa")[0] == USAGE
+        assert library.sign("cms", key="seal.rsa", content=CONTENT, digest=digest)[0] == USAGE
+        code, made = library.sign("pdf", key="seal.rsa", document=original, reason="A & B=اعتماد",
+                                  location="Rabat?", page=2, rectangle="36,36,236,96",
+                                  text="50 % + x", algorithm="PS256")
+        assert code == OK, library.last_error()
+        assert made["content_type"] == b"application/pdf" and made["body"].startswith(original)
+        (verdict,) = pdf_judged_by_hanko(hanko, outside, made["body"])
+        assert verdict["good"] and (verdict["reason"], verdict["location"]) == (
+            "A & B=اعتماد", "Rabat?")
+        (tmp_path / "signed.pdf").write_bytes(made["body"])
+        shown = subprocess.run(["pdftotext", "-f", "2", "-l", "2", tmp_path / "signed.pdf", "-"],
+                               capture_output=True, text=True, check=True).stdout
+        assert "50 % + x" in shown
+        assert library.sign("pdf", key="seal.rsa")[0] == USAGE
+        code, made = library.sign("pdf", key="seal.rsa", document=original[:-60])
+        assert (code, made["problem"]["code"]) == (REFUSED, b"malformed")
 
 
 def test_certificates_of_cas_and_expired_ones_sign_no_document(client, keys, room, outside):

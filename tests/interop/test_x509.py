@@ -135,6 +135,29 @@ def test_a_request_that_another_key_signed_is_refused(clients):
     assert issue(clients, 422, profile="clients", csr=b64u(bytes(octets)))["code"] == "refused"
 
 
+# What `openssl req` calls keys that it makes.
+THEIR_KEYS = {"rsa-2048": ["rsa:2048"], "ec-p256": ["ec", "ec_paramgen_curve:P-256"],
+              "ec-p384": ["ec", "ec_paramgen_curve:P-384"],
+              "ec-p521": ["ec", "ec_paramgen_curve:P-521"], "ed25519": ["ed25519"]}
+
+
+@pytest.mark.parametrize("kind", THEIR_KEYS)
+def test_a_request_of_openssl_is_taken(clients, tmp_path, kind):
+    algorithm, *options = THEIR_KEYS[kind]
+    subprocess.run(["openssl", "req", "-new", "-nodes", "-newkey", algorithm,
+                    *(word for option in options for word in ("-pkeyopt", option)),
+                    "-keyout", tmp_path / "key", "-subj", "/O=Example/CN=c-1", "-addext",
+                    "subjectAltName=DNS:a.example.org", "-outform", "DER", "-out",
+                    tmp_path / "csr"], check=True, capture_output=True)
+    made = issue(clients, profile="clients", csr=b64u((tmp_path / "csr").read_bytes()))
+    leaf = loaded(made)[0]
+    key = serialization.load_pem_private_key((tmp_path / "key").read_bytes(), None)
+    spki = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert leaf.public_key().public_bytes(*spki) == key.public_key().public_bytes(*spki)
+    assert value(leaf, x509.SubjectAlternativeName).get_values_for_type(x509.DNSName) == [
+        "a.example.org"]
+
+
 # The keys that get a certificate of each kind by an operation: name, what makes the key.
 OWN = {"ca.sub": CA, "test.es256": None, "test.eddsa": None, "oidc.decrypt": None,
        "test.agree-p256": None,
@@ -190,6 +213,17 @@ def pkilint_and_cryptography(ask_python):
 def test_every_certificate_is_clean(own, issued, linter):
     for octets in [*issued, *(chain[0] for chain in own.values())]:
         assert faults(linter, "certificate", octets) == []
+
+
+def test_every_certificate_is_its_issuer_s_to_cryptography(own, issued, linter):
+    def wrong(octets, issuer):
+        return linter({"octets": base64.b64encode(octets).decode(),
+                       "issuer": base64.b64encode(issuer).decode()})["wrong"]
+    for octets in [*issued, *(own[key][0] for key in OWN)]:
+        assert wrong(octets, own["ca"][0]) == ""
+        assert wrong(octets, own["ec-p521"][0]) != ""
+    for root in ROOTS:
+        assert wrong(own[root][0], own[root][0]) == ""
 
 
 def test_a_server_s_path_verifies_with_cryptography(own, issued, linter):

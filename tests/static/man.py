@@ -68,6 +68,25 @@ def check_keys(name, *tables):
         yield f"{name} has keys that there are not"
 
 
+def check_library():
+    """Each call of the client library has its lines in privyseal.3, and somebody who makes it."""
+    headers = "".join(path.read_text() for path in (TOP / "api" / "client").glob("privyseal*.h"))
+    page = (TOP / "docs" / "man" / "privyseal.3").read_text()
+    calls = re.findall(r"PRIVYSEAL_API\b[^;(]*?\b(privyseal_\w+)\(", headers)
+    names = subprocess.run(["git", "ls-files", "tests/*.[cp]*", "frontends/*.c", "appliance/*.c"], cwd=TOP,
+                           check=True, capture_output=True, text=True).stdout.split()
+    users = "".join((TOP / name).read_text() for name in names if name.endswith((".c", ".py")))
+    signs = {f"privyseal_sign_{what}" for what in re.findall(r'library\.sign\("(\w+)"', users)}
+    for name in calls:
+        if f".Fn {name} " not in page:
+            yield f"privyseal.3 lacks {name}"
+        if name not in signs and not re.search(rf"\b{name}\b", users):
+            yield f"{name} is called by no test and no program"
+    for name in re.findall(r"^\.Fn (\w+)", page, re.M):
+        if name not in calls:
+            yield f"privyseal.3 has {name}, which there is not"
+
+
 def check_pages():
     for page in sorted((TOP / "docs" / "man").iterdir()):
         done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(page)],
@@ -80,6 +99,7 @@ def main():
     found = [line for program in PROGRAMS for line in check_command_line(program)]
     for name, tables in COMPANIONS.items():
         found += check_keys(name, *tables)
+    found += check_library()
     found += check_pages()
     print("\n".join(found))
     return 1 if found else 0

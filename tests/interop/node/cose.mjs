@@ -2,6 +2,7 @@
 // standard input, one result per line on standard output.
 //
 //   {"do": "verify", "cose": b64u, "jwk": {...}, "payload": b64u of a detached one, "aad": b64u}
+//                                     "claims": true: of a CWT, octets in hexadecimal
 //   {"do": "verify-x509", "cose": b64u, "roots": [PEM]}   by its x5chain
 //   {"do": "sign", "alg": "ES256", "payload": b64u}   answers with COSE_Sign1, JWK and COSE_Key
 //
@@ -32,8 +33,17 @@ function verifyES256K(row, [header, , inside, signature]) {
   if (cbor.decode(header).get(1) !== ES256K || !crypto.verify('sha256', signed, key, signature)) {
     throw new Error('does not verify')
   }
-  return { payload: b64u(payload) }
+  return { payload: b64u(payload), ...claimsOf(row, payload) }
 }
+
+function asJson(value) {
+  if (value instanceof Map) {
+    return Object.fromEntries([...value].map(([name, one]) => [String(name), asJson(one)]))
+  }
+  return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
+}
+
+const claimsOf = (row, payload) => (row.claims ? { claims: asJson(cbor.decode(payload)) } : {})
 
 async function verify(row) {
   const message = parts(octets(row.cose))
@@ -43,7 +53,8 @@ async function verify(row) {
     externalAAD: octets(row.aad),
     ...(row.payload === undefined ? {} : { detachedPayload: octets(row.payload) }),
   })
-  return { payload: row.payload ?? b64u(sign1.payload), chain: [sign1.x5chain ?? []].flat().map(b64u) }
+  return { payload: row.payload ?? b64u(sign1.payload), ...claimsOf(row, sign1.payload),
+           chain: [sign1.x5chain ?? []].flat().map(b64u) }
 }
 
 async function verifyX509(row) {

@@ -3,8 +3,15 @@
 //
 //   {"do": "contexts", "iris": [...]}   answers with the text of each
 //   {"do": "verify", "document": <signed>, "suite": <name>, "multikey": <publicKeyMultibase>}
+//   {"do": "verify-jcs", "document": <signed>, "jwk": {...}}
 //   {"do": "verify-credential", "credential": <signed>, "did": <the issuer's document>, "contexts": {iri: ...}}
+//
+// They have none for ecdsa-jcs-2019: there the npm libraries `canonicalize` and `base58-universal` and node's own
+// crypto do it, with the hash block as vc-di-ecdsa 1.0 has it.
+import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto'
 import readline from 'node:readline'
+import { decode as base58 } from 'base58-universal'
+import canonicalize from 'canonicalize'
 import jsigs from 'jsonld-signatures'
 import * as vc from '@digitalbazaar/vc'
 import { DataIntegrityProof } from '@digitalbazaar/data-integrity'
@@ -59,6 +66,17 @@ async function verify(row) {
   }))
 }
 
+function verifyJcs(row) {
+  const { proof: { proofValue, ...options }, ...document } = row.document
+  const key = createPublicKey({ key: row.jwk, format: 'jwk' })
+  const name = row.jwk.crv === 'P-384' ? 'sha384' : 'sha256'
+  const block = [options, document].map((part) => createHash(name).update(canonicalize(part)).digest())
+  return {
+    verified: proofValue[0] === 'z' && verifySignature(
+      name, Buffer.concat(block), { key, dsaEncoding: 'ieee-p1363' }, base58(proofValue.slice(1))),
+  }
+}
+
 // By nothing but what the issuer's DID document says of its keys.
 async function verifyCredential(row) {
   const methods = row.did.verificationMethod.map((method) => [method.id, {
@@ -75,6 +93,7 @@ async function verifyCredential(row) {
 const does = {
   contexts: (row) => ({ texts: row.iris.map((iri) => JSON.stringify(contexts.get(iri))) }),
   verify,
+  'verify-jcs': verifyJcs,
   'verify-credential': verifyCredential,
 }
 

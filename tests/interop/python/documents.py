@@ -1,18 +1,20 @@
-"""Judges signed PDFs with `pyHanko` from PyPI. One JSON object per line on standard input, one result
-per line on standard output.
+"""Judges signed PDFs and detached CMS with `pyHanko` from PyPI. One JSON object per line on standard input,
+one result per line on standard output.
 
-  {"pdf": b64u, "roots": [PEM, ...]}  -> {"good": true, "signatures": [{...}]}
+  {"pdf": b64u, "roots": [PEM, ...]}                      -> {"good": true, "signatures": [{...}]}
+  {"cms": b64u, "content": b64u, "roots": [PEM, ...]}     -> the same, with one of them
 """
 
+import asyncio
 import base64
 import io
 import json
 import logging
 import sys
 
-from asn1crypto import pem, x509
+from asn1crypto import cms, pem, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation import async_validate_detached_cms, validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 logging.disable(logging.CRITICAL)
@@ -22,16 +24,37 @@ def root_of(text):
     return x509.Certificate.load(pem.unarmor(text.encode())[2])
 
 
-def judge(row):
-    octets = base64.urlsafe_b64decode(row["pdf"] + "=" * (-len(row["pdf"]) % 4))
-    reader, found = PdfFileReader(io.BytesIO(octets)), []
+def unb64u(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def trust(row):
+    return ValidationContext(trust_roots=[root_of(text) for text in row["roots"]])
+
+
+def verdict(status, **more):
+    return {"intact": status.intact, "valid": status.valid, "trusted": status.trusted,
+            "good": status.bottom_line, **more}
+
+
+def judge_pdf(row):
+    reader, found = PdfFileReader(io.BytesIO(unb64u(row["pdf"]))), []
     for signature in reader.embedded_signatures:
-        context = ValidationContext(trust_roots=[root_of(text) for text in row["roots"]])
-        status = validate_pdf_signature(signature, context)
-        found.append({"intact": status.intact, "valid": status.valid, "trusted": status.trusted,
-                      "good": status.bottom_line, "coverage": status.coverage.name,
-                      "reason": signature.sig_object.get("/Reason")})
+        status = validate_pdf_signature(signature, trust(row))
+        found.append(verdict(status, coverage=status.coverage.name,
+                             reason=signature.sig_object.get("/Reason"),
+                             location=signature.sig_object.get("/Location")))
     return {"signatures": found}
+
+
+def judge_cms(row):
+    signed = cms.ContentInfo.load(unb64u(row["cms"]), strict=True)["content"]
+    return {"signatures": [verdict(asyncio.run(async_validate_detached_cms(
+        unb64u(row["content"]), signed, signer_validation_context=trust(row))))]}
+
+
+def judge(row):
+    return judge_cms(row) if "cms" in row else judge_pdf(row)
 
 
 for line in sys.stdin:

@@ -6,6 +6,7 @@ import json
 import sys
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import verification
 from pkilint import loader, pkix
 from pkilint.pkix import certificate, crl, extension, name
@@ -46,7 +47,19 @@ def verify(chain, host):
     return ""
 
 
+def issued(leaf, issuer):
+    """Whether the names and the signature are of the issuer, or why not."""
+    try:
+        x509.load_der_x509_certificate(leaf).verify_directly_issued_by(
+            x509.load_der_x509_certificate(issuer))
+    except (InvalidSignature, TypeError, ValueError) as error:
+        return repr(error)
+    return ""
+
+
 def answer(row):
+    if "issuer" in row:
+        return {"wrong": issued(*(base64.b64decode(row[name]) for name in ("octets", "issuer")))}
     if "host" in row:
         return {"wrong": verify([base64.b64decode(text) for text in row["chain"]], row["host"])}
     return {"findings": findings(row["kind"], base64.b64decode(row["octets"]))}
