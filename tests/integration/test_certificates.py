@@ -174,6 +174,26 @@ def test_what_is_not_a_good_chain_for_the_key_changes_nothing(room, outside):
     assert loaded(room, "picky")[0] == good
 
 
+def test_nothing_that_signed_itself_is_installed(room, outside):
+    """Nor is anything in the place of what another CA would have given: there is no fall-back."""
+    made = room.post("/v1/keys", {**SIGN, "name": "alone", "type": "ec-p256",
+                                  "rotation": {"certificate": "external", "on_expiry": "stop"}})
+    assert made["state"] == "pre-activation"
+    key = ec.generate_private_key(ec.SECP256R1())
+    themselves = [outside.issue(name("Alone"), key.public_key(), ca=is_ca, issuer=name("Alone"),
+                                signer=key) for is_ca in (False, True)]
+    for certificate in themselves:
+        refused(install(room, "alone", pem(certificate)), 422, "signed itself")
+        refused(install(room, "alone", pem(certificate), root=pem(certificate)), 422)
+        refused(install(room, "alone", pem(certificate), root=pem(outside.root)), 422)
+    # A leaf whose issuer says that it is the leaf: names alone make no issuer.
+    leaf = outside.answer(csr(room, "alone"), issuer=name("Login"))
+    refused(install(room, "alone", pem(leaf), root=pem(outside.root)), 422)
+    refused(room.change("POST", "/v1/keys/alone/activate"), 409, "certificate")
+    assert "certificate" not in shown(room, "alone")
+    assert room.send("GET", "/v1/keys/alone/certificate").status == 404
+
+
 def test_what_was_good_when_it_was_asked_for_is_looked_at_again(room, outside):
     """The key was destroyed meanwhile: nothing is left that the certificate is for."""
     room.post("/v1/keys", {**SIGN, "name": "gone", "type": "ec-p256"})
@@ -318,6 +338,13 @@ def test_a_key_that_needs_certificates_is_used_with_one_only(room, outside):
     room.post("/v1/keys/strict/activate", {"version": 2})
     assert client.post("/v1/jws/sign", sign).json()["version"] == 2
     assert loaded(room, "strict", 1)[0] == leaf and loaded(room, "strict")[0] == second
+
+
+def test_a_key_whose_certificates_we_issue_takes_none_from_elsewhere(room, outside, ca):
+    room.post("/v1/keys", {**SIGN, "name": "inside", "type": "ec-p256",
+                           "rotation": {"certificate": "internal", "issuer": "ca.issuing"}})
+    leaf = outside.answer(csr(room, "inside"))
+    refused(install(room, "inside", pem(leaf, outside.certificate, outside.root)), 422, "ca.issuing")
 
 
 def test_an_issuer_makes_what_names_it_class_a(room, ca):

@@ -323,6 +323,26 @@ def test_a_ca_that_is_not_used_any_more_can_revoke(room, clients):
     assert value(after, x509.CRLNumber).crl_number > value(before, x509.CRLNumber).crl_number
 
 
+def test_nothing_that_is_issued_outlives_its_issuer(room, clients):
+    """Who asks for no time gets what the issuer has left, and who asks for more gets nothing."""
+    room.post("/v1/keys", {**CA, "name": "brief"})
+    assert room.change("POST", "/v1/keys/brief/certificate/root", {
+        "subject": {"common_name": "Brief"}, "validity_s": 20 * DAY_S}).status == 200
+    assert room.change("PUT", "/v1/x509/profiles/brief", {
+        "kind": "tls-client", "issuer": "brief", "longest_s": 30 * DAY_S,
+        "subject": {"common_name": "*"}}).status == 201
+    room.post("/v1/grants", {"client": "operator", "keys": "brief",
+                             "operations": ["x509.issue:brief"]})
+    request = csr(subject=COMMON)
+    leaf, root = loaded(issue(clients, profile="brief", csr=request))
+    assert leaf.not_valid_after == root.not_valid_after
+    assert leaf.not_valid_before >= root.not_valid_before
+    brief = loaded(issue(clients, profile="brief", csr=request, validity_s=19 * DAY_S))[0]
+    assert brief.not_valid_after < root.not_valid_after
+    told = issue(clients, 409, profile="brief", csr=request, validity_s=25 * DAY_S)
+    assert "renew the issuer" in told["detail"]
+
+
 def test_the_successor_of_a_ca_waits_for_its_certificate(room):
     room.post("/v1/keys", {**CA, "name": "next"})
     root = {"subject": {"common_name": "Next"}, "validity_s": 3650 * DAY_S}

@@ -1,6 +1,8 @@
 #include "tests/keeper/fixture.h"
 #include "tests/keeper/leaves.h"
 
+#include "lib/formats/public_key/public_key.h"
+
 /* What is told in time of certificates that end, or that are missing. */
 
 #define DAY_S UINT64_C(86400)
@@ -103,6 +105,74 @@ static void a_successor_without_certificate_is_told_and_the_one_before_goes_on(v
     wait_for_text(READ_KEY, "c.key", "\"version\":2,\"state\":\"active\"", 1);
 }
 
+/* --- Profiles --- */
+
+#define PROFILE(longest_s)                                                                         \
+    "{\"kind\":\"wallet-binding\",\"issuer\":\"c.ca\",\"longest_s\":" longest_s ","                \
+    "\"subject\":{\"common_name\":\"*\"},\"proof\":false}"
+
+static void ask_for_certificate(const struct public_key *key)
+{
+    const struct msg_x509_issue message = {.caller = stack_caller(),
+                                           .request_id = ps_bytes_str("issue-1"),
+                                           .profile = ps_bytes_str("p"),
+                                           .spki = public_key_spki(key),
+                                           .subject = ps_bytes_str("{\"common_name\":\"w\"}")};
+
+    (void)wire_send(&stack.clients, &msg_x509_issue_info, &message);
+}
+
+/* What came on the same channel before it has arrived, too. */
+static void wait_until_asked(void)
+{
+    const struct msg_read message = {
+        .caller = stack_caller(), .request_id = ps_bytes_str("issue-2"), .resource = READ_WHOAMI};
+    struct wire_frame answer;
+
+    stack_call(&stack, &stack.clients, &msg_read_info, &message, &answer);
+    expect(200, stack_status_of(&answer, &body));
+}
+
+static unsigned read_certificate(void)
+{
+    struct wire_frame answer;
+
+    do {
+        assert_true(wire_read(&stack.clients, WIRE_LIMIT_MS, &answer));
+    } while (answer.id == 0);
+    return answer.info == &msg_x509_issued_info ? 200 : stack_status_of(&answer, &body);
+}
+
+/* The token is away while people narrow, or take back, what a certificate was asked for under. */
+static void nothing_is_issued_that_the_profile_no_longer_allows(void **state)
+{
+    static const char *const ways[][2] = {{"profile.put", PROFILE("3000")},
+                                          {"profile.remove", "{}"}};
+    PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
+
+    (void)state;
+    expect(200, stack_read(&stack, READ_KEY_PUBLIC, "c.key", &body));
+    assert_ok(public_key_from_jwk(ps_buf_bytes(&body), &key));
+    expect(201, change("profile.put", "p", PROFILE("3600")));
+    expect(201, change("grant.add", "",
+                       "{\"client\":\"tester\",\"keys\":\"c.ca\","
+                       "\"operations\":[\"x509.issue:p\"]}"));
+    ask_for_certificate(key);
+    expect(200, read_certificate());
+    for (size_t i = 0; i < PS_COUNT_OF(ways); i++) {
+        DRAFT_AUTO draft;
+
+        ask_and_approve(ways[i][0], "p", ways[i][1], &draft);
+        stack_kill_token(&stack, 0);
+        ask_for_certificate(key);
+        wait_until_asked();
+        expect(200, draft_execute(&stack, &draft, &body));
+        stack_start_token(&stack, 0);
+        expect(404, read_certificate());
+        assert_true(body_has("removed or changed"));
+    }
+}
+
 /* --- TLS --- */
 
 static const uint8_t pin[PS_SHA256_LEN] = {1, 2, 3};
@@ -194,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_successor_without_certificate_is_told_and_the_one_before_goes_on),
+        cmocka_unit_test(nothing_is_issued_that_the_profile_no_longer_allows),
         cmocka_unit_test(
             a_certificate_that_a_client_comes_with_is_told_of_while_the_client_is_there),
         cmocka_unit_test(what_a_listener_shows_is_listed_until_it_shows_another),
