@@ -116,9 +116,10 @@ def test_a_second_signature_keeps_the_first(sign, hanko, outside, tmp_path, docu
     assert [verdict["good"] for verdict in pdf_judged_by_hanko(hanko, outside, twice)] == [True, True]
     (tmp_path / "signed.pdf").write_bytes(twice)
     assert pdfsig(tmp_path / "signed.pdf").count("Signature is Valid.") == 2
-    changed = twice.replace(b"Page 1", b"Page 7", 1) if b"Page 1" in twice else None
-    if changed:
-        assert not any(verdict["good"] for verdict in pdf_judged_by_hanko(hanko, outside, changed))
+    assert twice.startswith(b"%PDF-1.") and twice[7:8] != b"6"
+    for changed in (twice[:7] + b"6" + twice[8:], twice.replace(b"Page 1", b"Page 7", 1)):
+        if changed != twice:  # in some files the pages are compressed
+            assert not any(verdict["good"] for verdict in pdf_judged_by_hanko(hanko, outside, changed))
 
 
 HASHES = {"ES384": "sha384", "RS512": "sha512", "EdDSA": "sha512"}
