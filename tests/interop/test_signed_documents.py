@@ -122,6 +122,16 @@ def test_a_second_signature_keeps_the_first(sign, hanko, outside, tmp_path, docu
             assert not any(verdict["good"] for verdict in pdf_judged_by_hanko(hanko, outside, changed))
 
 
+def test_a_form_on_a_turned_page_is_signed(sign, hanko, outside, tmp_path):
+    original = (CORPUS / "forms").read_bytes()
+    signed = sign(original, key="certify.documents", rectangle="36,36,236,96")
+    assert signed.startswith(original)
+    (verdict,) = pdf_judged_by_hanko(hanko, outside, signed)
+    assert verdict["good"] and verdict["coverage"] == "ENTIRE_FILE", verdict
+    (tmp_path / "signed.pdf").write_bytes(signed)
+    assert "Signature is Valid." in pdfsig(tmp_path / "signed.pdf")
+
+
 HASHES = {"ES384": "sha384", "RS512": "sha512", "EdDSA": "sha512"}
 
 
