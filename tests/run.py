@@ -242,9 +242,13 @@ QUICKLY_MADE = ["--werror", "-Db_lundef=false", "-Doptimization=1", "-Ddebug=fal
                 "-Dc_args=-gline-tables-only", "-Dc_link_args=-fuse-ld=gold"]
 
 
+# What all of meson's tests start, and what an appliance as a whole is made of.
+WHOLE_AND_TESTS = ["meson-test-prereq", "appliance/privyseal", "appliance/privyseald", "appliance/softhsm2.json"]
+
+
 def build_sanitized() -> Iterator[Result]:
     yield build("sanitized", BUILD_SANITIZED, ["-Db_sanitize=address,undefined", *QUICKLY_MADE],
-                compiler="clang")
+                compiler="clang", choose=lambda directory: WHOLE_AND_TESTS)
 
 
 def suite_sanitized() -> Iterator[Result]:
