@@ -15,7 +15,7 @@ CACHE = BUILD / "analysed"
 # gcc's own options in the compile commands; clang does not know them.
 UNKNOWN_TO_CLANG = ["-Wlogical-op", "-Wduplicated-cond", "-Wduplicated-branches",
                     "-ftrivial-auto-var-init=zero"]
-# A tenth of what they take is faults and looking up of pages (docs/decisions/0071).
+# A tenth of what they take is faults and pages looked up (docs/decisions/0071).
 HUGE_PAGES = dict(os.environ, GLIBC_TUNABLES="glibc.malloc.hugetlb=1")
 
 
@@ -68,7 +68,7 @@ def cppcheck(sources):
          # look for leaks instead.
          "--suppress=memleak", "--suppress=varFuncNullUB",
          f"--cppcheck-build-dir={CACHE}", "-I.", "-D__linux__", *sources],
-        cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        cwd=TOP, env=HUGE_PAGES, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.stdout if done.returncode else ""
 
 
