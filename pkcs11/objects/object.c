@@ -161,43 +161,44 @@ static size_t bits_of(struct ps_bytes number)
     return bits;
 }
 
-static enum ps_err read_modulus_bits(struct session *session, CK_OBJECT_HANDLE handle,
-                                     size_t *ret_bits)
+/* No octets where neither the object nor its public one shows any. */
+static enum ps_err read_modulus(struct session *session, CK_OBJECT_HANDLE handle,
+                                struct object_value *value)
 {
     static const CK_OBJECT_CLASS public_key = CKO_PUBLIC_KEY;
     PS_CLEANUP(object_list_clear) struct object_list found = {0};
-    struct object_value value;
 
-    PS_TRY(object_read(session, handle, CKA_MODULUS, &value));
-    if (!value.is_there || value.len == 0) {
-        PS_TRY(object_read(session, handle, CKA_ID, &value));
-        if (!value.is_there || value.len == 0) {
-            *ret_bits = 0;
-            return PS_OK;
-        }
-        PS_TRY(object_find_id(session, object_value_bytes(&value), &public_key, &found));
-        value.len = 0;
-        if (found.count == 1) {
-            PS_TRY(object_read(session, found.handles[0], CKA_MODULUS, &value));
-        }
+    PS_TRY(object_read(session, handle, CKA_MODULUS, value));
+    if (value->is_there && value->len != 0) {
+        return PS_OK;
     }
-    *ret_bits = bits_of(object_value_bytes(&value));
-    return PS_OK;
+    PS_TRY(object_read(session, handle, CKA_ID, value));
+    if (value->is_there && value->len != 0) {
+        PS_TRY(object_find_id(session, object_value_bytes(value), &public_key, &found));
+        value->len = 0;
+    }
+    return found.count == 1 ? object_read(session, found.handles[0], CKA_MODULUS, value) : PS_OK;
+}
+
+enum ps_key_type object_key_type(CK_KEY_TYPE ck, struct ps_bytes number,
+                                 const struct profile *profile)
+{
+    return ck == CKK_RSA ? mechanism_recognise(ck, ps_bytes(NULL, 0), bits_of(number), profile)
+                         : mechanism_recognise(ck, number, 0, profile);
 }
 
 enum ps_err object_read_key_type(struct session *session, CK_OBJECT_HANDLE handle,
                                  enum ps_key_type *ret_type)
 {
     CK_ULONG ck = CK_UNAVAILABLE_INFORMATION;
-    size_t bits = 0;
-    struct object_value params = {.len = 0};
+    struct object_value number = {.len = 0};
 
     PS_TRY(object_read_number(session, handle, CKA_KEY_TYPE, &ck));
     if (ck == CKK_RSA) {
-        PS_TRY(read_modulus_bits(session, handle, &bits));
+        PS_TRY(read_modulus(session, handle, &number));
     } else if (ck == CKK_EC || ck == CKK_EC_EDWARDS) {
-        PS_TRY(object_read(session, handle, CKA_EC_PARAMS, &params));
+        PS_TRY(object_read(session, handle, CKA_EC_PARAMS, &number));
     }
-    *ret_type = mechanism_recognise(ck, object_value_bytes(&params), bits, session->profile);
+    *ret_type = object_key_type(ck, object_value_bytes(&number), session->profile);
     return PS_OK;
 }

@@ -68,6 +68,13 @@ PS_MUST_USE enum ps_err object_read_number(struct session *session, CK_OBJECT_HA
                                            CK_ATTRIBUTE_TYPE type, CK_ULONG *ret_number);
 
 /*
+ * Which of our key types such an object is. `number`: the modulus of an RSA key, the parameters of
+ * an elliptic one.
+ */
+enum ps_key_type object_key_type(CK_KEY_TYPE ck, struct ps_bytes number,
+                                 const struct profile *profile);
+
+/*
  * Which of our key types an object is; PS_KEY_NONE for any other. RSA keys whose private object
  * shows no modulus are looked at through the public object of the same id.
  */

@@ -2,6 +2,7 @@
 
 #include "lib/base/encode.h"
 #include "pkcs11/objects/attribute.h"
+#include "pkcs11/objects/values.h"
 
 /* What is written down, by kind of object. Key material is not among it. */
 static const struct {
@@ -73,58 +74,147 @@ static const char *name_of(CK_ATTRIBUTE_TYPE type)
     return info == NULL ? "attribute" : info->name;
 }
 
-/* Sets *ret_name, and leaves it alone when the attribute is as it should be. */
-static enum ps_err compare_one(struct session *session, CK_OBJECT_HANDLE handle,
-                               CK_ATTRIBUTE_TYPE type, struct ps_bytes wanted,
-                               const char **ret_name)
-{
-    const struct attribute_info *info = attribute_info(type);
-    struct object_value value;
-    bool same;
+/* What an object is to show beside its type, in the order in which it is told what differs. */
+enum { SET_BY_TOKEN = 3 };
 
-    if (profile_support(session->profile, type) != PROFILE_ENFORCED) {
-        return PS_OK;
+struct expected {
+    struct {
+        CK_ATTRIBUTE_TYPE type;
+        struct ps_bytes value;
+    } of[TEMPLATE_MAX + SET_BY_TOKEN];
+    size_t count;
+};
+
+static void expect(const struct profile *profile, CK_ATTRIBUTE_TYPE type, struct ps_bytes value,
+                   struct expected *expected)
+{
+    if (profile_support(profile, type) == PROFILE_ENFORCED) {
+        expected->of[expected->count].type = type;
+        expected->of[expected->count++].value = value;
     }
-    PS_TRY(object_read(session, handle, type, &value));
-    same = info != NULL && info->kind == ATTRIBUTE_MECHANISMS
-               ? same_mechanisms(object_value_bytes(&value), wanted)
-               : ps_bytes_equal(object_value_bytes(&value), wanted);
-    if (!value.is_there || !same) {
-        *ret_name = name_of(type);
-    }
-    return PS_OK;
 }
 
 /* The type is compared as a whole: a curve may be named in several ways, a number have zeros. */
 static bool is_part_of_type(CK_ATTRIBUTE_TYPE type)
 {
-    return type == CKA_EC_PARAMS || type == CKA_PUBLIC_EXPONENT || type == CKA_MODULUS_BITS;
+    return type == CKA_KEY_TYPE || type == CKA_EC_PARAMS || type == CKA_PUBLIC_EXPONENT ||
+           type == CKA_MODULUS_BITS;
 }
 
-static enum ps_err compare_token_set(struct session *session, CK_OBJECT_HANDLE handle,
-                                     bool extractable, const char **ret_name)
+static void expect_template(const struct profile *profile, const struct template *template,
+                            struct expected *expected)
 {
-    static const CK_BBOOL yes = CK_TRUE;
-    const CK_BBOOL never = extractable ? CK_FALSE : CK_TRUE;
-
-    PS_TRY(compare_one(session, handle, CKA_LOCAL, ps_bytes(&yes, 1), ret_name));
-    PS_TRY(compare_one(session, handle, CKA_ALWAYS_SENSITIVE, ps_bytes(&yes, 1), ret_name));
-    return compare_one(session, handle, CKA_NEVER_EXTRACTABLE, ps_bytes(&never, 1), ret_name);
-}
-
-static enum ps_err compare_template(struct session *session, CK_OBJECT_HANDLE handle,
-                                    const struct template *template, const char **ret_name)
-{
-    for (CK_ULONG i = 0; i < template->count && *ret_name == NULL; i++) {
+    for (CK_ULONG i = 0; i < template->count; i++) {
         const CK_ATTRIBUTE *attribute = &template->attributes[i];
         const struct attribute_info *info = attribute_info(attribute->type);
 
-        if (is_part_of_type(attribute->type) || info == NULL || info->kind == ATTRIBUTE_TEMPLATE) {
-            continue;
+        if (!is_part_of_type(attribute->type) && info != NULL && info->kind != ATTRIBUTE_TEMPLATE) {
+            expect(profile, attribute->type, ps_bytes(attribute->pValue, attribute->ulValueLen),
+                   expected);
         }
-        PS_TRY(compare_one(session, handle, attribute->type,
-                           ps_bytes(attribute->pValue, attribute->ulValueLen), ret_name));
     }
+}
+
+static void expect_token_set(const struct profile *profile, bool extractable,
+                             struct expected *expected)
+{
+    static const CK_BBOOL yes = CK_TRUE;
+    static const CK_BBOOL no = CK_FALSE;
+
+    expect(profile, CKA_LOCAL, ps_bytes(&yes, 1), expected);
+    expect(profile, CKA_ALWAYS_SENSITIVE, ps_bytes(&yes, 1), expected);
+    expect(profile, CKA_NEVER_EXTRACTABLE, ps_bytes(extractable ? &no : &yes, 1), expected);
+}
+
+static bool is_same(CK_ATTRIBUTE_TYPE type, struct ps_bytes shown, struct ps_bytes wanted)
+{
+    const struct attribute_info *info = attribute_info(type);
+
+    return info != NULL && info->kind == ATTRIBUTE_MECHANISMS ? same_mechanisms(shown, wanted)
+                                                              : ps_bytes_equal(shown, wanted);
+}
+
+/* Octets that say the type of a key, beside CKA_KEY_TYPE. 0: none do. */
+enum { NUMBER_MAX = 513 }; /* the modulus of RSA-4096, and one for who puts a zero in front */
+
+static CK_ATTRIBUTE_TYPE number_of(enum ps_key_type type)
+{
+    const enum ps_key_family family = ps_key_type_info(type)->family;
+
+    if (family == PS_FAMILY_SECRET) {
+        return 0;
+    }
+    return family == PS_FAMILY_RSA ? CKA_MODULUS : CKA_EC_PARAMS;
+}
+
+static bool want_all(enum ps_key_type type, const struct expected *expected,
+                     struct object_values *values)
+{
+    for (size_t i = 0; i < expected->count; i++) {
+        if (!object_values_want(values, expected->of[i].type, expected->of[i].value.len + 1)) {
+            return false;
+        }
+    }
+    return object_values_want(values, CKA_KEY_TYPE, sizeof(CK_KEY_TYPE) + 1) &&
+           (number_of(type) == 0 || object_values_want(values, number_of(type), NUMBER_MAX));
+}
+
+/* They stand behind the others. */
+static bool shows_type(const struct session *session, const struct object_values *values, size_t at,
+                       enum ps_key_type type)
+{
+    const struct ps_bytes shown = object_values_get(values, at);
+    const struct ps_bytes number =
+        number_of(type) == 0 ? ps_bytes(NULL, 0) : object_values_get(values, at + 1);
+    CK_KEY_TYPE ck;
+
+    if (shown.len != sizeof ck) {
+        return false;
+    }
+    memcpy(&ck, shown.data, sizeof ck);
+    return object_key_type(ck, number, session->profile) == type;
+}
+
+/* False: it is not so, or one call does not tell. */
+static bool shows_all(const struct session *session, CK_OBJECT_HANDLE handle, enum ps_key_type type,
+                      const struct expected *expected)
+{
+    struct object_values values;
+
+    object_values_init(&values);
+    if (!want_all(type, expected, &values) || !object_values_read(&values, session, handle)) {
+        return false;
+    }
+    for (size_t i = 0; i < expected->count; i++) {
+        if (!is_same(expected->of[i].type, object_values_get(&values, i), expected->of[i].value)) {
+            return false;
+        }
+    }
+    return shows_type(session, &values, expected->count, type);
+}
+
+/* One after another; *ret_name stays NULL when all is as it should be. */
+static enum ps_err find_first(struct session *session, CK_OBJECT_HANDLE handle,
+                              enum ps_key_type wanted, const struct expected *expected,
+                              const char **ret_name)
+{
+    enum ps_key_type type;
+    const char *name = NULL;
+
+    PS_TRY(object_read_key_type(session, handle, &type));
+    if (type != wanted) {
+        name = name_of(CKA_KEY_TYPE);
+    }
+    for (size_t i = 0; i < expected->count && name == NULL; i++) {
+        struct object_value value;
+
+        PS_TRY(object_read(session, handle, expected->of[i].type, &value));
+        if (!value.is_there ||
+            !is_same(expected->of[i].type, object_value_bytes(&value), expected->of[i].value)) {
+            name = name_of(expected->of[i].type);
+        }
+    }
+    *ret_name = name;
     return PS_OK;
 }
 
@@ -133,20 +223,17 @@ enum ps_err readback_find_difference(struct session *session, CK_OBJECT_HANDLE h
                                      enum template_role role, const struct template *template,
                                      const char **ret_name)
 {
-    const char *name = NULL;
-    enum ps_key_type type;
+    struct expected expected = {.count = 0};
 
-    PS_TRY(object_read_key_type(session, handle, &type));
-    if (type != request->type) {
-        name = name_of(CKA_KEY_TYPE);
-    } else {
-        PS_TRY(compare_template(session, handle, template, &name));
+    expect_template(session->profile, template, &expected);
+    if (role != TEMPLATE_PUBLIC && !request->is_unwrapped) {
+        expect_token_set(session->profile, request->extractable, &expected);
     }
-    if (name == NULL && role != TEMPLATE_PUBLIC && !request->is_unwrapped) {
-        PS_TRY(compare_token_set(session, handle, request->extractable, &name));
+    if (shows_all(session, handle, request->type, &expected)) {
+        *ret_name = NULL;
+        return PS_OK;
     }
-    *ret_name = name;
-    return PS_OK;
+    return find_first(session, handle, request->type, &expected, ret_name);
 }
 
 enum ps_err readback_compare(struct session *session, CK_OBJECT_HANDLE handle,

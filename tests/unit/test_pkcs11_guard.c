@@ -1,6 +1,7 @@
 #include "tests/unit/support.h"
 
 #include "pkcs11/module/libp11_admin.h"
+#include "pkcs11/objects/values.h"
 #include "pkcs11/wrapped/wrapping.h"
 
 #include <sys/resource.h>
@@ -76,6 +77,17 @@ static enum ps_err read_attribute(void)
     return object_read(&session, 7, CKA_ID, &value);
 }
 
+static enum ps_err read_attributes(void)
+{
+    static struct object_values values;
+
+    object_values_init(&values);
+    assert_true(object_values_want(&values, CKA_ID, 16));
+    assert_true(object_values_want(&values, CKA_LABEL, 16));
+    (void)object_values_read(&values, &session, 7);
+    return PS_OK;
+}
+
 static enum ps_err wrap(void)
 {
     PS_BUF_AUTO out = {.max = 64};
@@ -112,6 +124,7 @@ static void what_is_written_too_far_ends_the_process(void **state)
 {
     (void)state;
     assert_ends(read_attribute);
+    assert_ends(read_attributes);
     assert_ends(wrap);
     assert_ends(read_certificate);
 }

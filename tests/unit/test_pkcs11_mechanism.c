@@ -1,4 +1,4 @@
-#include "tests/unit/support.h"
+#include "tests/unit/profile.h"
 
 #include "pkcs11/objects/attribute.h"
 #include "pkcs11/objects/template.h"
@@ -11,13 +11,8 @@ static struct profile profile;
 
 static int read_base(void **state)
 {
-    PS_BUF_AUTO file = {.max = 65536};
-    char path[512];
-
     (void)state;
-    (void)snprintf(path, sizeof path, "%s/firmware-profiles/softhsm2.json", source_root());
-    assert_true(read_file(path, &file));
-    assert_ok(profile_read(ps_buf_bytes(&file), &profile));
+    read_softhsm_profile(&profile);
     return 0;
 }
 
