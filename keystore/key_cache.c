@@ -224,13 +224,8 @@ void key_cache_trim(struct key_cache *cache)
 static enum ps_err get_row(struct key_cache *cache, struct catalog *from, enum catalog_kind kind,
                            struct ps_bytes name, struct catalog_row *ret_row)
 {
-    const struct truth *truth = cache->keeper->truth;
-
-    if (!truth_has(truth, kind, name)) {
-        return PS_E_NOT_FOUND;
-    }
     ps_buf_reset(&cache->memory);
-    return truth_get(truth, from, kind, name, &cache->memory, ret_row);
+    return truth_get_known(cache->keeper->truth, from, kind, name, &cache->memory, ret_row);
 }
 
 static enum ps_err load_version(struct key_cache *cache, struct catalog *from,

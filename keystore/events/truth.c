@@ -187,24 +187,38 @@ enum ps_err truth_remove(struct truth *truth, enum catalog_kind kind, struct ps_
     return PS_OK;
 }
 
-/* NULL: the table says it, if there is one. */
-static const struct entry *find_newer(const struct truth *truth, enum catalog_kind kind,
-                                      struct ps_bytes name)
+/* What the log says of a row: by what was kept of it lately, else by the table. */
+struct said {
+    enum catalog_kind kind;
+    struct ps_bytes name;
+    const struct entry *entry; /* NULL: the table says it */
+    enum ps_err err;           /* of looking there */
+    struct table_entry below;
+};
+
+static struct said look_up(const struct truth *truth, enum catalog_kind kind, struct ps_bytes name)
 {
     const struct entry *entry = find(truth->entries, truth->size, place_of(truth, kind, name));
+    struct said said = {.kind = kind, .name = name, .err = PS_E_NOT_FOUND};
 
-    return entry->place == 0 ? NULL : entry;
+    if (entry->place != 0) {
+        said.entry = entry;
+    } else if (truth->table != NULL) {
+        said.err = table_find(truth->table, kind, name, &said.below);
+    }
+    return said;
+}
+
+static bool is_said(const struct said *said)
+{
+    return said->entry != NULL ? is_there(said->entry) : said->err != PS_E_NOT_FOUND;
 }
 
 bool truth_has(const struct truth *truth, enum catalog_kind kind, struct ps_bytes name)
 {
-    const struct entry *entry = find_newer(truth, kind, name);
-    struct table_entry below;
+    const struct said said = look_up(truth, kind, name);
 
-    if (entry != NULL) {
-        return is_there(entry);
-    }
-    return truth->table != NULL && table_find(truth->table, kind, name, &below) != PS_E_NOT_FOUND;
+    return is_said(&said);
 }
 
 static enum ps_err differs(const struct catalog_row *row)
@@ -213,55 +227,81 @@ static enum ps_err differs(const struct catalog_row *row)
                    PS_BYTES_FMT(row->name));
 }
 
-static enum ps_err check_below(const struct truth *truth, const struct catalog_row *row)
+static enum ps_err check_below(const struct said *said, const struct catalog_row *row)
 {
+    const struct table_entry *below = &said->below;
     uint8_t hash[PS_SHA256_LEN];
-    struct table_entry entry;
-    enum ps_err err = PS_E_NOT_FOUND;
 
-    if (truth->table != NULL) {
-        err = table_find(truth->table, row->kind, row->name, &entry);
-    }
-    if (err != PS_OK) {
-        return err == PS_E_NOT_FOUND ? differs(row) : err;
+    if (said->err != PS_OK) {
+        return said->err == PS_E_NOT_FOUND ? differs(row) : said->err;
     }
     ps_sha256(row->body, hash);
-    return entry.revision == row->revision && entry.event == row->event &&
-                   memcmp(hash, entry.hash, sizeof hash) == 0
+    return below->revision == row->revision && below->event == row->event &&
+                   memcmp(hash, below->hash, sizeof hash) == 0
                ? PS_OK
                : differs(row);
 }
 
+static enum ps_err check_row(const struct truth *truth, const struct said *said,
+                             const struct catalog_row *row)
+{
+    uint8_t mac[16];
+
+    if (said->entry == NULL) {
+        return check_below(said, row);
+    }
+    mac_of(truth, row, mac);
+    return is_there(said->entry) && memcmp(mac, said->entry->mac, sizeof mac) == 0 ? PS_OK
+                                                                                   : differs(row);
+}
+
 enum ps_err truth_check(const struct truth *truth, const struct catalog_row *row)
 {
-    const struct entry *entry;
-    uint8_t mac[16];
+    struct said said;
 
     if (row->kind >= CATALOG_AUTHORISING_COUNT) {
         return PS_OK;
     }
-    entry = find_newer(truth, row->kind, row->name);
-    if (entry == NULL) {
-        return check_below(truth, row);
+    said = look_up(truth, row->kind, row->name);
+    return check_row(truth, &said, row);
+}
+
+static enum ps_err get_said(const struct truth *truth, const struct said *said,
+                            struct catalog *catalog, struct ps_buf *memory,
+                            struct catalog_row *ret_row)
+{
+    struct catalog_row row;
+    const enum ps_err err = catalog_get(catalog, said->kind, said->name, memory, &row);
+
+    if (err == PS_E_NOT_FOUND && is_said(said)) {
+        return ps_fail(PS_E_DENIED, 0, "%s %.*s is gone", catalog_kind_name(said->kind),
+                       PS_BYTES_FMT(said->name));
     }
-    mac_of(truth, row, mac);
-    return is_there(entry) && memcmp(mac, entry->mac, sizeof mac) == 0 ? PS_OK : differs(row);
+    PS_TRY(err);
+    PS_TRY(check_row(truth, said, &row));
+    *ret_row = row;
+    return PS_OK;
 }
 
 enum ps_err truth_get(const struct truth *truth, struct catalog *catalog, enum catalog_kind kind,
                       struct ps_bytes name, struct ps_buf *memory, struct catalog_row *ret_row)
 {
-    struct catalog_row row;
-    const enum ps_err err = catalog_get(catalog, kind, name, memory, &row);
+    struct said said;
 
-    if (err == PS_E_NOT_FOUND && truth_has(truth, kind, name)) {
-        return ps_fail(PS_E_DENIED, 0, "%s %.*s is gone", catalog_kind_name(kind),
-                       PS_BYTES_FMT(name));
+    if (kind >= CATALOG_AUTHORISING_COUNT) {
+        return catalog_get(catalog, kind, name, memory, ret_row);
     }
-    PS_TRY(err);
-    PS_TRY(truth_check(truth, &row));
-    *ret_row = row;
-    return PS_OK;
+    said = look_up(truth, kind, name);
+    return get_said(truth, &said, catalog, memory, ret_row);
+}
+
+enum ps_err truth_get_known(const struct truth *truth, struct catalog *catalog,
+                            enum catalog_kind kind, struct ps_bytes name, struct ps_buf *memory,
+                            struct catalog_row *ret_row)
+{
+    const struct said said = look_up(truth, kind, name);
+
+    return is_said(&said) ? get_said(truth, &said, catalog, memory, ret_row) : PS_E_NOT_FOUND;
 }
 
 size_t truth_count(const struct truth *truth)

@@ -41,6 +41,13 @@ PS_MUST_USE enum ps_err truth_get(const struct truth *truth, struct catalog *cat
                                   enum catalog_kind kind, struct ps_bytes name,
                                   struct ps_buf *memory, struct catalog_row *ret_row);
 
+/*
+ * The same of a row that the log may not have: then PS_E_NOT_FOUND, and the database is not asked.
+ */
+PS_MUST_USE enum ps_err truth_get_known(const struct truth *truth, struct catalog *catalog,
+                                        enum catalog_kind kind, struct ps_bytes name,
+                                        struct ps_buf *memory, struct catalog_row *ret_row);
+
 /* True when the log has such a row; and when the table cannot be read, so that somebody asks. */
 bool truth_has(const struct truth *truth, enum catalog_kind kind, struct ps_bytes name);
 

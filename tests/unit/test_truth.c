@@ -113,6 +113,44 @@ static void it_grows_with_many_rows(void **state)
     }
 }
 
+/* `a`: as it was recorded; `b`: changed since, by somebody else; `c`: gone; `d`: put there. */
+static void only_what_the_log_has_is_looked_for(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *recorded;
+        const char *stored;
+        enum ps_err err;
+    } rows[] = {
+        {"a", "{}", "{}", PS_OK},          {"b", "{}", "{\"a\":1}", PS_E_DENIED},
+        {"c", "{}", NULL, PS_E_DENIED},    {"d", NULL, "{}", PS_E_NOT_FOUND},
+        {"e", NULL, NULL, PS_E_NOT_FOUND},
+    };
+    PS_CLEANUP(catalog_close_cleanup) struct catalog *catalog = NULL;
+
+    (void)state;
+    assert_ok(catalog_open_memory(&catalog));
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        const struct ps_bytes name = ps_bytes_str(rows[i].name);
+        PS_BUF_AUTO memory = {.max = 1024};
+        struct catalog_row found;
+
+        if (rows[i].recorded != NULL) {
+            found = row(rows[i].name, rows[i].recorded);
+            found.revision = 1;
+            assert_ok(truth_set(truth, &found));
+        }
+        if (rows[i].stored != NULL) {
+            const struct catalog_change change = {
+                .kind = CATALOG_KEY, .name = name, .body = ps_bytes_str(rows[i].stored)};
+
+            assert_ok(catalog_apply(catalog, &change, 1, 9, NULL));
+        }
+        assert_fails(rows[i].err,
+                     truth_get_known(truth, catalog, CATALOG_KEY, name, &memory, &found));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +160,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_removed_is_not_there, make, clear),
         cmocka_unit_test_setup_teardown(rows_that_authorise_nothing_pass, make, clear),
         cmocka_unit_test_setup_teardown(it_grows_with_many_rows, make, clear),
+        cmocka_unit_test_setup_teardown(only_what_the_log_has_is_looked_for, make, clear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
