@@ -8,6 +8,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -85,7 +86,7 @@ static enum ps_err make_params(OSSL_PARAM_BLD *builder, EVP_PKEY_CTX *context, E
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     if (EVP_PKEY_fromdata(context, ret_pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
-        return bad("no point of its curve");
+        return bad("no RSA key");
     }
     return PS_OK;
 }
@@ -108,23 +109,60 @@ static enum ps_err make_rsa(const struct key_parts *parts, EVP_PKEY **ret_pkey)
     return make_params(builder, context, ret_pkey);
 }
 
+/* A curve by its name and nothing else. */
+static EVP_PKEY *new_curve(const char *group)
+{
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)group, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    PS_CLEANUP(context_free_cleanup)
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY *curve = NULL;
+
+    if (context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &curve, EVP_PKEY_KEY_PARAMETERS, params) != 1) {
+        return NULL;
+    }
+    return curve;
+}
+
+/* To set up a curve takes OpenSSL three times as long as to copy one. NULL without memory. */
+static EVP_PKEY *copy_curve(enum ps_key_type type)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static EVP_PKEY *curves[PS_KEY_COUNT];
+    EVP_PKEY *copy = EVP_PKEY_new();
+
+    (void)pthread_mutex_lock(&lock);
+    if (curves[type] == NULL) {
+        curves[type] = new_curve(ps_key_type_info(type)->group);
+    }
+    if (copy != NULL &&
+        (curves[type] == NULL || EVP_PKEY_copy_parameters(copy, curves[type]) != 1)) {
+        EVP_PKEY_free(copy);
+        copy = NULL;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return copy;
+}
+
 /* OpenSSL refuses a point that is not on the curve; all curves here have cofactor 1. */
 static enum ps_err make_ec(const struct key_parts *parts, EVP_PKEY **ret_pkey)
 {
-    PS_CLEANUP(builder_free_cleanup) OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    PS_CLEANUP(context_free_cleanup)
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    const char *group = ps_key_type_info(parts->type)->group;
+    EVP_PKEY *pkey = copy_curve(parts->type);
     uint8_t point[1 + 2 * 66] = {POINT_CONVERSION_UNCOMPRESSED};
 
-    memcpy(point + 1, parts->point.data, parts->point.len);
-    if (builder == NULL || context == NULL ||
-        OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                         1 + parts->point.len) != 1) {
+    if (pkey == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
-    return make_params(builder, context, ret_pkey);
+    memcpy(point + 1, parts->point.data, parts->point.len);
+    if (EVP_PKEY_set1_encoded_public_key(pkey, point, 1 + parts->point.len) != 1) {
+        EVP_PKEY_free(pkey);
+        return bad("no point of its curve");
+    }
+    *ret_pkey = pkey;
+    return PS_OK;
 }
 
 static enum ps_err make_ed25519(const struct key_parts *parts, EVP_PKEY **ret_pkey)
