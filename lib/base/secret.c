@@ -17,7 +17,9 @@ struct ps_secret {
 
 void ps_wipe(void *data, size_t len)
 {
-    OPENSSL_cleanse(data, len);
+    if (len != 0) {
+        explicit_bzero(data, len);
+    }
 }
 
 /* memfd_secret takes the pages out of the kernel's own map, so that not even root reads them. */
