@@ -3,6 +3,7 @@
 #include "lib/base/secret.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,37 +99,35 @@ void ps_buf_put(struct ps_buf *buf, struct ps_bytes octets)
     buf->len += octets.len;
 }
 
-static void put_number(struct ps_buf *buf, uint64_t value, unsigned octets)
-{
-    uint8_t *to = ps_buf_reserve(buf, octets);
-
-    if (to == NULL) {
-        return;
-    }
-    for (unsigned i = 0; i < octets; i++) {
-        to[i] = (uint8_t)(value >> (8 * (octets - 1 - i)));
-    }
-    buf->len += octets;
-}
-
 void ps_buf_put_u8(struct ps_buf *buf, uint8_t value)
 {
-    put_number(buf, value, 1);
+    uint8_t *to = ps_buf_reserve(buf, 1);
+
+    if (to != NULL) {
+        *to = value;
+        buf->len++;
+    }
 }
 
 void ps_buf_put_u16(struct ps_buf *buf, uint16_t value)
 {
-    put_number(buf, value, 2);
+    const uint16_t octets = htobe16(value);
+
+    ps_buf_put(buf, ps_bytes(&octets, sizeof octets));
 }
 
 void ps_buf_put_u32(struct ps_buf *buf, uint32_t value)
 {
-    put_number(buf, value, 4);
+    const uint32_t octets = htobe32(value);
+
+    ps_buf_put(buf, ps_bytes(&octets, sizeof octets));
 }
 
 void ps_buf_put_u64(struct ps_buf *buf, uint64_t value)
 {
-    put_number(buf, value, 8);
+    const uint64_t octets = htobe64(value);
+
+    ps_buf_put(buf, ps_bytes(&octets, sizeof octets));
 }
 
 void ps_buf_put_str(struct ps_buf *buf, const char *text)
@@ -186,13 +185,13 @@ void ps_buf_printf(struct ps_buf *buf, const char *format, ...)
 
 void ps_buf_set_u32(struct ps_buf *buf, size_t offset, uint32_t value)
 {
+    const uint32_t octets = htobe32(value);
+
     if (buf->err != PS_OK) {
         return;
     }
-    assert(offset <= buf->len && buf->len - offset >= 4);
-    for (unsigned i = 0; i < 4; i++) {
-        buf->data[offset + i] = (uint8_t)(value >> (8 * (3 - i)));
-    }
+    assert(offset <= buf->len && buf->len - offset >= sizeof octets);
+    memcpy(buf->data + offset, &octets, sizeof octets);
 }
 
 enum ps_err ps_buf_status(const struct ps_buf *buf)

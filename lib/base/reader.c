@@ -1,5 +1,7 @@
 #include "lib/base/reader.h"
 
+#include <endian.h>
+
 struct ps_bytes ps_reader_take(struct ps_reader *reader, size_t count)
 {
     struct ps_bytes taken;
@@ -16,35 +18,46 @@ struct ps_bytes ps_reader_take(struct ps_reader *reader, size_t count)
     return taken;
 }
 
-static uint64_t number(struct ps_reader *reader, size_t octets)
+/* Fills the number as it stands there, or not at all. */
+static void take_number(struct ps_reader *reader, void *number, size_t len)
 {
-    const struct ps_bytes taken = ps_reader_take(reader, octets);
-    uint64_t value = 0;
+    const struct ps_bytes taken = ps_reader_take(reader, len);
 
-    for (size_t i = 0; i < taken.len; i++) {
-        value = value << 8 | taken.data[i];
+    if (taken.len == len) {
+        memcpy(number, taken.data, len);
     }
-    return value;
 }
 
 uint8_t ps_reader_u8(struct ps_reader *reader)
 {
-    return (uint8_t)number(reader, 1);
+    uint8_t number = 0;
+
+    take_number(reader, &number, sizeof number);
+    return number;
 }
 
 uint16_t ps_reader_u16(struct ps_reader *reader)
 {
-    return (uint16_t)number(reader, 2);
+    uint16_t number = 0;
+
+    take_number(reader, &number, sizeof number);
+    return be16toh(number);
 }
 
 uint32_t ps_reader_u32(struct ps_reader *reader)
 {
-    return (uint32_t)number(reader, 4);
+    uint32_t number = 0;
+
+    take_number(reader, &number, sizeof number);
+    return be32toh(number);
 }
 
 uint64_t ps_reader_u64(struct ps_reader *reader)
 {
-    return number(reader, 8);
+    uint64_t number = 0;
+
+    take_number(reader, &number, sizeof number);
+    return be64toh(number);
 }
 
 enum ps_err ps_reader_finish(const struct ps_reader *reader)

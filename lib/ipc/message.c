@@ -14,8 +14,26 @@ const struct ipc_message *ipc_set_find(const struct ipc_set *set, uint16_t type)
     return NULL;
 }
 
-static enum ps_err encode_field(const struct ipc_field *field, const uint8_t *at,
-                                struct ps_buf *out)
+/* Octets of a field as it is sent. Errors: PS_E_INPUT (over its maximum). */
+static enum ps_err add_encoded_len(const struct ipc_field *field, const void *at, size_t *len)
+{
+    static const uint8_t sizes[] = {
+        [IPC_U8] = 1, [IPC_U16] = 2, [IPC_U32] = 4, [IPC_U64] = 8, [IPC_BYTES] = 4};
+    const struct ps_bytes *octets = at;
+
+    *len += sizes[field->kind];
+    if (field->kind != IPC_BYTES) {
+        return PS_OK;
+    }
+    if (octets->len > field->max) {
+        return ps_fail(PS_E_INPUT, 0, "%s: %zu octets, at most %u", field->name, octets->len,
+                       field->max);
+    }
+    *len += octets->len;
+    return PS_OK;
+}
+
+static void encode_field(const struct ipc_field *field, const uint8_t *at, struct ps_buf *out)
 {
     const void *value = at;
     const struct ps_bytes *octets = value;
@@ -23,69 +41,42 @@ static enum ps_err encode_field(const struct ipc_field *field, const uint8_t *at
     switch (field->kind) {
     case IPC_U8:
         ps_buf_put_u8(out, *at);
-        return PS_OK;
+        break;
     case IPC_U16:
         ps_buf_put_u16(out, *(const uint16_t *)value);
-        return PS_OK;
+        break;
     case IPC_U32:
         ps_buf_put_u32(out, *(const uint32_t *)value);
-        return PS_OK;
+        break;
     case IPC_U64:
         ps_buf_put_u64(out, *(const uint64_t *)value);
-        return PS_OK;
+        break;
     case IPC_BYTES:
-        if (octets->len > field->max) {
-            return ps_fail(PS_E_INPUT, 0, "%s: %zu octets, at most %u", field->name, octets->len,
-                           field->max);
-        }
         ps_buf_put_u32(out, (uint32_t)octets->len);
         ps_buf_put(out, *octets);
-        return PS_OK;
+        break;
     }
-    return ps_fail(PS_E_INTERNAL, 0, "a field of no known kind");
 }
 
-static size_t encoded_len(const struct ipc_field *field, const void *at)
-{
-    const struct ps_bytes *octets = at;
-
-    switch (field->kind) {
-    case IPC_U8:
-        return 1;
-    case IPC_U16:
-        return 2;
-    case IPC_U32:
-        return 4;
-    case IPC_U64:
-        return 8;
-    case IPC_BYTES:
-        return 4 + (octets->len > field->max ? 0 : octets->len); /* more is refused */
-    }
-    return 0;
-}
-
-/* Some messages hold a PIN: what a buffer leaves behind when it grows is not wiped. */
-static void reserve_all(const struct ipc_message *info, const void *message, struct ps_buf *out)
+enum ps_err ipc_encode(const struct ipc_message *info, const void *message, struct ps_buf *out)
 {
     size_t len = 0;
 
     for (size_t i = 0; i < info->count; i++) {
         const struct ipc_field *field = &info->fields[i];
 
-        len += encoded_len(field, (const uint8_t *)message + field->offset);
+        PS_TRY(add_encoded_len(field, (const uint8_t *)message + field->offset, &len));
     }
-    (void)ps_buf_reserve(out, len); /* its error is sticky */
-}
-
-enum ps_err ipc_encode(const struct ipc_message *info, const void *message, struct ps_buf *out)
-{
-    reserve_all(info, message, out);
+    /* Some messages hold a PIN: what a buffer leaves behind when it grows is not wiped. */
+    if (ps_buf_reserve(out, len) == NULL) {
+        return ps_buf_status(out);
+    }
     for (size_t i = 0; i < info->count; i++) {
         const struct ipc_field *field = &info->fields[i];
 
-        PS_TRY(encode_field(field, (const uint8_t *)message + field->offset, out));
+        encode_field(field, (const uint8_t *)message + field->offset, out);
     }
-    return ps_buf_status(out);
+    return PS_OK;
 }
 
 static enum ps_err decode_field(const struct ipc_field *field, struct ps_reader *reader, void *at)
