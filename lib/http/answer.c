@@ -41,8 +41,7 @@ static void add_location(struct MHD_Response *response, struct ps_bytes location
 {
     char text[HTTP_LOCATION_MAX + 1];
 
-    if (location.len != 0 && location.len < sizeof text &&
-        memchr(location.data, '\0', location.len) == NULL) {
+    if (location.len < sizeof text && memchr(location.data, '\0', location.len) == NULL) {
         memcpy(text, location.data, location.len);
         text[location.len] = '\0';
         (void)MHD_add_response_header(response, "Location", text);
@@ -85,7 +84,9 @@ static void add_headers(struct http_request *request, const struct http_answer *
     if (answer->etag.len != 0) {
         add(response, "ETag", "\"", answer->etag);
     }
-    add_location(response, answer->location);
+    if (answer->location.len != 0) {
+        add_location(response, answer->location);
+    }
     if (answer->allow.len != 0) {
         add(response, "Allow", "", answer->allow);
     }

@@ -49,6 +49,7 @@ struct channel {
     bool waiting_for_room;
     bool handling; /* a callback of ours is running: what it was given must stay */
     bool freed;    /* by that callback */
+    _Alignas(max_align_t) uint8_t message[IPC_STRUCT_MAX]; /* what it was given */
 };
 
 static void on_flush(void *context);
@@ -409,14 +410,13 @@ static enum ps_err take_fd(struct channel *channel, bool wanted, int *ret_fd)
 
 static enum ps_err handle_frame(struct channel *channel, const struct ipc_frame *frame)
 {
-    _Alignas(max_align_t) uint8_t message[IPC_STRUCT_MAX];
     int fd;
 
-    PS_TRY(ipc_decode(frame->info, frame->payload, message));
+    PS_TRY(ipc_decode(frame->info, frame->payload, channel->message));
     PS_TRY(take_fd(channel, frame->has_descriptor, &fd));
     count_frame(channel, frame->info->way, false);
-    return channel->handler->on_message(channel->context, channel, frame->info, frame->id, message,
-                                        fd);
+    return channel->handler->on_message(channel->context, channel, frame->info, frame->id,
+                                        channel->message, fd);
 }
 
 /* Drops what has been handled, and wipes where it was: it may have held a PIN. */

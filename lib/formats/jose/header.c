@@ -45,15 +45,22 @@ bool jose_says(struct json_value value, const char *text)
            ps_bytes_equal_str(said, text);
 }
 
+static void put_name(struct ps_buf *out, const char *name)
+{
+    ps_buf_put_str(out, ",\"");
+    ps_buf_put_str(out, name);
+    ps_buf_put_str(out, "\":");
+}
+
 void jose_put_text_member(struct ps_buf *out, const char *name, struct ps_bytes text)
 {
-    ps_buf_printf(out, ",\"%s\":", name);
+    put_name(out, name);
     ps_buf_put_json_string(out, text);
 }
 
 void jose_put_raw_member(struct ps_buf *out, const char *name, struct ps_bytes json)
 {
-    ps_buf_printf(out, ",\"%s\":", name);
+    put_name(out, name);
     ps_buf_put(out, json);
 }
 
