@@ -104,6 +104,9 @@ static void what_was_approved_is_what_the_rows_say(void **state)
 #define EFFECTS                     "\"effects\":["
 #define ADDED(kind_, name_)                                                                        \
     EFFECTS "{\"kind\":\"" kind_ "\",\"name\":\"" name_ "\",\"removed\":true},"
+#define VERSION(name_, number_, state_)                                                            \
+    EFFECTS "{\"kind\":\"version\",\"name\":\"" name_                                              \
+            "\",\"row\":{\"key\":\"k.one\",\"number\":" number_ ",\"state\":\"" state_ "\"}},"
 #define OTHER_KEY   "of a key's row is not what its document says"
 #define OTHER_ROW   "is not what its document says"
 #define OTHER_STATE "not in the state that was approved"
@@ -143,6 +146,9 @@ static const struct offline_story other_keys[] = {
     ROTATED("\"usage\":\"sign\"", "\"usage\":\"certify\"", MORE),
     ROTATED("\"name\":\"k.one/2\"", "\"name\":\"k.one/3\"", "no row of version 2 of k.one"),
     ROTATED("\"state\":\"pre-activation\"", "\"state\":\"active\"", "before it was published"),
+    ROTATED(EFFECTS, VERSION("k.one/9", "9", "deactivated"), "which there is not"),
+    ROTATED(EFFECTS, VERSION("k.one/9", "2", "pre-activation"), "is of another version"),
+    ROTATED(EFFECTS, VERSION("k.one/x/2", "2", "pre-activation"), "is of another version"),
     RESULT("key.activate", "k.one", "\"state\":\"deactivated\"", "\"state\":\"destroyed\"",
            OTHER_STATE),
     {.without = "key.create", .of = "k.one", .words = "which there is not"},
@@ -206,6 +212,10 @@ static const struct offline_story other_rows[] = {
     WRAPS("\"name\":\"privyseal.wrapping/", "\"name\":\"privyseal.wrapping/7", OTHER_ROW),
     WRAPS("\"key\":\"privyseal.wrapping\"", "\"key\":\"privyseal.record-mac\"", OTHER_ROW),
     WRAPS("\"name\":\"privyseal.wrapping\"", "\"name\":\"privyseal.other\"", OTHER_ROW),
+    WRAPS(EFFECTS,
+          EFFECTS "{\"kind\":\"version\",\"name\":\"privyseal.wrapping/9\",\"row\":{"
+                  "\"key\":\"privyseal.wrapping\",\"number\":9,\"state\":\"deactivated\"}},",
+          "which there is not"),
     CLIENT("\"uids\":[61234,61235]", "\"uids\":[61234,61236]", OTHER_ROW),
     CLIENT("\"uids\":[61234,61235]", "\"uids\":[61234]", OTHER_ROW),
     CLIENT("\"suspended\":false", "\"suspended\":true", OTHER_ROW),
@@ -214,6 +224,8 @@ static const struct offline_story other_rows[] = {
     GRANT("\"keys\":\"k.*\"", "\"keys\":\"*\"", OTHER_ROW),
     GRANT("\"client\":\"other\"", "\"client\":\"tester\"", OTHER_ROW),
     GRANT("\"rate_per_s\":0", "\"rate_per_s\":1", OTHER_ROW),
+    GRANT("\"keys\":\"k.*\"", "\"keys\":\"k.*\",\"keys\\u0000\":\"k.*\"", OTHER_ROW),
+    GRANT("\"kind\":\"grant\"", "\"kind\":\"grant\\u0000 and more than any kind has\"", UNTOUCHED),
     RESULT("client.suspend", "other", "\"suspended\":true", "\"suspended\":false", OTHER_ROW),
     RESULT("client.suspend", "other", "61235", "61236", MORE),
     RESULT("set.put", "all", "\"keys\":[\"k.*\"]", "\"keys\":[\"*\"]", OTHER_ROW),

@@ -331,6 +331,10 @@ static enum ps_err check_state(const struct operation_document *document, uint64
     const struct ps_bytes state = state_after(document);
     const bool is_named = number == 0 || replay_number_is(effect->row, "number", (int64_t)number);
 
+    if (!replay_is_named(effect)) {
+        return ps_fail(PS_E_DENIED, 0, "the row of %.*s is of another version",
+                       PS_BYTES_FMT(effect->name));
+    }
     if (ps_bytes_equal_str(effect->kind, "key")) {
         return number != 0 || replay_text_is(effect->row, "state", state)
                    ? PS_OK

@@ -84,22 +84,11 @@ static enum ps_err is_another(const struct replay_effect *effect)
                    PS_BYTES_FMT(effect->name));
 }
 
-/* A row has the name of what it is itself: "key", or "key/number". */
-static bool is_named(const struct replay_effect *effect, const char *key)
+static bool is_of(const struct replay_effect *effect, const char *key)
 {
-    PS_BUF_AUTO name = {.max = PS_NAME_MAX + 24u};
-    uint64_t number;
+    const char *member = ps_bytes_equal_str(effect->kind, "key") ? "name" : "key";
 
-    if (ps_bytes_equal_str(effect->kind, "key")) {
-        return ps_bytes_equal_str(effect->name, key) &&
-               replay_text_is(effect->row, "name", effect->name);
-    }
-    if (!replay_text_is(effect->row, "key", ps_bytes_str(key)) ||
-        replay_read_number(effect->row, "number", &number) != PS_OK) {
-        return false;
-    }
-    ps_buf_printf(&name, "%s/%llu", key, (unsigned long long)number);
-    return ps_buf_status(&name) == PS_OK && ps_bytes_equal(effect->name, ps_buf_bytes(&name));
+    return replay_text_is(effect->row, member, ps_bytes_str(key)) && replay_is_named(effect);
 }
 
 /* Which of its keys a row is of. */
@@ -107,7 +96,7 @@ static enum ps_err find_place(const struct own *of, const struct replay_effect *
                               size_t *ret_place)
 {
     for (size_t i = 0; i < OWN_MAX && of->keys[i] != NULL; i++) {
-        if (is_named(effect, of->keys[i])) {
+        if (is_of(effect, of->keys[i])) {
             *ret_place = i;
             return PS_OK;
         }

@@ -92,13 +92,13 @@ static bool has_kind(const struct rule *rule, char sign, struct ps_bytes kind)
 {
     const char *at = rule->rows;
 
-    while (at != NULL && *at != '\0') {
-        if (*at == sign && strncmp(at + 1, (const char *)kind.data, kind.len) == 0 &&
-            (at[1 + kind.len] == ' ' || at[1 + kind.len] == '\0')) {
+    while (*at != '\0') {
+        const size_t len = strcspn(at, " ");
+
+        if (*at == sign && ps_bytes_equal(ps_bytes(at + 1, len - 1), kind)) {
             return true;
         }
-        at = strchr(at, ' ');
-        at = at == NULL ? NULL : at + 1;
+        at += len + (at[len] == ' ' ? 1 : 0);
     }
     return false;
 }
@@ -165,6 +165,31 @@ enum ps_err replay_read_effect(struct json_value value, struct replay_effect *re
     return PS_OK;
 }
 
+bool replay_is_named(const struct replay_effect *effect)
+{
+    PS_BUF_AUTO name = {.max = PS_NAME_MAX + 24u};
+    struct ps_bytes key;
+    uint64_t number;
+
+    if (ps_bytes_equal_str(effect->kind, "key")) {
+        return replay_text_is(effect->row, "name", effect->name);
+    }
+    if (replay_text_of(effect->row, "key", &key) != PS_OK ||
+        replay_read_number(effect->row, "number", &number) != PS_OK) {
+        return false;
+    }
+    ps_buf_printf(&name, "%.*s/%llu", PS_BYTES_FMT(key), (unsigned long long)number);
+    return ps_buf_status(&name) == PS_OK && ps_bytes_equal(effect->name, ps_buf_bytes(&name));
+}
+
+/* A version that is used no more was made by an operation before: it can only be changed. */
+static bool is_over(const struct replay_effect *effect)
+{
+    return ps_bytes_equal_str(effect->kind, "version") &&
+           !replay_text_is(effect->row, "state", ps_bytes_str("active")) &&
+           !replay_text_is(effect->row, "state", ps_bytes_str("pre-activation"));
+}
+
 static enum ps_err check_rule(const struct rule *rule, const struct replayed *op,
                               struct replay_effect *effect)
 {
@@ -172,6 +197,7 @@ static enum ps_err check_rule(const struct rule *rule, const struct replayed *op
 
     effect->may_make = has_kind(rule, '+', effect->kind) && effect->row.doc != NULL;
     effect->may_change = effect->row.doc == NULL ? removes : has_kind(rule, '=', effect->kind);
+    effect->may_make = effect->may_make && !(effect->may_change && is_over(effect));
     return (effect->may_make || effect->may_change) &&
                    is_its(rule, waiting_document(op->waiting), effect->name)
                ? PS_OK

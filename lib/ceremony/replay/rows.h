@@ -46,6 +46,9 @@ struct replay_effect {
 PS_MUST_USE enum ps_err replay_read_effect(struct json_value value,
                                            struct replay_effect *ret_effect);
 
+/* Whether the row of a key or of a version says itself what it is called: "key", "key/number". */
+bool replay_is_named(const struct replay_effect *effect);
+
 /* --- key_rows.c. Errors: PS_E_DENIED says what is another one than approved. --- */
 
 /* params: of a document that makes keys; what it does not say of the row is not looked at */

@@ -25,7 +25,8 @@ bool replay_find_member(struct json_value object, struct ps_bytes name,
         return false;
     }
     (void)snprintf(text, sizeof text, "%.*s", PS_BYTES_FMT(name));
-    return json_member(object, text, ret_value);
+    /* A NUL within it would have it pass for a shorter one. */
+    return strlen(text) == name.len && json_member(object, text, ret_value);
 }
 
 static bool is_same_value(struct json_value row, struct json_value param)
