@@ -52,6 +52,26 @@ static void change_keys(void)
 #define PROFILE_HASH   "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define PROFILE_OCTETS "ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8"
 
+static char grant_of_another[64];
+
+/* One that the client "other" does not have. */
+static void grant_another(void)
+{
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    PS_BUF_AUTO body = {.max = IPC_DOCUMENT_MAX};
+    struct json_value root;
+
+    assert_int_equal(stack_change(&stack, "grant.add", "",
+                                  "{\"client\":\"tester\",\"keys\":\"k.*\","
+                                  "\"operations\":[\"keys.read\"]}",
+                                  &body),
+                     201);
+    assert_ok(json_new(&json));
+    assert_ok(json_parse(json, ps_buf_bytes(&body), &JSON_LIMITS_REQUEST, &root));
+    (void)snprintf(grant_of_another, sizeof grant_of_another, "%.*s",
+                   PS_BYTES_FMT(leaves_text(root, "id")));
+}
+
 static void change_others(void)
 {
     stack.profile_hash = PROFILE_HASH;
@@ -61,6 +81,7 @@ static void change_others(void)
     done("wrapping.create", "", "{}");
     done("client.register", "", "{\"name\":\"other\",\"uids\":[61234,61235]}");
     done("grant.add", "", "{\"client\":\"other\",\"keys\":\"k.*\",\"operations\":[\"keys.read\"]}");
+    grant_another();
     done("client.suspend", "other", "{}");
     done("set.put", "all", "{\"keys\":[\"k.*\"]}");
     done("profile.put", "p",
@@ -233,6 +254,12 @@ static const struct offline_story other_rows[] = {
     PROFILE("\"longest_s\":3600", "\"longest_s\":7200", OTHER_ROW),
     PROFILE("\"common_name\":\"*\"", "\"common_name\":\"**\"", OTHER_ROW),
     RESULT("client.remove", "other", EFFECTS, ADDED("set", "all"), UNTOUCHED),
+    RESULT("client.remove", "other", EFFECTS, ADDED("client", "tester"), OTHER_ROW),
+    RESULT("client.remove", "other", "\"effects\":", "\"effectz\":", "changed no client other"),
+    RESULT("client.suspend", "other", "\"effects\":", "\"effectz\":", "changed no client other"),
+    RESULT("grant.add", "other", "\"effects\":", "\"effectz\":", "changed no grant"),
+    RESULT("set.put", "all", "\"effects\":", "\"effectz\":", "changed no set all"),
+    RESULT("appliance.lock", "", "\"effects\":", "\"effectz\":", "changed no appliance"),
     RESULT("policy.change", "", "\"cooling_off_s\":\"3600\"", "\"cooling_off_s\":\"0\"", OTHER_ROW),
     RESULT("policy.change", "", "\"epoch\":2", "\"epoch\":3", OTHER_ROW),
     RESULT("appliance.lock", "", "\"locked\":true", "\"locked\":false", OTHER_ROW),
@@ -247,6 +274,17 @@ static void another_row_than_the_document_says_is_a_failure(void **state)
     offline_check(other_rows, PS_COUNT_OF(other_rows));
 }
 
+static void a_client_takes_no_grant_of_another_along(void **state)
+{
+    static char to[256];
+    const struct offline_story story = RESULT("client.remove", "other", EFFECTS, to, OTHER_ROW);
+
+    (void)state;
+    (void)snprintf(to, sizeof to, EFFECTS "{\"kind\":\"grant\",\"name\":\"%s\",\"removed\":true},",
+                   grant_of_another);
+    offline_check(&story, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_key_that_nobody_approved_is_a_failure),
         cmocka_unit_test(a_change_of_more_than_was_approved_is_a_failure),
         cmocka_unit_test(another_row_than_the_document_says_is_a_failure),
+        cmocka_unit_test(a_client_takes_no_grant_of_another_along),
     };
 
     return cmocka_run_group_tests(tests, make_log, end_log);

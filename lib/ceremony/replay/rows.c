@@ -123,6 +123,18 @@ static bool is_listed(const struct operation_document *document, struct ps_bytes
     return false;
 }
 
+/* What the operation is about, as its rows are called. Errors: PS_E_NOT_FOUND. */
+static enum ps_err read_subject(const struct rule *rule, const struct operation_document *document,
+                                struct ps_bytes *ret_subject)
+{
+    if (rule->name != NULL) {
+        return operation_document_text(document, rule->name, ret_subject);
+    }
+    *ret_subject =
+        rule->names == NAMES_OWN ? ps_bytes_str("appliance") : operation_document_subject(document);
+    return PS_OK;
+}
+
 static bool is_its(const struct rule *rule, const struct operation_document *document,
                    struct ps_bytes name)
 {
@@ -137,11 +149,8 @@ static bool is_its(const struct rule *rule, const struct operation_document *doc
         return is_listed(document, name);
     case NAMES_SUBJECT:
     default:
-        subject = operation_document_subject(document);
-        return rule->name == NULL
-                   ? is_of(subject, name)
-                   : operation_document_text(document, rule->name, &subject) == PS_OK &&
-                         ps_bytes_equal(subject, name);
+        return read_subject(rule, document, &subject) == PS_OK &&
+               (rule->name == NULL ? is_of(subject, name) : ps_bytes_equal(subject, name));
     }
 }
 
@@ -225,6 +234,41 @@ static enum ps_err take_each(struct replay *replay, const struct replayed *op,
     return PS_OK;
 }
 
+/*
+ * Of these a result that is done has a row of the first kind, of what it is about: else a client
+ * that was removed, or a grant that was revoked, could stay as it is.
+ */
+static const char *const shown[] = {
+    "appliance.lock", "appliance.unlock", "client.register", "client.remove",
+    "client.resume",  "client.suspend",   "family.create",   "family.resume",
+    "family.revoke",  "family.suspend",   "grant.add",       "grant.revoke",
+    "profile.put",    "profile.remove",   "set.put",         "set.remove",
+};
+
+static enum ps_err check_shown(const struct rule *rule, const struct replayed *op,
+                               struct json_value effects)
+{
+    struct replay_effect effect;
+    struct json_value value;
+    struct ps_bytes subject;
+    struct ps_bytes kind;
+    uint32_t cursor = 0;
+
+    if (!replay_is_listed(ps_bytes_str(rule->type), shown, PS_COUNT_OF(shown))) {
+        return PS_OK;
+    }
+    kind = ps_bytes(rule->rows + 1, strcspn(rule->rows, " ") - 1);
+    PS_TRY(read_subject(rule, waiting_document(op->waiting), &subject));
+    while (effects.doc != NULL && json_next(effects, &cursor, NULL, &value)) {
+        PS_TRY(replay_read_effect(value, &effect));
+        if (ps_bytes_equal(effect.kind, kind) && ps_bytes_equal(effect.name, subject)) {
+            return PS_OK;
+        }
+    }
+    return ps_fail(PS_E_DENIED, 0, "it says that it was done, and changed no %.*s %.*s",
+                   PS_BYTES_FMT(kind), PS_BYTES_FMT(subject));
+}
+
 static bool is_done(const struct log_event *event)
 {
     return ps_bytes_equal_str(event->kind, "part") || ps_bytes_equal_str(event->kind, "genesis") ||
@@ -248,6 +292,7 @@ enum ps_err replay_take_rows(struct replay *replay, const struct replayed *op,
                        document->type->name);
     }
     PS_TRY(take_each(replay, op, rule, effects, false));
+    PS_TRY(check_shown(rule, op, effects));
     PS_TRY(replay_check_keys(op, event->time_ns, effects));
     PS_TRY(replay_check_own_keys(op, effects));
     return take_each(replay, op, rule, effects, true);

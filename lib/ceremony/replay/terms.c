@@ -333,6 +333,31 @@ static enum ps_err check_pin(const struct replay *replay, const struct operation
                : is_another(effect);
 }
 
+/* A client goes with the grants and families that it has, and takes none of others along. */
+static enum ps_err check_removed(const struct replay *replay,
+                                 const struct operation_document *document,
+                                 const struct replay_effect *effect)
+{
+    const struct json_limits limits = {LOG_LEAF_MAX, 16, 20000, false};
+    const struct ps_bytes client = operation_document_subject(document);
+    struct json_value row;
+    struct ps_bytes octets;
+
+    if (strcmp(document->type->name, "client.remove") != 0) {
+        return PS_OK;
+    }
+    if (ps_bytes_equal_str(effect->kind, "client")) {
+        return ps_bytes_equal(effect->name, client) ? PS_OK : is_another(effect);
+    }
+    octets = replay_known_row(
+        replay, ps_bytes_equal_str(effect->kind, "grant") ? "grant" : "family", effect->name);
+    if (octets.len == 0) {
+        return PS_OK; /* known.c tells of it */
+    }
+    PS_TRY(json_parse(replay->row_json, octets, &limits, &row));
+    return replay_text_is(row, "client", client) ? PS_OK : is_another(effect);
+}
+
 enum ps_err replay_check_terms(struct replay *replay, const struct replayed *op,
                                const struct replay_effect *effect)
 {
@@ -340,7 +365,7 @@ enum ps_err replay_check_terms(struct replay *replay, const struct replayed *op,
     const char *type = document->type->name;
 
     if (effect->row.doc == NULL) {
-        return PS_OK;
+        return check_removed(replay, document, effect);
     }
     for (size_t i = 0; i < PS_COUNT_OF(terms); i++) {
         if (strcmp(terms[i].type, type) == 0 && ps_bytes_equal_str(effect->kind, terms[i].kind)) {
