@@ -76,13 +76,13 @@ static enum ps_err set_fault(struct session *session, enum fault_class class, co
 
 enum ps_err session_login(struct session *session, struct ps_bytes pin)
 {
-    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
+    PS_CLEANUP(store_lock_drop) const int lock = store_lock_take(session->store, true);
     CK_RV rv;
 
     if (pin.len < session->profile->pin_min || pin.len > session->profile->pin_max) {
         return session_fail(session, OPERATION_LOGIN, CKR_PIN_LEN_RANGE, "C_Login (not called)");
     }
-    if (store_copy_keep(session->store, session->profile->rewritten_file.text) != PS_OK) {
+    if (store_copy_keep(session->store, session->profile->rewritten_file.text, lock) != PS_OK) {
         return set_fault(session, FAULT_SESSION, "no copy of the token's file can be kept");
     }
     rv = login(session, pin);

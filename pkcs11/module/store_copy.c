@@ -101,12 +101,14 @@ static enum ps_err keep(int directory, const char *file, void *context)
     PS_BUF_AUTO now = {.max = FILE_OCTETS_MAX};
     PS_BUF_AUTO kept = {.max = FILE_OCTETS_MAX};
 
-    (void)context;
     name_copy(file, copy);
     PS_TRY(read_file(directory, file, &now));
     PS_TRY(read_file(directory, copy, &kept));
     if (now.len == 0 || ps_bytes_equal(ps_buf_bytes(&now), ps_buf_bytes(&kept))) {
         return PS_OK;
+    }
+    if (!store_lock_is_held(*(const int *)context)) {
+        return ps_fail(PS_E_BUSY, 0, "a token's file may be half written: another process has it");
     }
     return replace_file(directory, copy, ps_buf_bytes(&now));
 }
@@ -184,9 +186,9 @@ static enum ps_err visit_tokens(struct ps_bytes directory, const char *file, vis
     return PS_OK;
 }
 
-enum ps_err store_copy_keep(struct ps_bytes directory, const char *file)
+enum ps_err store_copy_keep(struct ps_bytes directory, const char *file, int lock)
 {
-    return visit_tokens(directory, file, keep, NULL);
+    return visit_tokens(directory, file, keep, &lock);
 }
 
 enum ps_err store_copy_mend(struct ps_bytes directory, const char *file)

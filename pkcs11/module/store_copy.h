@@ -15,11 +15,14 @@
  */
 
 /*
- * Copies each file that is not empty and differs from its copy; durable on return. The caller has
- * the store's lock, exclusive (store_lock.h).
- * Errors: PS_E_STORAGE, PS_E_LIMIT (a file over 64 KiB)
+ * Copies each file that is not empty and differs from its copy; durable on return.
+ *
+ * lock:   the store's, as store_lock_take gave it to the caller for writing (store_lock.h)
+ * Errors: PS_E_BUSY (there is something to copy, and the lock was not had: the file may be half
+ *         written; nothing is to be written without a copy then), PS_E_STORAGE, PS_E_LIMIT (a file
+ *         over 64 KiB)
  */
-PS_MUST_USE enum ps_err store_copy_keep(struct ps_bytes directory, const char *file);
+PS_MUST_USE enum ps_err store_copy_keep(struct ps_bytes directory, const char *file, int lock);
 
 /*
  * Puts the copy in place of each file that is empty; one that is missing was removed by somebody

@@ -43,11 +43,11 @@ enum ps_err as_so(struct admin_context *context, const void *message,
     const struct msg_token_so *asked = message;
     struct session *session = context->session;
     PS_CLEANUP(store_lock_drop)
-    PS_UNUSED const int lock = store_lock_take_within(session->store, true, STORE_WAIT_MS);
+    const int lock = store_lock_take_within(session->store, true, STORE_WAIT_MS);
     enum ps_err err;
 
     PS_TRY(check(session->profile, asked));
-    err = so_begin(session, asked->so_pin);
+    err = so_begin(session, asked->so_pin, lock);
     ret_answer->info = &msg_token_so_done_info;
     if (so_was_refused(session, err)) {
         ret_answer->message.so_done = (struct msg_token_so_done){.refused = 1};

@@ -9,12 +9,12 @@ enum ps_err set_pin(struct admin_context *context, const void *message,
 {
     const struct msg_token_set_pin *asked = message;
     struct session *session = context->session;
-    PS_CLEANUP(store_lock_drop) PS_UNUSED const int lock = store_lock_take(session->store, true);
+    PS_CLEANUP(store_lock_drop) const int lock = store_lock_take(session->store, true);
 
     PS_TRY(pin_check_length(session->profile, asked->pin));
     PS_TRY(pin_check_length(session->profile, asked->next));
     /* A soft token writes its file anew for this, too. */
-    PS_TRY(store_copy_keep(session->store, session->profile->rewritten_file.text));
+    PS_TRY(store_copy_keep(session->store, session->profile->rewritten_file.text, lock));
     /* PKCS#11 v3.1 section 5.5.9: of the user that is logged in. */
     PS_TRY(
         session_try(session, OPERATION_ADMIN,

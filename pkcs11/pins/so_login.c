@@ -24,11 +24,11 @@ static enum ps_err log_out_user(struct session *session)
                        "C_Logout");
 }
 
-enum ps_err so_begin(struct session *session, struct ps_bytes so_pin)
+enum ps_err so_begin(struct session *session, struct ps_bytes so_pin, int lock)
 {
     PS_TRY(pin_check_length(session->profile, so_pin));
     /* Also the security officer's login has a soft token write its file anew. */
-    PS_TRY(store_copy_keep(session->store, session->profile->rewritten_file.text));
+    PS_TRY(store_copy_keep(session->store, session->profile->rewritten_file.text, lock));
     PS_TRY(log_out_user(session));
     return session_try(
         session, OPERATION_LOGIN,

@@ -6,13 +6,14 @@
 /*
  * The security officer, for so long as something takes. PKCS#11 knows one login for all sessions of
  * an application: the user is logged out before it (v3.1 section 5.6.6, C_Login), so that whoever
- * calls this reopens all sessions of the process afterwards, and has the store's lock, exclusive.
+ * calls this reopens all sessions of the process afterwards, and has the store's lock, exclusive:
+ * `lock`, as store_lock_take gave it.
  *
  * Errors of so_begin: PS_E_DENIED with the fault FAULT_PIN (the SO PIN is wrong, was tried once and
- * is never to be tried again), PS_E_INPUT (its length), PS_E_TOKEN, PS_E_BUSY. Nobody is logged in
- * then.
+ * is never to be tried again), PS_E_INPUT (its length), PS_E_TOKEN, PS_E_BUSY, those of
+ * store_copy_keep. Nobody is logged in then.
  */
-PS_MUST_USE enum ps_err so_begin(struct session *session, struct ps_bytes so_pin);
+PS_MUST_USE enum ps_err so_begin(struct session *session, struct ps_bytes so_pin, int lock);
 void so_end(struct session *session);
 
 /* Whether so_begin failed for the PIN. */

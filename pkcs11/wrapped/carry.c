@@ -100,12 +100,12 @@ static enum ps_err put_trusted(struct session *session, const uint8_t *modulus,
 
 /* As the SO, and out again whatever comes of it. Errors: those of so_begin, and of the import. */
 static enum ps_err trust(struct session *session, const struct msg_token_carry_out *asked,
-                         const uint8_t *modulus, CK_OBJECT_HANDLE *ret_handle)
+                         const uint8_t *modulus, int lock, CK_OBJECT_HANDLE *ret_handle)
 {
     enum ps_err err;
 
     session_about(session, "", ps_bytes(NULL, 0));
-    PS_TRY(so_begin(session, asked->so_pin));
+    PS_TRY(so_begin(session, asked->so_pin, lock));
     session_about(session, "public", ps_bytes(NULL, 0));
     err = put_trusted(session, modulus, ret_handle);
     session_about(session, "", ps_bytes(NULL, 0));
@@ -145,7 +145,7 @@ enum ps_err wrapped_carry_out(struct admin_context *context, const void *message
     const struct msg_token_carry_out *asked = message;
     struct session *session = context->session;
     PS_CLEANUP(store_lock_drop)
-    PS_UNUSED const int lock = store_lock_take_within(session->store, true, STORE_WAIT_MS);
+    const int lock = store_lock_take_within(session->store, true, STORE_WAIT_MS);
     CK_OBJECT_HANDLE trusted = CK_INVALID_HANDLE;
     uint8_t modulus[MODULUS_LEN];
     struct oaep oaep;
@@ -153,7 +153,7 @@ enum ps_err wrapped_carry_out(struct admin_context *context, const void *message
 
     PS_TRY(init_oaep(session->profile, &oaep));
     PS_TRY(read_modulus(asked->public_key, modulus));
-    err = trust(session, asked, modulus, &trusted);
+    err = trust(session, asked, modulus, lock, &trusted);
     if (so_was_refused(session, err)) {
         ret_answer->info = &msg_token_carried_info;
         ret_answer->message.carried = (struct msg_token_carried){.so_pin_refused = 1};

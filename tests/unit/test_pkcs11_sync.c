@@ -132,18 +132,25 @@ static int remove_token_directory(void **state)
     return scratch_remove(state);
 }
 
+static enum ps_err keep(struct ps_bytes store, const char *file)
+{
+    PS_CLEANUP(store_lock_drop) const int lock = store_lock_take(store, true);
+
+    return store_copy_keep(store, file, lock);
+}
+
 static void emptied_file_is_put_back(void **state)
 {
     const struct ps_bytes store = ps_bytes_str(scratch_directory);
 
     (void)state;
     write_token("one/token", "first");
-    assert_ok(store_copy_keep(store, "token"));
+    assert_ok(keep(store, "token"));
     write_token("one/token", "second");
-    assert_ok(store_copy_keep(store, "token"));
+    assert_ok(keep(store, "token"));
     write_token("one/token", "");
     /* An empty file is no reason to forget what it was. */
-    assert_ok(store_copy_keep(store, "token"));
+    assert_ok(keep(store, "token"));
     assert_token("one/token.kept", "second");
     assert_ok(store_copy_mend(store, "token"));
     assert_token("one/token", "second");
@@ -158,7 +165,7 @@ static void emptied_file_is_left_to_whoever_has_the_lock(void **state)
 
     (void)state;
     write_token("one/token", "first");
-    assert_ok(store_copy_keep(store, "token"));
+    assert_ok(keep(store, "token"));
     write_token("one/token", "");
     other = store_lock_take(store, true);
     assert_true(store_lock_is_held(other));
@@ -167,6 +174,27 @@ static void emptied_file_is_left_to_whoever_has_the_lock(void **state)
     store_lock_drop(&other);
     assert_ok(store_copy_mend(store, "token"));
     assert_token("one/token", "first");
+}
+
+/* Whoever has the lock may have written half of it; what the copy has is whole. */
+static void file_that_another_may_be_writing_is_not_copied(void **state)
+{
+    const struct ps_bytes store = ps_bytes_str(scratch_directory);
+    int other;
+
+    (void)state;
+    write_token("one/token", "first");
+    assert_ok(keep(store, "token"));
+    other = store_lock_take(store, true);
+    assert_true(store_lock_is_held(other));
+    assert_ok(store_copy_keep(store, "token", -1));
+    write_token("one/token", "sec");
+    assert_fails(PS_E_BUSY, store_copy_keep(store, "token", -1));
+    assert_token("one/token.kept", "first");
+    write_token("one/token", "second");
+    store_lock_drop(&other);
+    assert_ok(keep(store, "token"));
+    assert_token("one/token.kept", "second");
 }
 
 static void file_that_is_whole_missing_or_without_copy_is_left_alone(void **state)
@@ -179,7 +207,7 @@ static void file_that_is_whole_missing_or_without_copy_is_left_alone(void **stat
     assert_ok(store_copy_mend(store, "token"));
     assert_token("one/token", "");
     write_token("one/token", "first");
-    assert_ok(store_copy_keep(store, "token"));
+    assert_ok(keep(store, "token"));
     write_token("one/token", "second");
     assert_ok(store_copy_mend(store, "token"));
     assert_token("one/token", "second");
@@ -192,12 +220,12 @@ static void file_that_is_whole_missing_or_without_copy_is_left_alone(void **stat
 static void copy_of_nothing_is_no_error(void **state)
 {
     (void)state;
-    assert_ok(store_copy_keep(ps_bytes(NULL, 0), "token"));
-    assert_ok(store_copy_keep(ps_bytes_str("/nonexistent/store"), "token"));
+    assert_ok(keep(ps_bytes(NULL, 0), "token"));
+    assert_ok(keep(ps_bytes_str("/nonexistent/store"), "token"));
     assert_ok(store_copy_mend(ps_bytes_str("/nonexistent/store"), "token"));
-    assert_ok(store_copy_keep(ps_bytes_str(scratch_directory), ""));
+    assert_ok(keep(ps_bytes_str(scratch_directory), ""));
     make_file("token");
-    assert_ok(store_copy_keep(ps_bytes_str(scratch_directory), "token"));
+    assert_ok(keep(ps_bytes_str(scratch_directory), "token"));
 }
 
 static void copy_that_cannot_be_written_is_an_error(void **state)
@@ -208,7 +236,7 @@ static void copy_that_cannot_be_written_is_an_error(void **state)
     write_token("one/token", "first");
     scratch_path("one/token.kept.new", path);
     assert_int_equal(symlink("/dev/null", path), 0);
-    assert_fails(PS_E_STORAGE, store_copy_keep(ps_bytes_str(scratch_directory), "token"));
+    assert_fails(PS_E_STORAGE, keep(ps_bytes_str(scratch_directory), "token"));
     assert_int_equal(unlink(path), 0);
 }
 
@@ -220,9 +248,9 @@ static void file_over_the_limit_is_an_error(void **state)
     write_token("one/token", "first");
     scratch_path("one/token", path);
     assert_int_equal(truncate(path, 65536), 0);
-    assert_ok(store_copy_keep(ps_bytes_str(scratch_directory), "token"));
+    assert_ok(keep(ps_bytes_str(scratch_directory), "token"));
     assert_int_equal(truncate(path, 65537), 0);
-    assert_fails(PS_E_LIMIT, store_copy_keep(ps_bytes_str(scratch_directory), "token"));
+    assert_fails(PS_E_LIMIT, keep(ps_bytes_str(scratch_directory), "token"));
 }
 
 #define TOKEN_TEST(function)                                                                       \
@@ -238,6 +266,7 @@ int main(void)
         SCRATCH_TEST(lock_lets_readers_in_together_and_writers_alone),
         TOKEN_TEST(emptied_file_is_put_back),
         TOKEN_TEST(emptied_file_is_left_to_whoever_has_the_lock),
+        TOKEN_TEST(file_that_another_may_be_writing_is_not_copied),
         TOKEN_TEST(file_that_is_whole_missing_or_without_copy_is_left_alone),
         SCRATCH_TEST(copy_of_nothing_is_no_error),
         TOKEN_TEST(copy_that_cannot_be_written_is_an_error),
