@@ -152,27 +152,35 @@ static bool is_words_of(struct ps_bytes list, const char *words)
     return true;
 }
 
-/* Compared octet by octet (RFC 9700 section 2.1). */
-static enum ps_err judge_redirect_uri(const struct judging *judging)
+enum ps_err authorize_find_redirect_uri(const struct client *client, struct json *json,
+                                        struct ps_bytes wanted, bool *ret_found)
 {
     const struct json_limits limits = {CLIENT_TEXT_MAX, 2, 100, false};
-    const struct client *client = judging->terms->client;
-    const struct ps_bytes wanted = judging->request->of[AUTHORIZE_REDIRECT_URI];
     struct json_value root;
     struct json_value item;
     struct ps_bytes uri;
     uint32_t cursor = 0;
+    bool found = false;
 
-    if (json_parse(judging->terms->first, ps_buf_bytes(&client->fields[CLIENT_REDIRECT_URIS]),
-                   &limits, &root) != PS_OK) {
+    if (json_parse(json, ps_buf_bytes(&client->fields[CLIENT_REDIRECT_URIS]), &limits, &root) !=
+        PS_OK) {
         return ps_fail(PS_E_INTERNAL, 0, "the client's redirect URIs are damaged");
     }
-    while (json_next(root, &cursor, NULL, &item)) {
-        if (json_string(item, &uri) == PS_OK && ps_bytes_equal(uri, wanted)) {
-            return keep(judging, AUTHORIZE_REDIRECT_URI, TRANSACTION_REDIRECT_URI);
-        }
+    while (!found && json_next(root, &cursor, NULL, &item)) {
+        found = json_string(item, &uri) == PS_OK && ps_bytes_equal(uri, wanted);
     }
-    return deny(judging, "invalid_redirect_uri");
+    *ret_found = found;
+    return PS_OK;
+}
+
+static enum ps_err judge_redirect_uri(const struct judging *judging)
+{
+    bool found = false;
+
+    PS_TRY(authorize_find_redirect_uri(judging->terms->client, judging->terms->first,
+                                       judging->request->of[AUTHORIZE_REDIRECT_URI], &found));
+    return found ? keep(judging, AUTHORIZE_REDIRECT_URI, TRANSACTION_REDIRECT_URI)
+                 : deny(judging, "invalid_redirect_uri");
 }
 
 /* Whether it is one of these; then it stands in the list once. */

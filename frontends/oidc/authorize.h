@@ -40,6 +40,16 @@ PS_MUST_USE enum ps_err authorize_read_form(const struct form *form, struct auth
 /* What is not taken, and would be misunderstood if it were passed over; NULL: nothing of that. */
 const char *authorize_find_unwanted(const struct form *form);
 
+/*
+ * Whether this is one of the client's redirect URIs, compared octet by octet.
+ *
+ * json:   reads the client's list
+ * Errors: PS_E_INTERNAL: the client's row is damaged
+ * Source: RFC 9700 section 2.1
+ */
+PS_MUST_USE enum ps_err authorize_find_redirect_uri(const struct client *client, struct json *json,
+                                                    struct ps_bytes wanted, bool *ret_found);
+
 /* What a request is judged by. */
 struct authorize_terms {
     const struct client *client;

@@ -133,11 +133,22 @@ static enum ps_err put_code(struct login *login, char ret_code[STORE_HANDLE_LEN 
                      ps_buf_bytes(&record));
 }
 
+static enum ps_err check_client(const struct login *login)
+{
+    CLIENT_AUTO client;
+
+    client_init(&client);
+    return login_find_client(login, &client);
+}
+
 static void give(struct login *login, const struct code_teller *teller)
 {
     char code[STORE_HANDLE_LEN + 1];
-    const enum ps_err err = put_code(login, code);
+    enum ps_err err = check_client(login);
 
+    if (err == PS_OK) {
+        err = put_code(login, code);
+    }
     if (err == PS_OK) {
         teller->given(login, code);
     } else {

@@ -24,7 +24,8 @@ const char *code_take_consent(struct transaction *transaction, struct ps_bytes a
  */
 struct code_teller {
     void (*given)(struct login *login, const char *code);
-    /* PS_E_NOT_FOUND, PS_E_STATE: it is gone; PS_E_BUSY; those of the store and of lib/db */
+    /* PS_E_NOT_FOUND, PS_E_STATE: it or who asked for it is gone; PS_E_BUSY; those of the store and
+     * of lib/db */
     void (*failed)(struct login *login, enum ps_err err);
 };
 

@@ -1,5 +1,7 @@
 #include "frontends/oidc/login.h"
 
+#include "frontends/oidc/assertion.h"
+#include "frontends/oidc/authorize.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 
@@ -85,6 +87,20 @@ bool login_open_request(struct login *login, enum store_state state, struct json
         return false;
     }
     return true;
+}
+
+enum ps_err login_find_client(const struct login *login, struct client *ret_client)
+{
+    const struct service *service = login->exchange->service;
+    const struct transaction *transaction = &login->transaction;
+    bool found = false;
+
+    PS_TRY(assertion_get_client(service->db, transaction_text(transaction, TRANSACTION_CLIENT),
+                                ret_client));
+    PS_TRY(authorize_find_redirect_uri(ret_client, service->readers[0],
+                                       transaction_text(transaction, TRANSACTION_REDIRECT_URI),
+                                       &found));
+    return found ? PS_OK : ps_fail(PS_E_NOT_FOUND, 0, "the client is no more at where it asked");
 }
 
 static bool is_proxy(const struct exchange *exchange)

@@ -3,6 +3,7 @@
 
 #include "frontends/oidc/attempts.h"
 #include "frontends/oidc/browser.h"
+#include "frontends/oidc/client.h"
 #include "frontends/plugins/host.h"
 
 /* A request of the pages within a login: which is told by the header oauth-details-key. */
@@ -35,6 +36,15 @@ bool login_open(struct login *login, enum store_state state);
 /* The same, with a body whose transactionId is the same. */
 bool login_open_request(struct login *login, enum store_state state,
                         struct json_value *ret_request);
+
+/*
+ * Who asked for the login, as they are now: since it began they may have been made inactive, or the
+ * place that they asked to be told at may be theirs no more.
+ *
+ * ret_client: initialised
+ * Errors:     PS_E_NOT_FOUND: nobody is to be told of it any more; PS_E_INTERNAL; those of lib/db
+ */
+PS_MUST_USE enum ps_err login_find_client(const struct login *login, struct client *ret_client);
 
 /* Where the person is, for limits: equal for requests from one address. */
 #define LOGIN_SOURCE_MAX 64u

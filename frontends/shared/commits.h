@@ -29,8 +29,9 @@ struct change {
 };
 
 /*
- * db:      the thread's alone, from here until commits_free has returned; stays the caller's to
- * close waiting: how many changes may wait for a commit Errors:  PS_E_NO_MEMORY, PS_E_INTERNAL
+ * db:      the thread's alone, from here until commits_free has returned; the caller's to close
+ * waiting: how many changes may wait for a commit
+ * Errors:  PS_E_NO_MEMORY, PS_E_INTERNAL
  */
 PS_MUST_USE enum ps_err commits_new(struct ps_loop *loop, struct db *db, size_t waiting,
                                     struct commits **ret_commits);

@@ -107,6 +107,22 @@ def test_consent_is_asked_for_once_until_something_else_is_wanted(oidc, begin):
     assert ask(scope="openid")[1] == "NOCAPTURE"
 
 
+@pytest.mark.parametrize("change", [{"redirectUris": ["https://moved.example/back"]},
+                                    {"status": "INACTIVE"}], ids=["moved", "inactive"])
+def test_who_was_changed_since_they_asked_gets_no_code(oidc, begin, change):
+    name = "changed-" + next(iter(change)).lower()
+    changing = RelyingParty(oidc, name)
+    browsers = [begin(changing, acr_values=PIN_ACR, prompt="consent") for _ in range(2)]
+    for browser in browsers:
+        response(browser.authenticate(TWO, "PIN", "222222"))
+    assert codes(oidc.manage("PATCH", f"client/{name}", change)) == []
+    assert codes(browsers[0].consent(["name"])) == ["invalid_transaction"]
+    before = {"redirectUris": [CALLBACK], "status": "ACTIVE"}
+    assert codes(oidc.manage("PATCH", f"client/{name}", before)) == []
+    assert codes(browsers[0].consent(["name"])) == ["invalid_transaction"]
+    assert response(browsers[1].consent(["name"]))["code"]
+
+
 @pytest.mark.parametrize("claims,scopes,code", [
     ([], [], "invalid_accepted_claim"), (["name", "phone_number"], [], "invalid_accepted_claim"),
     (["birthdate"], [], "invalid_accepted_claim"), ([7], [], "invalid_accepted_claim"),

@@ -398,6 +398,18 @@ def send_at_once(person, fields, count):
         return list(pool.map(send, range(count)))
 
 
+@pytest.mark.parametrize("button", ["agree", "cancel"])
+def test_nobody_is_led_to_where_the_relying_party_is_no_more(oidc, enter, button):
+    name = f"pages-moved-{button}"
+    moving = RelyingParty(oidc, name)
+    person = enter(moving, acr_values=PIN_ACR)
+    with_pin(person)
+    moved = oidc.manage("PATCH", f"client/{name}", {"redirectUris": ["https://moved.example/back"]})
+    assert moved.json()["errors"] == [], moved
+    page = person.press(button)
+    assert page.status == 400 and EN["over_title"] in page.text and CALLBACK not in str(page.elements)
+
+
 def test_who_agrees_twice_gets_one_code(party, enter):
     person = enter(party, acr_values=PIN_ACR)
     with_pin(person)

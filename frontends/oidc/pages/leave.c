@@ -83,6 +83,10 @@ void leave_show(struct login *login, const struct leave *leave)
     if (err == PS_OK) {
         err = show_find_client(login, language, &client);
     }
+    if (err == PS_E_NOT_FOUND) {
+        show_over(login->exchange);
+        return;
+    }
     if (err != PS_OK) {
         show_failure(login->exchange, err);
         return;

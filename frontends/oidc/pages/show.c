@@ -1,7 +1,5 @@
 #include "frontends/oidc/pages/show.h"
 
-#include "frontends/oidc/assertion.h"
-#include "frontends/oidc/clients.h"
 #include "frontends/oidc/code.h"
 #include "frontends/oidc/pages/leave.h"
 #include "lib/base/clock.h"
@@ -26,13 +24,11 @@ static struct ps_bytes name_of(const struct client *client, struct json *reader,
 
 enum ps_err show_find_client(struct login *login, enum language language, struct ps_buf *ret_name)
 {
-    const struct service *service = login->exchange->service;
     CLIENT_AUTO client;
 
     client_init(&client);
-    PS_TRY(assertion_get_client(
-        service->db, transaction_text(&login->transaction, TRANSACTION_CLIENT), &client));
-    ps_buf_put(ret_name, name_of(&client, service->readers[0], language));
+    PS_TRY(login_find_client(login, &client));
+    ps_buf_put(ret_name, name_of(&client, login->exchange->service->readers[0], language));
     return ps_buf_status(ret_name);
 }
 

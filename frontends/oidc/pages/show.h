@@ -38,7 +38,7 @@ void show_failure(struct exchange *exchange, enum ps_err err);
 
 /*
  * The name of the client of this login in its language. ret_name: of SHOW_NAME_MAX.
- * Errors: PS_E_NOT_FOUND: it is not there any more, or inactive; those of lib/db
+ * Errors: those of login_find_client
  */
 #define SHOW_NAME_MAX 2048u
 PS_MUST_USE enum ps_err show_find_client(struct login *login, enum language language,
