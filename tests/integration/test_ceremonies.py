@@ -224,7 +224,8 @@ def test_a_token_is_taken_in_changed_and_let_go(room):
     room.bare.kill_token("b")
     wait_until(lambda: token(room, "b")["processes"][0].get("reason") == "unapproved-module", 30,
                "the changed module to be noticed")
-    typed(room, "approve-token", A, token="b", hash="12345678")
+    hashes = {"hash": "12345678", "profile_hash": "90abcdef"}
+    typed(room, "approve-token", A, token="b", **hashes)
     wait_until(lambda: token(room, "b")["state"] == "ready", 30, "the token to log in")
     typed(room, "decommission-token", A, token="b", serial=serial, end="shredded")
     wait_until(lambda: token(room, "b")["state"] == "needs-login", 30, "the token to be left")

@@ -97,6 +97,23 @@ def test_who_leaves_has_a_worthless_share_and_the_others_release_the_pin(room, h
     assert done.returncode == 0 and "The state is operational." in done.stdout, done
 
 
+def test_who_leaves_without_a_successor_has_a_worthless_share_too(room, holders):
+    complete(room, "enrol-officer", ["officer-5 statement", *A], name="enrol-officer-5",
+             entry=entry(room, "officer-5", "officer-5"))
+    complete(room, "split-pin", A, name="split-with-5", token=TOKEN,
+             splitting=holders.splitting("officer-2", "officer-3", "officer-5"))
+    old = together(holders, "officer-2", "officer-5")
+    complete(room, "remove-holder", A, person="officer-5", token=TOKEN,
+             splitting=holders.splitting("officer-2", "officer-3"))
+    wait_until(lambda: is_ready(room), 60, "the token with its new PIN")
+    assert warnings(room) == [] and together(holders, "officer-2", "officer-3") != old
+
+
+def together(holders, *names):
+    """The PIN that these officers could make of their shares."""
+    return shares.combine([shares.read(holders.share(name)) for name in names])
+
+
 def complete_with_so(room, holders, script, name, **settings):
     """The holders of the SO PIN give their shares as soon as it is asked for; then the others sign."""
     running = room.start(script, name=name, requester="officer-1", reason="a test", token=TOKEN, **settings)
@@ -324,7 +341,7 @@ def test_its_pages_are_the_same_wherever_they_are_made(room, tmp_path):
 
 def test_each_transcript_verifies(room):
     bundles = sorted(room.directory.glob("*.bundle"))
-    assert len(bundles) == 14, bundles
+    assert len(bundles) == 17, bundles
     for bundle in bundles:
         done = call("verify", bundle, "--genesis", genesis_hash(room))
         assert done.returncode == 0 and "FAIL" not in done.stdout, done
