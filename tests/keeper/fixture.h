@@ -97,6 +97,21 @@ static inline PS_UNUSED unsigned long system_number(const char *member)
     return read_number(READ_SYSTEM, "", text);
 }
 
+/* Between two looks at what goes on: who is looked at needs a processor too. */
+#define LOOK_STEP_US 10000u
+
+static inline PS_UNUSED void rest_a_while(void)
+{
+    (void)usleep(LOOK_STEP_US);
+}
+
+/* In the condition of a loop that asks again. Returns true. */
+static inline PS_UNUSED bool has_rested(void)
+{
+    rest_a_while();
+    return true;
+}
+
 /* Until it is more. */
 static inline PS_UNUSED void wait_for_more(const char *member, unsigned long than)
 {
@@ -159,7 +174,7 @@ static inline PS_UNUSED unsigned change_when_free(const char *type, const char *
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         status = change(type, subject, parameters);
-    } while (status == 409 && body_has("in-flight"));
+    } while (status == 409 && body_has("in-flight") && has_rested());
     return status;
 }
 

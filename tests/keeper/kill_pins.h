@@ -55,7 +55,7 @@ static inline void kill_attend(void)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         kill_unlock();
-    } while (!kill_pins_are_settled());
+    } while (!kill_pins_are_settled() && has_rested());
 }
 
 /* Nobody has the user's PIN but the holders of its shares, who do not come. */

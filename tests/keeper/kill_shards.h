@@ -36,7 +36,7 @@ static inline struct checkpoint kill_wait_for_checkpoint(const char *name)
         if (stack_read(&stack, READ_LOG_CHECKPOINT, tree, &body) == 200) {
             assert_ok(checkpoint_peek(ps_buf_bytes(&body), &checkpoint));
         }
-        (void)usleep(2000);
+        rest_a_while();
     }
     return checkpoint;
 }
@@ -51,7 +51,7 @@ static inline void kill_wait_for_pruned(void)
         (void)snprintf(path, sizeof path, "%s/log/use/%s/entries", stack.data, kill_shard_names[i]);
         while (access(path, F_OK) == 0) {
             assert_true(ps_clock_mono_ns() < deadline);
-            (void)usleep(2000);
+            rest_a_while();
         }
     }
     kill_shard_count = 0;

@@ -235,10 +235,10 @@ void stack_genesis(struct stack *stack)
 
     ps_buf_init(&body, IPC_DOCUMENT_MAX);
     stack_wait_state(stack, APPLIANCE_UNINITIALISED);
-    do {
-        /* The token process may not have said yet that it found a blank token. */
-        status = stack_try_genesis(stack, true, &body);
-    } while (status == 409);
+    /* The token process may not have said yet that it found a blank token. */
+    while ((status = stack_try_genesis(stack, true, &body)) == 409) {
+        (void)usleep(5000);
+    }
     if (status != 201) {
         fail_msg("genesis: %u %.*s", status, PS_BYTES_FMT(ps_buf_bytes(&body)));
     }

@@ -73,6 +73,7 @@ static void one_that_does_not_verify_is_removed(void **state)
     assert_int_equal(count_backups(), 0);
     while (leaves_count_alarms(&stack, "backup") == 0) {
         assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
     }
 }
 
@@ -376,7 +377,7 @@ static void wait_for_mirror(void)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
-    } while (!body_has("\"mirror\":{\"behind\":0,"));
+    } while (!body_has("\"mirror\":{\"behind\":0,") && has_rested());
 }
 
 /* What is in the mirror is the beginning of the log, and not less than what there was then. */
@@ -416,7 +417,7 @@ static void wait_for_failure(const char *text)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
-    } while (!body_has(text));
+    } while (!body_has(text) && has_rested());
 }
 
 /* It would write into what it mirrors. */

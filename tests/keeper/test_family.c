@@ -396,7 +396,7 @@ static unsigned make_when_free(const char *family, const char *name)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         status = make(family, name);
-    } while (status == 409 && body_has("in-flight"));
+    } while (status == 409 && body_has("in-flight") && has_rested());
     return status;
 }
 

@@ -98,7 +98,7 @@ static unsigned execute(const struct round *round, const struct draft *draft)
         assert_true(ps_clock_mono_ns() < deadline);
         give(round->row->release);
         status = draft_execute(&stack, draft, &body);
-    } while (kill_shares_are_missing(status));
+    } while (kill_shares_are_missing(status) && has_rested());
     return status;
 }
 
@@ -141,7 +141,7 @@ static void do_change(const struct round *round, const struct prior *prior)
         if (ps_clock_mono_ns() > deadline) {
             fail_msg("%s: %u %.*s", prior->type, status, PS_BYTES_FMT(ps_buf_bytes(&body)));
         }
-    } while (is_to_be_asked_again(status) || is_to_be_made_anew(status));
+    } while ((is_to_be_asked_again(status) || is_to_be_made_anew(status)) && has_rested());
     assert_true(is_done(status));
 }
 
@@ -221,7 +221,7 @@ static void wait_for_result(const struct round *round, struct ps_buf *story)
         assert_true(ps_clock_mono_ns() < deadline);
         give(round->row->help);
         (void)draft_step(&stack, &round->draft, "resume", ps_bytes(NULL, 0), &body);
-        (void)usleep(2000);
+        rest_a_while();
         tell(round, story);
     }
 }
@@ -234,7 +234,7 @@ static void execute_what_waits(const struct round *round)
     do {
         status = execute(round, &round->draft);
         assert_true(ps_clock_mono_ns() < deadline);
-    } while (is_to_be_asked_again(status));
+    } while (is_to_be_asked_again(status) && has_rested());
     assert_true(is_done(status));
 }
 
@@ -323,7 +323,7 @@ static void wait_for_what_it_leaves(const struct round *round)
             fail_msg("%s: %u objects, of keys %u", round->row->it.type,
                      stack_count_objects(&stack, 0), objects);
         }
-        (void)usleep(2000);
+        rest_a_while();
     }
 }
 

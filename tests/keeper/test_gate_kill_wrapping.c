@@ -28,7 +28,7 @@ static void wait_for_token(void)
     trial.dry_run = 1;
     while (draft_ask(&stack, &trial, &none, &body) == 503) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
     }
 }
 
@@ -100,7 +100,7 @@ static void wait_while_executing(void)
 
     while (body_has("\"state\":\"executing\"") && !faults_happened(stack.faults)) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
     }
 }
 
@@ -183,7 +183,7 @@ static void wait_for_end(const char *outcome)
     while (told.len == 0 || memmem(told.data, told.len, "result", 6) == NULL) {
         assert_true(ps_clock_mono_ns() < deadline);
         (void)draft_step(&stack, &draft, "resume", ps_bytes(NULL, 0), &body);
-        (void)usleep(2000);
+        rest_a_while();
         ps_buf_reset(&told);
         leaves_put_story(&stack, draft.id, &told);
     }

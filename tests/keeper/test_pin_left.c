@@ -78,7 +78,7 @@ static void unlock_other(void)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         shares_unlock(&stack, OTHER);
-        (void)usleep(1000);
+        rest_a_while();
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
     } while (!body_has(OTHER_TEXT ",\"state\":\"ready\""));
 }
@@ -105,7 +105,7 @@ static unsigned ask_soon(const char *type, const char *parameters, struct draft 
 
     do {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
         status = draft_ask(&stack, &message, ret_draft, &body);
     } while (status == 503);
     return status;
@@ -124,7 +124,7 @@ static unsigned execute_soon(const struct draft *draft)
 
     do {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
         status = draft_execute(&stack, draft, &body);
     } while (status == 503 && !body_has("it has the one that it had"));
     return status;
@@ -242,7 +242,7 @@ static void release_so(void)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         shares_release_so(&stack, OTHER);
-        (void)usleep(1000);
+        rest_a_while();
         expect(200, stack_read(&stack, READ_UNLOCK, "", &body));
     } while (body_has("\"pin\":\"so\""));
 }

@@ -231,7 +231,7 @@ static bool wait_for_keys(void)
         if (ps_clock_mono_ns() > deadline) {
             fail_msg("no keys: %.*s", PS_BYTES_FMT(ps_buf_bytes(&body)));
         }
-        (void)usleep(1000);
+        rest_a_while();
     }
     return false;
 }
@@ -259,7 +259,7 @@ static void wait_for_result(const struct draft *draft, struct ps_buf *story)
 
     while (!story_has(story, " result:")) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
         ps_buf_reset(story);
         leaves_put_story(&stack, draft->id, story);
     }
@@ -274,7 +274,7 @@ static void execute(const struct draft *draft)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         status = draft_execute(&stack, draft, &body);
-    } while (status == 503 && body_has("is away"));
+    } while (status == 503 && body_has("is away") && has_rested());
     expect(201, status);
 }
 
@@ -323,7 +323,7 @@ static void wait_for_objects(unsigned expected)
         if (ps_clock_mono_ns() > deadline) {
             fail_msg("%u objects, not %u", stack_count_objects(&stack, 0), expected);
         }
-        (void)usleep(1000);
+        rest_a_while();
     }
 }
 

@@ -45,7 +45,7 @@ static void ask_for_change(struct draft *ret_draft)
         assert_true(ps_clock_mono_ns() < deadline);
         wait_for_text(READ_SYSTEM, "", "\"token\":\"" STACK_TOKEN "\",\"state\":\"ready\"", 1);
         status = draft_ask(&stack, &message, ret_draft, &body);
-    } while (status == 503);
+    } while (status == 503 && has_rested());
     expect(202, status);
     expect(200, draft_approve(&stack, ret_draft, &body));
     wait_for_text(READ_UNLOCK, "", ret_draft->id, 1);
@@ -57,7 +57,7 @@ static void wait_until_not_asked_for(const char *text)
 
     do {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
         expect(200, stack_read(&stack, READ_UNLOCK, "", &body));
     } while (body_has(text));
 }

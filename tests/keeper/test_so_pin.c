@@ -39,7 +39,7 @@ static void unlock_with_shares(void)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         shares_unlock(&stack, STACK_TOKEN);
-        (void)usleep(1000);
+        rest_a_while();
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
     } while (!body_has("\"token\":\"" STACK_TOKEN "\",\"state\":\"ready\""));
 }
@@ -70,7 +70,7 @@ static void ask_for_so_change(struct draft *ret_draft)
         assert_true(ps_clock_mono_ns() < deadline);
         wait_for_token();
         status = draft_ask(&stack, &message, ret_draft, &body);
-    } while (status == 503);
+    } while (status == 503 && has_rested());
     expect(202, status);
     expect(200, draft_approve(&stack, ret_draft, &body));
 }
@@ -90,7 +90,7 @@ static void cancel(const struct draft *draft)
     expect(201, change("operation.cancel", draft->id, "{}"));
     do {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
         expect(200, stack_read(&stack, READ_UNLOCK, "", &body));
     } while (body_has("\"pin\":\"so\""));
 }
@@ -196,7 +196,7 @@ static void wait_for_end(const struct draft *draft, void (*help)(void))
         help();
         (void)draft_step(&stack, draft, "resume", ps_bytes(NULL, 0), &body);
         expect(200, stack_read(&stack, READ_OPERATION, draft->id, &body));
-    } while (!body_has("\"state\":\"done\"") && !body_has("\"state\":\"failed\""));
+    } while (!body_has("\"state\":\"done\"") && !body_has("\"state\":\"failed\"") && has_rested());
 }
 
 /* The keeper dies there, and another one starts. */
@@ -258,7 +258,7 @@ static void help_until_tried(const struct draft *draft, const char *splitting)
         assert_true(ps_clock_mono_ns() < deadline);
         release_of(splitting);
         (void)draft_step(&stack, draft, "resume", ps_bytes(NULL, 0), &body);
-    } while (tap_count(stack.tokens[0].tap, &msg_token_so_info) == tries);
+    } while (tap_count(stack.tokens[0].tap, &msg_token_so_info) == tries && has_rested());
 }
 
 static void let_go_of(const struct ipc_message *info)
@@ -279,7 +279,7 @@ static void forget_pins(void)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
-    } while (stack.tokens[0].kept_pin.len != 0);
+    } while (stack.tokens[0].kept_pin.len != 0 && has_rested());
     expect(201, change("appliance.unlock", "", "{}"));
     unlock_with_shares();
 }
@@ -409,7 +409,7 @@ static void help_until_logged_in(const struct draft *draft)
         assert_true(ps_clock_mono_ns() < deadline);
         help_reset();
         (void)draft_step(&stack, draft, "resume", ps_bytes(NULL, 0), &body);
-    } while (tap_count(stack.tokens[0].tap, &msg_token_login_info) == logins);
+    } while (tap_count(stack.tokens[0].tap, &msg_token_login_info) == logins && has_rested());
 }
 
 /* Both have come by then; the second waits for a leaf. */

@@ -113,7 +113,7 @@ static void a_pin_that_got_lost_is_asked_for_while_the_token_works(void **state)
         assert_true(ps_clock_mono_ns() < deadline);
         shares_unlock(&stack, STACK_TOKEN);
         status = change("pin.change", STACK_TOKEN, shares_parameters());
-    } while (status == 503);
+    } while (status == 503 && has_rested());
     expect(201, status);
     assert_settled();
     wait_for_text(READ_UNLOCK, "", "\"tokens\":[]", 1);
@@ -143,6 +143,7 @@ static void a_locked_appliance_takes_no_pin(void **state)
     while (stack.tokens[0].kept_pin.len != 0) {
         assert_true(ps_clock_mono_ns() < deadline);
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body)); /* the supervisor is told */
+        rest_a_while();
     }
     send_pin(pin, false);
     send_pin(STACK_SO_PIN, true);
@@ -182,7 +183,7 @@ static void when_it_can_be_the_same_shares_unlock_it(void **state)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         shares_unlock(&stack, STACK_TOKEN);
-    } while (leaves_count(&stack, "unlock") == unlocks);
+    } while (leaves_count(&stack, "unlock") == unlocks && has_rested());
     wait_for_token(STACK_TOKEN);
     assert_int_equal(leaves_count(&stack, "unlock"), unlocks + 1);
     assert_int_not_equal(stack.tokens[0].kept_pin.len, 0);
@@ -256,7 +257,7 @@ static void wait_for_end_of(const struct draft *draft)
         assert_true(ps_clock_mono_ns() < deadline);
         shares_unlock(&stack, OTHER);
         expect(200, stack_read(&stack, READ_OPERATION, draft->id, &body));
-    } while (!body_has("\"state\":\"done\""));
+    } while (!body_has("\"state\":\"done\"") && has_rested());
 }
 
 /*
@@ -281,7 +282,7 @@ static void expect_locked_out(const struct draft *draft)
 
     while (draft_execute(&stack, draft, &body) == 503) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
     }
     assert_true(body_has("in-flight: another operation works on the same"));
 }
@@ -333,7 +334,7 @@ static void lock_and_unlock(void)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
-    } while (stack.tokens[1].kept_pin.len != 0);
+    } while (stack.tokens[1].kept_pin.len != 0 && has_rested());
     expect(201, change("appliance.unlock", "", "{}"));
     wait_for_text(READ_SYSTEM, "", "waits for 2 officers", 2);
     shares_unlock(&stack, STACK_TOKEN);

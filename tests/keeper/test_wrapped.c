@@ -90,7 +90,7 @@ static void wait_until_few_are_in_memory(void)
 
     while (number_of("\nprivyseal_keys{place=\"catalog\"} ") < 3 * CACHE - IN_MEMORY) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
     }
 }
 
@@ -276,7 +276,7 @@ static void what_a_record_that_cannot_be_read_is_of_is_not_swept(void **state)
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     while (left != 0) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
         sql_each("select count(*) from row where kind = 'reserved' and name = '" NOBODYS "'",
                  take_number, &left);
     }

@@ -51,7 +51,8 @@ static void expect_soon(unsigned status, const char *type)
     do {
         got = change(type, "", "{}");
         assert_true(ps_clock_mono_ns() < deadline);
-    } while ((got == 503 && body_has("away")) || (got == 409 && body_has("in-flight")));
+    } while (((got == 503 && body_has("away")) || (got == 409 && body_has("in-flight"))) &&
+             has_rested());
     expect(status, got);
 }
 
@@ -102,7 +103,7 @@ static void wait_for_what_failed(void)
     trial.dry_run = 1;
     while (draft_ask(&stack, &trial, &none, &body) != 200) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
     }
 }
 
@@ -183,6 +184,7 @@ static void what_is_destroyed_is_closed_in_every_process(void **state)
     expect(201, change("key.destroy", "w.before", "{}"));
     while (tap_count(SPARE->tap, &msg_token_destroy_info) == told) {
         assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
     }
     /* One that does not close it is replaced. */
     tap_set(SPARE->tap, &msg_token_destroy_info, 0, TAP_REFUSE);
@@ -191,6 +193,7 @@ static void what_is_destroyed_is_closed_in_every_process(void **state)
     while (tap_count(SPARE->tap, &msg_token_login_info) == logins) {
         assert_true(ps_clock_mono_ns() < deadline);
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+        rest_a_while();
     }
     tap_set(SPARE->tap, &msg_token_destroy_info, 0, TAP_PASS);
 }

@@ -43,7 +43,7 @@ static inline PS_UNUSED void wait_for_tokens(void)
     trial.dry_run = 1;
     while (draft_ask(&stack, &trial, &none, &body) == 503) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
     }
 }
 

@@ -76,7 +76,7 @@ static inline PS_UNUSED void wait_for_alarm_of(const char *what, unsigned count)
 
     while (leaves_count_alarms(&stack, what) != count) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
     }
 }
 
@@ -87,7 +87,7 @@ static inline PS_UNUSED void sign_elsewhere(const char *name)
 
     while (sign(name) != 200) {
         assert_true(ps_clock_mono_ns() < deadline);
-        (void)usleep(1000);
+        rest_a_while();
     }
 }
 
