@@ -8,6 +8,8 @@ import time
 
 from .http_unix import Client
 
+# Of each client, after an answer without a signature: dozens of them leave a processor to what comes back.
+REFUSED_STEP_S = 0.1
 CONNECTION_LOST = (ConnectionError, http.client.HTTPException, BrokenPipeError)
 
 
@@ -79,7 +81,7 @@ class SigningLoad:
                 what = type(error).__name__
             last_good = self._note(what, began, last_good, jws)
             if jws is None:
-                self.stopping.wait(0.02)
+                self.stopping.wait(REFUSED_STEP_S)
         client.close()
 
     @staticmethod
