@@ -1,6 +1,5 @@
 """Holds answers against the contract, api/openapi.yaml: status, media type, body."""
 
-import functools
 import json
 import pathlib
 import re
@@ -11,18 +10,11 @@ import yaml
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
-@functools.cache
-def document():
-    """Parsed in C, where there is that: it is long."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load((TOP / "api" / "openapi.yaml").read_bytes(), Loader=loader)
-
-
 class Contract:
     def __init__(self):
-        self.root = document()
+        text = (TOP / "api" / "openapi.yaml").read_text(encoding="utf-8")
+        self.root = yaml.safe_load(text)
         self.seen = set()
-        self.validators = {}  # by the schema's id: each looks for references in all of the document
 
     def resolve(self, value):
         while "$ref" in value:
@@ -31,12 +23,6 @@ class Contract:
                 found = found[part]
             value = found
         return value
-
-    def validator(self, schema):
-        if id(schema) not in self.validators:
-            whole = dict(schema, components=self.root["components"])
-            self.validators[id(schema)] = jsonschema.Draft202012Validator(whole)
-        return self.validators[id(schema)]
 
     def operation(self, method, target):
         """The operation that serves it; of several that fit, the one with fewest variables."""
@@ -63,6 +49,7 @@ class Contract:
         media = answer.headers.get("content-type", "").split(";")[0]
         assert media in response["content"], f"{place}: {media}"
         if media.endswith("json"):
-            validator = self.validator(response["content"][media]["schema"])
-            errors = list(validator.iter_errors(json.loads(answer.body)))
+            schema = dict(response["content"][media]["schema"], components=self.root["components"])
+            errors = list(jsonschema.Draft202012Validator(schema).iter_errors(
+                json.loads(answer.body)))
             assert not errors, f"{place}: {errors[0].message} at {list(errors[0].path)}"
