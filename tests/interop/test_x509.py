@@ -157,6 +157,14 @@ def test_a_request_of_openssl_is_taken(clients, tmp_path, kind):
         "a.example.org"]
 
 
+def test_a_request_with_the_hash_of_another_curve_is_told_which(clients):
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(
+        ec.generate_private_key(ec.SECP384R1()), hashes.SHA256())
+    told = issue(clients, 400, profile="clients", csr=b64u(request.public_bytes(
+        serialization.Encoding.DER)))
+    assert "SHA-384 for P-384" in told["detail"]
+
+
 # The keys that get a certificate of each kind by an operation: name, what makes the key.
 OWN = {"ca.sub": CA, "test.es256": None, "test.eddsa": None, "oidc.decrypt": None,
        "test.agree-p256": None,

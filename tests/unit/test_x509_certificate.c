@@ -490,6 +490,25 @@ static void what_is_cut_or_followed_by_something_is_not_read(void **state)
     }
 }
 
+/* RFC 5280 section 4.1.1.2: inside of what is signed it "MUST contain the same" as outside. */
+static void two_signature_algorithms_are_not_read(void **state)
+{
+    const struct ps_bytes with_sha256 = LITERAL("\x2a\x86\x48\xce\x3d\x04\x03\x02");
+    PS_CLEANUP(x509_certificate_free_cleanup) struct x509_certificate *read = NULL;
+    PS_BUF_AUTO other = {.max = X509_CERTIFICATE_MAX};
+    size_t at = root.len - with_sha256.len;
+
+    (void)state;
+    ps_buf_put(&other, ps_buf_bytes(&root));
+    while (at > 0 && memcmp(other.data + at, with_sha256.data, with_sha256.len) != 0) {
+        at--; /* the outer one is the last */
+    }
+    assert_true(at > root.len / 2);
+    other.data[at + with_sha256.len - 1] = 3; /* with SHA-384 */
+    assert_fails(PS_E_INPUT, x509_read(ps_buf_bytes(&other), &read));
+    assert_non_null(strstr(ps_detail()->text, "two different"));
+}
+
 /* The outermost length in one octet more than it needs, which OpenSSL reads: another hash. */
 static void a_certificate_has_one_encoding(void **state)
 {
@@ -557,6 +576,7 @@ int main(void)
         cmocka_unit_test(name_constraints_of_the_issuer_bind),
         cmocka_unit_test(serials_are_positive_and_at_most_twenty_octets),
         cmocka_unit_test(an_extension_twice_is_not_read),
+        cmocka_unit_test(two_signature_algorithms_are_not_read),
         cmocka_unit_test(what_is_cut_or_followed_by_something_is_not_read),
         cmocka_unit_test(a_certificate_has_one_encoding),
         cmocka_unit_test(der_knows_lengths_of_three_octets),

@@ -138,6 +138,26 @@ static void what_no_list_says_is_refused(void **state)
     assert_fails(PS_E_STATE, x509_put_crl_tbs(&crl, &tbs));
 }
 
+/* RFC 5280 section 4.2.1.3: a CA that may certify and whose key usage has no cRLSign. */
+static void who_signs_no_lists_has_none(void **state)
+{
+    const struct ps_bytes both = LITERAL("\x55\x1d\x0f\x01\x01\xff\x04\x04\x03\x02\x01\x06");
+    struct x509_crl crl = crl_of(NULL, 0);
+    PS_BUF_AUTO other = {.max = X509_CERTIFICATE_MAX};
+    PS_BUF_AUTO tbs = {.max = 4096};
+    uint8_t *usage;
+
+    (void)state;
+    ps_buf_put(&other, ps_buf_bytes(&root));
+    usage = memmem(other.data, other.len, both.data, both.len);
+    assert_non_null(usage);
+    usage[10] = 2; /* bits that are not used */
+    usage[11] = 4; /* keyCertSign */
+    crl.issuer = ps_buf_bytes(&other);
+    assert_fails(PS_E_STATE, x509_put_crl_tbs(&crl, &tbs));
+    assert_non_null(strstr(ps_detail()->text, "signs CRLs"));
+}
+
 static void reasons_are_found_by_name(void **state)
 {
     enum x509_reason reason = X509_REASON_UNSPECIFIED;
@@ -177,6 +197,7 @@ int main(void)
         cmocka_unit_test(openssl_finds_what_was_revoked_and_why),
         cmocka_unit_test(many_are_as_good_as_few),
         cmocka_unit_test(what_no_list_says_is_refused),
+        cmocka_unit_test(who_signs_no_lists_has_none),
         cmocka_unit_test(reasons_are_found_by_name),
     };
 

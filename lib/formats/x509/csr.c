@@ -188,7 +188,8 @@ static enum ps_err check_possession(struct ps_bytes info, struct ps_bytes identi
     PS_TRY(public_key_from_spki(spki, &key));
     algorithm = x509_algorithm(identifier, public_key_type(key));
     if (algorithm == PS_ALG_NONE || bits.len == 0 || bits.data[0] != 0) {
-        return bad("signed with an algorithm that we do not take");
+        return bad("signed with an algorithm that we do not take; ECDSA is with the hash of the "
+                   "curve: SHA-384 for P-384, SHA-512 for P-521");
     }
     if (x509_take_signature_value(algorithm, ps_bytes_from(bits, 1), &signature) != PS_OK ||
         public_key_verify(key, algorithm, info, ps_buf_bytes(&signature)) != PS_OK) {
