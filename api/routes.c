@@ -129,6 +129,20 @@ static bool next_segment(const char *pattern, size_t *at, struct ps_bytes *ret_s
     return true;
 }
 
+/* Whether the path has what the pattern has before its first variable: most routes end here. */
+static bool begins_as(const char *pattern, struct ps_bytes path)
+{
+    size_t at = 0;
+
+    while (pattern[at] != '\0' && pattern[at] != '{') {
+        if (at == path.len || path.data[at] != (uint8_t)pattern[at]) {
+            return false;
+        }
+        at++;
+    }
+    return true;
+}
+
 /* Fills the variables when the pattern fits. */
 static bool fits(const char *pattern, const struct http_target *target, struct route_match *match)
 {
@@ -138,6 +152,9 @@ static bool fits(const char *pattern, const struct http_target *target, struct r
 
     match->variable_count = 0;
     match->rest = 0;
+    if (!begins_as(pattern, target->path)) {
+        return false;
+    }
     for (; next_segment(pattern, &at, &wanted); number++) {
         if (number == target->segment_count) {
             return false;
