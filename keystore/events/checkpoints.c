@@ -150,8 +150,10 @@ static void note_signed(struct checkpoints *checkpoints)
         tell_waiters(checkpoints, true);
         return;
     }
+    /* A shard may have been completed while a smaller checkpoint of it was in flight. */
     if (checkpoints->shard_count != 0 &&
-        strcmp(checkpoints->shards[0].name, target->tree.name) == 0) {
+        strcmp(checkpoints->shards[0].name, target->tree.name) == 0 &&
+        checkpoints->shards[0].size == target->tree.size) {
         checkpoints->shard_count--;
         memmove(&checkpoints->shards[0], &checkpoints->shards[1],
                 checkpoints->shard_count * sizeof checkpoints->shards[0]);
