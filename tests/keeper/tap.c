@@ -28,6 +28,7 @@ struct line {
 struct row {
     const struct ipc_message *info;
     unsigned count;
+    unsigned held;            /* of them */
     unsigned passed;          /* so many more */
     enum tap_refusal refusal; /* of those that come then */
     const char *about;        /* and have this text in them; NULL: whatever they have */
@@ -70,6 +71,16 @@ unsigned tap_count(struct tap *tap, const struct ipc_message *info)
     count = row_of(tap, info)->count;
     (void)pthread_mutex_unlock(&tap->lock);
     return count;
+}
+
+unsigned tap_held(struct tap *tap, const struct ipc_message *info)
+{
+    unsigned held;
+
+    (void)pthread_mutex_lock(&tap->lock);
+    held = row_of(tap, info)->held;
+    (void)pthread_mutex_unlock(&tap->lock);
+    return held;
 }
 
 static void set_row(struct tap *tap, const struct ipc_message *info, const struct row *wanted)
@@ -160,6 +171,7 @@ static enum tap_refusal note_request(struct tap *tap, const struct ipc_message *
         row->passed--;
     } else if (is_about(row, octets)) {
         refusal = row->refusal;
+        row->held += refusal == TAP_HOLD ? 1 : 0;
         if (refusal == TAP_REFUSE_ONCE || refusal == TAP_REFUSE_AFTER_ONCE) {
             row->refusal = TAP_PASS;
         }

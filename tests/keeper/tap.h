@@ -40,6 +40,9 @@ void tap_set(struct tap *tap, const struct ipc_message *info, unsigned passed,
 void tap_set_about(struct tap *tap, const struct ipc_message *info, const char *text,
                    enum tap_refusal refusal);
 
+/* Requests of this kind that were held so far. */
+unsigned tap_held(struct tap *tap, const struct ipc_message *info);
+
 /* What is held now goes on; who comes next is held again. */
 void tap_let_go(struct tap *tap);
 
