@@ -12,6 +12,11 @@ enum store_file {
     STORE_FILES = STORE_HASHES + (int)TILES_LEVELS
 };
 
+struct file_id {
+    dev_t device;
+    ino_t inode;
+};
+
 struct store {
     const struct log_io *io;
     char name[TREE_NAME_MAX + 1]; /* of the shard; empty for a log without shards */
@@ -20,10 +25,7 @@ struct store {
     int dir_fd;
     bool pruned;
     int fds[STORE_FILES]; /* -1: pruned */
-    struct {
-        dev_t device;
-        ino_t inode;
-    } ids[STORE_FILES];
+    struct file_id ids[STORE_FILES];
 };
 
 struct store_place {
