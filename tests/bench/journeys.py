@@ -23,7 +23,6 @@ from harness.relying_party import CALLBACK, Key, registration
 
 LOAD = BUILD / "tests" / "bench" / "load"
 CORES = os.cpu_count()
-ROUNDS = 5
 CONNECTIONS = 32
 PEOPLE = 10_000  # each is sent few passwords within the time that limits count in
 OPEN = 10_000
@@ -230,7 +229,7 @@ def result_row(case, unit, value, results, **more):
 
 
 def most_of(measured):
-    return [measured.load() for _ in range(ROUNDS)]
+    return [measured.load() for _ in measured.bench.rounds]
 
 
 def throughput(case, unit, make):
@@ -249,7 +248,7 @@ def half_load(case, make):
     def measure(bench):
         with make(bench) as measured:
             rate = statistics.median(result["rate"] for result in most_of(measured)) / 2
-            results = [measured.load(rate=rate) for _ in range(ROUNDS)]
+            results = [measured.load(rate=rate) for _ in measured.bench.rounds]
         times = [result["step_p95_ms"] for result in results]
         return result_row(case, "ms p95", statistics.median(times), results,
                           rounds=[[0, time] for time in times])

@@ -26,8 +26,8 @@ COMPLETE = {"operations": 5, "dropped": 0, "verified": 5, "leaves": 5}
 def measuring():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench, "KEYS", {"es256": bench.KEYS["es256"]})
-        patch.setattr(bench, "ROUNDS", 1)
-        with bench.Bench(0.2) as running:
+        patch.setattr(bench, "ROUND_S", 0.2)
+        with bench.Bench(1) as running:
             yield running
 
 
