@@ -12,7 +12,7 @@
 /* Leaves go on while the token is away, for so long. */
 #define LATE_NS               (3600 * PS_NS_PER_S)
 #define WAITERS_MAX           64u
-#define SHARDS_MAX            16u
+#define SHARDS_FIRST          16u
 #define NOTE_MAX              16384u
 #define CHECKPOINT_ORIGIN_MAX 256u
 #define ED25519_SPKI_LEN      44u
@@ -41,8 +41,9 @@ struct checkpoints {
     uint64_t news_since_ns; /* of a leaf that waits, since the last signature; 0: none waits */
     struct waiter waiters[WAITERS_MAX]; /* for `events` */
     size_t waiter_count;
-    struct tree_info shards[SHARDS_MAX]; /* completed, not signed yet */
+    struct tree_info *shards; /* completed, not signed yet */
     size_t shard_count;
+    size_t shard_room;
 };
 
 static void sign_what_is_due(struct checkpoints *checkpoints);
@@ -66,6 +67,7 @@ void checkpoints_free(struct checkpoints *checkpoints)
         return;
     }
     ps_buf_clear(&checkpoints->text);
+    free(checkpoints->shards);
     free(checkpoints);
 }
 
@@ -363,6 +365,23 @@ void checkpoints_note_shard(struct checkpoints *checkpoints, struct log *log,
     sign_what_is_due(checkpoints);
 }
 
+static bool has_room_for_shard(struct checkpoints *checkpoints)
+{
+    const size_t room = checkpoints->shard_room == 0 ? SHARDS_FIRST : 2 * checkpoints->shard_room;
+    struct tree_info *shards;
+
+    if (checkpoints->shard_count < checkpoints->shard_room) {
+        return true;
+    }
+    shards = reallocarray(checkpoints->shards, room, sizeof *shards);
+    if (shards == NULL) {
+        return false;
+    }
+    checkpoints->shards = shards;
+    checkpoints->shard_room = room;
+    return true;
+}
+
 void checkpoints_complete_shard(struct checkpoints *checkpoints, const struct tree_info *closed)
 {
     for (size_t i = 0; i < checkpoints->shard_count; i++) {
@@ -370,8 +389,11 @@ void checkpoints_complete_shard(struct checkpoints *checkpoints, const struct tr
             return;
         }
     }
-    if (checkpoints->shard_count < SHARDS_MAX) {
+    if (has_room_for_shard(checkpoints)) {
         checkpoints->shards[checkpoints->shard_count++] = *closed;
+    } else {
+        ps_line(PS_ERROR, "checkpoint_waits_for_a_start", PS_STR("shard", closed->name),
+                PS_STR("detail", "out of memory"));
     }
 }
 

@@ -4,6 +4,7 @@
 
 #define KEY       "s.es256"
 #define PROCESSES 2u /* one of them is held back */
+#define SHARDS    20u
 
 static int make_stack(void **state)
 {
@@ -56,29 +57,51 @@ static void let_go(void)
     }
 }
 
+static void complete_present_shard(char *ret_completed)
+{
+    char present[16];
+
+    kill_read_present(ret_completed);
+    do {
+        expect(200, sign(KEY));
+        kill_read_present(present);
+    } while (strcmp(present, ret_completed) == 0);
+}
+
 /* The token signs for one leaf while the second, which is the last, comes. */
 static void a_shard_completed_meanwhile_is_signed_for_whole(void **state)
 {
     char completed[16];
-    char present[16];
 
     (void)state;
     hold_checkpoints_of_use();
     expect(200, sign(KEY));
-    kill_read_present(completed);
     wait_until_one_is_held();
-    do {
-        expect(200, sign(KEY));
-        kill_read_present(present);
-    } while (strcmp(present, completed) == 0);
+    complete_present_shard(completed);
     let_go();
     (void)kill_wait_for_checkpoint(completed);
+}
+
+static void each_of_many_shards_is_signed_for_once_the_token_answers(void **state)
+{
+    char completed[SHARDS][16];
+
+    (void)state;
+    hold_checkpoints_of_use();
+    for (size_t i = 0; i < SHARDS; i++) {
+        complete_present_shard(completed[i]);
+    }
+    let_go();
+    for (size_t i = 0; i < SHARDS; i++) {
+        (void)kill_wait_for_checkpoint(completed[i]);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_shard_completed_meanwhile_is_signed_for_whole),
+        cmocka_unit_test(each_of_many_shards_is_signed_for_once_the_token_answers),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
