@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
-#define MIB (UINT64_C(1024) * 1024)
-
 static enum ps_err measure(const struct keeper *keeper, struct statvfs *ret_disk)
 {
     PS_BUF_AUTO path = {.max = 8192};
@@ -35,6 +33,22 @@ enum ps_err disk_watch_check_room(const struct keeper *keeper, uint64_t octets)
     return has_room(keeper, &disk, octets)
                ? PS_OK
                : ps_fail(PS_E_LIMIT, 0, "the disk of the logs has no room for it");
+}
+
+bool disk_watch_forecast(const struct keeper *keeper, uint64_t *ret_seconds)
+{
+    const uint64_t reserve = keeper->config->disk_reserve_mb * MIB;
+    uint64_t available;
+    uint64_t of_events;
+    uint64_t of_use;
+
+    log_space(keeper->events, &available, &of_events);
+    log_space(keeper->use, &available, &of_use);
+    if (of_events + of_use == 0) {
+        return false;
+    }
+    *ret_seconds = (available > reserve ? available - reserve : 0) / (of_events + of_use) * 60;
+    return true;
 }
 
 static void alarm_at(struct disk_watch *watch, struct keeper *keeper, unsigned percent)

@@ -1,5 +1,6 @@
 #include "keystore/metrics.h"
 
+#include "keystore/disk_watch.h"
 #include "keystore/key_cache.h"
 #include "keystore/signing/signer.h"
 #include "keystore/state.h"
@@ -344,25 +345,19 @@ static uint64_t unwitnessed(const struct keeper *keeper, struct log *log, const 
 static void put_log(const struct keeper *keeper, struct log *log, const char *name,
                     struct ps_buf *out)
 {
-    uint64_t available;
-    uint64_t per_minute;
-
     ps_buf_printf(out, "privyseal_log_size{tree=\"%s\"} %llu\n", name,
                   (unsigned long long)log_durable(log));
     ps_buf_printf(out, "privyseal_log_unwitnessed{tree=\"%s\"} %llu\n", name,
                   (unsigned long long)unwitnessed(keeper, log, name));
     ps_buf_printf(out, "privyseal_log_sync_seconds{tree=\"%s\"} ", name);
     put_seconds(out, log_sync_micros(log));
-    log_space(log, &available, &per_minute);
     ps_buf_put_str(out, "\n");
-    if (per_minute != 0) {
-        ps_buf_printf(out, "privyseal_log_seconds_to_full{tree=\"%s\"} %" PRIu64 "\n", name,
-                      available / per_minute * 60);
-    }
 }
 
 static void put_logs(const struct keeper *keeper, struct ps_buf *out)
 {
+    uint64_t seconds;
+
     if (keeper->events == NULL || keeper->use == NULL) {
         return;
     }
@@ -370,9 +365,13 @@ static void put_logs(const struct keeper *keeper, struct ps_buf *out)
     put_help(out, "privyseal_log_unwitnessed", "gauge",
              "Leaves of the present tree that too few witnesses have cosigned.");
     put_help(out, "privyseal_log_sync_seconds", "gauge", "Duration of the last sync.");
-    put_help(out, "privyseal_log_seconds_to_full", "gauge", "At the last minute's rate.");
     put_log(keeper, keeper->events, "events", out);
     put_log(keeper, keeper->use, "use", out);
+    put_help(out, "privyseal_log_seconds_to_full", "gauge",
+             "Until only the reserve is left, at the last minute's rate.");
+    if (disk_watch_forecast(keeper, &seconds)) {
+        ps_buf_printf(out, "privyseal_log_seconds_to_full %" PRIu64 "\n", seconds);
+    }
 }
 
 static void put_expiries(const struct keeper *keeper, struct ps_buf *out)

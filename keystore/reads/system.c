@@ -6,6 +6,7 @@
 #include "keystore/custody/custody.h"
 #include "keystore/custody/holdings.h"
 #include "keystore/custody/wrapping_keys.h"
+#include "keystore/disk_watch.h"
 #include "keystore/gate/gate.h"
 #include "keystore/key_cache.h"
 #include "keystore/lock.h"
@@ -89,8 +90,6 @@ static void put_token(const struct token *token, struct writer *json)
 static void put_log(struct log *log, const char *name, struct writer *json)
 {
     struct merkle_hash root;
-    uint64_t available;
-    uint64_t per_minute;
 
     writer_begin_object(json, name);
     writer_number(json, "leaves", log_durable(log));
@@ -99,12 +98,23 @@ static void put_log(struct log *log, const char *name, struct writer *json)
         writer_octets(json, "root", ps_bytes(root.octets, sizeof root.octets));
     }
     writer_text_if(json, "shard", ps_bytes_str(log_shard(log)));
-    log_space(log, &available, &per_minute);
-    writer_number(json, "octets_free", available);
-    if (per_minute != 0) {
-        writer_number(json, "seconds_to_full", available / per_minute * 60);
-    }
     writer_bool(json, "failed", log_has_failed(log));
+    writer_end_object(json);
+}
+
+static void put_disk(const struct keeper *keeper, struct writer *json)
+{
+    uint64_t available;
+    uint64_t per_minute;
+    uint64_t seconds;
+
+    log_space(keeper->use, &available, &per_minute);
+    writer_begin_object(json, "disk");
+    writer_number(json, "octets_free", available);
+    writer_number(json, "octets_reserved", keeper->config->disk_reserve_mb * MIB);
+    if (disk_watch_forecast(keeper, &seconds)) {
+        writer_number(json, "seconds_to_full", seconds);
+    }
     writer_end_object(json);
 }
 
@@ -245,6 +255,7 @@ enum ps_err read_system(struct read *read)
         put_log(keeper->events, "events", &json);
         put_log(keeper->use, "use", &json);
         writer_end_object(&json);
+        put_disk(keeper, &json);
     }
     mirror_put(keeper->mirror, &json);
     PS_TRY(put_recovery(keeper, &json));

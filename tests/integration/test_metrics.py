@@ -22,7 +22,7 @@ LABELS = {
     "privyseal_log_size": {"tree"},
     "privyseal_log_unwitnessed": {"tree"},
     "privyseal_log_sync_seconds": {"tree"},
-    "privyseal_log_seconds_to_full": {"tree"},
+    "privyseal_log_seconds_to_full": set(),
     "privyseal_key_expires_seconds": {"key"},
     "privyseal_certificate_expires_seconds": {"key"},
     "privyseal_state": {"state"},
