@@ -249,11 +249,11 @@ QUICKLY_MADE = ["--werror", "-Db_lundef=false", "-Doptimization=1", "-Ddebug=fal
 
 # What all of meson's tests start, and what an appliance as a whole is made of.
 WHOLE_AND_TESTS = ["meson-test-prereq", "appliance/privyseal", "appliance/privyseald", "appliance/softhsm2.json"]
+SANITIZED = (BUILD_SANITIZED, ["-Db_sanitize=address,undefined", *QUICKLY_MADE], "clang")
 
 
 def build_sanitized() -> Iterator[Result]:
-    yield build("sanitized", BUILD_SANITIZED, ["-Db_sanitize=address,undefined", *QUICKLY_MADE],
-                compiler="clang", choose=lambda directory: WHOLE_AND_TESTS)
+    yield build("sanitized", *SANITIZED, choose=lambda directory: WHOLE_AND_TESTS)
 
 
 def suite_sanitized() -> Iterator[Result]:
@@ -277,12 +277,12 @@ def suite_sanitized() -> Iterator[Result]:
 # The log's writer thread, the workers of a token process with several sessions, and the thread that
 # commits for a companion's loop.
 THREADED = ["commits", "log_threads", "pkcs11_threads", "pkcs11_worker"]
+THREADS = (BUILD_THREADS, ["-Db_sanitize=thread", *QUICKLY_MADE], "clang")
 
 
 def build_threads() -> Iterator[Result]:
-    yield build("threads", BUILD_THREADS, ["-Db_sanitize=thread", *QUICKLY_MADE], compiler="clang",
-                choose=lambda directory: [*(f"tests/unit/test_{name}" for name in THREADED),
-                                          "tests/fake_p11/libfake_p11.so"])
+    yield build("threads", *THREADS, choose=lambda directory: [
+        *(f"tests/unit/test_{name}" for name in THREADED), "tests/fake_p11/libfake_p11.so"])
 
 
 def suite_threads() -> Iterator[Result]:
@@ -295,6 +295,8 @@ class Suite(NamedTuple):
     tests: Callable[[], Iterator[Result]] = lambda: iter(())
     # What keeps processors busy and disturbs no test: it is begun beside the suites before.
     ahead: Optional[Callable[[], Iterator[Result]]] = None
+    # What configure() is given of its own build, if it has one.
+    own_build: tuple = ()
     # Only when it is named: another suite shows the same.
     is_extra: bool = False
 
@@ -304,8 +306,8 @@ SUITES = {
     "plain": Suite(suite_plain),
     "integration": Suite(suite_integration),
     "interop": Suite(suite_interop),
-    "sanitized": Suite(suite_sanitized, ahead=build_sanitized),
-    "threads": Suite(suite_threads, ahead=build_threads),
+    "sanitized": Suite(suite_sanitized, ahead=build_sanitized, own_build=SANITIZED),
+    "threads": Suite(suite_threads, ahead=build_threads, own_build=THREADS),
     # Last, so that its analysers have what all tests before leave of the processors.
     "static": Suite(ahead=suite_static),
     "unit": Suite(suite_unit, is_extra=True),
@@ -319,6 +321,13 @@ class Ahead:
         # Linux has a priority for each thread, which the programs that it starts inherit.
         self.pool = concurrent.futures.ThreadPoolExecutor(
             1, initializer=os.setpriority, initargs=(os.PRIO_PROCESS, 0, 19))
+        self.begun = {}
+        # meson takes one processor, also while it configures build/. What it says is read when it is asked again.
+        for name in names:
+            if SUITES[name].own_build:
+                self.pool.submit(configure, *SUITES[name].own_build)
+
+    def begin(self, names):
         self.begun = {name: self.pool.submit(lambda begin: list(begin()), SUITES[name].ahead)
                       for name in names if SUITES[name].ahead is not None}
 
@@ -354,11 +363,11 @@ def show(result):
 
 
 def run_suite(name, ahead):
-    """Counts of passed, failed and skipped; `ahead` is None for the first, which all others need."""
+    """Counts of passed, failed and skipped."""
     began = time.monotonic()
     counts = collections.Counter()
     print(f"== {name}", flush=True)
-    begun = ahead.results(name) if ahead is not None else []
+    begun = ahead.results(name)
     times = {}
     for result in map(judge, itertools.chain(begun, SUITES[name].tests())):
         counts[result.outcome] += 1
@@ -386,13 +395,13 @@ def main():
         parser.error(f"no such suite: {', '.join(unknown)}")
     wanted = arguments.suites or [name for name, suite in SUITES.items() if not suite.is_extra]
     names = ["build"] + [name for name in wanted if name != "build"]
-    counts = collections.Counter()
-    ahead = None
-    for name in names:
-        counts += run_suite(name, ahead)
-        if ahead is None and counts["failed"]:
-            break
-        ahead = ahead or Ahead(names)
+    ahead = Ahead(names)
+    # All others need it.
+    counts = run_suite("build", ahead)
+    if not counts["failed"]:
+        ahead.begin(names)
+        for name in names[1:]:
+            counts += run_suite(name, ahead)
     line = f"{counts['passed']} passed, {counts['failed']} failed"
     if counts["skipped"]:
         line += f", {counts['skipped']} skipped"
