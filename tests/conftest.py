@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from harness import model  # noqa: E402
 from harness.appliance import Appliance, model_directory  # noqa: E402
+from harness.forks import pytest_addoption, pytest_runtestloop  # noqa: E402,F401
 from harness.persons import People  # noqa: E402
 
 

@@ -157,8 +157,8 @@ def pytest(suite, paths, env=None) -> Iterator[Result]:
     report = BUILD / f"pytest-{suite}.xml"
     report.unlink(missing_ok=True)
     code, text = run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                      "-n", str(FILES_AT_A_TIME), "--dist", "loadfile",
-                      f"--junit-xml={report}", *map(str, paths)], env=env)
+                      "--forks", str(FILES_AT_A_TIME), f"--junit-xml={report}", *map(str, paths)],
+                     env=env)
     if not report.exists():
         yield Result(suite, "pytest", "failed", text[-6000:])
         return
