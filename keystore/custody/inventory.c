@@ -20,6 +20,9 @@
 #define BATCH       (uint32_t) TOKEN_CHECK_KEYS_MAX
 #define DATA_MAX    (40u * 1024u) /* fits into a leaf */
 
+/* Of a row of msg_token_objects, as far as something hangs on it. */
+enum { CLASS_PRIVATE = 1, CLASS_PUBLIC = 2, CLASS_SECRET = 3, CLASS_DATA = 5 };
+
 /* What is known of a token from its last inventory. */
 struct stock {
     bool is_asked;
@@ -171,6 +174,12 @@ static bool is_of_one_before(const struct key_version *version)
            (strcmp(key->name, LOG_KEY_NAME) == 0 || strcmp(key->name, IDENTITY_KEY_NAME) == 0);
 }
 
+/* Of a class that our keys consist of. */
+static bool is_of_keys(uint8_t class)
+{
+    return class == CLASS_PRIVATE || class == CLASS_PUBLIC || class == CLASS_SECRET;
+}
+
 /* Errors: those of holdings_owner: nothing can be said of it now. */
 static enum ps_err judge_unknown(struct inventory *inventory, const struct found_object *object)
 {
@@ -178,8 +187,13 @@ static enum ps_err judge_unknown(struct inventory *inventory, const struct found
     const struct ps_bytes id = ps_bytes(object->id, object->id_len);
     struct findings *findings = &inventory->pass.findings;
     const struct key_version *owner = NULL;
-    const enum ps_err err = holdings_owner(inventory->keeper, id, &owner);
+    enum ps_err err;
 
+    if (!is_of_keys(object->class)) {
+        findings_add_unknown(findings, object); /* whatever its id: none of ours has one */
+        return PS_OK;
+    }
+    err = holdings_owner(inventory->keeper, id, &owner);
     if (err == PS_E_NOT_FOUND) {
         if (!operations_has_reserved(operations, id)) {
             findings_add_unknown(findings, object);
@@ -415,7 +429,6 @@ static void compare_next(struct inventory *inventory)
 
 static bool take_row(struct inventory *inventory, struct ps_reader *reader)
 {
-    enum { CLASS_DATA = 5 };
     struct pass *pass = &inventory->pass;
     const uint8_t class = ps_reader_u8(reader);
     const uint8_t type = ps_reader_u8(reader);
@@ -429,7 +442,7 @@ static bool take_row(struct inventory *inventory, struct ps_reader *reader)
     }
     pass->objects++;
     if ((class == CLASS_DATA && anchor_owns(label)) ||
-        (id.len != 0 && holdings_find(&pass->holdings, id) != NULL)) {
+        (is_of_keys(class) && id.len != 0 && holdings_find(&pass->holdings, id) != NULL)) {
         return true;
     }
     object.id_len = id.len <= sizeof object.id ? id.len : 0;

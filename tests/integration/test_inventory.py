@@ -10,11 +10,13 @@ import signal
 import sqlite3
 import subprocess
 
+from cryptography.hazmat.primitives import serialization
 import pytest
 
 from harness import terminal
 from harness.appliance import PATIENCE_S, Appliance, wait_until
 from harness.dev_room import DevRoom
+from harness.external_ca import ExternalCa
 from harness.http_unix import unb64u
 from harness.leaves import read_events
 from harness.places import PRIVYSEAL, PRIVYSEALD, TOP
@@ -56,6 +58,15 @@ def object_id(room, name):
     text = pkcs11_tool(room, "--list-objects", "--type", "privkey")
     after = text[text.index(f"label:      {name}\n"):]
     return after.split("ID:")[1].split()[0]
+
+
+def put_certificate(room, key, label):
+    """Of whatever key, under the id of one of ours."""
+    ca = ExternalCa()
+    path = room.appliance.directory / "planted.der"
+    path.write_bytes(ca.root.public_bytes(serialization.Encoding.DER))
+    path.chmod(0o644)
+    pkcs11_tool(room, "--write-object", str(path), "--type", "cert", "--id", key, "--label", label)
 
 
 def destroy(room, key):
@@ -164,13 +175,14 @@ def test_what_others_did_in_the_token_is_found_and_told(room):
     for name in ("drifted", "undead"):
         pkcs11_tool(room, *MADE_ANEW, "--id", ids[name], "--label", f"inventory.{name}")
     pkcs11_tool(room, *MADE_ANEW, "--id", "77", "--label", "of somebody else")
+    put_certificate(room, object_id(room, "inventory.kept"), "beside ours")
     item = inventory(room)
     assert findings(item) == sorted(before + [
         ("drifted", "inventory.drifted"), ("missing", "inventory.half"),
         ("missing", "inventory.missing"), ("undead", "inventory.undead"),
-        ("undead", "inventory.undead"), ("unknown", "of somebody else"),
+        ("undead", "inventory.undead"), ("unknown", "beside ours"), ("unknown", "of somebody else"),
         ("unknown", "of somebody else")])
-    assert item["found"] == len(before) + 7
+    assert item["found"] == len(before) + 8
     events = list(read_events(room.appliance.directory / "data/log"))
     leaf = [leaf["data"] for leaf in events if leaf["kind"] == "inventory"][-1]
     assert leaf["findings"] == item["findings"] and leaf["token"] == "a"
