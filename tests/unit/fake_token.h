@@ -53,31 +53,43 @@ static inline PS_UNUSED const char *changed_profile(const char *from, const char
     return text;
 }
 
-static inline PS_UNUSED int make_fake(void **state)
+/* The directory that is the token, and a process that is ready to use it. */
+static inline PS_UNUSED void start_fake(struct process *process_ready, uint32_t cache_keys)
 {
     struct process_setup setup;
 
-    (void)state;
     softhsm_make_store();
     (void)snprintf(fake_directory, sizeof fake_directory, "%s/fake", softhsm_top);
     (void)snprintf(fake_environment, sizeof fake_environment, "FAKE_P11_DIR=%s", fake_directory);
     assert_int_equal(control_open(fake_directory, &fake), 0);
     setup = fake_setup();
-    process_start(&process, &setup);
-    initialise_token(&process);
-    process_make_ready(&process);
+    setup.cache_keys = cache_keys;
+    process_start(process_ready, &setup);
+    initialise_token(process_ready);
+    process_make_ready(process_ready);
+}
+
+static inline PS_UNUSED void stop_fake(struct process *process_ready)
+{
+    (void)control_clear_rule(fake, 0);
+    if (process_ready->pid != 0) {
+        assert_int_equal(process_stop(process_ready), 0);
+    }
+    control_close(fake);
+    softhsm_remove_store();
+}
+
+static inline PS_UNUSED int make_fake(void **state)
+{
+    (void)state;
+    start_fake(&process, 0);
     return 0;
 }
 
 static inline PS_UNUSED int end_fake(void **state)
 {
     (void)state;
-    (void)control_clear_rule(fake, 0);
-    if (process.pid != 0) {
-        assert_int_equal(process_stop(&process), 0);
-    }
-    control_close(fake);
-    softhsm_remove_store();
+    stop_fake(&process);
     return 0;
 }
 

@@ -358,6 +358,25 @@ static void assert_so_pin_refused(const struct process_answer *answer)
     assert_int_equal(carried->mac.len, 0);
 }
 
+/* What people approve is one key and nothing behind it, of the one exponent. */
+static void another_key_to_carry_under_is_refused(void **state)
+{
+    uint8_t octets[sizeof transport.spki + 1] = {0};
+    const size_t len = transport.spki_len;
+    struct process_answer answer;
+
+    (void)state;
+    memcpy(octets, transport.spki, len);
+    carry_out(SO_PIN, ps_bytes(octets, len + 1), &answer);
+    assert_problem(PS_PROBLEM_REFUSED, &answer);
+    octets[len - 1] ^= 2; /* 65539 */
+    carry_out(SO_PIN, ps_bytes(octets, len), &answer);
+    assert_problem(PS_PROBLEM_REFUSED, &answer);
+    octets[len - 1] ^= 2;
+    carry_out(SO_PIN, ps_bytes(octets, len), &answer);
+    assert_answered(&answer);
+}
+
 static void nothing_is_carried_without_the_security_officer(void **state)
 {
     static struct outside key;
@@ -392,6 +411,7 @@ int main(void)
         cmocka_unit_test(what_wraps_does_nothing_else),
         cmocka_unit_test_setup_teardown(keys_that_are_carried_open_what_was_wrapped_before,
                                         make_other, end_other),
+        cmocka_unit_test(another_key_to_carry_under_is_refused),
         cmocka_unit_test(nothing_is_carried_without_the_security_officer),
     };
 

@@ -38,6 +38,13 @@ static inline PS_UNUSED void make_carried(struct test_key *key, enum ps_key_type
     make_carried_for(key, type, usage, false);
 }
 
+static inline PS_UNUSED void make_what_wraps(void)
+{
+    make_carried(&wrapping, PS_KEY_AES_256, PS_USAGE_WRAP);
+    make_carried_for(&secrets, PS_KEY_AES_256, PS_USAGE_WRAP, true);
+    make_carried(&mac, PS_KEY_HMAC_SHA256, PS_USAGE_MAC);
+}
+
 static inline PS_UNUSED int make_shared(void **state)
 {
     struct process_setup setup;
@@ -49,9 +56,7 @@ static inline PS_UNUSED int make_shared(void **state)
     process_start(&shared, &setup);
     initialise_token(&shared);
     process_make_ready(&shared);
-    make_carried(&wrapping, PS_KEY_AES_256, PS_USAGE_WRAP);
-    make_carried_for(&secrets, PS_KEY_AES_256, PS_USAGE_WRAP, true);
-    make_carried(&mac, PS_KEY_HMAC_SHA256, PS_USAGE_MAC);
+    make_what_wraps();
     return 0;
 }
 
