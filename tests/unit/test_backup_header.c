@@ -40,10 +40,12 @@ struct forged {
     const char *origin;
     const char *file;       /* as the leaf names it */
     const char *checkpoint; /* its origin */
+    bool is_of_others;      /* the checkpoint: as many leaves, and others */
+    unsigned rows;          /* that the leaf names, and that are there: others */
 };
 
-static const struct forged as_written = {"2026-01-02T03:04:05Z", ORIGIN,
-                                         "20260102T030405Z.privyseal-backup", EVENTS};
+static const struct forged as_written = {
+    "2026-01-02T03:04:05Z", ORIGIN, "20260102T030405Z.privyseal-backup", EVENTS, false, 0};
 
 struct making {
     struct ps_buf out;
@@ -67,6 +69,16 @@ static void put(struct making *making, enum backup_kind kind, const struct ps_bu
     }
 }
 
+static void put_rows(struct making *making, const struct forged *forged)
+{
+    PS_BUF_AUTO row = {.max = 64};
+
+    ps_buf_put_str(&row, "{}");
+    for (unsigned i = 0; i < forged->rows; i++) {
+        put(making, BACKUP_ROW, &row);
+    }
+}
+
 static void put_leaves(struct making *making, const struct forged *forged)
 {
     PS_BUF_AUTO leaf = {.max = 4096};
@@ -76,7 +88,8 @@ static void put_leaves(struct making *making, const struct forged *forged)
     ps_buf_put_str(&leaf, "\"},\"kind\":\"genesis\"," TIME);
     put(making, BACKUP_LEAF, &leaf);
     ps_buf_reset(&leaf);
-    ps_buf_printf(&leaf, "{\"data\":{\"file\":\"%s\",\"rows\":0,\"rows_hash\":\"", forged->file);
+    ps_buf_printf(&leaf, "{\"data\":{\"file\":\"%s\",\"rows\":%u,\"rows_hash\":\"", forged->file,
+                  forged->rows);
     for (size_t i = 0; i < PS_SHA256_LEN; i++) {
         ps_buf_put_str(&leaf, "00");
     }
@@ -89,7 +102,9 @@ static void put_checkpoint(struct making *making, const struct forged *forged)
 {
     const struct checkpoint checkpoint = {.origin = ps_bytes_str(forged->checkpoint),
                                           .size = making->edge.size,
-                                          .root = merkle_edge_root(&making->edge)};
+                                          .root = forged->is_of_others
+                                                      ? merkle_leaf_hash(LITERAL("others"))
+                                                      : merkle_edge_root(&making->edge)};
     PS_BUF_AUTO note = {.max = 4096};
     PS_BUF_AUTO signature = {.data = NULL};
 
@@ -112,6 +127,7 @@ static enum ps_err verify(const struct forged *forged, struct backup_summary *re
     ps_buf_printf(&header, "{\"created\":\"%s\",\"origin\":\"%s\",\"version\":\"1\"}",
                   forged->created, forged->origin);
     put(&making, BACKUP_HEADER, &header);
+    put_rows(&making, forged);
     put_leaves(&making, forged);
     put_checkpoint(&making, forged);
     ps_buf_put(&end, ps_bytes(making.chain, sizeof making.chain));
@@ -176,6 +192,22 @@ static void the_head_of_another_tree_does_not_cover_the_leaves(void **state)
     assert_fails(PS_E_DENIED, verify(&forged, &summary));
 }
 
+/* Whoever writes the file writes its end as well: what the log's key signed for is what counts. */
+static void leaves_and_rows_are_those_that_were_signed_for(void **state)
+{
+    struct forged forged = as_written;
+    struct backup_summary summary;
+
+    (void)state;
+    forged.is_of_others = true;
+    assert_fails(PS_E_DENIED, verify(&forged, &summary));
+    assert_non_null(strstr(ps_detail()->text, "did not sign for these leaves"));
+    forged = as_written;
+    forged.rows = 3;
+    assert_fails(PS_E_DENIED, verify(&forged, &summary));
+    assert_non_null(strstr(ps_detail()->text, "its rows are not those that its log names"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +215,7 @@ int main(void)
         cmocka_unit_test(an_old_backup_does_not_pass_for_a_newer_one),
         cmocka_unit_test(a_backup_does_not_pass_for_another_appliances),
         cmocka_unit_test(the_head_of_another_tree_does_not_cover_the_leaves),
+        cmocka_unit_test(leaves_and_rows_are_those_that_were_signed_for),
     };
 
     return cmocka_run_group_tests(tests, make_key, free_key);

@@ -73,7 +73,7 @@ static int make(void **state)
     return 0;
 }
 
-static void write_at(const char *name, const char *text, off_t at)
+static void write_at(const char *name, struct ps_bytes octets, off_t at)
 {
     char path[SCRATCH_PATH_MAX];
     int fd;
@@ -81,8 +81,8 @@ static void write_at(const char *name, const char *text, off_t at)
     scratch_path(name, path);
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, text, strlen(text), at < 0 ? lseek(fd, 0, SEEK_END) : at),
-                     strlen(text));
+    assert_int_equal(pwrite(fd, octets.data, octets.len, at < 0 ? lseek(fd, 0, SEEK_END) : at),
+                     octets.len);
     assert_int_equal(close(fd), 0);
 }
 
@@ -102,7 +102,8 @@ static void half_a_leaf_is_written_over(void **state)
     struct mirror_files *files;
 
     (void)state;
-    write_at("events/entries", "\1\1fi", -1);
+    /* What stands behind the 11 octets that are written over it would be one more leaf. */
+    write_at("events/entries", LITERAL("\1\1fi.......\0\5seven"), -1);
     files = open_files(4, 2);
     append(files, "five", "six");
     mirror_files_free(files);
@@ -122,7 +123,7 @@ static void it_is_cut_to_what_is_signed_for(void **state)
 static void a_changed_leaf_that_was_signed_for_is_an_input_error(void **state)
 {
     (void)state;
-    write_at("events/entries", "O", 2);
+    write_at("events/entries", LITERAL("O"), 2);
     expect_refused(PS_E_INPUT);
 }
 

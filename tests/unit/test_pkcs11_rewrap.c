@@ -133,6 +133,29 @@ static void what_is_wrapped_anew_is_the_same_key_under_another(void **state)
     must_make_the_same_mac(&hmac);
 }
 
+/* While it could be wrapped again under any key that wraps. */
+static void what_is_opened_to_be_wrapped_anew_does_not_stay(void **state)
+{
+    struct msg_token_find find = {.key_type = PS_KEY_NONE};
+    struct process_answer answer;
+    static struct outside ec;
+    static struct outside aes;
+
+    (void)state;
+    make_outside(&ec, PS_ALG_ES256, PS_KEY_EC_P256);
+    make_outside_secret(&aes, PS_KEY_AES_256);
+    ask_to_rewrap(&ec, &answer);
+    assert_answered(&answer);
+    find.object_id = key_id(&ec.key);
+    process_call(&shared, &msg_token_find_info, &find, &answer);
+    assert_problem(PS_PROBLEM_NOT_FOUND, &answer);
+    ask_to_rewrap(&aes, &answer);
+    assert_answered(&answer);
+    find.object_id = key_id(&aes.key);
+    process_call(&shared, &msg_token_find_info, &find, &answer);
+    assert_problem(PS_PROBLEM_NOT_FOUND, &answer);
+}
+
 /* It opens, and that is all; and it ends with its session. */
 static void the_copy_wraps_nothing_and_does_not_stay(void **state)
 {
@@ -187,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrapped_anew_is_the_same_key_under_another),
+        cmocka_unit_test(what_is_opened_to_be_wrapped_anew_does_not_stay),
         cmocka_unit_test(the_copy_wraps_nothing_and_does_not_stay),
         cmocka_unit_test(the_wrapping_key_itself_opens_nothing_to_be_wrapped),
     };
