@@ -1,8 +1,11 @@
 #include "tests/unit/scratch.h"
+#include "tests/unit/signing.h"
 #include "tests/unit/support.h"
 
 #include "appliance/restore/internal.h"
 #include "lib/base/clock.h"
+#include "lib/formats/tlog/note.h"
+#include "lib/system/file.h"
 
 #include <sys/stat.h>
 
@@ -217,6 +220,99 @@ static void the_next_shard_has_a_name_of_its_own(void **state)
     assert_string_equal(name, "2026-12-0002");
 }
 
+/* --- A mirror that somebody made: with a genesis, a key and a checkpoint of his own --- */
+
+#define STRANGER "privyseal-dev.example/practice/events"
+
+struct stranger {
+    EVP_PKEY *pkey;
+    struct note_key key;
+    struct ps_buf entries;
+    struct merkle_edge edge;
+};
+
+static void put_entry(struct stranger *stranger, const struct ps_buf *leaf)
+{
+    assert_ok(ps_buf_status(leaf));
+    ps_buf_put_u16(&stranger->entries, (uint16_t)leaf->len);
+    ps_buf_put(&stranger->entries, ps_buf_bytes(leaf));
+    merkle_edge_append(&stranger->edge, merkle_leaf_hash(ps_buf_bytes(leaf)));
+}
+
+static void put_entries(struct stranger *stranger, uint64_t count)
+{
+    static const char time[] = "\"time\":\"2026-01-02T03:04:05.000001Z\",\"v\":1}";
+    PS_BUF_AUTO leaf = {.max = 4096};
+
+    ps_buf_put_str(&leaf, "{\"data\":{\"log_key\":\"");
+    note_put_key(&stranger->key, &leaf);
+    ps_buf_printf(&leaf, "\"},\"kind\":\"genesis\",%s", time);
+    put_entry(stranger, &leaf);
+    ps_buf_reset(&leaf);
+    ps_buf_printf(&leaf, "{\"data\":{},\"kind\":\"drill\",%s", time);
+    while (stranger->edge.size < count) {
+        put_entry(stranger, &leaf);
+    }
+}
+
+static void write_octets(const char *name, const struct ps_buf *octets)
+{
+    char path[SCRATCH_PATH_MAX];
+
+    assert_ok(ps_buf_status(octets));
+    scratch_path(name, path);
+    assert_ok(file_write(path, ps_buf_bytes(octets), 0600));
+}
+
+static void write_mirror(const struct stranger *stranger)
+{
+    const struct checkpoint checkpoint = {.origin = stranger->key.name,
+                                          .size = stranger->edge.size,
+                                          .root = merkle_edge_root(&stranger->edge)};
+    PS_BUF_AUTO note = {.max = 4096};
+    PS_BUF_AUTO signature = {.data = NULL};
+    char path[SCRATCH_PATH_MAX];
+
+    scratch_path("mirror", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    scratch_path("mirror/events", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_octets("mirror/events/entries", &stranger->entries);
+    assert_ok(checkpoint_put(&checkpoint, &note));
+    signing_sign(stranger->pkey, PS_ALG_EDDSA, ps_buf_bytes(&note), &signature);
+    note_put_signature(&stranger->key, ps_buf_bytes(&signature), &note, true);
+    write_octets("mirror/events/checkpoint", &note);
+}
+
+static void a_mirror_of_another_log_is_refused(void **state)
+{
+    PS_CLEANUP(census_free_cleanup) struct census *census = NULL;
+    struct gathered gathered = {.checkpoint = {.max = BACKUP_RECORD_MAX}};
+    struct gather_request request = {.file = file};
+    struct stranger stranger = {.pkey = signing_make_key(PS_KEY_ED25519),
+                                .entries = {.max = READ_FILE_MAX}};
+    char mirror[SCRATCH_PATH_MAX];
+    uint8_t octets[32];
+    size_t len = sizeof octets;
+
+    (void)state;
+    assert_ok(census_new(&census));
+    request.census = census;
+    assert_ok(gather(&request, &gathered));
+    assert_int_equal(EVP_PKEY_get_raw_public_key(stranger.pkey, octets, &len), 1);
+    assert_ok(note_key_make(LITERAL(STRANGER), ps_bytes(octets, len), &stranger.key));
+    put_entries(&stranger, gathered.leaves + 2);
+    write_mirror(&stranger);
+    scratch_path("mirror", mirror);
+    request.mirror = mirror;
+    ps_buf_reset(&gathered.checkpoint);
+    assert_fails(PS_E_DENIED, gather(&request, &gathered));
+    assert_non_null(strstr(ps_detail()->text, "the mirror is of another log"));
+    ps_buf_clear(&gathered.checkpoint);
+    ps_buf_clear(&stranger.entries);
+    EVP_PKEY_free(stranger.pkey);
+}
+
 /* Its own checkpoint says that nothing is missing; another log's is refused. */
 static void check_seen(const struct gather_request *request, struct gathered *gathered)
 {
@@ -290,6 +386,7 @@ int main(void)
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(a_backup_is_gathered_whole_or_refused, begin,
                                         scratch_remove),
+        cmocka_unit_test_setup_teardown(a_mirror_of_another_log_is_refused, begin, scratch_remove),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
