@@ -65,7 +65,7 @@ static bool grow(struct ps_buf *buf, size_t needed)
     return true;
 }
 
-uint8_t *ps_buf_reserve(struct ps_buf *buf, size_t count)
+static uint8_t *make_room(struct ps_buf *buf, size_t count)
 {
     if (buf->err != PS_OK) {
         return NULL;
@@ -82,6 +82,22 @@ uint8_t *ps_buf_reserve(struct ps_buf *buf, size_t count)
     return buf->data + buf->len;
 }
 
+/* Most of what is put fits. */
+static inline uint8_t *reserve(struct ps_buf *buf, size_t count)
+{
+    const size_t end = buf->cap < buf->max ? buf->cap : buf->max;
+
+    if (buf->err == PS_OK && buf->data != NULL && count <= end - buf->len) {
+        return buf->data + buf->len;
+    }
+    return make_room(buf, count);
+}
+
+uint8_t *ps_buf_reserve(struct ps_buf *buf, size_t count)
+{
+    return reserve(buf, count);
+}
+
 void ps_buf_commit(struct ps_buf *buf, size_t count)
 {
     assert(buf->err == PS_OK && count <= buf->cap - buf->len);
@@ -90,7 +106,7 @@ void ps_buf_commit(struct ps_buf *buf, size_t count)
 
 void ps_buf_put(struct ps_buf *buf, struct ps_bytes octets)
 {
-    uint8_t *to = ps_buf_reserve(buf, octets.len);
+    uint8_t *to = reserve(buf, octets.len);
 
     if (to == NULL || octets.len == 0) {
         return;
@@ -101,7 +117,7 @@ void ps_buf_put(struct ps_buf *buf, struct ps_bytes octets)
 
 void ps_buf_put_u8(struct ps_buf *buf, uint8_t value)
 {
-    uint8_t *to = ps_buf_reserve(buf, 1);
+    uint8_t *to = reserve(buf, 1);
 
     if (to != NULL) {
         *to = value;
@@ -109,25 +125,35 @@ void ps_buf_put_u8(struct ps_buf *buf, uint8_t value)
     }
 }
 
+static inline void put_number(struct ps_buf *buf, const void *octets, size_t len)
+{
+    uint8_t *to = reserve(buf, len);
+
+    if (to != NULL) {
+        memcpy(to, octets, len);
+        buf->len += len;
+    }
+}
+
 void ps_buf_put_u16(struct ps_buf *buf, uint16_t value)
 {
     const uint16_t octets = htobe16(value);
 
-    ps_buf_put(buf, ps_bytes(&octets, sizeof octets));
+    put_number(buf, &octets, sizeof octets);
 }
 
 void ps_buf_put_u32(struct ps_buf *buf, uint32_t value)
 {
     const uint32_t octets = htobe32(value);
 
-    ps_buf_put(buf, ps_bytes(&octets, sizeof octets));
+    put_number(buf, &octets, sizeof octets);
 }
 
 void ps_buf_put_u64(struct ps_buf *buf, uint64_t value)
 {
     const uint64_t octets = htobe64(value);
 
-    ps_buf_put(buf, ps_bytes(&octets, sizeof octets));
+    put_number(buf, &octets, sizeof octets);
 }
 
 void ps_buf_put_str(struct ps_buf *buf, const char *text)

@@ -392,16 +392,47 @@ static size_t put_json_char(struct ps_buf *buf, struct ps_bytes text)
     return step;
 }
 
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Eight octets at a time: false also for some of which each is plain. */
+static bool are_plain(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t quote = eight ^ (ones * '"');
+    const uint64_t backslash = eight ^ (ones * '\\');
+
+    return (((eight + ones) | eight | (eight - ones * 0x20) | (quote - ones) | (backslash - ones)) &
+            (ones * 0x80)) == 0;
+}
+
+/* Octets at the front that stand in a JSON string as they are. */
+static size_t plain_prefix(struct ps_bytes text)
+{
+    size_t at = 0;
+
+    for (; text.len - at >= 8; at += 8) {
+        uint64_t eight;
+
+        memcpy(&eight, text.data + at, sizeof eight);
+        if (!are_plain(eight)) {
+            break;
+        }
+    }
+    while (at < text.len && is_plain(text.data[at])) {
+        at++;
+    }
+    return at;
+}
+
 void ps_buf_put_json_string(struct ps_buf *buf, struct ps_bytes text)
 {
     ps_buf_put_u8(buf, '"');
     while (text.len != 0) {
-        size_t plain = 0;
+        const size_t plain = plain_prefix(text);
 
-        while (plain < text.len && text.data[plain] >= 0x20 && text.data[plain] < 0x7f &&
-               text.data[plain] != '"' && text.data[plain] != '\\') {
-            plain++;
-        }
         ps_buf_put(buf, ps_bytes(text.data, plain));
         text = ps_bytes_from(text, plain);
         if (text.len != 0) {

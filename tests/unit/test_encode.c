@@ -134,6 +134,34 @@ static void json_strings_are_escaped_as_rfc_8785_says(void **state)
     assert_text(ps_buf_bytes(&out), "\"\"");
 }
 
+static void an_octet_is_escaped_alike_wherever_it_stands(void **state)
+{
+    PS_BUF_AUTO alone = {.max = 16};
+    PS_BUF_AUTO expected = {.max = 64};
+    PS_BUF_AUTO out = {.max = 64};
+
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        const uint8_t octet = (uint8_t)c;
+
+        ps_buf_reset(&alone);
+        ps_buf_put_json_string(&alone, ps_bytes(&octet, 1));
+        for (size_t at = 0; at < 18; at++) {
+            uint8_t text[18];
+
+            memset(text, 'a', sizeof text);
+            text[at] = octet;
+            ps_buf_reset(&out);
+            ps_buf_put_json_string(&out, ps_bytes(text, sizeof text));
+            ps_buf_reset(&expected);
+            ps_buf_printf(&expected, "\"%.*s", (int)at, "aaaaaaaaaaaaaaaaaa");
+            ps_buf_put(&expected, ps_bytes(alone.data + 1, alone.len - 2));
+            ps_buf_printf(&expected, "%.*s\"", (int)(17 - at), "aaaaaaaaaaaaaaaaaa");
+            assert_true(ps_bytes_equal(ps_buf_bytes(&out), ps_buf_bytes(&expected)));
+        }
+    }
+}
+
 static void characters_are_encoded_with_the_fewest_octets(void **state)
 {
     static const struct {
@@ -238,6 +266,7 @@ int main(void)
         cmocka_unit_test(hexadecimal_is_lower_case),
         cmocka_unit_test(html_has_no_character_that_ends_its_text),
         cmocka_unit_test(json_strings_are_escaped_as_rfc_8785_says),
+        cmocka_unit_test(an_octet_is_escaped_alike_wherever_it_stands),
         cmocka_unit_test(characters_are_encoded_with_the_fewest_octets),
         cmocka_unit_test(hexadecimal_digits_have_either_case),
         cmocka_unit_test(octets_that_are_not_utf8_become_the_replacement_character),
