@@ -67,7 +67,13 @@ bool jwe_alg_fits(enum jwe_alg alg, enum ps_key_type type)
 void jwe_put_compact(const struct jwe_sealed *jwe, struct ps_buf *out)
 {
     const struct ps_bytes parts[] = {jwe->encrypted_key, jwe->iv, jwe->ciphertext, jwe->tag};
+    size_t len = jwe->header_b64.len;
 
+    for (size_t i = 0; i < PS_COUNT_OF(parts); i++) {
+        len += 1 + ps_base64url_len(parts[i].len);
+    }
+    /* Room for all of it at once. */
+    (void)ps_buf_reserve(out, len);
     ps_buf_put(out, jwe->header_b64);
     for (size_t i = 0; i < PS_COUNT_OF(parts); i++) {
         ps_buf_put_u8(out, '.');

@@ -3,6 +3,8 @@
 
 #include "lib/formats/jose/jwe.h"
 
+#include <openssl/evp.h>
+
 /* RFC 7518 section 5.3: both sizes of AES-GCM. */
 enum { JWE_CEK_MAX = 32, JWE_GCM_IV = 12, JWE_GCM_TAG = 16, JWE_WRAP_EXTRA = 8 };
 
@@ -18,6 +20,9 @@ struct jwe_enc_info {
 };
 const struct jwe_alg_info *jwe_alg_info(enum jwe_alg alg);
 const struct jwe_enc_info *jwe_enc_info(enum jwe_enc enc);
+
+/* The content's cipher, fetched once in the life of the process. NULL: OpenSSL has none. */
+const EVP_CIPHER *jwe_cipher(enum jwe_enc enc);
 
 /* Octets of the key that comes of an agreement: the content key's, or of the one that wraps it. */
 size_t jwe_agreed_len(enum jwe_alg alg, enum jwe_enc enc);

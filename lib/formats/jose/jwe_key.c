@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <stdatomic.h>
 
 /* AlgorithmID, PartyUInfo, PartyVInfo, SuppPubInfo. */
 #define OTHER_INFO_MAX (4u + 16u + 2u * (4u + JWE_PARTY_MAX) + 4u)
@@ -31,6 +32,24 @@ static enum ps_err openssl_failed(const char *what)
 
     ERR_clear_error();
     return ps_fail(PS_E_INTERNAL, (long)code, "OpenSSL cannot %s", what);
+}
+
+/* OpenSSL looks a cipher up by its name each time, which takes longer than a small message. */
+const EVP_CIPHER *jwe_cipher(enum jwe_enc enc)
+{
+    static _Atomic(EVP_CIPHER *) ciphers[JWE_ENC_COUNT];
+    EVP_CIPHER *cipher = atomic_load(&ciphers[enc]);
+    EVP_CIPHER *first = NULL;
+
+    if (cipher != NULL) {
+        return cipher;
+    }
+    cipher = EVP_CIPHER_fetch(NULL, jwe_enc_info(enc)->cipher, NULL);
+    if (!atomic_compare_exchange_strong(&ciphers[enc], &first, cipher)) {
+        EVP_CIPHER_free(cipher);
+        return first;
+    }
+    return cipher;
 }
 
 size_t jwe_agreed_len(enum jwe_alg alg, enum jwe_enc enc)

@@ -3,6 +3,7 @@
 #include "lib/base/hash.h"
 #include "lib/base/secret.h"
 
+#include <assert.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -16,6 +17,23 @@
 static void cipher_context_free_cleanup(EVP_CIPHER_CTX **context)
 {
     EVP_CIPHER_CTX_free(*context);
+}
+
+/* What stands in for a secret is drawn for many messages at once, and is not kept once it is used.
+ */
+static void draw(uint8_t *out, size_t len)
+{
+    static _Thread_local uint8_t drawn[1024];
+    static _Thread_local size_t left;
+
+    assert(len <= sizeof drawn);
+    if (left < len) {
+        ps_random(drawn, sizeof drawn);
+        left = sizeof drawn;
+    }
+    left -= len;
+    memcpy(out, drawn + left, len);
+    ps_wipe(drawn + left, len);
 }
 
 static enum ps_err agree_key(const struct jwe_sealed *jwe, struct ps_bytes z, uint8_t *cek,
@@ -46,7 +64,7 @@ static enum ps_err take_key(const struct jwe_sealed *jwe, struct ps_bytes secret
     size_t z_len = JWE_CEK_MAX;
     enum ps_err err;
 
-    ps_random(cek, JWE_CEK_MAX);
+    draw(cek, JWE_CEK_MAX);
     if (jwe_alg_info(jwe->alg)->family == PS_FAMILY_RSA) {
         *ret_good = secret.len == key_len;
         if (*ret_good) {
@@ -54,7 +72,7 @@ static enum ps_err take_key(const struct jwe_sealed *jwe, struct ps_bytes secret
         }
         return PS_OK;
     }
-    ps_random(z, sizeof z);
+    draw(z, sizeof z);
     if (secret.len != 0 && secret.len <= sizeof z) {
         memcpy(z, secret.data, secret.len);
         z_len = secret.len;
@@ -79,7 +97,7 @@ static bool take_exactly(struct ps_bytes from, uint8_t *to, size_t len)
 static bool decrypt(const struct jwe_sealed *jwe, const uint8_t *cek, uint8_t *to, bool *ret_good)
 {
     PS_CLEANUP(cipher_context_free_cleanup) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    const EVP_CIPHER *cipher = EVP_get_cipherbyname(jwe_enc_info(jwe->enc)->cipher);
+    const EVP_CIPHER *cipher = jwe_cipher(jwe->enc);
     uint8_t iv[JWE_GCM_IV];
     uint8_t tag[JWE_GCM_TAG];
     const bool iv_fits = take_exactly(jwe->iv, iv, sizeof iv);

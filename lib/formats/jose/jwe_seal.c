@@ -152,7 +152,7 @@ static bool encrypt(struct sealing *sealing, const struct jwe_sealed *jwe,
                     struct ps_bytes plaintext, uint8_t *to)
 {
     PS_CLEANUP(cipher_context_free_cleanup) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    const EVP_CIPHER *cipher = EVP_get_cipherbyname(jwe_enc_info(jwe->enc)->cipher);
+    const EVP_CIPHER *cipher = jwe_cipher(jwe->enc);
     int len = 0;
 
     return context != NULL && cipher != NULL &&
