@@ -232,14 +232,18 @@ enum ps_err store_length(const struct store *store, unsigned file, uint64_t *ret
 /* By the whole path: moving a directory above away is noticed too. */
 static enum ps_err check_file(const struct store *store, unsigned file, uint64_t *ret_octets)
 {
+    const size_t directory_len = strlen(store->path);
+    const size_t name_size = strlen(file_names[file]) + 1;
     char path[4096];
     struct statx status;
     struct file_id id;
-    const int len = snprintf(path, sizeof path, "%s/%s", store->path, file_names[file]);
 
-    if (len < 0 || (size_t)len >= sizeof path) {
+    if (directory_len + 1 + name_size > sizeof path) {
         return ps_fail(PS_E_STORAGE, 0, "%s: path too long", store->label);
     }
+    memcpy(path, store->path, directory_len);
+    path[directory_len] = '/';
+    memcpy(path + directory_len + 1, file_names[file], name_size);
     if (statx(AT_FDCWD, path, 0, ASKED, &status) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "%s/%s was removed", store->label, file_names[file]);
     }
