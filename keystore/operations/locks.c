@@ -51,6 +51,9 @@ bool operations_has_locked(const struct operations *operations, const char *kind
 {
     PS_BUF_AUTO lock = {.max = LOCK_MAX};
 
+    if (operations->first == NULL) {
+        return false;
+    }
     ps_buf_printf(&lock, "%s/%.*s", kind, PS_BYTES_FMT(name));
     for (const struct operation *op = operations->first; op != NULL; op = op->next) {
         if (has_locked(op, ps_buf_bytes(&lock))) {
