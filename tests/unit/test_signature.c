@@ -4,6 +4,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/err.h>
+#include <pthread.h>
 
 static const enum ps_alg ecdsa_algs[] = {PS_ALG_ES256, PS_ALG_ES384, PS_ALG_ES512, PS_ALG_ES256K};
 
@@ -47,6 +48,151 @@ static void every_algorithm_verifies_what_openssl_signed(void **state)
         assert_int_equal(ERR_peek_error(), 0);
         EVP_PKEY_free(pkey);
     }
+}
+
+#define SIGNERS 3
+
+struct signer {
+    EVP_PKEY *pkey;
+    uint8_t spki[200];
+    size_t spki_len;
+    struct ps_buf signature;
+};
+
+static void make_signers(enum ps_alg alg, struct ps_bytes message, struct signer signers[SIGNERS])
+{
+    for (size_t i = 0; i < SIGNERS; i++) {
+        uint8_t *to = signers[i].spki;
+
+        signers[i].pkey = signing_make_key(signing_type_for(alg));
+        signers[i].spki_len = (size_t)i2d_PUBKEY(signers[i].pkey, &to);
+        assert_true(signers[i].spki_len <= sizeof signers[i].spki);
+        signing_sign(signers[i].pkey, alg, message, &signers[i].signature);
+    }
+}
+
+static void clear_signers(struct signer signers[SIGNERS])
+{
+    for (size_t i = 0; i < SIGNERS; i++) {
+        EVP_PKEY_free(signers[i].pkey);
+        ps_buf_clear(&signers[i].signature);
+    }
+}
+
+/* The first signature that a key verifies. */
+static enum ps_err verify_first(const struct signer *of, enum ps_alg alg, struct ps_bytes message,
+                                const struct ps_buf *signature)
+{
+    PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
+
+    PS_TRY(public_key_from_spki(ps_bytes(of->spki, of->spki_len), &key));
+    return public_key_verify(key, alg, message, ps_buf_bytes(signature));
+}
+
+static void assert_no_key(const struct signer *of)
+{
+    PS_CLEANUP(public_key_free_cleanup) struct public_key *key = NULL;
+    uint8_t spki[sizeof of->spki];
+
+    memcpy(spki, of->spki, of->spki_len);
+    spki[of->spki_len - 1] ^= 1;
+    assert_fails(PS_E_INPUT, public_key_from_spki(ps_bytes(spki, of->spki_len), &key));
+}
+
+static void first_signatures_are_verified_with_the_key_that_is_asked(void **state)
+{
+    const struct ps_bytes message = LITERAL("what was signed");
+
+    (void)state;
+    for (size_t a = 0; a < PS_COUNT_OF(ecdsa_algs); a++) {
+        const enum ps_alg alg = ecdsa_algs[a];
+        struct signer signers[SIGNERS];
+
+        make_signers(alg, message, signers);
+        for (size_t i = 0; i < SIGNERS * SIGNERS; i++) {
+            const struct signer *of = &signers[i / SIGNERS];
+            const struct signer *by = &signers[i % SIGNERS];
+
+            assert_int_equal(verify_first(of, alg, message, &by->signature),
+                             of == by ? PS_OK : PS_E_DENIED);
+            assert_no_key(by);
+            assert_int_equal(verify_first(of, alg, message, &by->signature),
+                             of == by ? PS_OK : PS_E_DENIED);
+        }
+        assert_int_equal(ERR_peek_error(), 0);
+        clear_signers(signers);
+    }
+}
+
+/* Two keys are there, and one is asked after the other was made. */
+static void a_key_that_was_made_between_is_not_the_one_that_is_asked(void **state)
+{
+    const struct ps_bytes message = LITERAL("what was signed");
+    struct signer signers[SIGNERS];
+
+    (void)state;
+    make_signers(PS_ALG_ES256, message, signers);
+    for (unsigned uses = 0; uses < 3; uses++) {
+        PS_CLEANUP(public_key_free_cleanup)
+        struct public_key *key = signing_public(signers[0].pkey);
+        PS_CLEANUP(public_key_free_cleanup)
+        struct public_key *other = signing_public(signers[1].pkey);
+
+        for (unsigned i = 0; i < uses; i++) {
+            assert_ok(
+                public_key_verify(key, PS_ALG_ES256, message, ps_buf_bytes(&signers[0].signature)));
+        }
+        assert_fails(PS_E_DENIED, public_key_verify(key, PS_ALG_ES256, message,
+                                                    ps_buf_bytes(&signers[1].signature)));
+        assert_ok(
+            public_key_verify(other, PS_ALG_ES256, message, ps_buf_bytes(&signers[1].signature)));
+        assert_ok(
+            public_key_verify(key, PS_ALG_ES256, message, ps_buf_bytes(&signers[0].signature)));
+    }
+    clear_signers(signers);
+}
+
+#define TURNS 40
+
+struct verifying {
+    const struct signer *signers;
+    struct ps_bytes message;
+    unsigned wrong; /* answers */
+};
+
+static void *verify_some(void *context)
+{
+    struct verifying *verifying = context;
+
+    for (size_t i = 0; i < TURNS * SIGNERS; i++) {
+        const struct signer *of = &verifying->signers[i % SIGNERS];
+        const struct signer *by = &verifying->signers[i / SIGNERS % SIGNERS];
+        const enum ps_err err = verify_first(of, PS_ALG_ES256, verifying->message, &by->signature);
+
+        verifying->wrong += err == (of == by ? PS_OK : PS_E_DENIED) ? 0 : 1;
+    }
+    ps_hash_end_thread();
+    return NULL;
+}
+
+static void threads_verify_at_once(void **state)
+{
+    const struct ps_bytes message = LITERAL("what was signed");
+    struct signer signers[SIGNERS];
+    struct verifying verifying[4];
+    pthread_t threads[4];
+
+    (void)state;
+    make_signers(PS_ALG_ES256, message, signers);
+    for (size_t i = 0; i < PS_COUNT_OF(threads); i++) {
+        verifying[i] = (struct verifying){.signers = signers, .message = message};
+        assert_int_equal(pthread_create(&threads[i], NULL, verify_some, &verifying[i]), 0);
+    }
+    for (size_t i = 0; i < PS_COUNT_OF(threads); i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(verifying[i].wrong, 0);
+    }
+    clear_signers(signers);
 }
 
 static void signatures_of_another_length_do_not_verify(void **state)
@@ -322,6 +468,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_algorithm_verifies_what_openssl_signed),
+        cmocka_unit_test(first_signatures_are_verified_with_the_key_that_is_asked),
+        cmocka_unit_test(a_key_that_was_made_between_is_not_the_one_that_is_asked),
+        cmocka_unit_test(threads_verify_at_once),
         cmocka_unit_test(signatures_of_another_length_do_not_verify),
         cmocka_unit_test(a_key_refuses_the_algorithms_of_others),
         cmocka_unit_test(digests_are_verified_and_have_their_length),

@@ -81,14 +81,16 @@ enum ps_err public_key_agree(const struct public_key *key, struct public_key **r
     PS_CLEANUP(pkey_free_cleanup) EVP_PKEY *pkey = NULL;
     PS_CLEANUP(public_key_free_cleanup) struct public_key *ephemeral = NULL;
     size_t len = PUBLIC_KEY_Z_MAX;
+    EVP_PKEY *peer;
 
     if (ps_key_type_info(key->parts.type)->family != PS_FAMILY_EC) {
         return ps_fail(PS_E_INPUT, 0, "a key that does no ECDH");
     }
+    PS_TRY(key_pkey(key, &peer));
     PS_TRY(make_ephemeral(key, &pkey, &ephemeral));
     context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
     if (context == NULL || EVP_PKEY_derive_init(context) != 1 ||
-        EVP_PKEY_derive_set_peer(context, key->pkey) != 1 ||
+        EVP_PKEY_derive_set_peer(context, peer) != 1 ||
         EVP_PKEY_derive(context, ret_z, &len) != 1) {
         return openssl_failed("agree on a secret");
     }

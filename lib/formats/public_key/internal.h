@@ -37,8 +37,26 @@ struct public_key {
     struct key_parts parts; /* borrows from `spki` */
     struct ps_buf spki;
     char kid[PUBLIC_KEY_KID_LEN];
-    EVP_PKEY *pkey;
+    EVP_PKEY *pkey;                        /* key_pkey */
     EVP_PKEY_CTX *verifiers[PS_ALG_COUNT]; /* made at the first use of each algorithm */
+    bool is_used;                          /* on a curve: one signature was verified with it */
 };
+
+/* OpenSSL's own form of it, of RSA and EC keys; it lives as long. Errors: PS_E_NO_MEMORY. */
+PS_MUST_USE enum ps_err key_pkey(const struct public_key *key, EVP_PKEY **ret_pkey);
+
+/* --- curve.c: keys of the family PS_FAMILY_EC; `point` is X || Y of full length each --- */
+
+/* Errors: PS_E_INPUT (not on the curve), PS_E_NO_MEMORY. */
+PS_MUST_USE enum ps_err curve_check_point(enum ps_key_type type, struct ps_bytes point);
+PS_MUST_USE enum ps_err curve_make_key(enum ps_key_type type, struct ps_bytes point,
+                                       EVP_PKEY **ret_pkey);
+
+/*
+ * Verifies one signature in DER without making a key of OpenSSL's for it.
+ * Errors: PS_E_BUSY (another thread does so now), PS_E_INPUT, PS_E_NO_MEMORY
+ */
+PS_MUST_USE enum ps_err curve_verify_once(const struct key_parts *parts, struct ps_bytes digest,
+                                          struct ps_bytes der, bool *ret_verifies);
 
 #endif

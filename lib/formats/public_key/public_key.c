@@ -3,18 +3,20 @@
 #include "lib/base/encode.h"
 #include "lib/formats/public_key/internal.h"
 
+#include <assert.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 
 /* Of SubjectPublicKeyInfo: RSA-4096 takes 550 octets. */
 #define ED25519_LEN 32u /* RFC 8032 section 5.1.2 */
 #define SPKI_MAX    1024u
+
+/* Of what RFC 7638 hashes: RSA-4096 takes 720 octets. */
+#define THUMBPRINT_MAX 1024u
 
 /* A public exponent of more octets only makes verification slow. */
 #define EXPONENT_MAX 8u
@@ -109,72 +111,12 @@ static enum ps_err make_rsa(const struct key_parts *parts, EVP_PKEY **ret_pkey)
     return make_params(builder, context, ret_pkey);
 }
 
-/* A curve by its name and nothing else. */
-static EVP_PKEY *new_curve(const char *group)
+/* RFC 8032 section 5.1.3 */
+static enum ps_err check_ed25519(const struct key_parts *parts)
 {
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)group, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    PS_CLEANUP(context_free_cleanup)
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    EVP_PKEY *curve = NULL;
-
-    if (context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
-        EVP_PKEY_fromdata(context, &curve, EVP_PKEY_KEY_PARAMETERS, params) != 1) {
-        return NULL;
-    }
-    return curve;
-}
-
-/* To set up a curve takes OpenSSL three times as long as to copy one. NULL without memory. */
-static EVP_PKEY *copy_curve(enum ps_key_type type)
-{
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static EVP_PKEY *curves[PS_KEY_COUNT];
-    EVP_PKEY *copy = EVP_PKEY_new();
-
-    (void)pthread_mutex_lock(&lock);
-    if (curves[type] == NULL) {
-        curves[type] = new_curve(ps_key_type_info(type)->group);
-    }
-    if (copy != NULL &&
-        (curves[type] == NULL || EVP_PKEY_copy_parameters(copy, curves[type]) != 1)) {
-        EVP_PKEY_free(copy);
-        copy = NULL;
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return copy;
-}
-
-/* OpenSSL refuses a point that is not on the curve; all curves here have cofactor 1. */
-static enum ps_err make_ec(const struct key_parts *parts, EVP_PKEY **ret_pkey)
-{
-    EVP_PKEY *pkey = copy_curve(parts->type);
-    uint8_t point[1 + 2 * 66] = {POINT_CONVERSION_UNCOMPRESSED};
-
-    if (pkey == NULL) {
-        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
-    }
-    memcpy(point + 1, parts->point.data, parts->point.len);
-    if (EVP_PKEY_set1_encoded_public_key(pkey, point, 1 + parts->point.len) != 1) {
-        EVP_PKEY_free(pkey);
-        return bad("no point of its curve");
-    }
-    *ret_pkey = pkey;
-    return PS_OK;
-}
-
-static enum ps_err make_ed25519(const struct key_parts *parts, EVP_PKEY **ret_pkey)
-{
-    if (crypto_core_ed25519_is_valid_point(parts->point.data) == 0) {
-        return bad(
-            "no Ed25519 key: not a point, or not one of the prime-order group"); /* RFC 8032
-                                                                                    section 5.1.3 */
-    }
-    *ret_pkey =
-        EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, parts->point.data, parts->point.len);
-    return *ret_pkey != NULL ? PS_OK : ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    return crypto_core_ed25519_is_valid_point(parts->point.data) != 0
+               ? PS_OK
+               : bad("no Ed25519 key: not a point, or not one of the prime-order group");
 }
 
 enum ps_err key_parts_check_form(const struct key_parts *parts)
@@ -192,29 +134,31 @@ enum ps_err key_parts_check_form(const struct key_parts *parts)
     return check_rsa(parts);
 }
 
+/*
+ * Of a key on a curve none yet: it is made when more than one signature is verified with it. Of
+ * Ed25519 never, which OpenSSL verifies nothing of.
+ */
 static enum ps_err make_pkey(const struct key_parts *parts, EVP_PKEY **ret_pkey)
 {
     const struct ps_key_type_info *info = ps_key_type_info(parts->type);
 
     PS_TRY(key_parts_check_form(parts));
     if (info->family == PS_FAMILY_EC) {
-        return make_ec(parts, ret_pkey);
+        return curve_check_point(parts->type, parts->point);
     }
-    return info->family == PS_FAMILY_EDWARDS ? make_ed25519(parts, ret_pkey)
-                                             : make_rsa(parts, ret_pkey);
+    return info->family == PS_FAMILY_EDWARDS ? check_ed25519(parts) : make_rsa(parts, ret_pkey);
 }
 
-static enum ps_err fill_kid(const struct key_parts *parts, char kid[PUBLIC_KEY_KID_LEN])
+static void fill_kid(const struct key_parts *parts, char kid[PUBLIC_KEY_KID_LEN])
 {
+    uint8_t octets[THUMBPRINT_MAX];
+    struct ps_buf text = {.data = octets, .cap = sizeof octets, .max = sizeof octets};
     uint8_t digest[PS_SHA256_LEN];
-    PS_BUF_AUTO text;
 
-    ps_buf_init(&text, SPKI_MAX);
     key_parts_put_thumbprint(parts, &text);
-    PS_TRY(ps_buf_status(&text));
+    assert(text.err == PS_OK);
     ps_sha256(ps_buf_bytes(&text), digest);
     ps_base64url_encode(ps_bytes(digest, sizeof digest), kid);
-    return PS_OK;
 }
 
 enum ps_err public_key_from_parts(const struct key_parts *parts, struct public_key **ret_key)
@@ -232,7 +176,7 @@ enum ps_err public_key_from_parts(const struct key_parts *parts, struct public_k
     key_parts_put_spki(parts, &key->spki);
     PS_TRY(ps_buf_status(&key->spki));
     PS_TRY(key_parts_from_spki(ps_buf_bytes(&key->spki), &key->parts));
-    PS_TRY(fill_kid(&key->parts, key->kid));
+    fill_kid(&key->parts, key->kid);
     *ret_key = key;
     key = NULL;
     return PS_OK;
@@ -267,6 +211,21 @@ enum ps_key_type public_key_type(const struct public_key *key)
 struct ps_bytes public_key_kid(const struct public_key *key)
 {
     return ps_bytes(key->kid, sizeof key->kid);
+}
+
+/* A key stays const for who reads it; what is made when it is asked for is a cache. */
+static struct public_key *cache_of(const struct public_key *key)
+{
+    return (struct public_key *)(uintptr_t)key;
+}
+
+enum ps_err key_pkey(const struct public_key *key, EVP_PKEY **ret_pkey)
+{
+    if (key->pkey == NULL) {
+        PS_TRY(curve_make_key(key->parts.type, key->parts.point, &cache_of(key)->pkey));
+    }
+    *ret_pkey = key->pkey;
+    return PS_OK;
 }
 
 struct ps_bytes public_key_spki(const struct public_key *key)

@@ -54,9 +54,11 @@ static bool set_padding(EVP_PKEY_CTX *context, const struct ps_alg_info *info)
 static enum ps_err verifier_of(struct public_key *key, enum ps_alg alg, EVP_PKEY_CTX **ret_context)
 {
     if (key->verifiers[alg] == NULL) {
-        PS_CLEANUP(context_free_cleanup)
-        EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+        PS_CLEANUP(context_free_cleanup) EVP_PKEY_CTX *context = NULL;
+        EVP_PKEY *pkey;
 
+        PS_TRY(key_pkey(key, &pkey));
+        context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
         if (context == NULL || EVP_PKEY_verify_init(context) != 1 ||
             !set_padding(context, ps_alg_info(alg))) {
             return openssl_failed();
@@ -89,11 +91,18 @@ static enum ps_err verify_ecdsa(struct public_key *key, enum ps_alg alg, struct 
     uint8_t octets[160];
     struct ps_buf der = {.data = octets, .cap = sizeof octets, .max = sizeof octets};
     EVP_PKEY_CTX *context;
+    bool verifies = false;
 
     if (ecdsa_check_raw(key->parts.type, signature) != PS_OK) {
         return does_not_verify();
     }
     PS_TRY(ecdsa_put_der(signature, &der));
+    if (!key->is_used) {
+        key->is_used = true;
+        if (curve_verify_once(&key->parts, digest, ps_buf_bytes(&der), &verifies) == PS_OK) {
+            return verifies ? PS_OK : does_not_verify();
+        }
+    }
     PS_TRY(verifier_of(key, alg, &context));
     if (EVP_PKEY_verify(context, der.data, der.len, digest.data, digest.len) != 1) {
         return does_not_verify();
