@@ -105,6 +105,7 @@ struct keeper {
     struct pruning pruning;
     struct keys *keys;
     struct key_cache *key_cache;
+    struct row_reader *row_reader;
     uint64_t versions_epoch; /* one more at each change of a version or its certificate */
     struct sets *sets;
     struct profiles *profiles;
@@ -139,7 +140,6 @@ struct keeper {
 
 /* The token that holds the log key; NULL while it is not configured or before genesis. */
 struct token *keeper_main_token(const struct keeper *keeper);
-
 /* Uids of our own roles, at most 16, into `out`; returns how many. */
 size_t keeper_refused_uids(const struct keeper *keeper, uint32_t *out);
 static inline uint64_t real_now_s(void)

@@ -14,6 +14,7 @@
 #include "keystore/check.h"
 #include "keystore/custody/custody.h"
 #include "keystore/custody/inventory.h"
+#include "keystore/custody/row_reader.h"
 #include "keystore/events/anchor.h"
 #include "keystore/events/checkpoints.h"
 #include "keystore/events/events.h"
@@ -397,6 +398,7 @@ static enum ps_err make_parts(struct keeper *keeper)
     PS_TRY(held_new(&keeper->use_held));
     PS_TRY(keys_new(&keeper->keys));
     PS_TRY(key_cache_new(keeper, &keeper->key_cache));
+    PS_TRY(row_reader_new(keeper->loop, &keeper->row_reader));
     PS_TRY(sets_new(&keeper->sets));
     PS_TRY(profiles_new(&keeper->profiles));
     PS_TRY(revocations_new(&keeper->revocations));
@@ -479,6 +481,7 @@ static void clear_process(struct process *process)
     access_free(keeper->access);
     keys_free(keeper->keys);
     key_cache_free(keeper->key_cache);
+    row_reader_free(keeper->row_reader);
     sets_free(keeper->sets);
     profiles_free(keeper->profiles);
     crls_free(keeper->crls);

@@ -1,5 +1,6 @@
 #include "keystore/key_cache.h"
 
+#include "keystore/custody/row_reader.h"
 #include "keystore/events/events.h"
 #include "keystore/events/truth.h"
 #include "keystore/keys_table.h"
@@ -31,6 +32,7 @@ struct key_cache {
     size_t away_count;
     size_t away_jws_count;
     size_t staying; /* keys that could not go when they were last looked at */
+    bool is_for_use;
 };
 
 static void read_key(void *context, struct ps_bytes name);
@@ -232,17 +234,19 @@ static enum ps_err load_version(struct key_cache *cache, struct catalog *from,
                                 const struct key *key, uint32_t number)
 {
     struct keys *keys = cache->keeper->keys;
+    uint8_t octets[ROW_NAME];
+    struct ps_buf name = {.data = octets, .cap = sizeof octets, .max = sizeof octets};
     struct catalog_row row;
-    char text[ROW_NAME];
     enum ps_err err;
 
-    (void)snprintf(text, sizeof text, "%s/%u", key->name, number);
-    err = get_row(cache, from, CATALOG_VERSION, ps_bytes_str(text), &row);
+    version_record_put_name(ps_bytes_str(key->name), number, &name);
+    PS_TRY(ps_buf_status(&name));
+    err = get_row(cache, from, CATALOG_VERSION, ps_buf_bytes(&name), &row);
     if (err != PS_OK) {
         return err == PS_E_NOT_FOUND ? PS_OK : err;
     }
     PS_TRY(keys_put_version(keys, row.body));
-    err = get_row(cache, from, CATALOG_CERTIFICATE, ps_bytes_str(text), &row);
+    err = get_row(cache, from, CATALOG_CERTIFICATE, ps_buf_bytes(&name), &row);
     if (err != PS_OK) {
         return err == PS_E_NOT_FOUND ? PS_OK : err;
     }
@@ -284,12 +288,46 @@ static void tell(struct keeper *keeper, enum ps_err err)
     }
 }
 
+static void read_ahead(struct key_cache *cache, struct ps_bytes name)
+{
+    struct keeper *keeper = cache->keeper;
+    const struct key *key = keys_here(keeper->keys, name);
+
+    if (key != NULL && key->is_wrapped && key->version_count == 1) {
+        row_reader_read_ahead(keeper->row_reader, keeper->catalog, key->versions[0]);
+    }
+}
+
+static enum ps_err load_now(struct key_cache *cache, struct ps_bytes name)
+{
+    struct catalog *catalog = cache->keeper->catalog;
+    enum ps_err err;
+
+    PS_TRY(catalog_begin_reading(catalog));
+    err = load_rows(cache, catalog, name);
+    if (err == PS_OK && cache->is_for_use) {
+        read_ahead(cache, name);
+    }
+    catalog_end_reading(catalog);
+    return err;
+}
+
+struct key *key_cache_find_to_use(struct key_cache *cache, struct ps_bytes name)
+{
+    struct key *key;
+
+    cache->is_for_use = true;
+    key = keys_find(cache->keeper->keys, name);
+    cache->is_for_use = false;
+    return key;
+}
+
 /* A key that cannot be read is not there for who asks; the state of the appliance says why. */
 static void read_key(void *context, struct ps_bytes name)
 {
     struct key_cache *cache = context;
     struct keeper *keeper = cache->keeper;
-    const enum ps_err err = load_rows(cache, keeper->catalog, name);
+    const enum ps_err err = load_now(cache, name);
 
     if (err == PS_E_NOT_FOUND) {
         return;

@@ -30,6 +30,12 @@ PS_MUST_USE enum ps_err key_cache_load(struct key_cache *cache, struct catalog *
  */
 void key_cache_save(struct key_cache *cache, struct ps_buf *out);
 
+/*
+ * keys_find for who uses the key in this turn of the loop: where it has to be read, what has to be
+ * known to open it is read along (custody/row_reader.h).
+ */
+struct key *key_cache_find_to_use(struct key_cache *cache, struct ps_bytes name);
+
 /* Lets go what is too much. Nobody may hold a key that is not pinned. */
 void key_cache_trim(struct key_cache *cache);
 

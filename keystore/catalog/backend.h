@@ -16,6 +16,12 @@ struct catalog_ops {
      */
     enum ps_err (*get)(void *backend, enum catalog_kind kind, struct ps_bytes name,
                        struct ps_buf *memory, struct catalog_row *ret_row);
+    /*
+     * What is got between the two is of one moment, and costs less than by itself; nothing else is
+     * asked for meanwhile. Both NULL: there is nothing to gain, in this backend.
+     */
+    enum ps_err (*begin_reading)(void *backend);
+    void (*end_reading)(void *backend);
     /* In order of names, after `after`, at most `limit`; an error of `fn` ends the walk. */
     enum ps_err (*list)(void *backend, enum catalog_kind kind, struct ps_bytes after,
                         uint32_t limit, catalog_row_fn *fn, void *context);

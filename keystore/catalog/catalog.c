@@ -89,6 +89,23 @@ enum ps_err catalog_get(struct catalog *catalog, enum catalog_kind kind, struct 
     return catalog->ops->get(catalog->backend, kind, name, memory, ret_row);
 }
 
+enum ps_err catalog_begin_reading(struct catalog *catalog)
+{
+    if (catalog->ops->begin_reading != NULL) {
+        PS_TRY(catalog->ops->begin_reading(catalog->backend));
+    }
+    catalog->walks++;
+    return PS_OK;
+}
+
+void catalog_end_reading(struct catalog *catalog)
+{
+    catalog->walks--;
+    if (catalog->ops->end_reading != NULL) {
+        catalog->ops->end_reading(catalog->backend);
+    }
+}
+
 enum ps_err catalog_list(struct catalog *catalog, enum catalog_kind kind, struct ps_bytes after,
                          uint32_t limit, catalog_row_fn *fn, void *context)
 {

@@ -31,6 +31,10 @@ PS_DEFINE_CLEANUP(struct catalog, catalog_close)
 PS_MUST_USE enum ps_err catalog_get(struct catalog *catalog, enum catalog_kind kind,
                                     struct ps_bytes name, struct ps_buf *memory,
                                     struct catalog_row *ret_row);
+/* Rows between the two are of one moment, and cost less than each by itself. Nothing else but
+ * catalog_get is called meanwhile. */
+PS_MUST_USE enum ps_err catalog_begin_reading(struct catalog *catalog);
+void catalog_end_reading(struct catalog *catalog);
 PS_MUST_USE enum ps_err catalog_list(struct catalog *catalog, enum catalog_kind kind,
                                      struct ps_bytes after, uint32_t limit, catalog_row_fn *fn,
                                      void *context);

@@ -31,6 +31,16 @@ static enum ps_err sqlite_get(void *backend, enum catalog_kind kind, struct ps_b
     return catalog_copy_row(&found, memory, ret_row);
 }
 
+static enum ps_err sqlite_begin_reading(void *backend)
+{
+    return db_begin_reading(backend);
+}
+
+static void sqlite_end_reading(void *backend)
+{
+    db_end_reading(backend);
+}
+
 /* The file may have been edited by somebody else: who walks it counts on names of our length. */
 static enum ps_err check_name(const struct catalog_row *row)
 {
@@ -262,6 +272,8 @@ static void sqlite_close(void *backend)
 static const struct catalog_ops sqlite_ops = {
     .name = "sqlite",
     .get = sqlite_get,
+    .begin_reading = sqlite_begin_reading,
+    .end_reading = sqlite_end_reading,
     .list = sqlite_list,
     .apply = sqlite_apply,
     .get_answer = sqlite_get_answer,

@@ -1,6 +1,6 @@
 #include "keystore/custody/records.h"
 
-#include "keystore/catalog/wrapped_record.h"
+#include "keystore/custody/row_reader.h"
 #include "keystore/events/events.h"
 #include "keystore/events/truth.h"
 #include "keystore/operations/operations.h"
@@ -11,11 +11,6 @@
 #include <stdio.h>
 
 #define NAME_MAX_HEX (2u * KEY_OBJECT_ID_MAX)
-
-/* A row of this kind holds one blob. */
-#define MEMORY_MAX (16u * 1024u)
-
-static const struct json_limits limits = {MEMORY_MAX, 3, 64};
 
 enum ps_err record_put(const struct record_of *of, const struct wrapping_keys *keys,
                        const struct record_made *made, struct ps_buf *out)
@@ -45,32 +40,10 @@ void record_put_name(struct ps_bytes object_id, struct ps_buf *out)
     ps_buf_put_hex(out, object_id);
 }
 
-struct loaded_row {
-    struct ps_buf memory;
-    struct json *parser;
-    struct wrapped_row row;
-};
-
-static void clear_row(struct loaded_row *row)
-{
-    ps_buf_clear(&row->memory);
-    json_free(row->parser);
-}
-
 static enum ps_err read_row(const struct keeper *keeper, struct ps_bytes object_id,
-                            struct loaded_row *row)
+                            struct wrapped_row *ret_row)
 {
-    PS_BUF_AUTO name = {.max = NAME_MAX_HEX};
-    struct catalog_row found;
-    struct json_value body;
-
-    ps_buf_init(&row->memory, MEMORY_MAX);
-    PS_TRY(json_new(&row->parser));
-    record_put_name(object_id, &name);
-    PS_TRY(
-        catalog_get(keeper->catalog, CATALOG_WRAPPED, ps_buf_bytes(&name), &row->memory, &found));
-    PS_TRY(json_parse(row->parser, found.body, &limits, &body));
-    return wrapped_row_read(body, &row->row);
+    return row_reader_get(keeper->row_reader, keeper->catalog, object_id, ret_row);
 }
 
 static enum ps_err fail_damaged(const struct key_version *version)
@@ -102,7 +75,7 @@ static bool is_said_of(const struct wrapped_row *row, const struct key_version *
 enum ps_err record_of_version(const struct keeper *keeper, const struct key_version *version,
                               struct ps_buf *out)
 {
-    PS_CLEANUP(clear_row) struct loaded_row row = {.parser = NULL};
+    struct wrapped_row row;
     struct wrapping_keys keys;
     const enum ps_err err = read_row(keeper, version_object_id(version), &row);
 
@@ -110,23 +83,23 @@ enum ps_err record_of_version(const struct keeper *keeper, const struct key_vers
         return fail_damaged(version);
     }
     PS_TRY(err);
-    if (!is_said_of(&row.row, version) || !wrapping_keys_at(keeper, row.row.wrapping, &keys)) {
+    if (!is_said_of(&row, version) || !wrapping_keys_at(keeper, row.wrapping, &keys)) {
         return fail_damaged(version);
     }
     return record_put_version(version, &keys,
                               &(struct record_made){.public_key = version_spki(version),
-                                                    .blob = row.row.blob,
-                                                    .mac = row.row.mac},
+                                                    .blob = row.blob,
+                                                    .mac = row.mac},
                               out);
 }
 
 enum ps_err record_wrapping(const struct keeper *keeper, struct ps_bytes object_id,
                             uint32_t *ret_wrapping)
 {
-    PS_CLEANUP(clear_row) struct loaded_row row = {.parser = NULL};
+    struct wrapped_row row;
 
     PS_TRY(read_row(keeper, object_id, &row));
-    *ret_wrapping = row.row.wrapping;
+    *ret_wrapping = row.wrapping;
     return PS_OK;
 }
 
@@ -144,7 +117,7 @@ static const struct key_version *find_version(const struct key *key, struct ps_b
 enum ps_err record_owner(const struct keeper *keeper, struct ps_bytes object_id,
                          const struct key_version **ret_version)
 {
-    PS_CLEANUP(clear_row) struct loaded_row row = {.parser = NULL};
+    struct wrapped_row row;
     const struct key_version *version;
     const struct key *key;
 
@@ -152,11 +125,11 @@ enum ps_err record_owner(const struct keeper *keeper, struct ps_bytes object_id,
         return PS_E_NOT_FOUND;
     }
     PS_TRY(read_row(keeper, object_id, &row));
-    key = keys_find(keeper->keys, row.row.key);
+    key = keys_find(keeper->keys, row.key);
     if (key == NULL) {
-        return truth_has(keeper->truth, CATALOG_KEY, row.row.key)
+        return truth_has(keeper->truth, CATALOG_KEY, row.key)
                    ? ps_fail(PS_E_STATE, 0, "the rows of %.*s cannot be read",
-                             PS_BYTES_FMT(row.row.key))
+                             PS_BYTES_FMT(row.key))
                    : PS_E_NOT_FOUND;
     }
     version = find_version(key, object_id);

@@ -198,7 +198,7 @@ static bool admit_request(struct sign_request *request, const struct wish *wish,
 static bool choose_key(struct sign_request *request, const struct wish *wish,
                        struct problem_answer *ret_answer)
 {
-    request->key = keys_find(request->signer->keeper->keys, wish->key);
+    request->key = key_cache_find_to_use(request->signer->keeper->key_cache, wish->key);
     if (request->key == NULL) {
         /* One that could not be read has changed the state. */
         return state_allows_use(request->signer->keeper, ret_answer) &&

@@ -93,6 +93,14 @@ PS_MUST_USE enum ps_err db_commit(struct db_transaction *transaction);
 void db_rollback(struct db_transaction *transaction); /* nothing when it is over */
 
 /*
+ * Between the two everything is read as it was in one moment, and one lock is taken instead of one
+ * for each statement. Nothing is written meanwhile, no other such pair is begun, and no
+ * transaction.
+ */
+PS_MUST_USE enum ps_err db_begin_reading(struct db *db);
+void db_end_reading(struct db *db);
+
+/*
  * When the write-ahead log has grown, a commit moves its pages into the database and syncs both.
  * After db_defer_checkpoints commits through this connection do not; db_checkpoint on another one
  * does, beside those who read and write. The log begins anew with the first commit that finds all

@@ -13,6 +13,25 @@ enum ps_err db_begin(struct db *db, struct db_transaction *ret_transaction)
     return PS_OK;
 }
 
+enum ps_err db_begin_reading(struct db *db)
+{
+    DB_QUERY_AUTO *query = NULL;
+
+    assert(sqlite3_get_autocommit(db->sqlite) != 0);
+    PS_TRY(db_query_begin(db, "BEGIN DEFERRED", &query));
+    return db_query_run(query);
+}
+
+/* There is nothing to be lost, so that a commit that fails is as good as one that does not. */
+void db_end_reading(struct db *db)
+{
+    struct db_transaction transaction = {.db = db};
+
+    if (db_commit(&transaction) != PS_OK) {
+        db_rollback(&transaction);
+    }
+}
+
 enum ps_err db_commit(struct db_transaction *transaction)
 {
     DB_QUERY_AUTO *query = NULL;

@@ -240,6 +240,47 @@ static void transaction_without_commit_is_rolled_back(void **state)
     assert_int_equal(number_of(db, "SELECT count(*) FROM pair"), 1);
 }
 
+#define COUNT "SELECT count(*) FROM pair"
+
+static void what_is_read_together_is_of_one_moment(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+
+    (void)state;
+    for (uint64_t before = 0; before < 4; before += 2) {
+        assert_int_equal(db_begin_reading(db), PS_OK);
+        assert_int_equal(number_of(db, COUNT), before);
+        elsewhere(before == 0 ? "INSERT INTO pair VALUES ('a', 1, x'')"
+                              : "INSERT INTO pair VALUES ('c', 1, x'')");
+        assert_int_equal(number_of(db, COUNT), before);
+        db_end_reading(db);
+        assert_int_equal(number_of(db, COUNT), before + 1);
+        assert_int_equal(put_pair(db, before == 0 ? "b" : "d", 1, ps_bytes("", 0)), PS_OK);
+    }
+}
+
+static void reading_together_within_a_walk_ends_nothing(void **state)
+{
+    PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
+    DB_QUERY_AUTO *query = NULL;
+    bool row = false;
+
+    (void)state;
+    assert_int_equal(put_pair(db, "a", 1, ps_bytes("", 0)), PS_OK);
+    assert_int_equal(put_pair(db, "b", 2, ps_bytes("", 0)), PS_OK);
+    assert_int_equal(db_query_begin(db, "SELECT number FROM pair ORDER BY name", &query), PS_OK);
+    for (uint64_t number = 1; number <= 2; number++) {
+        assert_int_equal(db_query_step(query, &row), PS_OK);
+        assert_true(row);
+        assert_int_equal(db_begin_reading(db), PS_OK);
+        assert_int_equal(number_of(db, COUNT), 2);
+        db_end_reading(db);
+        assert_int_equal(db_column_u64(query, 0), number);
+    }
+    assert_int_equal(db_query_step(query, &row), PS_OK);
+    assert_false(row);
+}
+
 static void another_writer_is_busy_and_goes_away(void **state)
 {
     PS_CLEANUP(db_close_cleanup) struct db *db = open_with_table();
@@ -548,6 +589,8 @@ int main(void)
         DB_TEST(statement_inside_its_own_use_is_another_one),
         DB_TEST(many_statements_are_not_all_kept),
         DB_TEST(transaction_without_commit_is_rolled_back),
+        DB_TEST(what_is_read_together_is_of_one_moment),
+        DB_TEST(reading_together_within_a_walk_ends_nothing),
         DB_TEST(another_writer_is_busy_and_goes_away),
         DB_TEST(data_version_tells_of_changes_by_others),
         DB_TEST(triggers_and_views_of_the_file_do_nothing),

@@ -1,7 +1,7 @@
 #include "tests/unit/support.h"
 
 #include "keystore/backup/losses.h"
-#include "keystore/catalog/wrapped_record.h"
+#include "keystore/custody/row_reader.h"
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/events/truth.h"
 #include "keystore/key_cache.h"
@@ -68,6 +68,7 @@ static int make(void **state)
     assert_ok(tokens_set_pin(keeper.tokens, ps_bytes_str(OURS), ps_bytes_str("1234"), false));
     assert_ok(keys_new(&keeper.keys));
     assert_ok(key_cache_new(&keeper, &keeper.key_cache));
+    assert_ok(row_reader_new(keeper.loop, &keeper.row_reader));
     assert_ok(truth_new(&keeper.truth));
     assert_ok(operations_new(&keeper, &keeper.operations));
     assert_ok(catalog_open_memory(&memory));
@@ -81,6 +82,7 @@ static int clear(void **state)
     operations_free(keeper.operations);
     keys_free(keeper.keys);
     key_cache_free(keeper.key_cache);
+    row_reader_free(keeper.row_reader);
     truth_free(keeper.truth);
     catalog_close(keeper.catalog);
     catalog_close(memory);
