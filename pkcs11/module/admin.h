@@ -19,7 +19,13 @@ struct admin_context {
     long synced_s; /* what changed before this time is known to be on disk; 0: unknown */
 };
 
-enum admin_change { ADMIN_NO_CHANGE, ADMIN_KEY_MADE, ADMIN_OBJECTS_GONE, ADMIN_TOKEN_MADE };
+enum admin_change {
+    ADMIN_NO_CHANGE,
+    ADMIN_KEY_MADE,
+    ADMIN_OBJECTS_GONE, /* all with this id */
+    ADMIN_RECORD_MADE,  /* another one than what is open was opened from */
+    ADMIN_TOKEN_MADE
+};
 
 struct admin_answer {
     const struct ipc_message *info;

@@ -135,7 +135,11 @@ static void apply_change(struct token *token, const struct admin_answer *answer)
         break;
     case ADMIN_OBJECTS_GONE:
         keyring_remove(token->ring, answer->id);
-        (void)loaded_remove(token->loaded, answer->id);
+        loaded_forget(token->loaded, answer->id);
+        break;
+    case ADMIN_RECORD_MADE:
+        loaded_remove(token->loaded, answer->id);
+        token_tidy_soon(token);
         break;
     case ADMIN_TOKEN_MADE:
         token_adopt_made(token, answer->id);

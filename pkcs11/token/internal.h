@@ -66,9 +66,10 @@ struct token {
     uint64_t last_line_ns;
     bool probing;
 
-    struct use_task task;  /* of uses made in the loop */
-    unsigned unflushed;    /* answers since the last flush */
-    uint64_t unflushed_ns; /* when the first of them was */
+    struct ps_idle *tidying; /* after uses made in the loop: objects that have to go */
+    struct use_task task;    /* of these uses */
+    unsigned unflushed;      /* answers since the last flush */
+    uint64_t unflushed_ns;   /* when the first of them was */
 
     bool started;
     bool stopping;
@@ -105,6 +106,8 @@ void token_sign(struct token *token, uint64_t id, const struct msg_token_sign *m
 void token_use(struct token *token, uint64_t id, const struct msg_token_use *message);
 void token_run_use(void *context, unsigned worker, struct worker_item *item);
 void token_use_done(void *context, struct worker_item *item);
+void token_tidy_soon(struct token *token);
+void token_tidy(void *context);
 void token_drop_uses(struct token *token);
 
 /* token_admin.c */

@@ -217,6 +217,7 @@ static void free_token(struct token *token)
     ps_timer_free(token->retry);
     ps_timer_free(token->probe);
     ps_timer_free(token->stop_deadline);
+    ps_idle_free(token->tidying);
     keyring_free(token->ring);
     loaded_free(token->loaded);
     libp11_free(token->libp11);
@@ -269,6 +270,7 @@ static enum ps_err prepare(struct token *token)
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     PS_TRY(keyring_new(&token->ring));
     PS_TRY(loaded_new(token->config->cache_keys, &token->loaded));
+    PS_TRY(ps_idle_new(token->loop, token_tidy, token, &token->tidying));
     PS_TRY(watchdog_init());
     PS_TRY(token_init_recovery(token));
     return ps_timer_new(token->loop, on_stop_deadline, token, &token->stop_deadline);

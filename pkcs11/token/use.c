@@ -63,7 +63,7 @@ static void learn(struct token *token, const struct use_task *task)
     if (task->unwrapped && task->handle != CK_INVALID_HANDLE) {
         loaded_put(token->loaded, task->id, task->handle);
     } else if (task->is_wrapped && task->handle == CK_INVALID_HANDLE) {
-        (void)loaded_remove(token->loaded, task->id);
+        loaded_remove(token->loaded, task->id);
     }
     if (task->searched && task->handle == CK_INVALID_HANDLE) {
         keyring_set_missing(token->ring, task->id, ps_clock_mono_ns() + MISSING_NS);
@@ -162,8 +162,29 @@ static void use_here(struct token *token, uint64_t id)
     use_run(&token->control, task);
     learn(token, task);
     finish(token, id, task, ps_detail()->text);
+    if (task->unwrapped) {
+        token_tidy_soon(token);
+    }
     use_clear(task);
     flush_sometimes(token);
+}
+
+void token_tidy_soon(struct token *token)
+{
+    if (token->users == NULL) {
+        ps_idle_arm(token->tidying);
+    }
+}
+
+void token_tidy(void *context)
+{
+    struct token *token = context;
+    CK_OBJECT_HANDLE handle;
+
+    /* A loss of the sessions leaves none of them. One that is gone already is as good. */
+    while ((handle = loaded_take_superfluous(token->loaded, 0)) != CK_INVALID_HANDLE) {
+        (void)token->control.fn->C_DestroyObject(token->control.handle, handle);
+    }
 }
 
 static void free_job(struct use_job *job)
@@ -334,7 +355,8 @@ static struct use_handles find_handles(struct token *token, const struct use_req
         ipc_decode(&wrapped_record_info, request->record, &record) == PS_OK) {
         handles.wrapping = (struct wrapped_handles){handle_of(token, record.wrapping_id),
                                                     handle_of(token, record.mac_id)};
-        handles.superfluous = loaded_take_superfluous(token->loaded);
+        /* In the loop the one whose place is taken goes when the answer is on its way. */
+        handles.superfluous = loaded_take_superfluous(token->loaded, token->users == NULL ? 0 : 1);
     }
     return handles;
 }

@@ -99,7 +99,7 @@ void loaded_put(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HANDLE hand
         free(entry);
         return;
     }
-    (void)loaded_remove(loaded, id);
+    loaded_remove(loaded, id);
     memcpy(entry->id, id.data, id.len);
     entry->id_len = id.len;
     entry->handle = handle;
@@ -110,25 +110,39 @@ void loaded_put(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HANDLE hand
     put_newest(loaded, entry);
 }
 
-bool loaded_remove(struct loaded *loaded, struct ps_bytes id)
+/* NULL: it was not there. */
+static struct entry *take_out(struct loaded *loaded, struct ps_bytes id)
 {
     struct entry *entry = ps_map_remove(loaded->by_id, id);
 
-    if (entry == NULL) {
-        return false;
+    if (entry != NULL) {
+        unlink_entry(loaded, entry);
     }
-    unlink_entry(loaded, entry);
-    doom(loaded, entry);
-    return true;
+    return entry;
 }
 
-CK_OBJECT_HANDLE loaded_take_superfluous(struct loaded *loaded)
+void loaded_remove(struct loaded *loaded, struct ps_bytes id)
+{
+    struct entry *entry = take_out(loaded, id);
+
+    if (entry != NULL) {
+        doom(loaded, entry);
+    }
+}
+
+void loaded_forget(struct loaded *loaded, struct ps_bytes id)
+{
+    free(take_out(loaded, id));
+}
+
+CK_OBJECT_HANDLE loaded_take_superfluous(struct loaded *loaded, size_t more)
 {
     struct entry *entry;
     CK_OBJECT_HANDLE handle;
 
-    if (loaded->doomed == NULL && ps_map_count(loaded->by_id) >= loaded->max) {
-        (void)loaded_remove(loaded, id_of(loaded->oldest));
+    if (loaded->doomed == NULL && loaded->oldest != NULL &&
+        ps_map_count(loaded->by_id) + more > loaded->max) {
+        loaded_remove(loaded, id_of(loaded->oldest));
     }
     entry = loaded->doomed;
     if (entry == NULL) {
@@ -143,7 +157,7 @@ CK_OBJECT_HANDLE loaded_take_superfluous(struct loaded *loaded)
 void loaded_clear(struct loaded *loaded)
 {
     while (loaded->oldest != NULL) {
-        (void)loaded_remove(loaded, id_of(loaded->oldest));
+        loaded_remove(loaded, id_of(loaded->oldest));
     }
     while (loaded->doomed != NULL) {
         struct entry *entry = loaded->doomed;

@@ -6,7 +6,7 @@
 /*
  * Wrapped keys that are unwrapped in this process now: a bounded number of objects that go with its
  * sessions, the one not used for longest going first. Belongs to the thread of the event loop; what
- * has to go is given to whoever opens the next one, to be destroyed in a session.
+ * has to go is given to whoever has a session, to be destroyed in it.
  */
 struct loaded;
 
@@ -26,14 +26,19 @@ void loaded_set_checked(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HAN
 /* Takes over a handle; another one of this id has to go. Without memory this one has to. */
 void loaded_put(struct loaded *loaded, struct ps_bytes id, CK_OBJECT_HANDLE handle);
 
-/* Forgets a key; its object has to go. False: it was not there. */
-bool loaded_remove(struct loaded *loaded, struct ps_bytes id);
+/* Forgets a key; its object has to go. */
+void loaded_remove(struct loaded *loaded, struct ps_bytes id);
+
+/* The same for one whose object is gone: its handle may be another object's by now. */
+void loaded_forget(struct loaded *loaded, struct ps_bytes id);
 
 /*
- * The object that has to go before another is made, or CK_INVALID_HANDLE; it is forgotten here. Of
- * those that had to go already, and when there are too many, of the one not used for longest.
+ * An object that has to go, or CK_INVALID_HANDLE; it is forgotten here. Of those that had to go
+ * already, and when there are too many, of the one not used for longest.
+ *
+ * more: how many are about to be put in, which there is to be room for
  */
-CK_OBJECT_HANDLE loaded_take_superfluous(struct loaded *loaded);
+CK_OBJECT_HANDLE loaded_take_superfluous(struct loaded *loaded, size_t more);
 
 /* Forgets everything: the sessions are gone, and their objects with them. */
 void loaded_clear(struct loaded *loaded);

@@ -67,7 +67,7 @@ enum ps_err wrapped_rewrap(struct admin_context *context, const void *message,
     PS_TRY(close_opened(session, handle, wrapped_seal(session, handle, &key, &ret_answer->third)));
     ret_answer->info = &msg_token_wrapped_info;
     ret_answer->message.wrapped = wrapped_message(&ret_answer->third);
-    ret_answer->change = ADMIN_OBJECTS_GONE;
+    ret_answer->change = ADMIN_RECORD_MADE;
     ret_answer->id = asked->object_id;
     return PS_OK;
 }
