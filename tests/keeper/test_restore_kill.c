@@ -398,6 +398,40 @@ static void in_the_token_of_before_an_inventory_finds_nothing(void **state)
     draft_clear(&draft);
 }
 
+static void put_warning(void *context, const struct log_event *event)
+{
+    if (ps_bytes_equal_str(leaves_text(event->data, "alarm"), "restored")) {
+        ps_buf_put(context, leaves_text(event->data, "detail"));
+    }
+}
+
+/* Until people approve that it goes on, and in the log for ever. */
+static void what_nobody_knows_without_a_mirror_is_told(void **state)
+{
+    const struct ps_buf with_mirror = facts;
+    PS_BUF_AUTO alarm = {.max = 4096};
+
+    (void)state;
+    ps_buf_init(&facts, RESTORE_FACTS_MAX);
+    ps_buf_put(&facts, ps_bytes(with_mirror.data, with_mirror.len - strlen("true}")));
+    ps_buf_put_str(&facts, "false}");
+    begin_anew();
+    ps_buf_clear(&facts);
+    facts = with_mirror;
+    stack_start_keeper(&stack);
+    for (unsigned starts = 0; starts < 2; starts++) {
+        assert_true(wait_for_keys());
+        assert_true(body_has("WITHOUT a mirror of the log: who was removed or revoked since is"));
+        stack_kill_keeper(&stack);
+        stack_start_keeper(&stack);
+    }
+    leaves_each_event(&stack, put_warning, &alarm);
+    ps_buf_put_u8(&alarm, 0);
+    assert_ok(ps_buf_status(&alarm));
+    assert_non_null(strstr((const char *)alarm.data, "WITHOUT a mirror of the log"));
+    stack_kill_keeper(&stack);
+}
+
 /* The leaves: restored, its alarm, start, restored-keys, draft, four signatures, intent, result. */
 static void killed_at_any_leaf_it_is_restored_once(void **state)
 {
@@ -554,6 +588,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_the_token_of_before_an_inventory_finds_nothing),
+        cmocka_unit_test(what_nobody_knows_without_a_mirror_is_told),
         cmocka_unit_test(killed_at_any_leaf_it_is_restored_once),
         cmocka_unit_test(what_was_offered_is_never_swept),
         cmocka_unit_test(a_wrapping_key_whose_token_is_gone_has_a_successor),
