@@ -44,8 +44,20 @@ class Sender:
         self.line.send(("finished", nodeid))
 
 
+def take_turns(session, files, line):
+    """Until there is no other file."""
+    while True:
+        line.send(("next", None))
+        number = line.recv()
+        if number is None:
+            return
+        items = files[number]
+        for item, following in zip(items, [*items[1:], session]):
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+
+
 def work(session, files, line, others):
-    """Until there is no other file. `others`: what only the parent reads from."""
+    """`others`: what only the parent reads from."""
     for other in others:
         other.close()
     plugins = session.config.pluginmanager
@@ -55,15 +67,10 @@ def work(session, files, line, others):
     capture.start_global_capturing()
     capture.suspend_global_capture()
     try:
-        while True:
-            line.send(("next", None))
-            number = line.recv()
-            if number is None:
-                break
-            items = files[number]
-            for item, following in zip(items, [*items[1:], session]):
-                session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        session._setupstate.teardown_exact(None)
+        try:
+            take_turns(session, files, line)
+        finally:
+            session._setupstate.teardown_exact(None)
         line.send(("done", None))
     except (EOFError, BrokenPipeError):
         pass  # nobody is there any more
