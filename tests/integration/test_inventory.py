@@ -162,7 +162,7 @@ def test_it_says_for_how_long_the_disk_will_do(room):
 
 def test_what_others_did_in_the_token_is_found_and_told(room):
     before = findings(inventory(room))
-    names = ("missing", "half", "drifted", "undead")
+    names = ("missing", "half", "drifted", "doubled", "undead")
     ids = {}
     for name in names:
         room.post("/v1/keys", {**KEY, "name": f"inventory.{name}"})
@@ -172,17 +172,19 @@ def test_what_others_did_in_the_token_is_found_and_told(room):
     for name in ("missing", "drifted"):
         destroy(room, ids[name])
     pkcs11_tool(room, "--delete-object", "--type", "privkey", "--id", ids["half"])
-    for name in ("drifted", "undead"):
+    for name in ("drifted", "doubled", "undead"):
         pkcs11_tool(room, *MADE_ANEW, "--id", ids[name], "--label", f"inventory.{name}")
     pkcs11_tool(room, *MADE_ANEW, "--id", "77", "--label", "of somebody else")
     put_certificate(room, object_id(room, "inventory.kept"), "beside ours")
     item = inventory(room)
     assert findings(item) == sorted(before + [
-        ("drifted", "inventory.drifted"), ("missing", "inventory.half"),
+        ("drifted", "inventory.doubled"), ("drifted", "inventory.drifted"), ("missing", "inventory.half"),
         ("missing", "inventory.missing"), ("undead", "inventory.undead"),
         ("undead", "inventory.undead"), ("unknown", "beside ours"), ("unknown", "of somebody else"),
         ("unknown", "of somebody else")])
-    assert item["found"] == len(before) + 8
+    assert item["found"] == len(before) + 9
+    doubled = [found["attribute"] for found in item["findings"] if found.get("key") == "inventory.doubled"]
+    assert doubled == ["id"]
     events = list(read_events(room.appliance.directory / "data/log"))
     leaf = [leaf["data"] for leaf in events if leaf["kind"] == "inventory"][-1]
     assert leaf["findings"] == item["findings"] and leaf["token"] == "a"
