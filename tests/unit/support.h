@@ -45,24 +45,26 @@ static inline PS_UNUSED void check_bytes(struct ps_bytes got, struct ps_bytes ex
 #define assert_bytes(got, expected) check_bytes((got), (expected), __FILE__, __LINE__)
 #define assert_text(got, expected)  check_bytes((got), ps_bytes_str(expected), __FILE__, __LINE__)
 
-#define READ_FILE_MAX (size_t)(16 * 1024 * 1024)
+#define READ_FILE_MAX  (size_t)(16 * 1024 * 1024)
+#define READ_FILE_STEP 8192u
 
 /* Reads a whole file; false when there is none. */
 static inline PS_UNUSED bool read_file(const char *path, struct ps_buf *out)
 {
     FILE *file = fopen(path, "rbe");
     uint8_t *to;
-    size_t got = 0;
+    size_t got;
 
     if (file == NULL) {
         return false;
     }
     ps_buf_init(out, READ_FILE_MAX);
-    to = ps_buf_reserve(out, READ_FILE_MAX);
-    assert_non_null(to);
-    got = fread(to, 1, READ_FILE_MAX, file);
-    assert_true(got < READ_FILE_MAX);
-    ps_buf_commit(out, got);
+    do {
+        to = ps_buf_reserve(out, READ_FILE_STEP);
+        assert_non_null(to);
+        got = fread(to, 1, READ_FILE_STEP, file);
+        ps_buf_commit(out, got);
+    } while (got != 0);
     (void)fclose(file);
     return true;
 }
