@@ -68,6 +68,14 @@ static inline void kill_begin_shards(void)
     stack_wait_started(&stack);
 }
 
+static inline void kill_put_shard(const char *name, const char *root)
+{
+    (void)snprintf(kill_shard, sizeof kill_shard,
+                   "{\"place\":\"shelf 7\",\"shards\":[{\"archive\":\"%064d\",\"name\":\"%s\","
+                   "\"root\":\"%s\"}]}",
+                   7, name, root);
+}
+
 /* Signs with the key until another shard is begun. */
 static inline void kill_complete_shard(const char *key)
 {
@@ -85,10 +93,7 @@ static inline void kill_complete_shard(const char *key)
     } while (strcmp(present, name) == 0);
     checkpoint = kill_wait_for_checkpoint(name);
     ps_base64url_encode(ps_bytes(checkpoint.root.octets, PS_SHA256_LEN), root);
-    (void)snprintf(kill_shard, sizeof kill_shard,
-                   "{\"place\":\"shelf 7\",\"shards\":[{\"archive\":\"%064d\",\"name\":\"%s\","
-                   "\"root\":\"%s\"}]}",
-                   7, name, root);
+    kill_put_shard(name, root);
 }
 
 #endif

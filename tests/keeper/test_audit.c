@@ -41,6 +41,15 @@ static enum ps_err report(struct ps_buf *out)
     return audit_report(&request, &all, out);
 }
 
+static enum ps_err present_state(struct ps_buf *out)
+{
+    char directory[200];
+    const struct audit_request request = {.directory = directory};
+
+    (void)snprintf(directory, sizeof directory, "%s/log", stack.data);
+    return audit_state(&request, UINT64_MAX / 2, out);
+}
+
 /* The directory of the older of the two shards. */
 static void put_first_shard(char path[600])
 {
@@ -94,10 +103,47 @@ static void a_report_without_a_complete_shard_is_not_verified(void **state)
     assert_ok(report(&again));
 }
 
+/* The last octet of the shard's leaves. */
+static void change_leaf(const char *shard)
+{
+    char path[700];
+    FILE *entries;
+    int last;
+
+    (void)snprintf(path, sizeof path, "%s/entries", shard);
+    entries = fopen(path, "r+e");
+    assert_non_null(entries);
+    assert_int_equal(fseek(entries, -1, SEEK_END), 0);
+    last = fgetc(entries);
+    assert_int_not_equal(last, EOF);
+    assert_int_equal(fseek(entries, -1, SEEK_END), 0);
+    assert_int_not_equal(fputc(last ^ 1, entries), EOF);
+    assert_int_equal(fclose(entries), 0);
+}
+
+/* Also where nothing is wrong with what changed people and rows. */
+static void what_a_log_that_does_not_verify_says_is_not_verified(void **state)
+{
+    char shard[600];
+    PS_BUF_AUTO whole = {.max = 1024 * 1024};
+    PS_BUF_AUTO changed = {.max = 1024 * 1024};
+
+    (void)state;
+    assert_ok(present_state(&whole));
+    assert_true(says(&whole, "{\"verified\":true,"));
+    put_first_shard(shard);
+    change_leaf(shard);
+    assert_int_equal(present_state(&changed), PS_E_DENIED);
+    assert_true(says(&changed, "{\"verified\":false,"));
+    assert_true(says(&changed, "\"roster\":"));
+    change_leaf(shard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_without_a_complete_shard_is_not_verified),
+        cmocka_unit_test(what_a_log_that_does_not_verify_says_is_not_verified),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);

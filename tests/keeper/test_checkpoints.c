@@ -1,5 +1,7 @@
 #include "tests/keeper/kill_shards.h"
 
+#include "tests/keeper/leaves.h"
+
 /* Which trees get a checkpoint, and of which size. */
 
 #define KEY       "s.es256"
@@ -97,11 +99,69 @@ static void each_of_many_shards_is_signed_for_once_the_token_answers(void **stat
     }
 }
 
+struct shard_root {
+    const char *name;
+    char text[64]; /* "": no leaf is of this shard */
+};
+
+static void take_root(void *context, const struct log_event *event)
+{
+    struct shard_root *root = context;
+
+    if (ps_bytes_equal_str(event->kind, "shard") &&
+        ps_bytes_equal_str(leaves_text(event->data, "name"), root->name)) {
+        (void)snprintf(root->text, sizeof root->text, "%.*s",
+                       PS_BYTES_FMT(leaves_text(event->data, "root")));
+    }
+}
+
+static void wait_for_root(struct shard_root *root)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    leaves_each_event(&stack, take_root, root);
+    while (root->text[0] == '\0') {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+        leaves_each_event(&stack, take_root, root);
+    }
+}
+
+static unsigned ask_to_prune(const char *name, const char *root)
+{
+    DRAFT_AUTO draft = {.id = ""};
+    struct msg_change message;
+
+    kill_put_shard(name, root);
+    message = stack_change_message("log.prune", "", kill_shard);
+    return draft_ask(&stack, &message, &draft, &body);
+}
+
+/* What stays of it is its last checkpoint. */
+static void a_shard_is_not_pruned_before_it_is_signed_for(void **state)
+{
+    char completed[16];
+    struct shard_root root = {.name = completed};
+
+    (void)state;
+    hold_checkpoints_of_use();
+    complete_present_shard(completed);
+    wait_for_root(&root);
+    expect(422, ask_to_prune(completed, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+    assert_true(body_has("has another root than the archive"));
+    expect(409, ask_to_prune(completed, root.text));
+    assert_true(body_has("is not signed yet"));
+    let_go();
+    (void)kill_wait_for_checkpoint(completed);
+    expect(202, ask_to_prune(completed, root.text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_shard_completed_meanwhile_is_signed_for_whole),
         cmocka_unit_test(each_of_many_shards_is_signed_for_once_the_token_answers),
+        cmocka_unit_test(a_shard_is_not_pruned_before_it_is_signed_for),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);

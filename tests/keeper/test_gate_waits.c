@@ -177,8 +177,8 @@ static void kept_note_is_signed_by_the_log(void)
     assert_memory_not_equal(line + 6, "witness.example", 15);
 }
 
-/* Hands in the newest checkpoint with the witness's word on it, or with none; the status. */
-static unsigned hand_in(bool is_cosigned)
+/* Hands in the checkpoint in the body with the witness's word on it, or with none; the status. */
+static unsigned hand_in_body(bool is_cosigned)
 {
     uint8_t seed[32];
     uint8_t signature[64];
@@ -197,7 +197,6 @@ static unsigned hand_in(bool is_cosigned)
     memset(seed, 7, sizeof seed);
     pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof seed);
     assert_ok(cosigner_key_parse(ps_bytes_str(witness_key), &key));
-    expect(200, stack_read(&stack, READ_LOG_CHECKPOINT, "events", &body));
     cosignature_put_message(
         ps_bytes(body.data,
                  (size_t)((const uint8_t *)memmem(body.data, body.len, "\n\n", 2) - body.data) + 1),
@@ -211,6 +210,13 @@ static unsigned hand_in(bool is_cosigned)
     message.note = ps_buf_bytes(&note);
     stack_call(&stack, &stack.management, &msg_cosignatures_info, &message, &answer);
     return stack_status_of(&answer, &body);
+}
+
+/* The newest one. */
+static unsigned hand_in(bool is_cosigned)
+{
+    expect(200, stack_read(&stack, READ_LOG_CHECKPOINT, "events", &body));
+    return hand_in_body(is_cosigned);
 }
 
 /* A checkpoint comes within a second of the leaves that it has to cover. */
@@ -249,12 +255,51 @@ static void a_recovery_waits_for_three_days_and_for_witnesses(void **state)
     expect(200, stack_read(&stack, READ_OFFICER, "eve", &body));
 }
 
+static uint64_t body_size(void)
+{
+    struct checkpoint checkpoint;
+
+    assert_ok(checkpoint_peek(ps_buf_bytes(&body), &checkpoint));
+    return checkpoint.size;
+}
+
+/* A cosignature that comes late says less than the one that is here. */
+static void an_older_checkpoint_takes_no_newer_ones_place(void **state)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    PS_BUF_AUTO older = {.max = IPC_DOCUMENT_MAX};
+    uint64_t before;
+    uint64_t newer;
+
+    (void)state;
+    expect(200, stack_read(&stack, READ_LOG_CHECKPOINT, "events", &body));
+    ps_buf_put(&older, ps_buf_bytes(&body));
+    before = body_size();
+    stack.witnesses = witness_key;
+    restart_keeper(APPLIANCE_OPERATIONAL); /* a leaf more, that it started */
+    do {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+        expect(200, stack_read(&stack, READ_LOG_CHECKPOINT, "events", &body));
+        newer = body_size();
+    } while (newer == before);
+    expect(200, hand_in_body(true));
+    assert_int_equal(read_number(READ_LOG_WITNESSES, "", "\"size\":"), newer);
+    ps_buf_reset(&body);
+    ps_buf_put(&body, ps_buf_bytes(&older));
+    expect(200, hand_in_body(true));
+    assert_int_equal(read_number(READ_LOG_WITNESSES, "", "\"size\":"), newer);
+    restart_keeper(APPLIANCE_OPERATIONAL); /* which reads what was kept */
+    assert_int_equal(read_number(READ_LOG_WITNESSES, "", "\"size\":"), newer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_veto_stays_when_its_officer_does_not),
         cmocka_unit_test(who_is_needed_again_has_it_wait_again),
         cmocka_unit_test(a_recovery_waits_for_three_days_and_for_witnesses),
+        cmocka_unit_test(an_older_checkpoint_takes_no_newer_ones_place),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);

@@ -51,6 +51,24 @@ static inline PS_UNUSED struct bundle *bundle_test_open(struct ps_bytes octets)
     return bundle;
 }
 
+/* genesis: of a transcript, its SHA-256 in hexadecimal; NULL: nobody knows it */
+static inline PS_UNUSED enum ps_err bundle_test_check(struct ps_bytes octets, const char *genesis,
+                                                      struct findings *ret_findings)
+{
+    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
+    struct bundle_check request = {.fn = findings_take, .context = ret_findings};
+    struct bundle_summary summary;
+    PS_BUF_AUTO hash = {.max = PS_SHA256_LEN};
+
+    *ret_findings = (struct findings){0};
+    if (genesis != NULL) {
+        assert_ok(ps_hex_decode(ps_bytes_str(genesis), &hash));
+        request.genesis = hash.data;
+    }
+    PS_TRY(bundle_parse(octets, &bundle));
+    return bundle_verify(bundle, &request, &summary);
+}
+
 /* Says first what was found, when it is not what was expected. */
 static inline PS_UNUSED void assert_found(const struct findings *findings, const char *failure)
 {

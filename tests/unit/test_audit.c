@@ -1,4 +1,4 @@
-#include "tests/unit/support.h"
+#include "tests/unit/bundle_support.h"
 
 #include "lib/base/clock.h"
 #include "lib/ceremony/audit/audit.h"
@@ -43,10 +43,10 @@ static void names_with_zeros_have_an_order_too(void **state)
     }
 }
 
-static void take_effects(struct audit_snapshot *snapshot, const char *effects)
+static void take_effects(struct audit_snapshot *snapshot, uint64_t time_ns, const char *effects)
 {
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
-    const struct log_event end = {.time_ns = 1};
+    const struct log_event end = {.time_ns = time_ns};
     struct replay_operation operation = {.end = &end};
 
     assert_ok(json_new(&json));
@@ -61,16 +61,85 @@ static void rows_of_a_time_stand_in_the_order_of_their_names(void **state)
 
     (void)state;
     assert_ok(audit_snapshot_new(1, &snapshot));
-    take_effects(snapshot, "[{\"kind\":\"grant\",\"name\":\"b\",\"row\":1},"
-                           "{\"kind\":\"grant\",\"name\":\"a\",\"row\":2},"
-                           "{\"kind\":\"key\",\"name\":\"a\",\"row\":3},"
-                           "{\"kind\":\"client\",\"name\":\"b\",\"row\":4},"
-                           "{\"kind\":\"client\",\"name\":\"ab\",\"row\":5}]");
-    take_effects(snapshot, "[{\"kind\":\"grant\",\"name\":\"b\",\"row\":6},"
-                           "{\"kind\":\"grant\",\"name\":\"c\",\"removed\":true},"
-                           "{\"kind\":\"client\",\"name\":\"b\",\"removed\":true}]");
+    take_effects(snapshot, 1,
+                 "[{\"kind\":\"grant\",\"name\":\"b\",\"row\":1},"
+                 "{\"kind\":\"grant\",\"name\":\"a\",\"row\":2},"
+                 "{\"kind\":\"key\",\"name\":\"a\",\"row\":3},"
+                 "{\"kind\":\"client\",\"name\":\"b\",\"row\":4},"
+                 "{\"kind\":\"client\",\"name\":\"ab\",\"row\":5}]");
+    take_effects(snapshot, 1,
+                 "[{\"kind\":\"grant\",\"name\":\"b\",\"row\":6},"
+                 "{\"kind\":\"grant\",\"name\":\"c\",\"removed\":true},"
+                 "{\"kind\":\"client\",\"name\":\"b\",\"removed\":true}]");
+    take_effects(snapshot, 2,
+                 "[{\"kind\":\"grant\",\"name\":\"a\",\"removed\":true},"
+                 "{\"kind\":\"client\",\"name\":\"later\",\"row\":7}]");
     assert_ok(audit_snapshot_put(snapshot, &out));
     assert_text(ps_buf_bytes(&out), ",\"clients\":[5],\"families\":[],\"grants\":[2,6]");
+}
+
+static bool has(const struct ps_buf *out, const char *text)
+{
+    return memmem(out->data, out->len, text, strlen(text)) != NULL;
+}
+
+static enum ps_err on_operation(void *context, const struct replay_operation *operation)
+{
+    return audit_snapshot_take_operation(context, operation);
+}
+
+static uint64_t time_of(const char *text)
+{
+    uint64_t real_ns;
+
+    assert_ok(ps_time_parse(ps_bytes_str(text), &real_ns));
+    return real_ns;
+}
+
+/* From the leaves of tests/vectors/transcript/enrol.json. */
+static void put_people(uint64_t at_ns, struct ps_buf *out)
+{
+    PS_CLEANUP(audit_snapshot_free_cleanup) struct audit_snapshot *snapshot = NULL;
+    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
+    PS_CLEANUP(replay_free_cleanup) struct replay *replay = NULL;
+    PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    struct findings findings = {.failures = ""};
+    struct log_report report = {.fn = findings_take, .context = &findings};
+    struct replay_sink sink = {.report = &report, .on_operation = on_operation};
+    PS_BUF_AUTO octets = {0};
+
+    bundle_test_read("enrol", &octets);
+    bundle = bundle_test_open(ps_buf_bytes(&octets));
+    assert_ok(json_new(&json));
+    assert_ok(audit_snapshot_new(at_ns, &snapshot));
+    sink.context = snapshot;
+    assert_ok(replay_new(&sink, &replay));
+    for (size_t i = 0; i < bundle_leaf_count(bundle); i++) {
+        struct bundle_leaf leaf;
+        struct log_event event;
+
+        assert_ok(bundle_leaf_at(bundle, i, &leaf));
+        assert_ok(log_event_read(json, json_raw(leaf.leaf), &event));
+        assert_ok(audit_snapshot_take(snapshot, replay, leaf.index, &event));
+    }
+    assert_string_equal(findings.failures, "");
+    assert_ok(audit_snapshot_finish(snapshot, replay));
+    ps_buf_reset(out);
+    assert_ok(audit_snapshot_put(snapshot, out));
+}
+
+/* The last leaf, by which grace is an officer, is the newest that there is. */
+static void people_of_a_time_are_not_those_of_later(void **state)
+{
+    const uint64_t enrolled_ns = time_of("2026-11-21T02:04:59.227816Z");
+    PS_BUF_AUTO out = {.max = 1024 * 1024};
+
+    (void)state;
+    put_people(enrolled_ns - 1, &out);
+    assert_true(has(&out, "\"person\":\"officer-4\""));
+    assert_false(has(&out, "\"person\":\"grace\""));
+    put_people(enrolled_ns, &out);
+    assert_true(has(&out, "\"person\":\"grace\""));
 }
 
 static void names_take_no_more_room_than_they_may(void **state)
@@ -107,11 +176,6 @@ static enum ps_err report(const struct audit_period *period, struct ps_buf *out)
     return err;
 }
 
-static bool has(const struct ps_buf *out, const char *text)
-{
-    return memmem(out->data, out->len, text, strlen(text)) != NULL;
-}
-
 static void a_log_of_nobodys_genesis_is_not_believed(void **state)
 {
     const struct audit_period all = {.to_ns = UINT64_MAX / 2};
@@ -120,14 +184,6 @@ static void a_log_of_nobodys_genesis_is_not_believed(void **state)
     (void)state;
     assert_int_equal(report(&all, &out), PS_E_DENIED);
     assert_true(has(&out, "{\"verified\":false,"));
-}
-
-static uint64_t time_of(const char *text)
-{
-    uint64_t real_ns;
-
-    assert_ok(ps_time_parse(ps_bytes_str(text), &real_ns));
-    return real_ns;
 }
 
 static void assert_uses(const struct audit_period *period, const char *expected)
@@ -250,6 +306,7 @@ int main(void)
         cmocka_unit_test(names_are_counted_and_told_in_their_order),
         cmocka_unit_test(names_with_zeros_have_an_order_too),
         cmocka_unit_test(rows_of_a_time_stand_in_the_order_of_their_names),
+        cmocka_unit_test(people_of_a_time_are_not_those_of_later),
         cmocka_unit_test(names_take_no_more_room_than_they_may),
         cmocka_unit_test(a_log_of_nobodys_genesis_is_not_believed),
         cmocka_unit_test(uses_are_those_of_the_period),

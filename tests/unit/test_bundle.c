@@ -6,22 +6,6 @@
 
 static const struct json_limits limits = {BUNDLE_OCTETS_MAX, 24, 1000000, false};
 
-static enum ps_err check(struct ps_bytes octets, const char *genesis, struct findings *ret_findings)
-{
-    PS_CLEANUP(bundle_free_cleanup) struct bundle *bundle = NULL;
-    struct bundle_check request = {.fn = findings_take, .context = ret_findings};
-    struct bundle_summary summary;
-    PS_BUF_AUTO hash = {.max = PS_SHA256_LEN};
-
-    *ret_findings = (struct findings){0};
-    if (genesis != NULL) {
-        assert_ok(ps_hex_decode(ps_bytes_str(genesis), &hash));
-        request.genesis = hash.data;
-    }
-    PS_TRY(bundle_parse(octets, &bundle));
-    return bundle_verify(bundle, &request, &summary);
-}
-
 static void a_transcript_verifies_from_its_genesis(void **state)
 {
     static const char *const names[] = {"genesis", "enrol"};
@@ -32,7 +16,7 @@ static void a_transcript_verifies_from_its_genesis(void **state)
         struct findings findings;
 
         bundle_test_read(names[i], &octets);
-        assert_ok(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
+        assert_ok(bundle_test_check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
         assert_string_equal(findings.failures, "");
     }
 }
@@ -46,9 +30,9 @@ static void another_genesis_is_a_failure_and_an_unknown_one_a_note(void **state)
     (void)state;
     bundle_test_read("genesis", &octets);
     other[0] = other[0] == '0' ? '1' : '0';
-    assert_int_equal(check(ps_buf_bytes(&octets), other, &findings), PS_E_DENIED);
+    assert_int_equal(bundle_test_check(ps_buf_bytes(&octets), other, &findings), PS_E_DENIED);
     assert_found(&findings, "this is another genesis: " BUNDLE_TEST_GENESIS);
-    assert_ok(check(ps_buf_bytes(&octets), NULL, &findings));
+    assert_ok(bundle_test_check(ps_buf_bytes(&octets), NULL, &findings));
     assert_non_null(strstr(findings.notes, BUNDLE_TEST_GENESIS));
 }
 
@@ -105,14 +89,14 @@ static void every_octet_that_changes_is_found_and_its_place_is_named(void **stat
 
         find_section(root, octets.data + i, section);
         octets.data[i] = (uint8_t)(before ^ (1u << (i % 8)));
-        err = check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings);
+        err = bundle_test_check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings);
         if (err == PS_OK || (err == PS_E_DENIED && findings.counts[LOG_FAIL] == 0)) {
             fail_msg("octet %zu can be another one", i);
         }
         assert_place(err, section, &findings);
         octets.data[i] = before;
     }
-    assert_ok(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
+    assert_ok(bundle_test_check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
 }
 
 /* A second of its time is another one. */
@@ -142,7 +126,8 @@ static void a_changed_leaf_is_named_by_its_number(void **state)
         at = memmem(raw.data, raw.len, time, 8);
         assert_non_null(at);
         at[sizeof time - 1] ^= 1;
-        assert_int_equal(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+        assert_int_equal(bundle_test_check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings),
+                         PS_E_DENIED);
         at[sizeof time - 1] ^= 1;
         assert_int_equal(findings.leaf, strtoull((const char *)json_raw(index).data, NULL, 10));
     }
@@ -156,10 +141,11 @@ static void a_transcript_that_ends_early_is_none(void **state)
     (void)state;
     bundle_test_read("genesis", &octets);
     for (size_t len = 0; len < octets.len; len += 97) {
-        assert_int_equal(check(ps_bytes(octets.data, len), NULL, &findings), PS_E_INPUT);
+        assert_int_equal(bundle_test_check(ps_bytes(octets.data, len), NULL, &findings),
+                         PS_E_INPUT);
     }
     ps_buf_put_u8(&octets, '\n');
-    assert_int_equal(check(ps_buf_bytes(&octets), NULL, &findings), PS_E_INPUT);
+    assert_int_equal(bundle_test_check(ps_buf_bytes(&octets), NULL, &findings), PS_E_INPUT);
 }
 
 static void who_does_not_agree_is_told(void **state)
@@ -169,7 +155,7 @@ static void who_does_not_agree_is_told(void **state)
 
     (void)state;
     bundle_test_read("enrol", &octets);
-    assert_ok(check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
+    assert_ok(bundle_test_check(ps_buf_bytes(&octets), BUNDLE_TEST_GENESIS, &findings));
     assert_non_null(strstr(findings.notes, "auditor-1 DOES NOT AGREE"));
 }
 
@@ -255,7 +241,8 @@ static void assert_change_is_found(const char *name, const char *from, const cha
     bundle_test_read(name, &octets);
     replace_in(&octets, from, to);
     reseal(ps_buf_bytes(&octets), &sealed);
-    assert_int_equal(check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+    assert_int_equal(bundle_test_check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings),
+                     PS_E_DENIED);
     assert_found(&findings, failure);
 }
 
@@ -285,7 +272,8 @@ static void whoever_signed_the_end_twice_is_found(void **state)
     ps_buf_put_u8(&twice, ',');
     ps_buf_put(&twice, ps_bytes_from(ps_buf_bytes(&octets), before));
     assert_ok(ps_buf_status(&twice));
-    assert_int_equal(check(ps_buf_bytes(&twice), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+    assert_int_equal(bundle_test_check(ps_buf_bytes(&twice), BUNDLE_TEST_GENESIS, &findings),
+                     PS_E_DENIED);
     assert_found(&findings, "signed the end before");
 }
 
@@ -295,6 +283,58 @@ static void what_is_written_anew_is_not_the_logs(void **state)
     assert_change_is_found("enrol", "\"person\":\"grace\"", "\"person\":\"grape\"", "leaves: ");
     assert_change_is_found("enrol", "\"index\":0,", "\"index\":1,", "leaves: ");
     assert_change_is_found("enrol", "/events\\n142\\n", "/events\\n143\\n", "checkpoint: ");
+}
+
+/* Whatever digests there are is what people sign at the end. */
+static void a_digest_of_nothing_is_found(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO sealed = {.max = BUNDLE_OCTETS_MAX};
+    struct findings findings;
+
+    (void)state;
+    bundle_test_read("enrol", &octets);
+    reseal(ps_buf_bytes(&octets), &sealed);
+    replace_in(&sealed, "\"},\"format\":", "\",\"rooms\":\"\"},\"format\":");
+    assert_int_equal(bundle_test_check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings),
+                     PS_E_DENIED);
+    assert_found(&findings, "there is more in `digests` than belongs there");
+}
+
+static size_t place_of(const struct ps_buf *octets, const char *text)
+{
+    const uint8_t *at = memmem(octets->data, octets->len, text, strlen(text));
+
+    assert_non_null(at);
+    return (size_t)(at - octets->data);
+}
+
+/* Two approvals of one operation, which count in either order. */
+static void leaves_in_another_order_are_found(void **state)
+{
+    PS_BUF_AUTO octets = {0};
+    PS_BUF_AUTO swapped = {.max = BUNDLE_OCTETS_MAX};
+    PS_BUF_AUTO sealed = {.max = BUNDLE_OCTETS_MAX};
+    struct findings findings;
+    size_t first;
+    size_t second;
+    size_t after;
+
+    (void)state;
+    bundle_test_read("enrol", &octets);
+    first = place_of(&octets, "{\"index\":77,");
+    second = place_of(&octets, "{\"index\":78,");
+    after = place_of(&octets, ",{\"index\":79,");
+    ps_buf_put(&swapped, ps_bytes(octets.data, first));
+    ps_buf_put(&swapped, ps_bytes(octets.data + second, after - second));
+    ps_buf_put_u8(&swapped, ',');
+    ps_buf_put(&swapped, ps_bytes(octets.data + first, second - first - 1));
+    ps_buf_put(&swapped, ps_bytes_from(ps_buf_bytes(&octets), after));
+    reseal(ps_buf_bytes(&swapped), &sealed);
+    assert_int_equal(bundle_test_check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings),
+                     PS_E_DENIED);
+    assert_int_equal(findings.leaf, 77);
+    assert_found(&findings, "the leaves are not in their order");
 }
 
 static void the_room_is_held_against_the_log_and_the_script(void **state)
@@ -392,7 +432,7 @@ static void a_ceremony_without_its_end_is_told(void **state)
     bundle_test_read("enrol", &octets);
     replace_in(&octets, WHAT("ended"), WHAT("resumed"));
     reseal(ps_buf_bytes(&octets), &sealed);
-    assert_ok(check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings));
+    assert_ok(bundle_test_check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings));
     assert_non_null(strstr(findings.notes, "the ceremony has not come to its end"));
 }
 
@@ -415,7 +455,8 @@ static void a_room_without_lines_is_found(void **state)
     memmove(begin, end, octets.len - (size_t)(end - octets.data));
     octets.len -= (size_t)(end - begin);
     reseal(ps_buf_bytes(&octets), &sealed);
-    assert_int_equal(check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+    assert_int_equal(bundle_test_check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings),
+                     PS_E_DENIED);
     assert_found(&findings, "the room does not say that it was begun");
 }
 
@@ -446,7 +487,8 @@ static void a_leaf_that_is_left_out_is_missed(void **state)
         octets.len -= after - at;
     }
     reseal(ps_buf_bytes(&octets), &sealed);
-    assert_int_equal(check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings), PS_E_DENIED);
+    assert_int_equal(bundle_test_check(ps_buf_bytes(&sealed), BUNDLE_TEST_GENESIS, &findings),
+                     PS_E_DENIED);
     assert_found(&findings, "it was executed and was not approved");
 }
 
@@ -462,6 +504,8 @@ int main(void)
         cmocka_unit_test(a_person_signs_the_end_once),
         cmocka_unit_test(whoever_signed_the_end_twice_is_found),
         cmocka_unit_test(what_is_written_anew_is_not_the_logs),
+        cmocka_unit_test(a_digest_of_nothing_is_found),
+        cmocka_unit_test(leaves_in_another_order_are_found),
         cmocka_unit_test(the_room_is_held_against_the_log_and_the_script),
         cmocka_unit_test(a_step_has_done_what_the_script_says),
         cmocka_unit_test(the_room_goes_through_the_script_in_its_order),

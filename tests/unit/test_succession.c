@@ -1,36 +1,10 @@
-#include "tests/unit/signing.h"
+#include "tests/unit/note_signer.h"
 
-#include "lib/base/encode.h"
 #include "lib/ceremony/log/judged_keys.h"
-#include "lib/formats/tlog/note.h"
 
 /* The keys of a log, one after the other. */
 
 #define ORIGIN "log.example/events"
-
-struct signer {
-    EVP_PKEY *pkey;
-    struct note_key key;
-    struct ps_buf text; /* its verifier key */
-};
-
-static struct signer make_signer(void)
-{
-    struct signer signer = {.pkey = signing_make_key(PS_KEY_ED25519), .text = {.max = 512}};
-    uint8_t octets[32];
-    size_t len = sizeof octets;
-
-    assert_int_equal(EVP_PKEY_get_raw_public_key(signer.pkey, octets, &len), 1);
-    assert_ok(note_key_make(ps_bytes_str(ORIGIN), ps_bytes(octets, len), &signer.key));
-    note_put_key(&signer.key, &signer.text);
-    return signer;
-}
-
-static void clear_signer(struct signer *signer)
-{
-    EVP_PKEY_free(signer->pkey);
-    ps_buf_clear(&signer->text);
-}
 
 static struct merkle_hash root_of(uint8_t octet)
 {
@@ -40,18 +14,12 @@ static struct merkle_hash root_of(uint8_t octet)
     return root;
 }
 
-/* As JSON text, with its newlines as they are escaped there. */
-static void put_note(struct signer *signer, uint64_t size, struct merkle_hash root,
+static void put_note(const struct note_signer *signer, uint64_t size, struct merkle_hash root,
                      struct ps_buf *out)
 {
-    PS_BUF_AUTO note = {.max = 4096};
-    PS_BUF_AUTO signature = {0};
-
-    assert_ok(checkpoint_put(
-        &(struct checkpoint){.origin = ps_bytes_str(ORIGIN), .size = size, .root = root}, &note));
-    signing_sign(signer->pkey, PS_ALG_EDDSA, ps_buf_bytes(&note), &signature);
-    note_put_signature(&signer->key, ps_buf_bytes(&signature), &note, true);
-    ps_buf_put_json_string(out, ps_buf_bytes(&note));
+    note_signer_put(
+        signer, &(struct checkpoint){.origin = ps_bytes_str(ORIGIN), .size = size, .root = root},
+        out);
 }
 
 struct log {
@@ -113,7 +81,7 @@ static void put_data(struct ps_buf *out, const char *before, struct ps_bytes tex
     assert_ok(ps_buf_status(out));
 }
 
-static enum ps_err take_genesis(struct log *log, const struct signer *signer)
+static enum ps_err take_genesis(struct log *log, const struct note_signer *signer)
 {
     PS_BUF_AUTO data = {.max = 4096};
 
@@ -121,7 +89,7 @@ static enum ps_err take_genesis(struct log *log, const struct signer *signer)
     return take(log, 0, NULL, "genesis", (const char *)data.data);
 }
 
-static enum ps_err take_restored(struct log *log, struct signer *signer, uint64_t index,
+static enum ps_err take_restored(struct log *log, struct note_signer *signer, uint64_t index,
                                  uint64_t size, struct merkle_hash root)
 {
     const struct merkle_hash before = root_of(7);
@@ -133,7 +101,7 @@ static enum ps_err take_restored(struct log *log, struct signer *signer, uint64_
     return take(log, index, &before, "restored", (const char *)data.data);
 }
 
-static enum ps_err take_result(struct log *log, uint64_t index, const struct signer *signer)
+static enum ps_err take_result(struct log *log, uint64_t index, const struct note_signer *signer)
 {
     PS_BUF_AUTO data = {.max = 4096};
 
@@ -144,16 +112,16 @@ static enum ps_err take_result(struct log *log, uint64_t index, const struct sig
     return take(log, index, NULL, "result", (const char *)data.data);
 }
 
-static void assert_key(const struct log *log, const struct signer *signer)
+static void assert_key(const struct log *log, const struct note_signer *signer)
 {
     assert_true(ps_bytes_equal(ps_buf_bytes(&log->keys.key), ps_buf_bytes(&signer->text)));
 }
 
 static void a_restored_log_goes_on_with_the_key_of_the_result(void **state)
 {
-    PS_CLEANUP(clear_signer) struct signer first = make_signer();
-    PS_CLEANUP(clear_signer) struct signer second = make_signer();
-    PS_CLEANUP(clear_signer) struct signer third = make_signer();
+    PS_CLEANUP(note_signer_clear) struct note_signer first = note_signer_make(ORIGIN);
+    PS_CLEANUP(note_signer_clear) struct note_signer second = note_signer_make(ORIGIN);
+    PS_CLEANUP(note_signer_clear) struct note_signer third = note_signer_make(ORIGIN);
     struct log *log = *state;
     struct note_key key;
 
@@ -175,9 +143,9 @@ static void a_restored_log_goes_on_with_the_key_of_the_result(void **state)
 
 static void without_a_restore_no_key_follows(void **state)
 {
-    PS_CLEANUP(clear_signer) struct signer first = make_signer();
-    PS_CLEANUP(clear_signer) struct signer second = make_signer();
-    PS_CLEANUP(clear_signer) struct signer third = make_signer();
+    PS_CLEANUP(note_signer_clear) struct note_signer first = note_signer_make(ORIGIN);
+    PS_CLEANUP(note_signer_clear) struct note_signer second = note_signer_make(ORIGIN);
+    PS_CLEANUP(note_signer_clear) struct note_signer third = note_signer_make(ORIGIN);
     struct log *log = *state;
 
     assert_ok(take_genesis(log, &first));
@@ -190,8 +158,8 @@ static void without_a_restore_no_key_follows(void **state)
 
 static void the_key_before_signed_for_exactly_the_leaves_before(void **state)
 {
-    PS_CLEANUP(clear_signer) struct signer first = make_signer();
-    PS_CLEANUP(clear_signer) struct signer other = make_signer();
+    PS_CLEANUP(note_signer_clear) struct note_signer first = note_signer_make(ORIGIN);
+    PS_CLEANUP(note_signer_clear) struct note_signer other = note_signer_make(ORIGIN);
     struct log *log = *state;
 
     assert_ok(take_genesis(log, &first));
@@ -204,7 +172,7 @@ static void the_key_before_signed_for_exactly_the_leaves_before(void **state)
 
 static void leaves_of_another_form_are_input_errors(void **state)
 {
-    PS_CLEANUP(clear_signer) struct signer first = make_signer();
+    PS_CLEANUP(note_signer_clear) struct note_signer first = note_signer_make(ORIGIN);
     struct log *log = *state;
 
     assert_fails(PS_E_INPUT, take(log, 0, NULL, "genesis", "{}"));
@@ -224,8 +192,8 @@ static void leaves_of_another_form_are_input_errors(void **state)
 /* All is as it has to be, but that nobody approved it. */
 static void a_key_that_people_did_not_approve_is_not_the_logs(void **state)
 {
-    PS_CLEANUP(clear_signer) struct signer first = make_signer();
-    PS_CLEANUP(clear_signer) struct signer second = make_signer();
+    PS_CLEANUP(note_signer_clear) struct note_signer first = note_signer_make(ORIGIN);
+    PS_CLEANUP(note_signer_clear) struct note_signer second = note_signer_make(ORIGIN);
     PS_BUF_AUTO data = {.max = 8192};
     PS_BUF_AUTO note = {.max = 4096};
     struct judged_keys judged;
