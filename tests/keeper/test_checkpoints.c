@@ -130,7 +130,7 @@ static void wait_for_root(struct shard_root *root)
 static unsigned ask_to_prune(const char *name, const char *root)
 {
     DRAFT_AUTO draft = {.id = ""};
-    struct msg_change message;
+    struct msg_change message = {0};
 
     kill_put_shard(name, root);
     message = stack_change_message("log.prune", "", kill_shard);
