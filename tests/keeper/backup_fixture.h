@@ -3,7 +3,20 @@
 
 #include "tests/keeper/gate_fixture.h"
 
+#include <sys/stat.h>
+
 /* Backups and drills that are asked for. */
+
+/* A stack of one process that is not started; its backups will be in `directory`. */
+static inline PS_UNUSED void make_stack_with_backups(char directory[160])
+{
+    stack_use_memory();
+    ps_buf_init(&body, IPC_DOCUMENT_MAX);
+    stack_make(&stack, 1);
+    (void)snprintf(directory, 160, "%s/backups", stack.directory);
+    assert_int_equal(mkdir(directory, 0700), 0);
+    stack.backups = directory;
+}
 
 static inline PS_UNUSED unsigned ask_task(enum task task)
 {

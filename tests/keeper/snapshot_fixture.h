@@ -1,13 +1,12 @@
 #ifndef TESTS_KEEPER_SNAPSHOT_FIXTURE_H
 #define TESTS_KEEPER_SNAPSHOT_FIXTURE_H
 
+#include "tests/keeper/files.h"
 #include "tests/keeper/leaves.h"
 #include "tests/keeper/sql.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 /* A stack that makes a snapshot of each leaf, and what is done to its files. */
 
@@ -93,20 +92,6 @@ static inline PS_UNUSED unsigned long events_size(void)
 static inline PS_UNUSED void snapshot_of_now(void)
 {
     wait_signed(events_size());
-}
-
-/* A program for files, with its operands. */
-static inline PS_UNUSED void run(const char *program, const char *option, const char *one,
-                                 const char *other)
-{
-    char *arguments[] = {(char *)(uintptr_t)program, (char *)(uintptr_t)option,
-                         (char *)(uintptr_t)one, (char *)(uintptr_t)other, NULL};
-    pid_t pid;
-    int status;
-
-    assert_int_equal(posix_spawnp(&pid, program, NULL, NULL, arguments, environ), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
 }
 
 static inline PS_UNUSED void remove_in_data(const char *name)

@@ -20,7 +20,8 @@ struct line {
     int token;
     struct ps_buf from_keeper;
     struct ps_buf from_token;
-    uint64_t lost_id; /* of the request whose answer is lost; 0: none */
+    uint64_t lost_id;    /* of the request whose answer is lost; 0: none */
+    uint64_t spoiled_id; /* or has another signature */
     struct ps_buf held;
     unsigned held_at; /* tap.let_go then */
 };
@@ -197,8 +198,20 @@ static void pass_request(struct line *line, const struct ipc_frame *frame, struc
     }
     if (refusal == TAP_REFUSE_AFTER || refusal == TAP_REFUSE_AFTER_ONCE) {
         line->lost_id = frame->id;
+    } else if (refusal == TAP_SPOIL) {
+        line->spoiled_id = frame->id;
     }
     send_all(line->token, octets);
+}
+
+/* In the frame itself. */
+static void spoil(const struct ipc_frame *frame)
+{
+    struct msg_token_signed message = {.micros = 0};
+
+    assert_ok(ipc_decode(frame->info, frame->payload, &message));
+    assert_int_not_equal(message.signature.len, 0);
+    *(uint8_t *)(uintptr_t)message.signature.data ^= 1;
 }
 
 static void pass_answer(struct line *line, const struct ipc_frame *frame, struct ps_bytes octets)
@@ -207,6 +220,11 @@ static void pass_answer(struct line *line, const struct ipc_frame *frame, struct
         line->lost_id = 0;
         refuse(line, frame->id, TAP_REFUSE_AFTER);
         return;
+    }
+    if (line->spoiled_id != 0 && frame->id == line->spoiled_id &&
+        frame->info == &msg_token_signed_info) {
+        line->spoiled_id = 0;
+        spoil(frame);
     }
     send_all(line->keeper, octets);
 }

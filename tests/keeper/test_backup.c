@@ -42,12 +42,7 @@ static unsigned count_backups(void)
 static int make_stack(void **state)
 {
     (void)state;
-    stack_use_memory();
-    ps_buf_init(&body, IPC_DOCUMENT_MAX);
-    stack_make(&stack, 1);
-    (void)snprintf(directory, sizeof directory, "%s/backups", stack.directory);
-    assert_int_equal(mkdir(directory, 0700), 0);
-    stack.backups = directory;
+    make_stack_with_backups(directory);
     stack.faults = faults_new();
     stack.sessions = 2;
     return 0;

@@ -169,12 +169,27 @@ static void a_token_whose_pin_is_being_changed_is_not_let_go(void **state)
     expect_splittings(2, 1);
 }
 
+/* Together they would be no PIN. */
+static void give_one_of_each_splitting(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    while (shares_give_of(&stack, shares_holders[0], OTHER "/user/next", &body) != 200) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+    }
+    assert_true(body_has("\"arrived\":[\"alice\"]"));
+    expect(200, shares_give_of(&stack, shares_holders[1], OTHER "/user", &body));
+    assert_true(body_has("\"arrived\":[\"bob\"]"));
+}
+
 /* As an operation did that was begun before. */
 static void its_holders_unlock_it_when_it_comes_back(void **state)
 {
     (void)state;
     start_with_other();
     stack_start_token(&stack, OTHER_AT);
+    give_one_of_each_splitting();
     unlock_other();
     expect_splittings(2, 1);
 }

@@ -99,6 +99,7 @@ static void cancel(const struct draft *draft)
 
 static void its_first_pin_of_the_token_s_making_takes_the_place_of_the_configured_one(void **state)
 {
+    const pid_t before = stack.tokens[0].pid;
     DRAFT_AUTO draft;
     DRAFT_AUTO second;
 
@@ -107,6 +108,7 @@ static void its_first_pin_of_the_token_s_making_takes_the_place_of_the_configure
     expect(201, draft_execute(&stack, &draft, &body));
     assert_true(leaves_tell(&stack, draft.id, APPROVALS " intent part result:done"));
     assert_settled();
+    assert_int_not_equal(stack.tokens[0].pid, before); /* none is left that goes by the old one */
     /* No start takes it from where it is configured any more. */
     restart_keeper(APPLIANCE_OPERATIONAL);
     unlock_with_shares();
@@ -280,6 +282,7 @@ static void forget_pins(void)
         assert_true(ps_clock_mono_ns() < deadline);
         expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
     } while (stack.tokens[0].kept_pin.len != 0 && has_rested());
+    wait_for_text(READ_UNLOCK, "", "\"tokens\":[]", 1); /* nobody is asked for shares meanwhile */
     expect(201, change("appliance.unlock", "", "{}"));
     unlock_with_shares();
 }

@@ -366,6 +366,33 @@ static void once_it_is_split_the_configured_one_is_forgotten(void **state)
     expect(201, change("pin.split", OTHER, shares_so_parameters()));
 }
 
+/* --- Its processes --- */
+
+#define SECOND_AT 2u /* a second process of the token, beside OTHER's */
+
+static void wait_for_processes(void)
+{
+    wait_for_text(READ_SYSTEM, "", "\"number\":0,\"state\":\"ready\"", SECOND_AT);
+    wait_for_text(READ_SYSTEM, "", "\"number\":2,\"state\":\"ready\"", 1);
+}
+
+/* One that was logged in before would go by the old PIN for as long as it lives. */
+static void a_changed_pin_leaves_no_process_of_before(void **state)
+{
+    pid_t before[2];
+
+    (void)state;
+    stack.processes++;
+    stack_start_token(&stack, SECOND_AT);
+    wait_for_processes();
+    before[0] = stack.tokens[0].pid;
+    before[1] = stack.tokens[SECOND_AT].pid;
+    expect(201, change("pin.change", STACK_TOKEN, shares_parameters()));
+    wait_for_processes();
+    assert_int_not_equal(stack.tokens[0].pid, before[0]);
+    assert_int_not_equal(stack.tokens[SECOND_AT].pid, before[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +406,7 @@ int main(void)
         cmocka_unit_test(shares_that_an_api_has_recorded_open_for_nobody),
         cmocka_unit_test(a_change_that_is_not_settled_keeps_its_lock),
         cmocka_unit_test(once_it_is_split_the_configured_one_is_forgotten),
+        cmocka_unit_test(a_changed_pin_leaves_no_process_of_before),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
