@@ -341,16 +341,17 @@ static void lock_and_unlock(void)
     wait_for_token(STACK_TOKEN);
 }
 
+static char other_pin[64];
+
 /* What a lock forgets, and the configuration gives anew, is no PIN that its holders released. */
 static void once_it_is_split_the_configured_one_is_forgotten(void **state)
 {
     DRAFT_AUTO draft;
-    char pin[64] = "";
 
     (void)state;
     wait_for_token(OTHER);
-    memcpy(pin, stack.tokens[1].kept_pin.data, stack.tokens[1].kept_pin.len);
-    configure_other(pin, true);
+    memcpy(other_pin, stack.tokens[1].kept_pin.data, stack.tokens[1].kept_pin.len);
+    configure_other(other_pin, true);
     shares_unlock(&stack, OTHER); /* none is taken from there */
     wait_for_token(OTHER);
     expect(201, change("pin.split", OTHER, shares_so_parameters()));
@@ -360,10 +361,30 @@ static void once_it_is_split_the_configured_one_is_forgotten(void **state)
     assert_true(body_has("the holders of its SO PIN give their shares first"));
     shares_release_so(&stack, OTHER);
     lock_and_unlock();
-    configure_other(pin, false);
+    configure_other(other_pin, false);
     wait_for_token(OTHER);
     expect(201, change("operation.cancel", draft.id, "{}"));
     expect(201, change("pin.split", OTHER, shares_so_parameters()));
+}
+
+/* It would cost one of the few tries that a token has. */
+static void a_configured_pin_that_is_not_the_split_one_is_not_tried(void **state)
+{
+    const unsigned refused = leaves_count_alarms(&stack, "wrong-pin");
+
+    (void)state;
+    configure_other("another", false);
+    stack_stop_token(&stack, 1);
+    stack_start_token(&stack, 1);
+    wait_for_text(READ_SYSTEM, "", "\"token\":\"" OTHER "\",\"state\":\"needs-login\"", 1);
+    expect(201, change("key.create", "", EC_KEY("meanwhile")));
+    assert_int_not_equal(leaves_count_alarms(&stack, "pin-differs"), 0);
+    expect(200, stack_read(&stack, READ_SYSTEM, "", &body));
+    assert_true(body_has("\"token\":\"" OTHER "\",\"state\":\"needs-login\""));
+    assert_true(body_has("it is not tried"));
+    configure_other(other_pin, false);
+    wait_for_token(OTHER);
+    assert_int_equal(leaves_count_alarms(&stack, "wrong-pin"), refused);
 }
 
 /* --- Its processes --- */
@@ -406,6 +427,7 @@ int main(void)
         cmocka_unit_test(shares_that_an_api_has_recorded_open_for_nobody),
         cmocka_unit_test(a_change_that_is_not_settled_keeps_its_lock),
         cmocka_unit_test(once_it_is_split_the_configured_one_is_forgotten),
+        cmocka_unit_test(a_configured_pin_that_is_not_the_split_one_is_not_tried),
         cmocka_unit_test(a_changed_pin_leaves_no_process_of_before),
     };
 
