@@ -1,76 +1,12 @@
 #include "lib/db/db.h"
 
-#include "lib/db/migrate.h"
-
+#include "tests/unit/db_fixture.h"
 #include "tests/unit/file_limit.h"
-#include "tests/unit/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char path[SCRATCH_PATH_MAX];
-
-static int make_directory(void **state)
-{
-    scratch_make(state);
-    scratch_path("some.sqlite", path);
-    return 0;
-}
-
-/* Another program, with SQLite's own defaults. */
-static void elsewhere(const char *sql)
-{
-    sqlite3 *other = NULL;
-    int code;
-
-    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
-    code = sqlite3_exec(other, sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK) {
-        print_error("%s\n", sqlite3_errmsg(other));
-    }
-    assert_int_equal(code, SQLITE_OK);
-    assert_int_equal(sqlite3_close(other), SQLITE_OK);
-}
-
-static struct db *open_with_table(void)
-{
-    struct db *db = NULL;
-
-    assert_int_equal(db_open(path, &db), PS_OK);
-    assert_int_equal(db_run(db, "CREATE TABLE pair (name TEXT PRIMARY KEY NOT NULL,"
-                                " number INTEGER NOT NULL, octets BLOB NOT NULL) STRICT"),
-                     PS_OK);
-    return db;
-}
-
-static enum ps_err put_pair(struct db *db, const char *name, uint64_t number,
-                            struct ps_bytes octets)
-{
-    DB_QUERY_AUTO *query = NULL;
-
-    PS_TRY(db_query_begin(db, "INSERT INTO pair VALUES (?1, ?2, ?3)", &query));
-    db_bind_text(query, 1, ps_bytes_str(name));
-    db_bind_u64(query, 2, number);
-    db_bind_octets(query, 3, octets);
-    return db_query_run(query);
-}
-
-static uint64_t number_of(struct db *db, const char *sql)
-{
-    DB_QUERY_AUTO *query = NULL;
-    uint64_t number;
-    bool row = false;
-
-    assert_int_equal(db_query_begin(db, sql, &query), PS_OK);
-    assert_int_equal(db_query_step(query, &row), PS_OK);
-    assert_true(row);
-    number = db_column_u64(query, 0);
-    assert_int_equal(db_query_status(query), PS_OK);
-    return number;
-}
 
 static void what_was_put_is_read(void **state)
 {
@@ -507,75 +443,6 @@ static void full_disk_is_a_storage_error_and_nothing_is_changed(void **state)
     test_free(much);
 }
 
-static const char *const two_steps[] = {
-    "CREATE TABLE pair (name TEXT NOT NULL) STRICT; INSERT INTO pair VALUES ('one')",
-    "ALTER TABLE pair ADD COLUMN number INTEGER NOT NULL DEFAULT 7",
-};
-
-static void steps_are_taken_one_after_the_other(void **state)
-{
-    PS_CLEANUP(db_close_cleanup) struct db *db = NULL;
-    struct db_schema schema = {"thing", 1234, two_steps, 1};
-
-    (void)state;
-    assert_int_equal(db_open(path, &db), PS_OK);
-    assert_int_equal(db_migrate(db, &schema), PS_OK);
-    assert_int_equal(number_of(db, "SELECT version FROM schema"), 1);
-    schema.count = 2;
-    assert_int_equal(db_migrate(db, &schema), PS_OK);
-    assert_int_equal(db_migrate(db, &schema), PS_OK);
-    assert_int_equal(number_of(db, "SELECT version FROM schema"), 2);
-    assert_int_equal(number_of(db, "SELECT number FROM pair"), 7);
-}
-
-static void newer_version_is_refused_in_a_sentence(void **state)
-{
-    PS_CLEANUP(db_close_cleanup) struct db *db = NULL;
-    struct db_schema schema = {"thing", 1234, two_steps, 2};
-
-    (void)state;
-    assert_int_equal(db_open(path, &db), PS_OK);
-    assert_int_equal(db_migrate(db, &schema), PS_OK);
-    schema.count = 1;
-    assert_int_equal(db_migrate(db, &schema), PS_E_STATE);
-    assert_string_equal(ps_detail()->text,
-                        "the thing is of version 2, written by a newer Privyseal; this one knows "
-                        "versions up to 1: start the newer one");
-    assert_int_equal(number_of(db, "SELECT version FROM schema"), 2);
-}
-
-static void failed_step_leaves_the_version_before_it(void **state)
-{
-    static const char *const bad[] = {"CREATE TABLE pair (name TEXT NOT NULL) STRICT",
-                                      "CREATE TABLE more (a TEXT) STRICT; CREATE TABLE pair (b)"};
-    PS_CLEANUP(db_close_cleanup) struct db *db = NULL;
-    struct db_schema schema = {"thing", 1234, bad, 2};
-
-    (void)state;
-    assert_int_equal(db_open(path, &db), PS_OK);
-    assert_int_equal(db_migrate(db, &schema), PS_E_STORAGE);
-    assert_int_equal(number_of(db, "SELECT version FROM schema"), 1);
-    assert_int_equal(number_of(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'more'"), 0);
-}
-
-static void database_of_something_else_is_refused(void **state)
-{
-    struct db_schema schema = {"thing", 1234, two_steps, 2};
-    struct db *db = NULL;
-
-    (void)state;
-    elsewhere("CREATE TABLE theirs (a)");
-    assert_int_equal(db_open(path, &db), PS_OK);
-    assert_int_equal(db_migrate(db, &schema), PS_E_STORAGE);
-    db_close(db);
-    elsewhere("DROP TABLE theirs; PRAGMA application_id = 99");
-    assert_int_equal(db_open(path, &db), PS_OK);
-    assert_int_equal(db_migrate(db, &schema), PS_E_STORAGE);
-    db_close(db);
-}
-
-#define DB_TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, scratch_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -605,10 +472,6 @@ int main(void)
         DB_TEST(file_size_limit_leaves_the_data_as_it_was),
         DB_TEST(deferred_checkpoints_are_made_by_another_connection_beside_writers),
         DB_TEST(full_disk_is_a_storage_error_and_nothing_is_changed),
-        DB_TEST(steps_are_taken_one_after_the_other),
-        DB_TEST(newer_version_is_refused_in_a_sentence),
-        DB_TEST(failed_step_leaves_the_version_before_it),
-        DB_TEST(database_of_something_else_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
