@@ -1,11 +1,15 @@
 """Shared by the Python suites: the harness is importable; one appliance, and people, serve a module."""
 
+import os
 import pathlib
 import sys
+import tempfile
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+# Where ./test keeps the files of a run. Programs are not told: those in a machine of their own have no such place.
+tempfile.tempdir = os.environ.get("PRIVYSEAL_FILES")
 
 from harness import model  # noqa: E402
 from harness.appliance import Appliance, model_directory  # noqa: E402

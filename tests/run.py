@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from typing import Callable, Iterator, NamedTuple, Optional
@@ -24,6 +25,8 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / "build"
 BUILD_SANITIZED = TOP / "build-sanitized"
 BUILD_THREADS = TOP / "build-threads"
+# Where files of tests are in memory, if there is room: none of them is about the disk, and all would wait for it.
+MEMORY, ROOM = "/dev/shm", 4 << 30
 # Tests that may be skipped where CI runs, and why that is no gap there.
 KNOWN_SKIPS = TOP / "tests" / "known-skips.txt"
 
@@ -53,6 +56,30 @@ class Result(NamedTuple):
     detail: str = ""
     took_s: float = 0.0
     program: str = ""  # whose time it is, where several results share it
+
+
+def has_room(place):
+    """Whether programs may lie there, and it has enough memory to spare."""
+    try:
+        there = os.statvfs(place)
+        free = re.search(r"^MemAvailable: +(\d+) kB$", pathlib.Path("/proc/meminfo").read_text(), re.M)
+    except OSError:
+        return False
+    return (os.access(place, os.W_OK) and not there.f_flag & os.ST_NOEXEC and free is not None
+            and min(there.f_bavail * there.f_frsize, int(free[1]) << 10) >= ROOM)
+
+
+@functools.cache
+def kept_files():
+    made = tempfile.TemporaryDirectory(prefix="ps-", dir=MEMORY if has_room(MEMORY) else None,
+                                       ignore_cleanup_errors=True)
+    os.chmod(made.name, 0o1777)  # tests run under other users, too
+    return made
+
+
+def files_of_run():
+    """Where tests make what they make; it goes with the run."""
+    return pathlib.Path(kept_files().name)
 
 
 def run(command, limit_s=LIMIT_S, env=None, cwd=TOP):
@@ -147,35 +174,37 @@ def split_cmocka(suite, row, outcome) -> Iterator[Result]:
                      cmocka_detail(row, test) if result != "passed" else "")
 
 
-def longest_first(folder):
-    files = sorted(folder.glob("test_*.py"))
+def longest_first(folders):
+    files = sorted(file for folder in folders for file in folder.glob("test_*.py"))
     return sorted(files, key=lambda file: (LONGEST + [file.stem[5:]]).index(file.stem[5:]))
 
 
 def pytest(suite, paths, env=None) -> Iterator[Result]:
-    """The tests of one file share an appliance."""
-    report = BUILD / f"pytest-{suite}.xml"
+    """The tests of one file share an appliance. Without a suite those are named by the folders of the files."""
+    report = BUILD / f"pytest-{suite or 'folders'}.xml"
     report.unlink(missing_ok=True)
     code, text = run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                      "--forks", str(FILES_AT_A_TIME), f"--junit-xml={report}", *map(str, paths)],
-                     env=env)
+                      "--forks", str(FILES_AT_A_TIME), f"--junit-xml={report}",
+                      f"--basetemp={files_of_run() / (suite or 'folders')}", *map(str, paths)],
+                     env={"PRIVYSEAL_FILES": str(files_of_run()), **(env or {})})
     if not report.exists():
-        yield Result(suite, "pytest", "failed", text[-6000:])
+        yield Result(suite or "folders", "pytest", "failed", text[-6000:])
         return
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         name = f"{case.get('classname')}.{case.get('name')}"
+        of = suite or next(iter(name.split(".")[1:2]), "folders")
         bad = case.find("failure") if case.find("failure") is not None else case.find("error")
         skipped = case.find("skipped")
         took_s = float(case.get("time") or 0)
         if bad is not None:
-            yield Result(suite, name, "failed", f"{(bad.get('message') or '')[:2000]}\n"
+            yield Result(of, name, "failed", f"{(bad.get('message') or '')[:2000]}\n"
                          f"{(bad.text or '')[-6000:]}", took_s)
         elif skipped is not None:
-            yield Result(suite, name, "skipped", skipped.get("message") or "", took_s)
+            yield Result(of, name, "skipped", skipped.get("message") or "", took_s)
         else:
-            yield Result(suite, name, "passed", took_s=took_s)
+            yield Result(of, name, "passed", took_s=took_s)
     if code not in (0, 1):
-        yield Result(suite, "pytest ended well", "failed", text[-4000:])
+        yield Result(suite or "folders", "pytest ended well", "failed", text[-4000:])
 
 
 # Of meson's tests, those of which a build with sanitizers does less, or has something else.
@@ -222,23 +251,12 @@ def suite_static() -> Iterator[Result]:
         yield from pool.map(check, scripts)
 
 
-# Of a run: what `privyseal dev` has set up is copied by the tests that only need it (harness/model.py).
-MODEL = functools.cache(lambda: tempfile.TemporaryDirectory(prefix="privyseal-model-"))
-
-
-def pytest_with_model(suite) -> Iterator[Result]:
-    place = pathlib.Path(MODEL().name)
-    place.chmod(0o755)  # the roles run under users of their own and pass through
-    yield from pytest(suite, longest_first(TOP / "tests" / suite),
-                      env={"PRIVYSEAL_MODEL": str(place)})
-
-
-def suite_integration() -> Iterator[Result]:
-    yield from pytest_with_model("integration")
-
-
-def suite_interop() -> Iterator[Result]:
-    yield from pytest_with_model("interop")
+def tests_of_folders(names) -> Iterator[Result]:
+    """What `privyseal dev` has set up is copied by the tests that only need it (harness/model.py)."""
+    model = files_of_run() / "model"
+    model.mkdir(0o755)  # the roles run under users of their own and pass through
+    yield from pytest(None, longest_first([TOP / "tests" / name for name in names]),
+                      env={"PRIVYSEAL_MODEL": str(model)})
 
 
 # Of two linkers the quicker one links (docs/decisions/0069). Reports name functions and lines, and no variables,
@@ -292,7 +310,8 @@ def suite_threads() -> Iterator[Result]:
 
 
 class Suite(NamedTuple):
-    tests: Callable[[], Iterator[Result]] = lambda: iter(())
+    # None: those of the folder of this name.
+    tests: Optional[Callable[[], Iterator[Result]]] = lambda: iter(())
     # What keeps processors busy and disturbs no test: it is begun beside the suites before.
     ahead: Optional[Callable[[], Iterator[Result]]] = None
     # What configure() is given of its own build, if it has one.
@@ -304,14 +323,16 @@ class Suite(NamedTuple):
 SUITES = {
     "build": Suite(suite_build),
     "plain": Suite(suite_plain),
-    "integration": Suite(suite_integration),
-    "interop": Suite(suite_interop),
+    "integration": Suite(tests=None),
+    "interop": Suite(tests=None),
     "sanitized": Suite(suite_sanitized, ahead=build_sanitized, own_build=SANITIZED),
     "threads": Suite(suite_threads, ahead=build_threads, own_build=THREADS),
     # Last, so that its analysers have what all tests before leave of the processors.
     "static": Suite(ahead=suite_static),
     "unit": Suite(suite_unit, is_extra=True),
 }
+# What is run at once: the last tests of one leave processors to another.
+AT_ONCE = [{"integration", "interop"}, {"sanitized", "threads"}]
 
 
 class Ahead:
@@ -362,14 +383,32 @@ def show(result):
         print("       " + text.replace("\n", "\n       "))
 
 
-def run_suite(name, ahead):
+def at_once(names):
+    """The suites in their order, with those that are run together in one list."""
+    def together(name):
+        return next((number for number, some in enumerate(AT_ONCE) if name in some), name)
+
+    return [list(some) for _key, some in itertools.groupby(names, together)]
+
+
+def tests_of(names) -> Iterator[Result]:
+    folders = [name for name in names if SUITES[name].tests is None]
+    runs = [SUITES[name].tests for name in names if name not in folders]
+    if folders:
+        runs.append(functools.partial(tests_of_folders, folders))
+    with concurrent.futures.ThreadPoolExecutor(len(runs)) as pool:
+        for begun in [pool.submit(lambda run=run: list(run())) for run in runs]:
+            yield from begun.result()
+
+
+def run_suites(names, ahead):
     """Counts of passed, failed and skipped."""
     began = time.monotonic()
     counts = collections.Counter()
-    print(f"== {name}", flush=True)
-    begun = ahead.results(name)
+    print(f"== {', '.join(names)}", flush=True)
+    begun = [result for name in names for result in ahead.results(name)]
     times = {}
-    for result in map(judge, itertools.chain(begun, SUITES[name].tests())):
+    for result in map(judge, itertools.chain(begun, tests_of(names))):
         counts[result.outcome] += 1
         times[result.program or result.name] = result.took_s
         show(result)
@@ -379,6 +418,11 @@ def run_suite(name, ahead):
     print("".join(f"   {took_s:6.1f} s {test}\n" for test, took_s in slowest if took_s >= 1),
           end="", flush=True)
     return counts
+
+
+def fetch():
+    """What the tests against other software need of it; they fetch what is then missing."""
+    run(["/usr/bin/python3", str(TOP / "tests" / "harness" / "fetched.py")])
 
 
 def main():
@@ -396,12 +440,14 @@ def main():
     wanted = arguments.suites or [name for name, suite in SUITES.items() if not suite.is_extra]
     names = ["build"] + [name for name in wanted if name != "build"]
     ahead = Ahead(names)
+    if "interop" in names:
+        threading.Thread(target=fetch).start()
     # All others need it.
-    counts = run_suite("build", ahead)
+    counts = run_suites(["build"], ahead)
     if not counts["failed"]:
         ahead.begin(names)
-        for name in names[1:]:
-            counts += run_suite(name, ahead)
+        for some in at_once(names[1:]):
+            counts += run_suites(some, ahead)
     line = f"{counts['passed']} passed, {counts['failed']} failed"
     if counts["skipped"]:
         line += f", {counts['skipped']} skipped"

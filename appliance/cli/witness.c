@@ -45,9 +45,18 @@ int cli_witness_new(const struct cli_run *run)
 
 int cli_witness_watch(const struct cli_run *run)
 {
-    const enum ps_err err = witness_add_log(run->arguments[0], ps_bytes_str(run->arguments[1]));
+    const char *former = cli_value(run, "instead-of");
+    const struct ps_bytes key = ps_bytes_str(run->arguments[1]);
+    const enum ps_err err = former == NULL
+                                ? witness_add_log(run->arguments[0], key)
+                                : witness_replace_log(run->arguments[0], ps_bytes_str(former), key);
 
-    return err == PS_OK ? print_key(run, ps_bytes_str(run->arguments[1])) : fail(err);
+    if (err == PS_E_CONFLICT && former == NULL) {
+        (void)fail(err);
+        (void)fprintf(stderr, "  If it was restored: --instead-of VKEY, the one of before.\n");
+        return ps_err_info(err)->exit_code;
+    }
+    return err == PS_OK ? print_key(run, key) : fail(err);
 }
 
 /* The file of a request that came by hand; what it answers goes back the same way. */

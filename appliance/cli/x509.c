@@ -11,6 +11,13 @@ static void delete_json(cJSON **json)
     cJSON_Delete(*json);
 }
 
+/* RFC 7468 section 7: the second label is that of older programs, Java's keytool among them. */
+static bool take_request(struct ps_bytes text, struct ps_buf *out)
+{
+    return pem_take(&text, "CERTIFICATE REQUEST", out) == PS_OK ||
+           pem_take(&text, "NEW CERTIFICATE REQUEST", out) == PS_OK;
+}
+
 /* A CSR in PEM, or in DER as it is. */
 static int put_csr(const char *path, struct ps_buf *body)
 {
@@ -24,7 +31,7 @@ static int put_csr(const char *path, struct ps_buf *body)
     text = ps_buf_bytes(&file);
     if (!ps_bytes_starts_with(text, ps_bytes_str("-----BEGIN"))) {
         cli_put_octets("csr", text, body);
-    } else if (pem_take(&text, "CERTIFICATE REQUEST", &der) == PS_OK) {
+    } else if (take_request(text, &der)) {
         cli_put_octets("csr", ps_buf_bytes(&der), body);
     } else {
         (void)fprintf(stderr, "privyseal: %s holds no CERTIFICATE REQUEST\n", path);

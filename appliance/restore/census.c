@@ -3,11 +3,12 @@
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/map.h"
+#include "lib/ceremony/backup/backup_row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ID_LEN 16u
+#define ID_LEN BACKUP_ROW_ID_LEN
 
 /* A version of a key, as its last row had it. Texts are one allocation, `text`. */
 struct version {
@@ -243,14 +244,12 @@ enum ps_err census_take_event(struct census *census, const struct log_event *eve
 
 /* --- The rows --- */
 
-static uint32_t wrapping_of(struct json_value root)
+static uint32_t wrapping_of(struct json_value body)
 {
-    struct json_value body;
     struct json_value value;
     int64_t number;
 
-    return json_member(root, "body", &body) && json_type(body) == JSON_OBJECT &&
-                   json_member(body, "wrapping", &value) && json_integer(value, &number) == PS_OK &&
+    return json_member(body, "wrapping", &value) && json_integer(value, &number) == PS_OK &&
                    number > 0 && number <= UINT32_MAX
                ? (uint32_t)number
                : 0;
@@ -258,15 +257,10 @@ static uint32_t wrapping_of(struct json_value root)
 
 enum ps_err census_take_row(struct census *census, struct ps_bytes octets)
 {
-    PS_BUF_AUTO id = {.max = 32};
+    struct backup_row found;
     struct kept_row *row;
-    struct json_value root;
 
-    PS_TRY(json_parse(census->json, octets, &JSON_LIMITS_REQUEST, &root));
-    PS_TRY(ps_hex_decode(text_of(root, "name"), &id));
-    if (id.len != ID_LEN) {
-        return ps_fail(PS_E_INPUT, 0, "a row whose name is no id");
-    }
+    PS_TRY(backup_row_read(census->json, octets, &found));
     if (census->row_count == census->row_room) {
         const size_t room = census->row_room == 0 ? 1024 : census->row_room * 2;
         void *rows = reallocarray(census->rows, room, sizeof *census->rows);
@@ -278,8 +272,8 @@ enum ps_err census_take_row(struct census *census, struct ps_bytes octets)
         census->row_room = room;
     }
     row = &census->rows[census->row_count++];
-    memcpy(row->object_id, id.data, ID_LEN);
-    row->wrapping = wrapping_of(root);
+    memcpy(row->object_id, found.object_id, ID_LEN);
+    row->wrapping = wrapping_of(found.body);
     census->is_sorted = false;
     return PS_OK;
 }

@@ -219,10 +219,10 @@ static void print_json(const struct restore *restore, enum ps_err err)
         ps_buf_put_json_string(&out, ps_bytes_str(gathered->backup.created));
         ps_buf_printf(&out,
                       ",\"dry_run\":%s,\"leaves\":%" PRIu64 ",\"lost\":[%.*s],\"mirrored\":%s,"
-                      "\"replayed\":%" PRIu64 ",\"rows\":%" PRIu64,
+                      "\"passed_over\":%" PRIu64 ",\"replayed\":%" PRIu64 ",\"rows\":%" PRIu64,
                       cli_flag(restore->run, "dry-run") ? "true" : "false", gathered->leaves,
                       PS_BYTES_FMT(ps_buf_bytes(&restore->lost)),
-                      is_mirrored(restore) ? "true" : "false",
+                      is_mirrored(restore) ? "true" : "false", gathered->passed_over,
                       gathered->leaves - gathered->backup.leaves, gathered->backup.rows);
         put_seen(restore, &out);
     } else {
@@ -283,6 +283,16 @@ static void print_lost(const struct restore *restore)
     (void)cli_show(&text);
 }
 
+static void print_passed_over(const struct gathered *gathered)
+{
+    if (gathered->passed_over != 0) {
+        (void)printf("WARNING: %" PRIu64
+                     " rows of the backup are of no wrapped key, and were left out: somebody had\n"
+                     "written them into the catalog, or over a key that is lost then (below).\n",
+                     gathered->passed_over);
+    }
+}
+
 static void print_good(const struct restore *restore)
 {
     const struct gathered *gathered = &restore->gathered;
@@ -290,7 +300,8 @@ static void print_good(const struct restore *restore)
     (void)printf("PASS  the backup of %s, of %s: %" PRIu64 " entries and %" PRIu64
                  " wrapped keys\n",
                  gathered->backup.created, gathered->backup.origin, gathered->backup.leaves,
-                 gathered->backup.rows);
+                 gathered->backup.rows - gathered->passed_over);
+    print_passed_over(gathered);
     print_mirror(restore);
     print_seen(restore);
     print_lost(restore);

@@ -14,7 +14,8 @@ PS_MUST_USE enum ps_err census_new(struct census **ret_census);
 void census_free(struct census *census);
 PS_DEFINE_CLEANUP(struct census, census_free)
 PS_MUST_USE enum ps_err census_take_event(struct census *census, const struct log_event *event);
-/* A row of the backup, as its record has it. */
+/* A row of the backup, as its record has it. Errors: PS_E_INPUT (of no wrapped key),
+ * PS_E_NO_MEMORY. */
 PS_MUST_USE enum ps_err census_take_row(struct census *census, struct ps_bytes octets);
 /* Calls `fn` with the name of each that no token of `tokens` brings back, in their order. */
 struct census_tokens {
@@ -46,6 +47,7 @@ struct gathered {
     struct backup_summary backup;
     struct ps_buf checkpoint; /* the note over all leaves that were handed on */
     uint64_t leaves;
+    uint64_t passed_over;        /* rows that are of no wrapped key; they were not handed on */
     struct log_seen_result seen; /* all zero without a checkpoint */
 };
 /* Errors: those of the backup's reader, PS_E_DENIED (the mirror is of another log, or is not what

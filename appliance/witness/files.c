@@ -255,10 +255,27 @@ enum ps_err witness_find_log(const struct witness *witness, struct ps_bytes orig
                    PS_BYTES_FMT(origin));
 }
 
+static enum ps_err read_logs(const char *directory, struct ps_buf *text)
+{
+    char path[WITNESS_PATH_MAX];
+
+    PS_TRY(join(directory, "logs", path));
+    return file_read(path, LOGS_MAX, text);
+}
+
+static enum ps_err write_logs(const char *directory, const struct ps_buf *text)
+{
+    char path[WITNESS_PATH_MAX];
+
+    PS_TRY(ps_buf_status(text));
+    PS_TRY(join(directory, "logs", path));
+    PS_TRY(file_write(path, ps_buf_bytes(text), 0644));
+    return sync_directory(directory);
+}
+
 enum ps_err witness_add_log(const char *directory, struct ps_bytes key)
 {
     PS_CLEANUP(witness_free_cleanup) struct witness *witness = NULL;
-    char path[WITNESS_PATH_MAX];
     struct note_key parsed;
     struct note_key known;
     PS_BUF_AUTO text = {.max = 0};
@@ -269,11 +286,48 @@ enum ps_err witness_add_log(const char *directory, struct ps_bytes key)
         return ps_fail(PS_E_CONFLICT, 0, "a log of the name %.*s is watched already",
                        PS_BYTES_FMT(parsed.name));
     }
-    PS_TRY(join(directory, "logs", path));
-    PS_TRY(file_read(path, LOGS_MAX, &text));
+    PS_TRY(read_logs(directory, &text));
     ps_buf_put(&text, key);
     ps_buf_put_u8(&text, '\n');
-    PS_TRY(ps_buf_status(&text));
-    PS_TRY(file_write(path, ps_buf_bytes(&text), 0644));
-    return sync_directory(directory);
+    return write_logs(directory, &text);
+}
+
+static enum ps_err check_names(struct ps_bytes former, struct ps_bytes key)
+{
+    struct note_key before;
+    struct note_key after;
+
+    PS_TRY(note_key_parse(former, &before));
+    PS_TRY(note_key_parse(key, &after));
+    return ps_bytes_equal(before.name, after.name)
+               ? PS_OK
+               : ps_fail(PS_E_INPUT, 0, "they are keys of two logs: %.*s and %.*s",
+                         PS_BYTES_FMT(before.name), PS_BYTES_FMT(after.name));
+}
+
+enum ps_err witness_replace_log(const char *directory, struct ps_bytes former, struct ps_bytes key)
+{
+    PS_CLEANUP(witness_free_cleanup) struct witness *witness = NULL;
+    PS_BUF_AUTO text = {.max = 0};
+    PS_BUF_AUTO changed = {.max = LOGS_MAX};
+    struct ps_bytes rest;
+    struct ps_bytes line = {0};
+    bool is_there = false;
+
+    PS_TRY(check_names(former, key));
+    PS_TRY(witness_open(directory, &witness));
+    PS_TRY(read_logs(directory, &text));
+    rest = ps_buf_bytes(&text);
+    while (note_split_line(&rest, '\n', &line)) {
+        const bool is_former = ps_bytes_equal(line, former);
+
+        is_there |= is_former;
+        ps_buf_put(&changed, is_former ? key : line);
+        ps_buf_put_u8(&changed, '\n');
+    }
+    ps_buf_put(&changed, rest); /* somebody's, without a newline: not ours to drop */
+    if (!is_there) {
+        return ps_fail(PS_E_CONFLICT, 0, "the key that is to be replaced is not watched");
+    }
+    return write_logs(directory, &changed);
 }

@@ -29,6 +29,14 @@ PS_MUST_USE enum ps_err witness_create(const char *directory, struct ps_bytes na
  */
 PS_MUST_USE enum ps_err witness_add_log(const char *directory, struct ps_bytes key);
 
+/*
+ * Puts another verifier key in the place of a log's, of the same name: a log that was restored goes
+ * on with another one. What was seen of it stays, so that nothing is cosigned which does not go on
+ * from there. Errors: PS_E_INPUT, PS_E_CONFLICT (the former is not watched), PS_E_STORAGE.
+ */
+PS_MUST_USE enum ps_err witness_replace_log(const char *directory, struct ps_bytes former,
+                                            struct ps_bytes key);
+
 /* Errors: PS_E_NOT_FOUND (no witness there), PS_E_DENIED (others may read its key), PS_E_INPUT. */
 PS_MUST_USE enum ps_err witness_open(const char *directory, struct witness **ret_witness);
 void witness_free(struct witness *witness);

@@ -474,6 +474,9 @@ static enum ps_err begin(struct backups *backups, bool *ret_begun)
     }
     backups->is_asked = false;
     shelf_put_name(now_s, backups->name);
+    if (shelf_sweep(backups->directory) != PS_OK) {
+        ps_line(PS_WARNING, "backup_parts_not_removed", PS_STR("detail", ps_detail()->text));
+    }
     PS_TRY(backup_file_new(backups->directory, backups->name, &backups->file));
     PS_TRY(put_header(backups, now_s));
     PS_TRY(begin_rows(backups));

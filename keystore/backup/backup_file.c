@@ -39,7 +39,8 @@ static enum ps_err flush(struct backup_file *file)
 
 static enum ps_err set_names(struct backup_file *file, const char *directory, const char *name)
 {
-    const int part = snprintf(file->part, sizeof file->part, "%s/.%s.part", directory, name);
+    const int part =
+        snprintf(file->part, sizeof file->part, "%s/" SHELF_PART_FORM, directory, name);
     const int path = snprintf(file->path, sizeof file->path, "%s/%s", directory, name);
 
     (void)snprintf(file->directory, sizeof file->directory, "%s", directory);

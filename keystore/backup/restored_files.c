@@ -2,6 +2,7 @@
 
 #include "keystore/log/io.h"
 #include "lib/base/reader.h"
+#include "lib/ceremony/backup/backup_row.h"
 #include "lib/ceremony/backup/restore_format.h"
 #include "lib/ceremony/log/leaf.h"
 
@@ -120,24 +121,9 @@ static enum ps_err put_row(struct catalog *catalog, struct batch *batch, struct 
 static enum ps_err read_row(struct catalog *catalog, struct batch *batch, struct json *json,
                             struct ps_bytes octets)
 {
-    struct row {
-        struct json_value body;
-        struct ps_bytes kind;
-        struct ps_bytes name;
-    } row = {.kind = {NULL, 0}};
-    static const struct json_field fields[] = {
-        JSON_FIELD(struct row, body, JSON_KIND_OBJECT, true, 0),
-        JSON_FIELD(struct row, kind, JSON_KIND_STRING, true, 32),
-        JSON_FIELD(struct row, name, JSON_KIND_STRING, true, CATALOG_NAME_MAX),
-    };
-    struct json_value root;
+    struct backup_row row;
 
-    PS_TRY(json_parse(json, octets, &JSON_LIMITS_REQUEST, &root));
-    PS_TRY(json_read_object(root, fields, PS_COUNT_OF(fields), &row, NULL));
-    /* Whatever authorises something comes from the log alone. */
-    if (!ps_bytes_equal_str(row.kind, catalog_kind_name(CATALOG_WRAPPED))) {
-        return ps_fail(PS_E_INPUT, 0, "a row of a kind that no backup has");
-    }
+    PS_TRY(backup_row_read(json, octets, &row));
     return put_row(catalog, batch, row.name, json_raw(row.body));
 }
 
@@ -199,10 +185,18 @@ static enum ps_err take_rows(struct ps_bytes data_directory, struct catalog *cat
     return take_batch(catalog, &batch);
 }
 
-/* --- The log --- */
+/* --- What is there before --- */
+
+static enum ps_err fail_taken(const char *what)
+{
+    return ps_fail(PS_E_DENIED, 0,
+                   "there is a %s, and beside it one that was restored: an appliance is restored "
+                   "into an empty data directory",
+                   what);
+}
 
 /* Room that was made before is zeros; a leaf begins with the length of one. */
-static enum ps_err check_no_leaves(int fd)
+static enum ps_err check_no_leaves(int fd, const char *what)
 {
     uint8_t piece[4096];
     uint8_t octet = 0;
@@ -214,14 +208,122 @@ static enum ps_err check_no_leaves(int fd)
         }
     }
     if (got < 0) {
-        return ps_fail_errno(PS_E_STORAGE, "cannot read the log of events");
+        return ps_fail_errno(PS_E_STORAGE, "cannot read the %s", what);
     }
-    return octet == 0
-               ? PS_OK
-               : ps_fail(PS_E_DENIED, 0,
-                         "there is a log with leaves, and beside it one that was restored: an "
-                         "appliance is restored into an empty data directory");
+    return octet == 0 ? PS_OK : fail_taken(what);
 }
+
+static enum ps_err check_no_tree(int directory, const char *tree, const char *what)
+{
+    char name[300];
+    PS_CLEANUP(close_fd) int fd = -1;
+
+    (void)snprintf(name, sizeof name, "%s/checkpoint", tree);
+    if (faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        return fail_taken(what);
+    }
+    (void)snprintf(name, sizeof name, "%s/entries", tree);
+    fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? PS_OK
+                                                   : ps_fail_errno(PS_E_STORAGE, "%s", name);
+    }
+    return check_no_leaves(fd, what);
+}
+
+static void close_directory(DIR **directory)
+{
+    if (*directory != NULL) {
+        (void)closedir(*directory);
+    }
+}
+
+/* Of files alone; one that is not there is as good. */
+static enum ps_err remove_directory(const char *path)
+{
+    PS_CLEANUP(close_directory) DIR *directory = opendir(path);
+    const struct dirent *entry;
+
+    if (directory == NULL) {
+        return errno == ENOENT ? PS_OK : ps_fail_errno(PS_E_STORAGE, "%s", path);
+    }
+    while ((entry = readdir(directory)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            unlinkat(dirfd(directory), entry->d_name, 0) != 0) {
+            return ps_fail_errno(PS_E_STORAGE, "%s/%s", path, entry->d_name);
+        }
+    }
+    return rmdir(path) == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "%s", path);
+}
+
+/* A keeper made it, in which nobody used a key: a shard without leaves is none that is complete. */
+static enum ps_err remove_shard(struct ps_bytes data_directory, const char *name)
+{
+    PS_BUF_AUTO path = {.max = PATH_OCTETS};
+    char shard[300];
+
+    (void)snprintf(shard, sizeof shard, "log/use/%s", name);
+    PS_TRY(put_path(data_directory, shard, &path));
+    return remove_directory(text_of(&path));
+}
+
+static enum ps_err clear_uses(struct ps_bytes data_directory)
+{
+    PS_CLEANUP(close_directory) DIR *shards = NULL;
+    PS_BUF_AUTO path = {.max = PATH_OCTETS};
+    const struct dirent *entry;
+
+    PS_TRY(put_path(data_directory, "log/use", &path));
+    shards = opendir(text_of(&path));
+    if (shards == NULL) {
+        return errno == ENOENT ? PS_OK : ps_fail_errno(PS_E_STORAGE, "%s", text_of(&path));
+    }
+    while ((entry = readdir(shards)) != NULL) {
+        if (!log_shard_name_valid(ps_bytes_str(entry->d_name))) {
+            continue;
+        }
+        PS_TRY(check_no_tree(dirfd(shards), entry->d_name, "log of uses with leaves"));
+        PS_TRY(remove_shard(data_directory, entry->d_name));
+    }
+    return PS_OK;
+}
+
+static enum ps_err note_row(void *context, const struct catalog_row *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return PS_OK;
+}
+
+/* A keeper that has no appliance yet writes none of these. */
+static enum ps_err check_no_rows(struct catalog *catalog)
+{
+    bool has_any = false;
+
+    for (unsigned kind = 0; kind < CATALOG_AUTHORISING_COUNT; kind++) {
+        PS_TRY(catalog_list(catalog, (enum catalog_kind)kind, ps_bytes(NULL, 0), 1, note_row,
+                            &has_any));
+    }
+    return has_any ? fail_taken("catalog with an appliance in it") : PS_OK;
+}
+
+/*
+ * Nothing of another appliance is mixed with what was restored: neither would be what its log says.
+ * Once the log was moved these are what was made of it.
+ */
+static enum ps_err clear_place(struct ps_bytes data_directory, struct catalog *catalog)
+{
+    PS_BUF_AUTO path = {.max = PATH_OCTETS};
+
+    PS_TRY(put_path(data_directory, RESTORE_DIRECTORY "/" RESTORE_EVENTS, &path));
+    if (access(text_of(&path), F_OK) != 0) {
+        return errno == ENOENT ? PS_OK : ps_fail_errno(PS_E_STORAGE, "%s", text_of(&path));
+    }
+    PS_TRY(check_no_rows(catalog));
+    return clear_uses(data_directory);
+}
+
+/* --- The log --- */
 
 /* The log that a keeper made before: it has no leaves, and goes out of the way. */
 static enum ps_err move_empty_log(struct ps_bytes data_directory, const char *path)
@@ -234,7 +336,7 @@ static enum ps_err move_empty_log(struct ps_bytes data_directory, const char *pa
     if (fd < 0 && errno != ENOENT) {
         return ps_fail_errno(PS_E_STORAGE, "%s", text_of(&other));
     }
-    PS_TRY(fd < 0 ? PS_OK : check_no_leaves(fd));
+    PS_TRY(fd < 0 ? PS_OK : check_no_leaves(fd, "log with leaves"));
     PS_TRY(put_path(data_directory, RESTORE_DIRECTORY "/" EMPTY, &other));
     return rename(path, text_of(&other)) == 0 || errno == ENOENT
                ? PS_OK
@@ -293,6 +395,7 @@ static enum ps_err make_shard(struct ps_bytes data_directory)
 
 enum ps_err restored_files_take(struct ps_bytes data_directory, struct catalog *catalog)
 {
+    PS_TRY(clear_place(data_directory, catalog));
     PS_TRY(take_rows(data_directory, catalog));
     PS_TRY(take_log(data_directory));
     return make_shard(data_directory);
@@ -345,31 +448,6 @@ enum ps_err restored_files_read_facts(struct ps_bytes data_directory, struct jso
     PS_TRY(put_path(data_directory, RESTORE_DIRECTORY "/" RESTORE_FACTS, &path));
     PS_TRY(read_file(text_of(&path), text));
     return restored_facts_parse(json, ps_buf_bytes(text), ret_facts);
-}
-
-static void close_directory(DIR **directory)
-{
-    if (*directory != NULL) {
-        (void)closedir(*directory);
-    }
-}
-
-/* Of files alone; one that is not there is as good. */
-static enum ps_err remove_directory(const char *path)
-{
-    PS_CLEANUP(close_directory) DIR *directory = opendir(path);
-    const struct dirent *entry;
-
-    if (directory == NULL) {
-        return errno == ENOENT ? PS_OK : ps_fail_errno(PS_E_STORAGE, "%s", path);
-    }
-    while ((entry = readdir(directory)) != NULL) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            unlinkat(dirfd(directory), entry->d_name, 0) != 0) {
-            return ps_fail_errno(PS_E_STORAGE, "%s/%s", path, entry->d_name);
-        }
-    }
-    return rmdir(path) == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "%s", path);
 }
 
 enum ps_err restored_files_remove(struct ps_bytes data_directory)

@@ -20,8 +20,9 @@ PS_MUST_USE enum ps_err restored_files_exist(struct ps_bytes data_directory, boo
 
 /*
  * Puts it where the keeper has its own: the rows into the catalog, the log in place of one that has
- * no leaves. May be repeated after a crash at any point. Errors: PS_E_DENIED (there is another log,
- * with leaves), PS_E_INPUT (not of the form), PS_E_STORAGE, PS_E_NO_MEMORY.
+ * no leaves. May be repeated after a crash at any point. Errors: PS_E_DENIED (another
+ * appliance is there: a log with leaves, or its catalog), PS_E_INPUT (not of the form),
+ * PS_E_STORAGE, PS_E_NO_MEMORY.
  */
 PS_MUST_USE enum ps_err restored_files_take(struct ps_bytes data_directory,
                                             struct catalog *catalog);

@@ -44,6 +44,21 @@ static bool read_name(const char *name, uint64_t *ret_created_s)
     return strcmp(name, again) == 0;
 }
 
+static bool is_part(const char *name)
+{
+    char inner[SHELF_NAME_LEN + 1];
+    char again[SHELF_NAME_LEN + sizeof SHELF_PART_FORM];
+    uint64_t created_s;
+
+    if (strlen(name) < 1 + SHELF_NAME_LEN) {
+        return false;
+    }
+    memcpy(inner, name + 1, SHELF_NAME_LEN);
+    inner[SHELF_NAME_LEN] = 0;
+    (void)snprintf(again, sizeof again, SHELF_PART_FORM, inner);
+    return strcmp(name, again) == 0 && read_name(inner, &created_s);
+}
+
 static enum ps_err add(struct shelf *shelf, int directory, const char *name)
 {
     struct shelved backup = {.octets = 0};
@@ -92,6 +107,22 @@ enum ps_err shelf_read(struct shelf *shelf, const char *directory)
     }
     if (shelf->count != 0) {
         qsort(shelf->all, shelf->count, sizeof *shelf->all, compare);
+    }
+    return PS_OK;
+}
+
+enum ps_err shelf_sweep(const char *directory)
+{
+    PS_CLEANUP(close_directory) DIR *opened = opendir(directory);
+    const struct dirent *entry;
+
+    if (opened == NULL) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot open %.160s", directory);
+    }
+    while ((entry = readdir(opened)) != NULL) {
+        if (is_part(entry->d_name) && unlinkat(dirfd(opened), entry->d_name, 0) != 0) {
+            return ps_fail_errno(PS_E_STORAGE, "cannot remove %.160s", entry->d_name);
+        }
     }
     return PS_OK;
 }

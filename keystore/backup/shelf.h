@@ -7,6 +7,9 @@
 
 #define SHELF_NAME_LEN (sizeof "20261121T024130Z.privyseal-backup" - 1)
 
+/* What is not finished is called so, by the name that it will have. */
+#define SHELF_PART_FORM ".%s.part"
+
 struct shelved {
     char name[SHELF_NAME_LEN + 1]; /* begins with the time when it was made */
     uint64_t created_s;
@@ -35,6 +38,12 @@ size_t shelf_count_surplus(const struct shelf *shelf, const char *newest, uint32
 
 /* What was made or removed there survives a power cut. Errors: PS_E_STORAGE. */
 PS_MUST_USE enum ps_err shelf_sync(const char *directory);
+
+/*
+ * Removes what is not finished: nobody goes on with what a crash has left, which may be as large as
+ * a backup. Only while none is being made there. Errors: PS_E_STORAGE.
+ */
+PS_MUST_USE enum ps_err shelf_sweep(const char *directory);
 
 /* Errors: PS_E_STORAGE. */
 PS_MUST_USE enum ps_err shelf_remove(const char *directory, const char *name);

@@ -51,3 +51,11 @@ enum ps_err key_certificate_new(const struct certificate_record *record,
     *ret_certificate = certificate;
     return PS_OK;
 }
+
+void key_certificate_fill_issuer(const struct key_certificate *issuer, struct x509_wish *wish)
+{
+    wish->issuer = issuer->chain[0];
+    wish->above = issuer->chain + 1;
+    wish->above_count = issuer->count - 1;
+    wish->root = ps_bytes_equal(issuer->root, issuer->chain[0]) ? ps_bytes(NULL, 0) : issuer->root;
+}

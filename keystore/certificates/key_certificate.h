@@ -2,7 +2,7 @@
 #define KEYSTORE_CERTIFICATES_KEY_CERTIFICATE_H
 
 #include "keystore/catalog/certificate_record.h"
-#include "lib/base/hash.h"
+#include "lib/formats/x509/certificate.h"
 
 /* The certificate of a version and what leads from it to a root. */
 struct key_certificate {
@@ -21,5 +21,8 @@ struct key_certificate {
 /* From its row. Freed with free(). Errors: PS_E_NO_MEMORY. */
 PS_MUST_USE enum ps_err key_certificate_new(const struct certificate_record *record,
                                             struct key_certificate **ret_certificate);
+
+/* Its version issues: this certificate and those above it, which the wish borrows. */
+void key_certificate_fill_issuer(const struct key_certificate *issuer, struct x509_wish *wish);
 
 #endif

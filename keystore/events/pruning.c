@@ -80,6 +80,7 @@ static enum ps_err prune(void *context, const struct catalog_row *row)
         ps_line(PS_INFO, "shard_pruned", PS_TEXT("shard", row->name), PS_NUM("event", row->event));
     } else if (err != PS_E_NOT_FOUND) { /* as on a box that was restored: it never had them */
         round->has_failed = true;
+        round->keeper->pruning.is_swept = false; /* a part of it may be gone, and counts as all */
         events_alarm(round->keeper, "prune", row->name, ps_detail()->text);
     }
     return PS_OK;

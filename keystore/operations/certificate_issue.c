@@ -222,6 +222,17 @@ static enum ps_err put_tbs_from(const struct operation *op, const struct issue_p
                                 uint64_t not_before_s, struct ps_buf *out)
 {
     const struct key_certificate *issuer = is_root(op) ? NULL : version_certificate(params->issuer);
+    struct x509_wish wish = {
+        .kind = params->kind,
+        .subject = &params->subject,
+        .sans = &params->sans,
+        .spki = version_spki(params->version),
+        .algorithm = algorithm_of(params->issuer),
+        .serial = ps_bytes(params->serial, sizeof params->serial),
+        .not_before_s = not_before_s,
+        .not_after_s = not_before_s + params->validity_s - 1,
+        .path_len = params->path_len == NO_PATH_LEN ? -1 : (int)params->path_len,
+    };
 
     /* One that has ended when it is made would be refused after people have approved it. */
     if (params->validity_s <= BACKDATED_S || params->validity_s > RECORD_SECONDS_MAX) {
@@ -229,19 +240,10 @@ static enum ps_err put_tbs_from(const struct operation *op, const struct issue_p
                        "`validity_s`: over five minutes, by which it begins earlier, and at most a "
                        "hundred years");
     }
-    return x509_put_tbs(
-        &(struct x509_wish){.kind = params->kind,
-                            .subject = &params->subject,
-                            .sans = &params->sans,
-                            .spki = version_spki(params->version),
-                            .issuer = issuer == NULL ? ps_bytes(NULL, 0) : issuer->chain[0],
-                            .algorithm = algorithm_of(params->issuer),
-                            .serial = ps_bytes(params->serial, sizeof params->serial),
-                            .not_before_s = not_before_s,
-                            .not_after_s = not_before_s + params->validity_s - 1,
-                            .path_len =
-                                params->path_len == NO_PATH_LEN ? -1 : (int)params->path_len},
-        out);
+    if (issuer != NULL) {
+        key_certificate_fill_issuer(issuer, &wish);
+    }
+    return x509_put_tbs(&wish, out);
 }
 
 static enum ps_err put_tbs(const struct operation *op, const struct issue_params *params,

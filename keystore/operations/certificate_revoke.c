@@ -39,7 +39,9 @@ static enum ps_err put_params(const struct operation *op, const struct revoke_re
     PS_TRY(read_serial(request->serial, &serial));
     if (request->reason_code.len != 0 && !x509_reason_by_name(request->reason_code, &reason)) {
         return ps_fail(PS_E_INPUT, 0,
-                       "`reason_code`: none of RFC 5280 section 5.3.1 that ends trust");
+                       "`reason_code`: one of unspecified, key-compromise, ca-compromise, "
+                       "affiliation-changed, superseded, cessation-of-operation and "
+                       "privilege-withdrawn");
     }
     writer_begin_object(&json, NULL);
     writer_text(&json, "issuer", ps_buf_bytes(&op->subject));

@@ -69,7 +69,8 @@ static enum ps_err read_names(const struct msg_x509_issue *message, struct holde
     return PS_OK;
 }
 
-/* First and last second; a time that is not asked for ends with the issuer's own certificate. */
+/* First and last second, both within it; a time that is not asked for ends with the issuer's own
+ * certificate. */
 static enum ps_err choose_dates(const struct profile_record *profile,
                                 const struct key_certificate *issuer, uint64_t asked_s,
                                 struct x509_wish *wish)
@@ -82,7 +83,7 @@ static enum ps_err choose_dates(const struct profile_record *profile,
                        (unsigned long long)profile->longest_s);
     }
     wish->not_before_s = begin_s > issuer->not_before_s ? begin_s : issuer->not_before_s;
-    wish->not_after_s = now_s + (asked_s == 0 ? profile->longest_s : asked_s);
+    wish->not_after_s = now_s + (asked_s == 0 ? profile->longest_s : asked_s) - 1;
     if (asked_s == 0 && wish->not_after_s > issuer->not_after_s) {
         wish->not_after_s = issuer->not_after_s;
     }
@@ -111,7 +112,7 @@ static enum ps_err put_tbs(struct sign_request *request, const struct msg_x509_i
     if (issuer == NULL) {
         return ps_fail(PS_E_STATE, 0, "the issuer's key has no certificate: install one first");
     }
-    wish.issuer = issuer->chain[0];
+    key_certificate_fill_issuer(issuer, &wish);
     PS_TRY(choose_dates(profile, issuer, message->validity_s, &wish));
     for (size_t i = 0; i < issuer->count; i++) {
         ps_buf_put(&request->payload, issuer->chain[i]);

@@ -132,6 +132,7 @@ static enum ps_err layered_get(void *backend, enum catalog_kind kind, struct ps_
     struct layered *layered = backend;
     const struct ordered_node *node;
     struct table_entry entry;
+    enum ps_err err;
 
     if (kind >= CATALOG_AUTHORISING_COUNT) {
         return catalog_get(layered->others, kind, name, memory, ret_row);
@@ -143,7 +144,11 @@ static enum ps_err layered_get(void *backend, enum catalog_kind kind, struct ps_
     if (node != NULL || layered->table == NULL) {
         return catalog_fail_not_found(kind, name);
     }
-    PS_TRY(table_find(layered->table, kind, name, &entry));
+    err = table_find(layered->table, kind, name, &entry);
+    if (err == PS_E_NOT_FOUND) {
+        return catalog_fail_not_found(kind, name);
+    }
+    PS_TRY(err);
     return get_body(layered, &entry, memory, ret_row);
 }
 

@@ -243,27 +243,54 @@ static enum ps_err get_page(struct table *table, uint32_t at, const uint8_t **re
     return PS_OK;
 }
 
+/* Of an entry on a page, what a search looks at. */
+struct outline {
+    enum catalog_kind kind;
+    struct ps_bytes name;
+    size_t end; /* where the next one begins */
+};
+
 /* PS_E_NOT_FOUND: no more on this page. */
-static enum ps_err parse_entry(const uint8_t octets[TABLE_PAGE], size_t *at,
-                               struct table_entry *ret_entry)
+static enum ps_err find_outline(const uint8_t octets[TABLE_PAGE], size_t at,
+                                struct outline *ret_outline)
 {
-    struct ps_reader reader = ps_reader(ps_bytes(octets + *at, TABLE_PAGE - *at));
-    const uint8_t len = reader.left.len == 0 ? 0 : ps_reader_u8(&reader);
-    struct ps_bytes hash;
+    const size_t len = at < TABLE_PAGE ? octets[at] : 0;
+    const size_t end = at + 2 + len + TABLE_VALUE_LEN;
 
     if (len == 0) {
         return PS_E_NOT_FOUND;
     }
-    ret_entry->kind = (enum catalog_kind)ps_reader_u8(&reader);
-    ret_entry->name = ps_reader_take(&reader, len);
-    ret_entry->revision = ps_reader_u64(&reader);
-    ret_entry->event = ps_reader_u64(&reader);
-    hash = ps_reader_take(&reader, PS_SHA256_LEN);
-    if (reader.failed || len > CATALOG_NAME_MAX || ret_entry->kind >= CATALOG_AUTHORISING_COUNT) {
+    if (len > CATALOG_NAME_MAX || end > TABLE_PAGE || octets[at + 1] >= CATALOG_AUTHORISING_COUNT) {
         return ps_fail(PS_E_STORAGE, 0, "a page of the snapshot has no entry where one begins");
     }
-    memcpy(ret_entry->hash, hash.data, PS_SHA256_LEN);
-    *at = TABLE_PAGE - reader.left.len;
+    *ret_outline = (struct outline){.kind = (enum catalog_kind)octets[at + 1],
+                                    .name = ps_bytes(octets + at + 2, len),
+                                    .end = end};
+    return PS_OK;
+}
+
+static void read_entry(const uint8_t octets[TABLE_PAGE], const struct outline *outline,
+                       struct table_entry *ret_entry)
+{
+    struct ps_reader reader =
+        ps_reader(ps_bytes(octets + outline->end - TABLE_VALUE_LEN, TABLE_VALUE_LEN));
+
+    ret_entry->kind = outline->kind;
+    ret_entry->name = outline->name;
+    ret_entry->revision = ps_reader_u64(&reader);
+    ret_entry->event = ps_reader_u64(&reader);
+    memcpy(ret_entry->hash, reader.left.data, PS_SHA256_LEN);
+}
+
+/* PS_E_NOT_FOUND: no more on this page. */
+static enum ps_err parse_entry(const uint8_t octets[TABLE_PAGE], size_t *at,
+                               struct table_entry *ret_entry)
+{
+    struct outline outline;
+
+    PS_TRY(find_outline(octets, *at, &outline));
+    read_entry(octets, &outline, ret_entry);
+    *at = outline.end;
     return PS_OK;
 }
 
@@ -289,29 +316,23 @@ static uint32_t find_page(const struct table *table, enum catalog_kind kind, str
 enum ps_err table_find(struct table *table, enum catalog_kind kind, struct ps_bytes name,
                        struct table_entry *ret_entry)
 {
-    const uint32_t page = find_page(table, kind, name);
-    const uint8_t *octets = NULL;
-    struct table_entry entry;
-    size_t at = 0;
-    int order = -1;
+    struct outline outline = {.end = 0};
+    const uint8_t *octets;
+    int order;
 
-    if (table->page_count != 0) {
-        PS_TRY(get_page(table, page, &octets));
+    if (table->page_count == 0) {
+        return PS_E_NOT_FOUND;
     }
-    while (table->page_count != 0 && order < 0) {
-        const enum ps_err err = parse_entry(octets, &at, &entry);
-
-        if (err == PS_E_NOT_FOUND) {
-            break;
-        }
-        PS_TRY(err);
-        order = table_compare(entry.kind, entry.name, kind, name);
-    }
+    PS_TRY(get_page(table, find_page(table, kind, name), &octets));
+    do {
+        PS_TRY(find_outline(octets, outline.end, &outline));
+        order = table_compare(outline.kind, outline.name, kind, name);
+    } while (order < 0);
     if (order != 0) {
-        return ps_fail(PS_E_NOT_FOUND, 0, "there is no such row");
+        return PS_E_NOT_FOUND;
     }
-    entry.name = name;
-    *ret_entry = entry;
+    read_entry(octets, &outline, ret_entry);
+    ret_entry->name = name;
     return PS_OK;
 }
 

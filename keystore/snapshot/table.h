@@ -58,7 +58,8 @@ uint64_t table_count(const struct table *table, enum catalog_kind kind);
 
 /*
  * ret_entry: its name is the one that was asked for
- * Errors: PS_E_NOT_FOUND, PS_E_STORAGE (the page cannot be read, or is not what was sealed)
+ * Errors: PS_E_NOT_FOUND (without detail: of most keys somebody asks for what they do not have),
+ * PS_E_STORAGE (the page cannot be read, or is not what was sealed)
  */
 PS_MUST_USE enum ps_err table_find(struct table *table, enum catalog_kind kind,
                                    struct ps_bytes name, struct table_entry *ret_entry);

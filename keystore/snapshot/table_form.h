@@ -15,7 +15,8 @@
  * Another version of the program may derive other rows from the same leaves: it begins anew.
  */
 #define TABLE_MAGIC     "privyseal table 2\n" PRIVYSEAL_VERSION "\n"
-#define TABLE_ENTRY_MAX (2u + CATALOG_NAME_MAX + 8u + 8u + PS_SHA256_LEN)
+#define TABLE_VALUE_LEN (8u + 8u + PS_SHA256_LEN)
+#define TABLE_ENTRY_MAX (2u + CATALOG_NAME_MAX + TABLE_VALUE_LEN)
 /* Of the index: 2 million pages are 100 million rows. */
 #define TABLE_PAGES_MAX (2u * 1024u * 1024u)
 

@@ -16,7 +16,7 @@ import tempfile
 from cryptography.hazmat.primitives import serialization
 
 from keys import row
-from harness import certify, oidc
+from harness import certify, fetched, oidc
 from harness.persons import People, people_table
 from harness.places import BUILD, TOP
 from harness.relying_party import CALLBACK, Key, registration
@@ -209,11 +209,8 @@ class LinkedWallets(Wallets):
 
 
 def published_contexts():
-    node = TOP / "tests" / "interop" / "node"
-    if not (node / "node_modules").exists():
-        subprocess.run(["npm", "ci", "--silent"], cwd=node, check=True, timeout=300)
     iris = list(certify.CREDENTIALS.values())
-    done = subprocess.run(["node", "data_integrity.mjs"], cwd=node, check=True, timeout=60, text=True,
+    done = subprocess.run(["node", "data_integrity.mjs"], cwd=fetched.node_modules(), check=True, timeout=60, text=True,
                           input=json.dumps({"do": "contexts", "iris": iris}), capture_output=True)
     return dict(zip(iris, json.loads(done.stdout)["texts"]))
 

@@ -191,7 +191,16 @@ static void note_time(struct load_times *times, uint64_t since, uint64_t now)
     }
 }
 
-/* One request, or all of a script, is over. */
+static bool is_counted(const struct load *load, uint64_t at)
+{
+    return at >= load->count_from && at < load->end;
+}
+
+/*
+ * One request, or all of a script, is over. A rate is of those that end within the counted time,
+ * whenever they began: as many are under way when it begins as when it ends. A time is of those
+ * that begin within it, however long they take.
+ */
 static void finish_request(struct load *load, struct connection *connection, bool good)
 {
     const uint64_t now = ps_clock_mono_ns();
@@ -199,8 +208,10 @@ static void finish_request(struct load *load, struct connection *connection, boo
 
     result->answered += good ? 1 : 0;
     result->dropped += good ? 0 : 1;
-    if (good && connection->due >= load->count_from && now <= load->end) {
+    if (good && is_counted(load, now)) {
         result->requests++;
+    }
+    if (good && is_counted(load, connection->due)) {
         note_time(&result->times, connection->due, now);
     }
     connection->due = 0;

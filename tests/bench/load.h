@@ -52,7 +52,7 @@ struct load_result {
     uint64_t requests; /* answered with 200 within the counted time */
     uint64_t dropped;  /* anything else */
     double seconds;
-    struct load_times times; /* one per counted request */
+    struct load_times times; /* one per request that began within the counted time */
     struct load_times steps; /* one per answer within a script */
     uint8_t *bodies;         /* u32 length in host order, octets; of every 200, warm-up included */
     size_t bodies_len;

@@ -26,6 +26,18 @@ def load_command(request, jwks, connections, seconds, rate):
             "--seconds", seconds, "--warm-up", 0.5, "--rate", rate]
 
 
+def host_ticks():
+    """Ticks of all processors, and how many of them the host of a virtual machine gave to others."""
+    # proc(5): user, nice, system, idle, iowait, irq, softirq, steal; what follows counts twice.
+    fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    return sum(map(int, fields)), int(fields[7])
+
+
+def share_taken(before, after):
+    """By the host, between two looks at host_ticks."""
+    return round((after[1] - before[1]) / max(after[0] - before[0], 1), 3)
+
+
 def ticks_of(pid):
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()

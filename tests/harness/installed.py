@@ -188,7 +188,7 @@ class Installed:
     def put(self, name, octets):
         """A file that everybody in the namespace can read; its place there."""
         directory = self.seen(self.scratch)
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         (directory / name).write_bytes(octets)
         return self.scratch / name
 

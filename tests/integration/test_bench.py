@@ -14,6 +14,7 @@ sys.path.insert(0, str(TOP / "tests" / "bench"))
 
 import bench  # noqa: E402
 import chain  # noqa: E402
+import programs  # noqa: E402
 
 RATIO = {"id": "es256-single", "ratio": 0.55, "value": 9000.0}
 LESS = {"id": "pdf-2mib", "ratio": 0, "value": 40.0}
@@ -84,6 +85,24 @@ def test_beside_the_appliance_the_bare_chain_signs_and_records_whatever_it_is_as
     bench.print_row(case, line)
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith(case) and any("the bare chain" in text for text in printed[1:])
+
+
+@pytest.mark.parametrize("after, share", [((1000, 50), 0), ((2000, 50), 0), ((2000, 250), 0.2)])
+def test_what_the_host_had_of_the_processors_is_a_share_of_the_time_between(after, share):
+    assert programs.share_taken((1000, 50), after) == share
+
+
+@pytest.mark.parametrize("share, is_said", [(0.009, False), (0.01, True), (0.2, True)])
+def test_much_that_the_host_had_is_said_under_the_line(share, is_said, capsys):
+    counts = {**COMPLETE, "direct": 1.0, "p50_ms": 1, "p95_ms": 1, "p99_ms": 1, "cpu_s_per_1000": {}}
+    bench.print_row(RATIO["id"], {**RATIO, **counts, "taken_by_host": share})
+    assert ("the host had" in capsys.readouterr().out) == is_said
+
+
+def test_ticks_are_of_all_processors_and_only_grow():
+    before = programs.host_ticks()
+    after = programs.host_ticks()
+    assert after[0] >= before[0] > before[1] >= 0 and after[1] >= before[1]
 
 
 def test_the_bare_chain_answers_as_the_appliance_does_but_for_the_key(measuring):

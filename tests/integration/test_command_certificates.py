@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from harness.appliance import Appliance, wait_until
@@ -130,6 +131,22 @@ def test_profiles_are_put_listed_and_removed(desk):
     assert "cli.clients" not in listed()
 
 
+def test_a_request_as_java_s_keytool_writes_it_is_taken(desk, tmp_path):
+    """RFC 7468 section 7: NEW CERTIFICATE REQUEST."""
+    desk.change("profile", "put", "cli.java", "--kind", "tls-client", "--issuer", "cli.ca",
+                "--longest-s", DAY_S, "--subject", '{"common_name": "*"}')
+    desk.change("grant", "add", "--client", "operator", "--keys", "cli.ca", "--operations",
+                "x509.issue:cli.java")
+    key, path = ec.generate_private_key(ec.SECP256R1()), tmp_path / "request.pem"
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(
+        [x509.NameAttribute(x509.NameOID.COMMON_NAME, "java")])).sign(key, hashes.SHA256())
+    path.write_text(request.public_bytes(serialization.Encoding.PEM).decode().replace(
+        "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"))
+    done = desk.call("x509", "issue", "cli.java", "--csr", path)
+    assert done.returncode == DONE, done
+    assert common_name(x509.load_pem_x509_certificate(done.stdout.encode())) == "CN=java"
+
+
 @pytest.mark.parametrize("words, code, said", [
     (["csr"], USAGE, 'member "key": missing'),
     (["csr", "--with", "no.such", "--common-name", "a"], NOT_FOUND, "no such key"),
@@ -165,6 +182,12 @@ def test_a_mistake_about_certificates_says_what_is_wrong(desk, words, code, said
 def test_a_mistake_about_profiles_says_what_is_wrong(desk, words, code, said):
     done = desk.call("profile", *words, "--requester", REQUESTER)
     assert (done.returncode, done.stdout) == (code, "") and said in done.stderr, done
+
+
+def test_a_reason_that_there_is_not_is_answered_with_those_there_are(desk):
+    done = desk.call("x509", "revoke", "cli.ca", "--serial", "4f01", "--reason-code",
+                     "keyCompromise", "--requester", REQUESTER)
+    assert done.returncode == USAGE and "key-compromise" in done.stderr, done
 
 
 def test_a_dry_run_changes_nothing(desk):

@@ -162,7 +162,7 @@ def test_it_says_for_how_long_the_disk_will_do(room):
 
 def test_what_others_did_in_the_token_is_found_and_told(room):
     before = findings(inventory(room))
-    names = ("missing", "half", "drifted", "doubled", "undead")
+    names = ("missing", "half", "drifted", "doubled", "classed", "undead")
     ids = {}
     for name in names:
         room.post("/v1/keys", {**KEY, "name": f"inventory.{name}"})
@@ -175,16 +175,19 @@ def test_what_others_did_in_the_token_is_found_and_told(room):
     for name in ("drifted", "doubled", "undead"):
         pkcs11_tool(room, *MADE_ANEW, "--id", ids[name], "--label", f"inventory.{name}")
     pkcs11_tool(room, *MADE_ANEW, "--id", "77", "--label", "of somebody else")
+    pkcs11_tool(room, "--keygen", "--key-type", "AES:32", "--id", ids["classed"], "--label", "inventory.classed")
+    pkcs11_tool(room, "--write-object", str(TOP / "LICENSE"), "--type", "data", "--label", "data of somebody")
     put_certificate(room, object_id(room, "inventory.kept"), "beside ours")
     item = inventory(room)
     assert findings(item) == sorted(before + [
-        ("drifted", "inventory.doubled"), ("drifted", "inventory.drifted"), ("missing", "inventory.half"),
+        ("drifted", "inventory.classed"), ("drifted", "inventory.doubled"), ("drifted", "inventory.drifted"),
+        ("missing", "inventory.half"),
         ("missing", "inventory.missing"), ("undead", "inventory.undead"),
-        ("undead", "inventory.undead"), ("unknown", "beside ours"), ("unknown", "of somebody else"),
-        ("unknown", "of somebody else")])
-    assert item["found"] == len(before) + 9
-    doubled = [found["attribute"] for found in item["findings"] if found.get("key") == "inventory.doubled"]
-    assert doubled == ["id"]
+        ("undead", "inventory.undead"), ("unknown", "beside ours"), ("unknown", "data of somebody"),
+        ("unknown", "of somebody else"), ("unknown", "of somebody else")])
+    assert item["found"] == len(before) + 11
+    attributes = {found["key"]: found["attribute"] for found in item["findings"] if found["kind"] == "drifted"}
+    assert attributes["inventory.doubled"] == "id" and attributes["inventory.classed"] == "CKA_CLASS"
     events = list(read_events(room.appliance.directory / "data/log"))
     leaf = [leaf["data"] for leaf in events if leaf["kind"] == "inventory"][-1]
     assert leaf["findings"] == item["findings"] and leaf["token"] == "a"
@@ -298,6 +301,22 @@ def test_a_backup_has_the_log_and_the_wrapped_keys_and_verifies_offline(room):
     changed.write_bytes(octets)
     refused = command("backup", "verify", changed)
     assert refused.returncode == 1 and "at octet" in refused.stderr, refused
+
+
+def test_rows_that_somebody_planted_keep_nothing_from_being_restored(room):
+    """They are in the backup like the others; the drill finds fault with them, and a restore passes them over."""
+    planted = [("no id", "{}"), ("7b" * 16, "no body"), ("7c" * 15, "{}")]
+    catalog = room.appliance.directory / "data" / "catalog.sqlite"
+    with sqlite3.connect(catalog, timeout=60) as rows:
+        rows.executemany("insert into row (kind, name, revision, event, body) values ('wrapped', ?, 1, 0, ?)", planted)
+    path = back_up(room)
+    said = json.loads(command("backup", "verify", path, "--json").stdout)
+    found = json.loads(command("backup", "restore", path, "--genesis", said["genesis"], "--config",
+                               room.appliance.directory / "privyseald.conf", "--dry-run", "--json").stdout)
+    assert found["good"] and found["rows"] - found["passed_over"] == 1 and found["passed_over"] == len(planted), found
+    assert "inventory.wrapped" not in found["lost"]
+    with sqlite3.connect(catalog, timeout=60) as rows:
+        rows.executemany("delete from row where kind = 'wrapped' and name = ? and body = ?", planted)
 
 
 def wait(room, what):

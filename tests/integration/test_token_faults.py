@@ -291,6 +291,8 @@ def test_a_changed_serial_is_another_token(fake, control):
         control("serial", 0, "ANOTHER1")
         control("lose-sessions", 0)
         stays_away(fake, 3)
+        refused = fake.change("POST", "/v1/tokens/a/approve")
+        assert refused.status == 422 and "another token" in refused.json()["detail"], refused
         assert control.count("C_Login") == logins, "a PIN went to another token"
 
     under_load(fake, start, lambda: control("serial", 0, serial))

@@ -11,7 +11,7 @@ import pytest
 from harness.appliance import PATIENCE_S, Appliance, wait_until
 from harness.callers import Closed, over_unix
 from harness.places import PRIVYSEAL
-from test_sandbox import NO_CAPABILITIES, status
+from .test_sandbox import NO_CAPABILITIES, status
 
 BODY = json.dumps({"key": "oidc.id-token", "payload": "eA"}).encode()
 SAME = "all processes have the same user id (start as root to separate them)"

@@ -1,20 +1,11 @@
 """Clients that we did not write, from npm and PyPI, in the versions that stand here."""
 
-import fcntl
-import hashlib
 import json
-import pathlib
-import re
-import shutil
 import subprocess
-import sys
 
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-NODE = HERE / "node"
-PYTHON = HERE / "python"
-GO = HERE / "go"
+from harness import fetched
 
 
 class Asker:
@@ -34,57 +25,23 @@ class Asker:
         self.process.wait(20)
 
 
-def once_for(pinned, into, install):
-    """Runs `install` when what is in `into` was not made from the file `pinned` as it is now."""
-    mark = into / ".made-from"
-    now = hashlib.sha256(pinned.read_bytes()).hexdigest()
-    with open(pinned, encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be installing them
-        if not mark.exists() or mark.read_text() != now:
-            install()
-            mark.write_text(now)
-
-
 @pytest.fixture(scope="session")
 def node_modules():
-    once_for(NODE / "package-lock.json", NODE / "node_modules",
-             lambda: subprocess.run(["npm", "ci", "--silent"], cwd=NODE, check=True, timeout=300))
-    return NODE
+    return fetched.node_modules()
 
 
 @pytest.fixture(scope="session")
 def python_tools():
-    """The interpreter that has what requirements.txt pins; scripts in python/ run with it."""
-    place = PYTHON / "venv"
-
-    def install():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True, timeout=120)
-        subprocess.run([place / "bin" / "pip", "install", "--quiet", "--no-deps",
-                        "--disable-pip-version-check", "-r", PYTHON / "requirements.txt"],
-                       check=True, timeout=300)
-
-    once_for(PYTHON / "requirements.txt", place, install)
-    return place / "bin" / "python"
-
-
-def has_go(major, minor):
-    """Debian 12's own Go is older than what the packages need; it has to come from elsewhere."""
-    if shutil.which("go") is None:
-        return False
-    said = subprocess.run(["go", "env", "GOVERSION"], cwd=GO.parent, capture_output=True, text=True,
-                          check=False).stdout
-    found = re.match(r"go(\d+)\.(\d+)", said)
-    return found is not None and (int(found[1]), int(found[2])) >= (major, minor)
+    return fetched.python_tools()
 
 
 @pytest.fixture(scope="session")
 def go_says():
-    """Go's packages for transparency logs, which answer questions (go/main.go)."""
-    if not has_go(1, 25):
+    """Go's packages for transparency logs, which answer questions."""
+    program = fetched.go_program()
+    if program is None:
         pytest.skip("Go 1.25 or later is not here")
-    once_for(GO / "main.go", GO / "bin", lambda: subprocess.run(
-        ["go", "build", "-trimpath", "-o", "bin/interop", "."], cwd=GO, check=True, timeout=600))
-    asker = Asker([GO / "bin" / "interop"], GO)
+    asker = Asker([program], fetched.GO)
     yield lambda do, **question: asker({"do": do, **question})
     asker.close()
 
@@ -112,7 +69,7 @@ def ask_node(node_modules):
 @pytest.fixture(scope="session")
 def ask_python(python_tools):
     """ask_python("cose.py") starts python/cose.py."""
-    yield from askers_of([python_tools], PYTHON)
+    yield from askers_of([python_tools], fetched.PYTHON)
 
 
 @pytest.fixture(scope="session")

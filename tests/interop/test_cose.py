@@ -11,7 +11,7 @@ from harness.dev_room import DevRoom
 from harness.external_ca import ExternalCa, pem
 from harness.http_unix import b64u, unb64u
 
-from test_jws import ALGORITHMS
+from .test_jws import ALGORITHMS
 
 PAYLOAD = bytes(range(256)) + b"\xff\xfe octets, no text"
 AAD = b"\x00external"

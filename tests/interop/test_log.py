@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from verify_log import verify
+from .verify_log import verify
 
 from harness.appliance import Appliance
 from harness.http_unix import b64u

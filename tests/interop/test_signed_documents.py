@@ -1,6 +1,7 @@
 """Documents that are signed here, judged by pdfsig (NSS), pyHanko and OpenSSL."""
 
 import hashlib
+import json
 import os
 import subprocess
 from urllib.parse import urlencode
@@ -9,7 +10,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (Encoding, NoEncryption, PrivateFormat,
+                                                          load_pem_public_key)
 from harness.appliance import wait_until
 from harness.client_library import OK, REFUSED, USAGE, ClientLibrary
 from harness.dev_room import DevRoom
@@ -22,6 +24,8 @@ CONTENT = b"a document of any kind\0\xff"
 # The keys, and the algorithms that they sign documents with.
 KEYS = {"seal.rsa": ("rsa-2048", ["RS256", "RS512", "PS256"]), "seal.p384": ("ec-p384", ["ES384"]),
         "seal.ed25519": ("ed25519", ["EdDSA"]), "certify.documents": ("ec-p256", ["ES256"])}
+# Many CAs give certificates for documents this one usage alone.
+USAGES = {"seal.rsa": {"content_commitment": True}}
 ROWS = [(key, algorithm) for key, (_, algorithms) in KEYS.items() for algorithm in algorithms]
 # Neither NSS nor the cms command of OpenSSL 3.0 knows EdDSA in CMS.
 NOT_EDDSA = [row for row in ROWS if row[1] != "EdDSA"]
@@ -40,7 +44,7 @@ def outside():
 def leaf_for(room, outside, key, **options):
     public = room.client.get(f"/v1/keys/{key}/public",
                              headers={"Accept": "application/x-pem-file"}).body
-    usage = {"digital_signature": True, "content_commitment": True}
+    usage = USAGES.get(key, {"digital_signature": True, "content_commitment": True})
     return outside.issue(name("Ministère des clés"), load_pem_public_key(public), usage=usage,
                          **options)
 
@@ -120,6 +124,24 @@ def test_a_second_signature_keeps_the_first(sign, hanko, outside, tmp_path, docu
     for changed in (twice[:7] + b"6" + twice[8:], twice.replace(b"Page 1", b"Page 7", 1)):
         if changed != twice:  # in some files the pages are compressed
             assert not any(verdict["good"] for verdict in pdf_judged_by_hanko(hanko, outside, changed))
+
+
+@pytest.mark.parametrize("permissions", [1, 2, 3])
+def test_what_an_author_has_certified_stays_certified(sign, hanko, outside, permissions):
+    key = ec.generate_private_key(ec.SECP256R1())
+    author = outside.issue(name("Author"), key.public_key(), usage={"content_commitment": True})
+    answer = hanko({"certify": b64u((CORPUS / "table").read_bytes()), "permissions": permissions,
+                    "certificate": pem(author), "key": key.private_bytes(
+                        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()})
+    assert answer["good"], answer
+    certified = unb64u(answer["pdf"])
+    told = json.loads(sign(certified, 422, key="seal.rsa", rectangle="36,36,236,96"))["detail"]
+    assert ("leave the rectangle out" if permissions > 1 else "allows no change") in told
+    signed = sign(certified, 422 if permissions == 1 else 200, key="seal.rsa")
+    if permissions > 1:
+        verdicts = pdf_judged_by_hanko(hanko, outside, signed)
+        assert [verdict["allowed"] for verdict in verdicts] == [True, True], verdicts
+        assert verdicts[0]["intact"] and verdicts[1]["good"], verdicts
 
 
 def test_a_form_on_a_turned_page_is_signed(sign, hanko, outside, tmp_path):

@@ -276,6 +276,10 @@ def test_a_witness_on_no_network(running, log_key, paper):
     def ask(*words, text=None):
         return subprocess.run([str(PRIVYSEAL), *map(str, words)], input=text, env=env, text=True,
                               capture_output=True, timeout=LIMIT_S, check=False)
+    watched = ask("witness", "watch", directory, log_key)
+    assert watched.returncode != 0 and "--instead-of" in watched.stderr, watched
+    replaced = ask("witness", "watch", directory, log_key, "--instead-of", log_key)
+    assert (replaced.returncode, replaced.stdout) == (0, log_key + "\n"), replaced
     request = ask("log", "witness-request", "events").stdout
     note = ask("witness", "sign", directory, text=request)
     assert note.returncode == 0 and "paper.example/w" in note.stdout, note

@@ -132,6 +132,21 @@ static void those_of_one_second_are_files_of_their_own(void **state)
     assert_int_equal(count_backups(), before + 2);
 }
 
+/* A keeper that died in the middle of one has left as much as there was of it. */
+static void what_a_death_left_of_one_goes_with_the_next(void **state)
+{
+    char path[220];
+    FILE *file;
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/.20201121T024130Z.privyseal-backup.part", directory);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    make_backup();
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
 /* Whoever sees none under way finds the leaf of the last one. */
 static void it_is_under_way_until_its_leaf_is_durable(void **state)
 {
@@ -493,6 +508,7 @@ int main(void)
         cmocka_unit_test(one_that_does_not_verify_is_removed),
         cmocka_unit_test(one_of_the_future_holds_none_up),
         cmocka_unit_test(those_of_one_second_are_files_of_their_own),
+        cmocka_unit_test(what_a_death_left_of_one_goes_with_the_next),
         cmocka_unit_test(it_is_under_way_until_its_leaf_is_durable),
         cmocka_unit_test(what_is_destroyed_names_the_backups_that_hold_it),
         cmocka_unit_test(a_drill_opens_keys_of_the_newest_backup),

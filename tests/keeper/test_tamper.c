@@ -308,6 +308,8 @@ static void wait_for_unapproved_profile(void)
 /* One of the same id, too: but where people approved it when its hash was not told. */
 static void another_profile_waits_for_approval(void **state)
 {
+    DRAFT_AUTO draft;
+
     (void)state;
     start_with_profile(PROFILE);
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
@@ -318,8 +320,11 @@ static void another_profile_waits_for_approval(void **state)
     wait_for_unapproved_profile();
     wait_for_event("unapproved-profile: put back what was approved, or have people approve");
     expect(503, stack_sign_jws(&stack, KEY, "", "x", &body));
+    ask_and_approve("token.approve", STACK_TOKEN, "{}", &draft);
     start_with_profile(NULL); /* nobody says which one it is */
     wait_for_unapproved_profile();
+    expect(409, draft_execute(&stack, &draft, &body));
+    assert_true(body_has("the token has changed since"));
     stack.request_timeout_ms = STACK_REQUEST_MS;
     start_with_profile(OTHER_PROFILE);
     wait_for_unapproved_profile();

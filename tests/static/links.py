@@ -2,11 +2,13 @@
 """What a document links to is there, with the heading that the link names; so is what it names in backticks."""
 
 import functools
+import os
 import pathlib
 import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+FETCHED = {"node_modules", "venv"}
 ELSEWHERE = ("http://", "https://", "mailto:")
 # Places of the source that are named whole; others are below a prefix, or of another machine.
 NAMED = re.compile(r"`((?:docs|frontends|tests|scripts|ansible|firmware-profiles)/[\w./-]*\w)`")
@@ -14,10 +16,11 @@ NAMED = re.compile(r"`((?:docs|frontends|tests|scripts|ansible|firmware-profiles
 
 def documents():
     """Of the source: not what was built in it, or fetched for a test."""
-    for path in sorted(TOP.rglob("*.md")):
-        parts = path.relative_to(TOP).parts
-        if not parts[0].startswith(("build", ".")) and "node_modules" not in parts:
-            yield path
+    for folder, folders, names in os.walk(TOP):
+        at_top = pathlib.Path(folder) == TOP
+        folders[:] = sorted(name for name in folders if name not in FETCHED
+                            and not (at_top and name.startswith(("build", "."))))
+        yield from (pathlib.Path(folder, name) for name in sorted(names) if name.endswith(".md"))
 
 
 def prose(path):

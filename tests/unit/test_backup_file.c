@@ -67,6 +67,44 @@ static void only_what_has_a_backups_name_is_on_the_shelf(void **state)
     assert_int_equal(shelf_read(&shelf, "/no/such/directory"), PS_E_STORAGE);
 }
 
+static bool is_there(const char *name)
+{
+    char path[SCRATCH_PATH_MAX];
+
+    scratch_path(name, path);
+    return access(path, F_OK) == 0;
+}
+
+/* What a death in the middle of one has left; and nothing else. */
+static void what_was_not_finished_is_swept(void **state)
+{
+    static const char *const others[] = {"20261121T024130Z.privyseal-backup",
+                                         "20261121T024130Z.privyseal-backup.part",
+                                         ".20261121T024130Z.privyseal-backup",
+                                         ".20261121T024130Z.privyseal-backup.part.1",
+                                         ".20261321T024130Z.privyseal-backup.part",
+                                         ".part",
+                                         ".mine.part"};
+    static const char *const parts[] = {".20251121T024130Z.privyseal-backup.part",
+                                        ".20261121T024130Z.privyseal-backup.part"};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(others); i++) {
+        write_in(others[i], "x");
+    }
+    for (size_t i = 0; i < PS_COUNT_OF(parts); i++) {
+        write_in(parts[i], "x");
+    }
+    assert_ok(shelf_sweep(scratch_directory));
+    for (size_t i = 0; i < PS_COUNT_OF(others); i++) {
+        assert_true(is_there(others[i]));
+    }
+    for (size_t i = 0; i < PS_COUNT_OF(parts); i++) {
+        assert_false(is_there(parts[i]));
+    }
+    assert_int_equal(shelf_sweep("/no/such/directory"), PS_E_STORAGE);
+}
+
 static void a_file_has_its_name_only_when_it_is_finished(void **state)
 {
     char name[SHELF_NAME_LEN + 1];
@@ -120,6 +158,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(those_of_the_future_do_not_have_others_removed),
         cmocka_unit_test_setup_teardown(only_what_has_a_backups_name_is_on_the_shelf, scratch_make,
+                                        scratch_remove),
+        cmocka_unit_test_setup_teardown(what_was_not_finished_is_swept, scratch_make,
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(a_file_has_its_name_only_when_it_is_finished, scratch_make,
                                         scratch_remove),

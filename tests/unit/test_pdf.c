@@ -122,6 +122,10 @@ static void forms_and_annotations_keep_what_they_have(void **state)
                                "/#41nnots [6 0 R] /Tabs /S >>\nendobj\n"
                                "6 0 obj\n<< /Subtype /Link >>\nendobj\n",
          1, "/Annots [6 0 R\n"},
+        {"1 0 obj\n<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields 8 0 R /DA (/Helv) >> "
+         ">>\nendobj\n" PDF_PAGES "3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] "
+         "/Annots 7 0 R >>\nendobj\n9 0 obj\n<< /FT /Tx >>\nendobj\n",
+         1, "/DA (/Helv)"},
     };
 
     (void)state;
@@ -326,6 +330,7 @@ static void what_its_author_allows_is_kept(void **state)
     } rows[] = {
         {DOC_MDP("/P 1"), "/Root 1 0 R", PS_E_STATE},
         {DOC_MDP("/P 2"), "/Root 1 0 R", PS_OK},
+        {DOC_MDP("/P 3"), "/Root 1 0 R", PS_OK},
         {DOC_MDP(""), "/Root 1 0 R", PS_OK},
         {PDF_CATALOG PDF_PAGES PDF_PAGE, "/Root 1 0 R /Encrypt << /Filter /Standard >>",
          PS_E_STATE},
@@ -342,6 +347,27 @@ static void what_its_author_allows_is_kept(void **state)
         PS_BUF_AUTO out = {.max = 1};
 
         assert_fails(rows[i].err, pdf_sign(ps_buf_bytes(&file), &signature, &out, &slot));
+    }
+}
+
+static void the_box_of_a_signature_is_no_part_of_a_certified_document(void **state)
+{
+    static const char *const rows[] = {DOC_MDP("/P 1"), DOC_MDP("/P 2"), DOC_MDP("/P 3"),
+                                       DOC_MDP("")};
+    struct pdf_signature signature = pdf_signature_default();
+
+    (void)state;
+    signature.box = (struct pdf_rectangle){36000, 36000, 236000, 96000};
+    signature.lines[signature.line_count++] = LITERAL("Approved");
+    for (size_t i = 0; i <= PS_COUNT_OF(rows); i++) {
+        const bool is_certified = i < PS_COUNT_OF(rows);
+        struct pdf_slot slot;
+        PS_BUF_AUTO file =
+            pdf_document(is_certified ? rows[i] : PDF_CATALOG PDF_PAGES PDF_PAGE, "/Root 1 0 R");
+        PS_BUF_AUTO out = {.max = 1};
+
+        assert_fails(is_certified ? PS_E_STATE : PS_OK,
+                     pdf_sign(ps_buf_bytes(&file), &signature, &out, &slot));
     }
 }
 
@@ -532,6 +558,7 @@ int main(void)
         cmocka_unit_test(hybrid_file_is_read),
         cmocka_unit_test(page_of_five_hundred_is_found),
         cmocka_unit_test(what_its_author_allows_is_kept),
+        cmocka_unit_test(the_box_of_a_signature_is_no_part_of_a_certified_document),
         cmocka_unit_test(malformed_documents_are_refused),
         cmocka_unit_test(damaged_documents_are_refused),
         cmocka_unit_test(no_truncation_is_taken_for_the_whole),

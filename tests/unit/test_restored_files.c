@@ -150,6 +150,62 @@ static void a_log_with_leaves_is_left_alone(void **state)
     assert_true(is_there("restore/events/entries"));
 }
 
+/* A start after the log was moved finds rows and uses that came of it. */
+static void what_came_of_it_is_no_other_appliance(void **state)
+{
+    const struct catalog_change change = {
+        .kind = CATALOG_CLIENT, .name = ps_bytes_str("a"), .body = ps_bytes_str("{}")};
+
+    (void)state;
+    make("log");
+    make("log/use");
+    make("log/use/2026-11-0001");
+    put("log/use/2026-11-0001/entries", ps_bytes("\0\0\0", 3)); /* nobody has used a key */
+    assert_ok(restored_files_take(data(), catalog));
+    assert_taken();
+    assert_false(is_there("log/use/2026-11-0001"));
+    assert_ok(catalog_apply(catalog, &change, 1, 0, NULL)); /* as the log made it */
+    put("log/use/2026-11-0003/entries", ps_bytes("\0\2{}", 4));
+    assert_ok(restored_files_take(data(), catalog));
+}
+
+static void assert_not_taken(void)
+{
+    PS_BUF_AUTO memory = {.max = 4096};
+    struct catalog_row row;
+
+    assert_int_equal(restored_files_take(data(), catalog), PS_E_DENIED);
+    assert_true(is_there("restore/events/entries"));
+    assert_false(is_there("log/events"));
+    assert_int_equal(catalog_get(catalog, CATALOG_WRAPPED,
+                                 ps_bytes_str("0102030405060708090a0b0c0d0e0f10"), &memory, &row),
+                     PS_E_NOT_FOUND);
+}
+
+static void a_catalog_of_another_appliance_is_left_alone(void **state)
+{
+    const struct catalog_change change = {
+        .kind = CATALOG_CLIENT, .name = ps_bytes_str("a"), .body = ps_bytes_str("{}")};
+
+    (void)state;
+    assert_ok(catalog_apply(catalog, &change, 1, 0, NULL));
+    assert_not_taken();
+}
+
+/* Whole, or pruned, of which the checkpoint stays. */
+static void uses_of_another_appliance_are_left_alone(void **state)
+{
+    (void)state;
+    make("log");
+    make("log/use");
+    make("log/use/2026-11-0001");
+    put("log/use/2026-11-0001/entries", ps_bytes("\0\2{}", 4));
+    assert_not_taken();
+    put("log/use/2026-11-0001/entries", ps_bytes(NULL, 0));
+    put("log/use/2026-11-0001/checkpoint", ps_bytes_str("note"));
+    assert_not_taken();
+}
+
 static void put_record(struct ps_buf *file, unsigned number, size_t filler)
 {
     PS_BUF_AUTO text = {.max = BACKUP_RECORD_MAX};
@@ -250,6 +306,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_may_be_begun_again_at_every_point, begin, end),
         cmocka_unit_test_setup_teardown(the_empty_log_of_a_new_appliance_gives_way, begin, end),
         cmocka_unit_test_setup_teardown(a_log_with_leaves_is_left_alone, begin, end),
+        cmocka_unit_test_setup_teardown(what_came_of_it_is_no_other_appliance, begin, end),
+        cmocka_unit_test_setup_teardown(a_catalog_of_another_appliance_is_left_alone, begin, end),
+        cmocka_unit_test_setup_teardown(uses_of_another_appliance_are_left_alone, begin, end),
         cmocka_unit_test_setup_teardown(many_rows_are_taken_whatever_is_there_of_them, begin, end),
         cmocka_unit_test_setup_teardown(only_rows_of_wrapped_keys_are_taken, begin, end),
         cmocka_unit_test_setup_teardown(facts_of_another_form_are_refused, begin, end),

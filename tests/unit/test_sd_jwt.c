@@ -44,6 +44,7 @@ static void only_credentials_have_a_vct(void **state)
     (void)state;
     assert_ok(check("{}", "example+sd-jwt"));
     assert_fails(PS_E_INPUT, check("{}", "vc+sd-jwt"));
+    assert_fails(PS_E_INPUT, check("{}", "DC+sd-jwt"));
     assert_fails(PS_E_INPUT, check("{\"vct\":\"\"}", "dc+sd-jwt"));
     assert_fails(PS_E_INPUT, check("{\"vct\":[\"a\"]}", "dc+sd-jwt"));
     assert_non_null(strstr(ps_detail()->text, "vct"));

@@ -270,6 +270,72 @@ static void a_page_that_was_changed_is_not_believed(void **state)
     assert_ok(table_find(table, CATALOG_KEY, ps_bytes_str("row-000160"), &found));
 }
 
+/* The first page with another octet, sealed as if it had been written so. */
+static void forge(off_t at, uint8_t octet, struct table_seal *seal)
+{
+    const size_t pages = (size_t)seal->pages * TABLE_PAGE;
+    const int fd = openat(directory, "t", O_RDWR | O_CLOEXEC);
+    uint8_t before[PS_SHA256_LEN];
+    uint8_t after[PS_SHA256_LEN];
+    uint8_t *octets;
+    uint8_t *hash;
+    off_t len;
+
+    assert_true(fd >= 0);
+    len = lseek(fd, 0, SEEK_END);
+    octets = malloc((size_t)len);
+    assert_non_null(octets);
+    assert_int_equal(pread(fd, octets, (size_t)len, 0), len);
+    ps_sha256(ps_bytes(octets, TABLE_PAGE), before);
+    octets[at] = octet;
+    ps_sha256(ps_bytes(octets, TABLE_PAGE), after);
+    hash = memmem(octets + pages, (size_t)len - pages, before, sizeof before);
+    assert_non_null(hash);
+    memcpy(hash, after, sizeof after);
+    ps_sha256(ps_bytes(octets + pages, (size_t)len - pages), seal->hash);
+    assert_int_equal(pwrite(fd, octets, (size_t)len, 0), len);
+    free(octets);
+    (void)close(fd);
+}
+
+static void what_is_no_entry_is_a_storage_error(void **state)
+{
+    /* Octets of each entry, and how many are on a page that keeps room for one of the longest. */
+    enum { LEN = 2 + 10 + 8 + 8 + PS_SHA256_LEN, LONGEST = LEN - 10 + CATALOG_NAME_MAX };
+    enum { COUNT = (TABLE_PAGE - LONGEST) / LEN + 1 };
+    static const struct {
+        off_t at;
+        uint8_t octet;
+        enum ps_err err;
+    } forged[] = {
+        {LEN, CATALOG_NAME_MAX + 1, PS_E_STORAGE},
+        {LEN + 1, CATALOG_AUTHORISING_COUNT, PS_E_STORAGE},
+        {LEN * COUNT, CATALOG_NAME_MAX, PS_E_STORAGE}, /* it would end behind the page */
+        {LEN, 0, PS_E_NOT_FOUND},                      /* the page ends there */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(forged); i++) {
+        struct table_seal seal = write_table();
+        PS_CLEANUP(table_free_cleanup) struct table *table = NULL;
+        struct table_cursor cursor;
+        struct table_entry found;
+        enum ps_err err;
+
+        forge(forged[i].at, forged[i].octet, &seal);
+        assert_ok(table_open(directory, "t", &seal, &table));
+        assert_ok(table_find(table, CATALOG_KEY, ps_bytes_str("row-000000"), &found));
+        assert_int_equal(table_find(table, CATALOG_KEY, ps_bytes_str("row-000129"), &found),
+                         forged[i].err);
+        assert_ok(table_seek(table, CATALOG_KEY, ps_bytes(NULL, 0), &cursor));
+        do {
+            err = table_next(&cursor, &found);
+        } while (err == PS_OK);
+        assert_int_equal(err, forged[i].err);
+        assert_int_equal(unlinkat(directory, "t", 0), 0);
+    }
+}
+
 /* Whoever uses it goes on without it, and does not wait until the page comes back. */
 static void a_page_that_cannot_be_read_damages_the_table(void **state)
 {
@@ -364,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_writer_that_has_not_finished_leaves_no_file, make, clear),
         cmocka_unit_test_setup_teardown(a_table_that_is_open_is_none_that_is_written, make, clear),
         cmocka_unit_test_setup_teardown(a_page_that_was_changed_is_not_believed, make, clear),
+        cmocka_unit_test_setup_teardown(what_is_no_entry_is_a_storage_error, make, clear),
         cmocka_unit_test_setup_teardown(a_page_that_cannot_be_read_damages_the_table, make, clear),
         cmocka_unit_test_setup_teardown(what_was_not_sealed_is_not_opened, make, clear),
         cmocka_unit_test_setup_teardown(a_tail_of_another_form_is_an_input_error, make, clear),

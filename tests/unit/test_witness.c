@@ -332,6 +332,41 @@ static void logs_are_added_once_and_by_their_keys(void **state)
     assert_fails(PS_E_INPUT, witness_add_log(s->directory, LITERAL("nonsense")));
 }
 
+/* A log that was restored: what was seen of it before holds for it still. */
+static void a_restored_log_goes_on_with_another_key(void **state)
+{
+    struct scene *s = *state;
+    PS_BUF_AUTO former = {.max = 512};
+    PS_BUF_AUTO other = {.max = 512};
+    PS_BUF_AUTO key = {.max = 512};
+    EVP_PKEY *before = s->pkey;
+
+    assert_int_equal(add(s, 0, 100, HONEST), WITNESS_COSIGNED);
+    note_put_key(&s->log, &former);
+    s->pkey = signing_make_key(PS_KEY_ED25519);
+    set_name(s, "log.example/b");
+    watch(s);
+    note_put_key(&s->log, &other);
+    set_name(s, NAME);
+    note_put_key(&s->log, &key);
+    assert_int_equal(add(s, 100, 150, HONEST), WITNESS_NOT_SIGNED);
+    assert_fails(PS_E_CONFLICT, witness_add_log(s->directory, ps_buf_bytes(&key)));
+    assert_fails(PS_E_CONFLICT,
+                 witness_replace_log(s->directory, ps_buf_bytes(&key), ps_buf_bytes(&key)));
+    assert_fails(PS_E_INPUT,
+                 witness_replace_log(s->directory, ps_buf_bytes(&other), ps_buf_bytes(&key)));
+    assert_ok(witness_replace_log(s->directory, ps_buf_bytes(&former), ps_buf_bytes(&key)));
+    assert_int_equal(add(s, 0, 150, HONEST), WITNESS_OTHER_SIZE);
+    assert_int_equal(add(s, 100, 150, 50), WITNESS_INCONSISTENT);
+    assert_int_equal(add(s, 100, 150, HONEST), WITNESS_COSIGNED);
+    set_name(s, "log.example/b");
+    assert_int_equal(add(s, 0, 7, HONEST), WITNESS_COSIGNED);
+    EVP_PKEY_free(s->pkey);
+    s->pkey = before;
+    set_name(s, NAME);
+    assert_int_equal(add(s, 150, 200, HONEST), WITNESS_NOT_SIGNED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_cosigned_that_cannot_be_remembered, begin, end),
         cmocka_unit_test_setup_teardown(its_key_is_its_own, begin, end),
         cmocka_unit_test_setup_teardown(logs_are_added_once_and_by_their_keys, begin, end),
+        cmocka_unit_test_setup_teardown(a_restored_log_goes_on_with_another_key, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,12 +223,12 @@ static void address_only(struct x509_wish *wish)
 
 static void longest(struct x509_wish *wish)
 {
-    wish->not_after_s = wish->not_before_s + 398 * MAKER_DAY_S;
+    wish->not_after_s = wish->not_before_s + 398 * MAKER_DAY_S - 1;
 }
 
 static void too_long(struct x509_wish *wish)
 {
-    wish->not_after_s = wish->not_before_s + 398 * MAKER_DAY_S + 1;
+    wish->not_after_s = wish->not_before_s + 398 * MAKER_DAY_S;
 }
 
 static void ends_at_once(struct x509_wish *wish)

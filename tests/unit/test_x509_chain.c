@@ -200,12 +200,12 @@ static void the_count_has_bounds(void **state)
     assert_fails(PS_E_INPUT, CHECK(&leaf, &leaf, &leaf, &leaf, &leaf, &leaf, &leaf, &leaf, &leaf));
 }
 
-/* The intermediate's certificate, changed by OpenSSL, signed by the root, and the leaf below it. */
-static enum ps_err check_changed(int (*change)(X509 *x509))
+/* A certificate, changed by OpenSSL and signed by the root. */
+static void put_changed(const struct ps_buf *certificate, int (*change)(X509 *x509),
+                        struct ps_buf *out)
 {
-    const uint8_t *at = middle.data;
-    X509 *x509 = d2i_X509(NULL, &at, (long)middle.len);
-    PS_BUF_AUTO changed;
+    const uint8_t *at = certificate->data;
+    X509 *x509 = d2i_X509(NULL, &at, (long)certificate->len);
     uint8_t *der = NULL;
     int len;
 
@@ -213,10 +213,18 @@ static enum ps_err check_changed(int (*change)(X509 *x509))
     assert_int_equal(change(x509), 1);
     assert_true(X509_sign(x509, root_key.pkey, EVP_sha384()) > 0);
     len = i2d_X509(x509, &der);
-    ps_buf_init(&changed, X509_CERTIFICATE_MAX);
-    ps_buf_put(&changed, ps_bytes(der, (size_t)len));
+    ps_buf_init(out, X509_CERTIFICATE_MAX);
+    ps_buf_put(out, ps_bytes(der, (size_t)len));
     OPENSSL_free(der);
     X509_free(x509);
+}
+
+/* The leaf below such an intermediate. */
+static enum ps_err check_changed(int (*change)(X509 *x509))
+{
+    PS_BUF_AUTO changed;
+
+    put_changed(&middle, change, &changed);
     return CHECK(&leaf, &changed, &root);
 }
 
@@ -319,6 +327,71 @@ static void what_is_above_the_leaf_is_held_to_its_rules(void **state)
     }
 }
 
+static int no_repudiation_alone(X509 *x509)
+{
+    return replace_extension(x509, NID_key_usage, "critical,nonRepudiation");
+}
+
+static int encipherment_alone(X509 *x509)
+{
+    return replace_extension(x509, NID_key_usage, "critical,keyEncipherment");
+}
+
+static int any_purpose(X509 *x509)
+{
+    return replace_extension(x509, NID_ext_key_usage, "anyExtendedKeyUsage");
+}
+
+static int purpose_of_microsoft(X509 *x509)
+{
+    return replace_extension(x509, NID_ext_key_usage, "1.3.6.1.4.1.311.10.3.12");
+}
+
+static int purpose_of_adobe(X509 *x509)
+{
+    return replace_extension(x509, NID_ext_key_usage, "1.2.840.113583.1.1.5,clientAuth");
+}
+
+static int purpose_of_nobody(X509 *x509)
+{
+    return replace_extension(x509, NID_ext_key_usage, "1.3.6.1.4.1.99999.1,clientAuth");
+}
+
+/* As CAs for documents give them, which write more or less than we do. */
+static void document_signers_of_others_are_taken(void **state)
+{
+    static const struct {
+        int (*change)(X509 *x509);
+        enum ps_err err;
+    } cases[] = {
+        {keep, PS_OK},
+        {no_repudiation_alone, PS_OK},
+        {encipherment_alone, PS_E_DENIED},
+        {any_purpose, PS_OK},
+        {purpose_of_microsoft, PS_OK},
+        {purpose_of_adobe, PS_OK},
+        {purpose_of_nobody, PS_E_DENIED},
+    };
+    struct x509_wish wish = maker_server(&leaf_key, &root_key, &root);
+    PS_BUF_AUTO signer;
+
+    (void)state;
+    wish.kind = X509_KIND_DOCUMENT_SIGNER;
+    wish.sans = NULL;
+    assert_ok(maker_issue(&wish, &root_key, &signer));
+    for (size_t i = 0; i < PS_COUNT_OF(cases); i++) {
+        PS_BUF_AUTO changed;
+        const struct ps_buf *const list[] = {&changed, NULL};
+        enum ps_err err;
+
+        put_changed(&signer, cases[i].change, &changed);
+        err = check_at(list, X509_KIND_DOCUMENT_SIGNER, MAKER_NOW_S);
+        if (err != cases[i].err) {
+            fail_msg("case %zu: %s: %s", i, ps_err_info(err)->name, ps_detail()->text);
+        }
+    }
+}
+
 /* Two CAs below a root whose path length has room for one. */
 static int no_room(X509 *x509)
 {
@@ -349,6 +422,65 @@ static void path_lengths_are_counted(void **state)
     assert_fails(PS_E_DENIED, x509_check_chain(&chain));
     OPENSSL_free(der);
     X509_free(x509);
+}
+
+static int room_for_one(X509 *x509)
+{
+    return replace_extension(x509, NID_basic_constraints, "critical,CA:TRUE,pathlen:1");
+}
+
+static int room_for_two(X509 *x509)
+{
+    return replace_extension(x509, NID_basic_constraints, "critical,CA:TRUE,pathlen:2");
+}
+
+/* What is wished of an issuer that stands below such a root. */
+static enum ps_err issue_below(const struct x509_wish *wish, int (*change)(X509 *x509))
+{
+    struct x509_wish whole = *wish;
+    struct ps_bytes octets;
+    enum ps_err err;
+    PS_BUF_AUTO changed;
+    PS_BUF_AUTO tbs = {.max = X509_CERTIFICATE_MAX};
+    PS_BUF_AUTO again = {.max = X509_CERTIFICATE_MAX};
+
+    put_changed(&root, change, &changed);
+    octets = ps_buf_bytes(&changed);
+    whole.root = octets;
+    err = x509_put_tbs(&whole, &tbs);
+    assert_true(err == PS_OK || tbs.len == 0);
+    whole.root = ps_bytes(NULL, 0);
+    whole.above = &octets;
+    whole.above_count = 1;
+    assert_int_equal(x509_put_tbs(&whole, &again), err);
+    return err;
+}
+
+static void what_is_above_the_issuer_binds_what_it_issues(void **state)
+{
+    struct x509_wish server = maker_server(&leaf_key, &middle_key, &middle);
+    struct x509_wish client = server;
+    struct x509_wish ca = middle_wish();
+    PS_BUF_AUTO wide;
+
+    (void)state;
+    assert_ok(issue_below(&server, keep));
+    assert_ok(issue_below(&server, permit_its_name));
+    assert_fails(PS_E_STATE, issue_below(&server, permit_other_names));
+    /* A common name is a host's where nothing else names one. */
+    client.kind = X509_KIND_TLS_CLIENT;
+    client.sans = NULL;
+    assert_ok(issue_below(&client, permit_its_name));
+    assert_fails(PS_E_STATE, issue_below(&client, permit_other_names));
+    ca.path_len = 3;
+    assert_ok(maker_issue(&ca, &root_key, &wide));
+    ca = middle_wish();
+    ca.issuer = ps_buf_bytes(&wide);
+    ca.algorithm = middle_key.algorithm;
+    ca.spki = ps_buf_bytes(&leaf_key.spki);
+    assert_ok(issue_below(&ca, keep));
+    assert_ok(issue_below(&ca, room_for_two));
+    assert_fails(PS_E_STATE, issue_below(&ca, room_for_one));
 }
 
 #define MANY 64u
@@ -417,7 +549,9 @@ int main(void)
         cmocka_unit_test(the_leaf_does_what_the_key_is_for),
         cmocka_unit_test(the_count_has_bounds),
         cmocka_unit_test(what_is_above_the_leaf_is_held_to_its_rules),
+        cmocka_unit_test(document_signers_of_others_are_taken),
         cmocka_unit_test(path_lengths_are_counted),
+        cmocka_unit_test(what_is_above_the_issuer_binds_what_it_issues),
         cmocka_unit_test(roots_are_taken_up_to_a_number),
         cmocka_unit_test(weak_algorithms_and_keys_are_not_read),
     };

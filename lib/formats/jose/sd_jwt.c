@@ -215,12 +215,26 @@ static enum ps_err check_confirmation(struct json_value root)
     return PS_OK;
 }
 
+/* RFC 6838 section 4.2: the names of types are compared without regard to case. */
+static bool is_of_credential(struct ps_bytes type)
+{
+    static const char *const types[] = {"dc+sd-jwt", "vc+sd-jwt"};
+
+    for (size_t i = 0; i < PS_COUNT_OF(types); i++) {
+        if (type.len == strlen(types[i]) &&
+            strncasecmp((const char *)type.data, types[i], type.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum ps_err check_credential(struct json_value root, struct ps_bytes type)
 {
     struct json_value vct;
     struct ps_bytes text;
 
-    if (!ps_bytes_equal_str(type, "vc+sd-jwt") && !ps_bytes_equal_str(type, "dc+sd-jwt")) {
+    if (!is_of_credential(type)) {
         return PS_OK;
     }
     if (!json_member(root, "vct", &vct) || json_type(vct) != JSON_STRING ||

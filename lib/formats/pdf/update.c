@@ -162,7 +162,10 @@ static enum ps_err put_look(struct update *update, const struct pdf_page *page)
     return ps_buf_status(update->out);
 }
 
-/* A list in an object of its own is changed there; else whoever has it has to be changed. */
+/*
+ * A list in an object of its own is changed there; else whoever has it has to be changed, also when
+ * the object is not there (section 7.3.10: that is null).
+ */
 static enum ps_err put_list(struct update *update, struct pdf_value list, bool *ret_done)
 {
     struct pdf_reference reference;
@@ -176,6 +179,10 @@ static enum ps_err put_list(struct update *update, struct pdf_value list, bool *
     }
     PS_TRY(pdf_reference(list, &reference));
     PS_TRY(pdf_object(update->pdf, reference, &array));
+    if (array.kind == PDF_NULL) {
+        *ret_done = false;
+        return PS_OK;
+    }
     if (array.kind != PDF_ARRAY) {
         return pdf_bad("its annotations or fields are no array");
     }
@@ -204,15 +211,14 @@ static enum ps_err put_page(struct update *update, const struct pdf_page *page)
     return ps_buf_status(update->out);
 }
 
-/* The form with one field more; SigFlags (section 12.7.2): there are signatures, append only. */
-static enum ps_err put_form_dict(struct update *update, struct pdf_value form)
+/* The form with one field more, unless that `is_done`; SigFlags (section 12.7.2): there are
+ * signatures, append only. */
+static enum ps_err put_form_dict(struct update *update, struct pdf_value form, bool is_done)
 {
     struct pdf_value fields = {.kind = PDF_NULL};
-    bool is_done = false;
 
     if (form.kind == PDF_DICT) {
         PS_TRY(pdf_get(form, "Fields", &fields));
-        is_done = fields.kind == PDF_REFERENCE;
         PS_TRY(put_entries(update, form, is_done ? "" : "Fields", "SigFlags"));
     } else {
         ps_buf_put_str(update->out, "<<");
@@ -233,7 +239,7 @@ static enum ps_err put_form(struct update *update, struct pdf_reference root,
     struct pdf_value fields;
     struct pdf_value value;
     struct pdf_value form;
-    bool is_done;
+    bool is_done = false;
 
     PS_TRY(pdf_get(catalog, "AcroForm", &value));
     PS_TRY(pdf_resolve(update->pdf, value, &form));
@@ -245,12 +251,12 @@ static enum ps_err put_form(struct update *update, struct pdf_reference root,
     if (value.kind == PDF_REFERENCE && form.kind == PDF_DICT) {
         PS_TRY(pdf_reference(value, &reference));
         PS_TRY(update_begin_object(update, reference));
-        PS_TRY(put_form_dict(update, form));
+        PS_TRY(put_form_dict(update, form, is_done));
     } else {
         PS_TRY(update_begin_object(update, root));
         PS_TRY(put_entries(update, catalog, "AcroForm", ""));
         ps_buf_put_str(update->out, "\n/AcroForm ");
-        PS_TRY(put_form_dict(update, form));
+        PS_TRY(put_form_dict(update, form, is_done));
         ps_buf_put_str(update->out, " >>");
     }
     update_end_object(update);

@@ -21,11 +21,15 @@ static enum ps_err each_element(struct update *update, struct pdf_value array, e
     return PS_OK;
 }
 
-/* The permissions of a certified document (section 12.8.2.2): 1 is "no changes". */
+/*
+ * The permissions of a certified document (section 12.8.2.2): 1 is "no changes". What the others
+ * allow is a signature, and not the annotation that its box would be: with one its author's
+ * signature would not hold any more.
+ */
 static enum ps_err check_reference(struct update *update, struct pdf_value reference)
 {
     struct pdf_value value;
-    uint64_t permissions;
+    uint64_t permissions = 2;
 
     PS_TRY(pdf_resolve(update->pdf, reference, &reference));
     PS_TRY(pdf_get_resolved(update->pdf, reference, "TransformMethod", &value));
@@ -33,16 +37,19 @@ static enum ps_err check_reference(struct update *update, struct pdf_value refer
         return PS_OK;
     }
     PS_TRY(pdf_get_resolved(update->pdf, reference, "TransformParams", &value));
-    if (value.kind == PDF_NULL) {
-        return PS_OK;
+    if (value.kind != PDF_NULL) {
+        PS_TRY(pdf_get_resolved(update->pdf, value, "P", &value));
     }
-    PS_TRY(pdf_get_resolved(update->pdf, value, "P", &value));
-    if (value.kind == PDF_NULL) {
-        return PS_OK;
+    if (value.kind != PDF_NULL) {
+        PS_TRY(pdf_unsigned(value, 3, &permissions));
     }
-    PS_TRY(pdf_unsigned(value, 3, &permissions));
-    return permissions != 1 ? PS_OK
-                            : pdf_unsupported("its first signature allows no change any more");
+    if (permissions == 1) {
+        return pdf_unsupported("its first signature allows no change any more");
+    }
+    return update_is_visible(update->signature)
+               ? pdf_unsupported("its author has certified it and allows no box: leave the "
+                                 "rectangle out")
+               : PS_OK;
 }
 
 enum ps_err update_check_permissions(struct update *update, struct pdf_value catalog)

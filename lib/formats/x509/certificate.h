@@ -21,19 +21,22 @@ struct x509_wish {
     const struct x509_sans *sans; /* NULL: none */
     struct ps_bytes spki;         /* DER, as public_key_spki writes it */
     struct ps_bytes issuer;       /* DER of the issuer's certificate; empty: it signs itself */
-    enum ps_alg algorithm;        /* of the issuer's signature */
-    struct ps_bytes serial;       /* X509_SERIAL_LEN random octets; its top bits are set here */
-    uint64_t not_before_s;        /* seconds since 1970 */
-    uint64_t not_after_s;         /* the last second in which it is valid */
-    int path_len;                 /* of a CA: certificates that may follow below; -1: no limit */
-    unsigned purposes;            /* X509_PURPOSE_BIT; 0: all that the kind has */
-    struct ps_bytes crl_url;      /* where the issuer's CRL is; empty: it does not say */
+    const struct ps_bytes *above; /* DER of what stands above that, its own issuer's first ... */
+    size_t above_count;
+    struct ps_bytes root;    /* ... and of the root, where it is none of them; else empty */
+    enum ps_alg algorithm;   /* of the issuer's signature */
+    struct ps_bytes serial;  /* X509_SERIAL_LEN random octets; its top bits are set here */
+    uint64_t not_before_s;   /* seconds since 1970 */
+    uint64_t not_after_s;    /* the last second in which it is valid */
+    int path_len;            /* of a CA: certificates that may follow below; -1: no limit */
+    unsigned purposes;       /* X509_PURPOSE_BIT; 0: all that the kind has */
+    struct ps_bytes crl_url; /* where the issuer's CRL is; empty: it does not say */
 };
 
 /*
- * Checks the wish against the rules of its kind and against the issuer's certificate (that it is a
- * CA's whose path length leaves room, and that it is valid as long as the new one), and writes the
- * TBSCertificate.
+ * Checks the wish against the rules of its kind, against the issuer's certificate (that it is a
+ * CA's, and valid as long as the new one), and against the path lengths and name constraints of
+ * that and of all above it, and writes the TBSCertificate.
  * Errors: PS_E_INPUT (a name, key or date that the kind does not allow), PS_E_STATE (the issuer's
  * certificate does not carry it), PS_E_NO_MEMORY. The detail says what to change.
  */

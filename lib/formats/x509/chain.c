@@ -57,13 +57,24 @@ static enum ps_err parse(const struct x509_chain *chain, struct parsed *parsed)
     return PS_OK;
 }
 
+/*
+ * Of the two that a signature of a document may be, a CA often gives one alone: ETSI EN 319 412-2
+ * section 4.3.2 has certificates of nonRepudiation only.
+ */
+static bool usage_suffices(enum x509_kind kind, const struct x509_certificate *leaf)
+{
+    const uint16_t ours = x509_kind_key_usage(kind, leaf->key_type);
+    const uint16_t needed = (uint16_t)(ours & ~X509_CRL_SIGN);
+    const uint16_t there = (uint16_t)(leaf->facts.key_usage & needed);
+
+    return kind == X509_KIND_DOCUMENT_SIGNER ? there != 0 : there == needed;
+}
+
 /* Does the leaf do what it is wanted for? A certificate of another CA may allow more than ours. */
 static enum ps_err check_leaf(const struct x509_chain *chain, const struct x509_certificate *leaf)
 {
     const struct x509_kind_info *info = x509_kind_info(chain->kind);
     const struct x509_facts *facts = &leaf->facts;
-    const uint16_t needed = (uint16_t)(x509_kind_key_usage(chain->kind, leaf->key_type) &
-                                       ~(X509_NON_REPUDIATION | X509_CRL_SIGN));
 
     if (!ps_bytes_equal(facts->spki, chain->spki)) {
         return deny(0, "it is for another key");
@@ -71,7 +82,7 @@ static enum ps_err check_leaf(const struct x509_chain *chain, const struct x509_
     if (facts->is_ca != info->is_ca) {
         return deny(0, info->is_ca ? "it is not one of a CA" : "it is one of a CA");
     }
-    if (facts->has_key_usage ? (facts->key_usage & needed) != needed : info->is_ca) {
+    if (facts->has_key_usage ? !usage_suffices(chain->kind, leaf) : info->is_ca) {
         return deny(0, "its key usage does not allow what the key is for");
     }
     if (facts->has_purposes && info->purposes != 0 && (facts->purposes & info->purposes) == 0) {

@@ -66,6 +66,25 @@ static enum ps_err take_key_usage(const X509 *x509, struct x509_facts *facts)
     return PS_OK;
 }
 
+/*
+ * What others write for the same, and we only read: anyExtendedKeyUsage (RFC 5280 section
+ * 4.2.1.12), and document signing before RFC 9336 had a number for it, as Microsoft and Adobe have
+ * it.
+ */
+static const struct {
+    uint8_t len;
+    uint8_t oid[10];
+    unsigned purposes;
+} others[] = {
+    {4, {0x55, 0x1d, 0x25, 0x00}, X509_PURPOSE_BIT(X509_PURPOSE_COUNT) - 1},
+    {10,
+     {0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x0a, 0x03, 0x0c},
+     X509_PURPOSE_BIT(X509_DOCUMENT_SIGNING)},
+    {9,
+     {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x2f, 0x01, 0x01, 0x05},
+     X509_PURPOSE_BIT(X509_DOCUMENT_SIGNING)},
+};
+
 static unsigned purpose_of(const ASN1_OBJECT *object)
 {
     const struct ps_bytes oid = ps_bytes(OBJ_get0_data(object), OBJ_length(object));
@@ -73,6 +92,11 @@ static unsigned purpose_of(const ASN1_OBJECT *object)
     for (unsigned i = 0; i < X509_PURPOSE_COUNT; i++) {
         if (ps_bytes_equal(oid, x509_purpose_oid((enum x509_purpose)i))) {
             return X509_PURPOSE_BIT(i);
+        }
+    }
+    for (size_t i = 0; i < PS_COUNT_OF(others); i++) {
+        if (ps_bytes_equal(oid, ps_bytes(others[i].oid, others[i].len))) {
+            return others[i].purposes;
         }
     }
     return 0;

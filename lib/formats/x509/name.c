@@ -304,25 +304,115 @@ static bool is_address(struct ps_bytes text)
            strcmp(given, written) == 0;
 }
 
-/* RFC 3986: a scheme in lower case and something after it, of the characters that may stand. */
+/* A host name in letters of either case, or an address of version 4. */
+static bool is_host_of_uri(struct ps_bytes text)
+{
+    uint8_t lower[HOST_MAX] = {0};
+
+    if (text.len > sizeof lower) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        lower[i] = is_upper(text.data[i]) ? (uint8_t)(text.data[i] | 0x20) : text.data[i];
+    }
+    return count_labels(ps_bytes(lower, text.len)) != 0 ||
+           (memchr(lower, ':', text.len) == NULL && is_address(ps_bytes(lower, text.len)));
+}
+
+/* Nothing, or a colon and a number (RFC 3986 section 3.2.3). */
+static bool is_port(struct ps_bytes text)
+{
+    unsigned number = 0;
+
+    for (size_t i = 1; i < text.len; i++) {
+        if (!ps_is_digit(text.data[i]) || text.len > 6) {
+            return false;
+        }
+        number = number * 10 + (unsigned)(text.data[i] - '0');
+    }
+    return text.len == 0 || (text.data[0] == ':' && text.len > 1 && number <= UINT16_MAX);
+}
+
+/*
+ * RFC 5280 section 4.2.1.6: an authority "MUST include a fully qualified domain name or IP address
+ * as the host". A user in front of it would make it read as another.
+ */
+static bool is_authority(struct ps_bytes text)
+{
+    const bool is_v6 = text.len != 0 && text.data[0] == '[';
+    const uint8_t *end = text.len == 0 ? NULL : memchr(text.data, is_v6 ? ']' : ':', text.len);
+    const size_t len = end == NULL ? text.len : (size_t)(end - text.data);
+    const struct ps_bytes host = ps_bytes(text.data, len);
+
+    if (!is_v6) {
+        return host.len != 0 && is_host_of_uri(host) && is_port(ps_bytes_from(text, len));
+    }
+    return end != NULL && memchr(host.data, ':', host.len) != NULL &&
+           is_address(ps_bytes_from(host, 1)) && is_port(ps_bytes_from(text, len + 1));
+}
+
+/* Path, query and fragment: RFC 3986 sections 2.1, 2.2 and 3.5. */
+static bool is_rest_of_uri(struct ps_bytes text)
+{
+    unsigned fragments = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t c = text.data[i];
+
+        if (c <= 0x20 || c >= 0x7f || strchr("\"<>[\\]^`{|}", c) != NULL) {
+            return false;
+        }
+        if (c == '%' && (text.len - i < 3 || ps_hex_digit(text.data[i + 1]) < 0 ||
+                         ps_hex_digit(text.data[i + 2]) < 0)) {
+            return false;
+        }
+        fragments += c == '#' ? 1 : 0;
+    }
+    return fragments <= 1;
+}
+
+static bool is_scheme(struct ps_bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t c = text.data[i];
+
+        if (!(c >= 'a' && c <= 'z') && (i == 0 || (!ps_is_digit(c) && strchr("+.-", c) == NULL))) {
+            return false;
+        }
+    }
+    return text.len != 0;
+}
+
+static size_t authority_len(struct ps_bytes text)
+{
+    size_t len = 0;
+
+    while (len < text.len && strchr("/?#", text.data[len]) == NULL) {
+        len++;
+    }
+    return len;
+}
+
+/* RFC 3986: a scheme in lower case and something after it. */
 static bool is_uri(struct ps_bytes text)
 {
     const uint8_t *colon = memchr(text.data, ':', text.len);
     const size_t scheme = colon == NULL ? 0 : (size_t)(colon - text.data);
+    struct ps_bytes rest = ps_bytes_from(text, scheme + 1);
 
-    if (scheme == 0 || scheme + 1 == text.len || !(text.data[0] >= 'a' && text.data[0] <= 'z')) {
+    if (!is_scheme(ps_bytes(text.data, scheme)) || rest.len == 0) {
         return false;
     }
-    for (size_t i = 0; i < text.len; i++) {
-        const uint8_t c = text.data[i];
+    if (ps_bytes_starts_with(rest, ps_bytes_str("//"))) {
+        const struct ps_bytes after = ps_bytes_from(rest, 2);
+        const size_t len = authority_len(after);
 
-        if (i < scheme ? !(c >= 'a' && c <= 'z') && !ps_is_digit(c) && strchr("+.-", c) == NULL
-                       : c <= 0x20 || c >= 0x7f || strchr("\"<>\\^`{|}", c) != NULL) {
+        if (!is_authority(ps_bytes(after.data, len))) {
             return false;
         }
+        rest = ps_bytes_from(after, len);
     }
-    return !ps_bytes_starts_with(ps_bytes_from(text, scheme), ps_bytes_str("://")) ||
-           text.len > scheme + 3;
+    return is_rest_of_uri(rest);
 }
 
 enum ps_err x509_san_check(const struct x509_san *san)

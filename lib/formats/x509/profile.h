@@ -53,7 +53,7 @@ struct x509_kind_info {
     unsigned sans;          /* X509_SAN_BIT: may be in it */
     bool needs_san;
     bool names_host;    /* a common name is one of the names too */
-    uint64_t longest_s; /* from its first to its last second */
+    uint64_t longest_s; /* with its first and its last second */
 };
 
 const struct x509_kind_info *x509_kind_info(enum x509_kind kind); /* NULL: none */

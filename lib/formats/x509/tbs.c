@@ -57,7 +57,8 @@ static enum ps_err check_dates(const struct x509_wish *wish, const struct x509_k
     if (wish->not_after_s <= wish->not_before_s || wish->not_after_s > LAST_S) {
         return bad(info, "it ends before it begins, or after 2261");
     }
-    if (wish->not_after_s - wish->not_before_s > info->longest_s) {
+    /* RFC 5280 section 4.1.2.5: "from notBefore through notAfter, inclusive". */
+    if (wish->not_after_s - wish->not_before_s >= info->longest_s) {
         return ps_fail(PS_E_INPUT, 0, "%s: valid longer than %llu days", info->name,
                        (unsigned long long)(info->longest_s / 86400));
     }
@@ -206,16 +207,72 @@ static void name_constraints_cleanup(NAME_CONSTRAINTS **constraints)
     NAME_CONSTRAINTS_free(*constraints);
 }
 
+static bool has_host(const struct x509_sans *sans)
+{
+    for (size_t i = 0; i < sans->count; i++) {
+        if (sans->items[i].kind == X509_SAN_DNS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Without a host among its names a common name that looks like one counts as one. */
+static enum ps_err check_constraints(const struct x509_wish *wish,
+                                     const struct x509_certificate *written,
+                                     const struct x509_certificate *above)
+{
+    PS_CLEANUP(name_constraints_cleanup)
+    NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(above->x509, NID_name_constraints, NULL, NULL);
+    const bool has_no_host = !x509_kind_info(wish->kind)->is_ca && !has_host(wish->sans);
+    const bool is_allowed =
+        constraints == NULL ||
+        (NAME_CONSTRAINTS_check(written->x509, constraints) == X509_V_OK &&
+         (!has_no_host || NAME_CONSTRAINTS_check_CN(written->x509, constraints) == X509_V_OK));
+
+    ERR_clear_error();
+    return is_allowed ? PS_OK
+                      : ps_fail(PS_E_STATE, 0,
+                                "the name constraints of the issuer's certificate, or of one above "
+                                "it, do not allow these names");
+}
+
 /*
- * OpenSSL reads what was written, with a signature of zeros, and holds it to the issuer's name
- * constraints: the second pair of eyes on our own DER.
+ * What is above the issuer binds its certificates, too: RFC 5280 section 6.1.4 (g) and (l) to (m).
+ * A self-issued CA is not counted.
+ */
+static enum ps_err check_above(const struct x509_wish *wish, const struct x509_certificate *written,
+                               const struct x509_certificate *issuer)
+{
+    const size_t count = wish->above_count + (wish->root.len != 0 ? 1 : 0);
+    int cas = issuer->facts.is_self_issued ? 1 : 2; /* with the new one */
+
+    for (size_t i = 0; i < count; i++) {
+        PS_CLEANUP(x509_certificate_free_cleanup) struct x509_certificate *above = NULL;
+
+        PS_TRY(x509_read(i < wish->above_count ? wish->above[i] : wish->root, &above));
+        PS_TRY(check_constraints(wish, written, above));
+        if (x509_kind_info(wish->kind)->is_ca && above->facts.path_len >= 0 &&
+            above->facts.path_len < cas) {
+            return ps_fail(PS_E_STATE, 0,
+                           "the path length of a certificate above the issuer's is %d: no CA may "
+                           "be below the issuer",
+                           above->facts.path_len);
+        }
+        cas += above->facts.is_self_issued ? 0 : 1;
+    }
+    return PS_OK;
+}
+
+/*
+ * OpenSSL reads what was written, with a signature of zeros, and holds it to the name constraints
+ * of all above it: the second pair of eyes on our own DER.
  */
 static enum ps_err check_written(struct ps_bytes tbs, const struct x509_wish *wish,
                                  const struct x509_certificate *issuer)
 {
     static const uint8_t ones[64] = {[31] = 1, [63] = 1};
     PS_CLEANUP(x509_certificate_free_cleanup) struct x509_certificate *written = NULL;
-    PS_CLEANUP(name_constraints_cleanup) NAME_CONSTRAINTS *constraints = NULL;
     PS_BUF_AUTO whole;
 
     ps_buf_init(&whole, X509_CERTIFICATE_MAX);
@@ -224,15 +281,8 @@ static enum ps_err check_written(struct ps_bytes tbs, const struct x509_wish *wi
     if (issuer == NULL) {
         return PS_OK;
     }
-    constraints = X509_get_ext_d2i(issuer->x509, NID_name_constraints, NULL, NULL);
-    if (constraints != NULL && NAME_CONSTRAINTS_check(written->x509, constraints) != X509_V_OK) {
-        ERR_clear_error();
-        return ps_fail(PS_E_STATE, 0,
-                       "the name constraints of the issuer's certificate do not "
-                       "allow these names");
-    }
-    ERR_clear_error();
-    return PS_OK;
+    PS_TRY(check_constraints(wish, written, issuer));
+    return check_above(wish, written, issuer);
 }
 
 enum ps_err x509_put_tbs(const struct x509_wish *wish, struct ps_buf *out)
