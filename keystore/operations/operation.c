@@ -38,17 +38,37 @@ static void init_buffers(struct operation *op)
     ps_buf_init(&op->etag, TEXT_MAX);
 }
 
-/* Sorts by time: 48 bits of milliseconds, then chance. */
-static void make_id(char out[OPERATION_ID_LEN + 1])
+/*
+ * A little more than the id before: what is asked for within a millisecond, or while the clock is
+ * set back, still sorts in the order of asking (RFC 9562, section 6.2, method 2).
+ */
+static void follow(const uint8_t before[OPERATION_ID_OCTETS],
+                   uint8_t ret_octets[OPERATION_ID_OCTETS])
+{
+    uint32_t more;
+
+    ps_random(&more, sizeof more);
+    for (uint64_t i = OPERATION_ID_OCTETS, sum = (uint64_t)more + 1; i-- > 0; sum >>= 8) {
+        sum += before[i];
+        ret_octets[i] = (uint8_t)sum;
+    }
+}
+
+/* 48 bits of milliseconds, then chance: sorts by time, and in one life of the keeper by order. */
+static void make_id(struct operations *operations, char out[OPERATION_ID_LEN + 1])
 {
     static const char digits[] = "0123456789abcdef";
     const uint64_t ms = ps_clock_real_ns() / PS_NS_PER_MS;
-    uint8_t octets[OPERATION_ID_LEN / 2];
+    uint8_t octets[OPERATION_ID_OCTETS];
 
     ps_random(octets, sizeof octets);
     for (unsigned i = 0; i < 6; i++) {
         octets[i] = (uint8_t)(ms >> (8 * (5 - i)));
     }
+    if (memcmp(octets, operations->last_id, sizeof octets) <= 0) {
+        follow(operations->last_id, octets);
+    }
+    memcpy(operations->last_id, octets, sizeof octets);
     for (size_t i = 0; i < sizeof octets; i++) {
         out[2 * i] = digits[octets[i] >> 4];
         out[2 * i + 1] = digits[octets[i] & 15];
@@ -77,7 +97,7 @@ struct operation *operation_new(struct operations *operations, const struct oper
     op->type = type;
     op->created_ns = ps_clock_real_ns();
     op->status = 201;
-    make_id(op->id);
+    make_id(operations, op->id);
     op->next = operations->first;
     operations->first = op;
     operations->count++;

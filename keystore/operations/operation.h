@@ -13,14 +13,15 @@
 
 /* An operation as the files of this folder share it. */
 
-#define OPERATION_ID_LEN 32u
-#define NONCE_LEN        16u
-#define DOCUMENT_MAX     (40u * 1024u) /* with what surrounds it, it is a leaf of at most 48 KiB */
-#define CHANGES_MAX      64u
-#define OBJECTS_MAX      128u /* keys that one operation makes */
-#define LOCK_MAX         (PS_NAME_MAX + 16u)
-#define LOCKS_MAX        (OBJECTS_MAX * LOCK_MAX) /* octets of all of its locks */
-#define OPERATIONS_MAX   64u                      /* at the same time */
+#define OPERATION_ID_LEN    32u
+#define OPERATION_ID_OCTETS (OPERATION_ID_LEN / 2)
+#define NONCE_LEN           16u
+#define DOCUMENT_MAX        (40u * 1024u) /* with what surrounds it, it is a leaf of at most 48 KiB */
+#define CHANGES_MAX         64u
+#define OBJECTS_MAX         128u /* keys that one operation makes */
+#define LOCK_MAX            (PS_NAME_MAX + 16u)
+#define LOCKS_MAX           (OBJECTS_MAX * LOCK_MAX) /* octets of all of its locks */
+#define OPERATIONS_MAX      64u                      /* at the same time */
 
 struct operation;
 struct entry;
@@ -121,6 +122,7 @@ struct operations {
     struct keeper *keeper;
     struct operation *first;
     size_t count;
+    uint8_t last_id[OPERATION_ID_OCTETS]; /* of the newest operation */
     struct operation *committing;
     bool is_sweeping;
     uint32_t quiet;    /* tokens, by number, that have done what an earlier keeper asked */
