@@ -45,24 +45,6 @@ static void any_m_shares_yield_the_pin_and_fewer_never_do(void **state)
     clear(values);
 }
 
-/* With m - 1 shares every PIN is possible: for any other there is a share that leads to it. */
-static void fewer_shares_fit_every_pin(void **state)
-{
-    struct ps_secret *values[SHARE_COUNT_MAX] = {NULL};
-    unsigned seen[256] = {0};
-    const uint8_t zero = 0;
-
-    (void)state;
-    for (int i = 0; i < 20000; i++) {
-        assert_ok(share_split(ps_bytes(&zero, 1), 2, 2, values));
-        seen[ps_secret_bytes(values[0]).data[0]]++;
-        clear(values);
-    }
-    for (unsigned i = 0; i < 256; i++) {
-        assert_in_range(seen[i], 20, 180); /* 78 each on the average, of a uniform one */
-    }
-}
-
 static void bounds_of_a_split(void **state)
 {
     static const uint8_t long_pin[SHARE_VALUE_MAX + 1] = {1};
@@ -222,7 +204,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_m_shares_yield_the_pin_and_fewer_never_do),
-        cmocka_unit_test(fewer_shares_fit_every_pin),
         cmocka_unit_test(bounds_of_a_split),
         cmocka_unit_test(shares_that_do_not_belong_together_are_an_input_error),
         cmocka_unit_test(what_is_written_is_read_back),
