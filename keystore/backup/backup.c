@@ -48,6 +48,7 @@ struct backups {
     struct backup_file *file;
     char after[CATALOG_NAME_MAX + 1]; /* the last row that was written */
     uint32_t in_slice;                /* rows */
+    uint64_t passed_over;             /* rows */
     unsigned tries;
     uint64_t epoch; /* of the versions, when the rows were begun */
     struct ps_buf checkpoint;
@@ -185,6 +186,7 @@ static enum ps_err record_kept(struct backups *backups, const struct backup_summ
     writer_str(&json, "file", backups->name);
     writer_number(&json, "leaves", summary->leaves);
     writer_number(&json, "octets", summary->octets);
+    writer_number_if(&json, "passed_over", backups->passed_over);
     writer_number(&json, "rows", summary->rows);
     writer_end_object(&json);
     return record(backups, "backup-kept", ps_buf_bytes(&data), on_kept);
@@ -347,6 +349,17 @@ static enum ps_err name_rows(struct backups *backups)
 
 /* --- The rows --- */
 
+/* What the appliance writes is shorter by far, and one such row is no reason to have no backups. */
+static void pass_over(struct backups *backups, const struct catalog_row *row)
+{
+    char text[160];
+
+    (void)snprintf(text, sizeof text, "the row has %zu octets, more than a backup can hold of one",
+                   row->body.len);
+    events_alarm(backups->keeper, "backup-row", row->name, text);
+    backups->passed_over++;
+}
+
 static enum ps_err on_row(void *context, const struct catalog_row *row)
 {
     struct backups *backups = context;
@@ -358,10 +371,14 @@ static enum ps_err on_row(void *context, const struct catalog_row *row)
     writer_str(&json, "kind", catalog_kind_name(row->kind));
     writer_text(&json, "name", row->name);
     writer_end_object(&json);
-    PS_TRY(ps_buf_status(&octets));
     memcpy(backups->after, row->name.data, row->name.len);
     backups->after[row->name.len] = 0;
     backups->in_slice++;
+    if (ps_buf_status(&octets) == PS_E_LIMIT) {
+        pass_over(backups, row);
+        return PS_OK;
+    }
+    PS_TRY(ps_buf_status(&octets));
     return backup_file_put(backups->file, BACKUP_ROW, ps_buf_bytes(&octets));
 }
 
@@ -375,6 +392,7 @@ static enum ps_err list_rows(struct backups *backups, uint32_t limit)
 static enum ps_err begin_rows(struct backups *backups)
 {
     backups->after[0] = 0;
+    backups->passed_over = 0;
     backups->epoch = backups->keeper->versions_epoch;
     return backup_file_rewind(backups->file);
 }

@@ -45,8 +45,9 @@ static void sqlite_end_reading(void *backend)
 static enum ps_err check_name(const struct catalog_row *row)
 {
     if (row->name.len == 0 || row->name.len > CATALOG_NAME_MAX) {
-        return ps_fail(PS_E_DENIED, 0, "a %s has a name of %zu octets",
-                       catalog_kind_name(row->kind), row->name.len);
+        return ps_fail(PS_E_DENIED, 0, "a %s has a name of %zu octets: %.40s",
+                       catalog_kind_name(row->kind), row->name.len,
+                       row->name.len == 0 ? "" : (const char *)row->name.data);
     }
     return PS_OK;
 }

@@ -370,6 +370,28 @@ static void what_a_drill_said_is_known_after_a_start(void **state)
     assert_true(body_has("\"failure\":\"at octet "));
 }
 
+/* One such row would keep all keys from every backup. */
+#define PLANTED(name, octets)                                                                      \
+    "INSERT INTO row VALUES ('wrapped','" name "',1,0,'{\"blob\":\"'||hex(zeroblob(" octets        \
+    "))||'\"}')"
+
+static void a_row_that_no_backup_can_hold_is_left_out_and_told(void **state)
+{
+    const char *const told = "\"passed_over\":2,\"rows\":1}";
+    PS_BUF_AUTO log = {.max = 1024u * 1024u};
+    char path[240];
+
+    (void)state;
+    sql(PLANTED("00000000000000000000000000000001", "33000"));
+    sql(PLANTED("ffffffffffffffffffffffffffffffff", "1100000"));
+    make_backup();
+    assert_int_equal(leaves_count_alarms(&stack, "backup-row"), 2);
+    (void)snprintf(path, sizeof path, "%s/log/events/entries", stack.data);
+    read_whole(path, &log);
+    assert_non_null(memmem(log.data, log.len, told, strlen(told)));
+    sql("DELETE FROM row WHERE kind='wrapped' AND length(body) > 65536");
+}
+
 /* --- The mirror of the log --- */
 
 static char mirror[170];
@@ -518,6 +540,7 @@ int main(void)
         cmocka_unit_test(an_old_one_under_a_newer_name_fails_the_drill),
         cmocka_unit_test(one_that_does_not_verify_fails_the_drill),
         cmocka_unit_test(what_a_drill_said_is_known_after_a_start),
+        cmocka_unit_test(a_row_that_no_backup_can_hold_is_left_out_and_told),
         cmocka_unit_test(what_is_recorded_is_in_the_mirror_too),
         cmocka_unit_test(the_log_is_no_mirror_of_itself),
         cmocka_unit_test(a_mirror_of_another_log_is_not_written),
