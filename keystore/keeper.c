@@ -36,6 +36,7 @@
 #include "keystore/start.h"
 #include "keystore/state.h"
 #include "keystore/tokens/approval.h"
+#include "keystore/tokens/origin.h"
 #include "keystore/why.h"
 #include "keystore/witnesses/witnesses.h"
 #include "lib/base/encode.h"
@@ -152,7 +153,11 @@ static enum ps_err on_peer(struct keeper *keeper, const struct msg_peer *message
     if (message->role != IPC_ROLE_TOKEN) {
         return keeper_connect_peers(keeper, message->role, fd);
     }
-    return tokens_add_process(keeper->tokens, message->name, message->number, fd);
+    return tokens_add_process(keeper->tokens,
+                              &(struct token_origin){.name = message->name,
+                                                     .number = message->number,
+                                                     .module_hash = message->module_hash},
+                              fd);
 }
 
 /* Nobody logs in with a PIN before it is known not to be one that was refused. */

@@ -114,6 +114,7 @@ static enum ps_err brief_token(struct supervisor *supervisor, struct place *plac
         .network = token->network,
         .system_calls = ps_bytes_str(token->system_calls),
         .cache_keys = (uint32_t)token->cache_keys,
+        .module_hash = ps_bytes(place->module_hash, sizeof place->module_hash),
     };
 
     return child_send(place->child, &msg_token_config_info, &message);

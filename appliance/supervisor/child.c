@@ -272,5 +272,10 @@ pid_t child_pid(const struct child *child)
 
 uint64_t child_restart_wait_ns(struct child *child)
 {
-    return backoff_next(&child->backoff, child->lived_ns, child->was_ready);
+    const uint64_t wait = backoff_next(&child->backoff, child->lived_ns, child->was_ready);
+
+    /* Counted: the next try may end before there is a life. */
+    child->lived_ns = 0;
+    child->was_ready = false;
+    return wait;
 }

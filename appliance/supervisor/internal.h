@@ -15,7 +15,8 @@ struct place {
     struct supervisor *supervisor;
     struct child *child;
     struct ps_timer *restart;
-    size_t token; /* index in the configuration, of token processes */
+    size_t token;                       /* index in the configuration, of token processes */
+    uint8_t module_hash[PS_SHA256_LEN]; /* SHA-256 of its file when the process was started */
 };
 
 /* The order in which a stop goes through the roles: who asks before who answers. */
@@ -60,12 +61,12 @@ PS_MUST_USE enum ps_err briefing_send_pins(struct supervisor *supervisor, struct
 /* peers.c: pairs of sockets between roles. */
 bool peers_are(const struct role_id *a, const struct role_id *b);
 /* ret_failed: after an error, who did not take its end. */
-PS_MUST_USE enum ps_err peers_connect(struct child *made, struct child *other,
+PS_MUST_USE enum ps_err peers_connect(const struct place *made, const struct place *other,
                                       struct child **ret_failed);
 
 /* places.c: starting roles, and starting anew what ended. */
 PS_MUST_USE enum ps_err places_make(struct supervisor *supervisor);
-PS_MUST_USE enum ps_err places_start_all(struct supervisor *supervisor);
+void places_start_all(struct supervisor *supervisor);
 void places_free(struct supervisor *supervisor);
 
 /* stop.c */

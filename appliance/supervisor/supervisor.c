@@ -47,7 +47,8 @@ static enum ps_err start(struct supervisor *supervisor)
     PS_TRY(notify_watchdog_new(supervisor->loop, &supervisor->watchdog));
     PS_TRY(places_make(supervisor));
     notify_status("starting its processes");
-    return places_start_all(supervisor);
+    places_start_all(supervisor);
+    return PS_OK;
 }
 
 int supervisor_run(struct config *config)

@@ -43,7 +43,6 @@ struct token_texts {
     struct token_text model;
     struct token_text firmware;
     struct token_text profile;
-    struct token_text module_hash;
 };
 
 struct token_process {
@@ -56,6 +55,7 @@ struct token_process {
     uint32_t reconnects;
     uint32_t wrappable;
     struct token_texts texts;
+    struct token_text module_hash; /* as the supervisor says */
     struct ps_buf calls; /* of the module, told ahead of the answer to the request with this id: */
     uint64_t calls_id;
     uint32_t calls_left_out;
@@ -130,7 +130,10 @@ bool process_has_room(const struct token_process *process, uint32_t cost);
 bool process_is_overdue(const struct token_process *process, uint64_t now_ns);
 
 /* login.c */
-/* Serial and module are those that people approved; else its reason says what differs. */
+/*
+ * It is what people approved; else its reason says what differs. Of module and profile the
+ * supervisor's word counts, of the rest that of a module which they approved.
+ */
 bool process_is_the_approved(struct token_process *process);
 void login_where_due(struct token *token);
 

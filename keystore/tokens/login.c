@@ -39,11 +39,11 @@ static const char *what_differs(const struct token_process *process)
     const struct token *token = process->token;
     const struct token_texts *texts = &process->texts;
 
+    if (is_another(&token->approved_hash, &process->module_hash)) {
+        return "unapproved-module";
+    }
     if (is_another(&token->approved_serial, &texts->serial)) {
         return TOKENS_OTHER_SERIAL;
-    }
-    if (is_another(&token->approved_hash, &texts->module_hash)) {
-        return "unapproved-module";
     }
     if (is_another(&token->approved_firmware, &texts->firmware)) {
         return "unapproved-firmware";

@@ -230,7 +230,6 @@ static void take_state(struct token_process *process, const struct msg_token_sta
     token_text_set(&texts->model, notice->model);
     token_text_set(&texts->firmware, notice->firmware);
     token_text_set(&texts->profile, notice->profile);
-    token_text_set(&texts->module_hash, notice->module_hash);
 }
 
 static void on_state(struct token_process *process, const struct msg_token_state *notice)

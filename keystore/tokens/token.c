@@ -374,7 +374,7 @@ bool tokens_view(const struct token *token, size_t index, struct token_view *ret
         .firmware = token_text_bytes(&process->texts.firmware),
         .profile = token_text_bytes(&process->texts.profile),
         .profile_hash = token_text_bytes(&token->profile_hash),
-        .module_hash = token_text_bytes(&process->texts.module_hash),
+        .module_hash = token_text_bytes(&process->module_hash),
     };
     return true;
 }

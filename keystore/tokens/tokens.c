@@ -1,7 +1,9 @@
 #include "keystore/tokens/tokens.h"
 
 #include "keystore/tokens/internal.h"
+#include "keystore/tokens/origin.h"
 #include "lib/base/clock.h"
+#include "lib/base/hash.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -122,20 +124,28 @@ static enum ps_err place_of(struct token *token, uint32_t number, size_t *ret_at
     return PS_OK;
 }
 
-enum ps_err tokens_add_process(struct tokens *tokens, struct ps_bytes name, uint32_t number, int fd)
+static enum ps_err find_place(struct tokens *tokens, const struct token_origin *origin,
+                              struct token **ret_token, size_t *ret_at)
 {
-    struct token *token;
-    size_t at = 0;
-    enum ps_err err = find_or_make(tokens, name, &token);
-
-    if (err == PS_OK) {
-        err = place_of(token, number, &at);
+    if (origin->module_hash.len != PS_SHA256_LEN) {
+        return ps_fail(PS_E_INPUT, 0, "a token process without a hash of its module");
     }
+    PS_TRY(find_or_make(tokens, origin->name, ret_token));
+    return place_of(*ret_token, origin->number, ret_at);
+}
+
+enum ps_err tokens_add_process(struct tokens *tokens, const struct token_origin *origin, int fd)
+{
+    struct token *token = NULL;
+    size_t at = 0;
+    const enum ps_err err = find_place(tokens, origin, &token, &at);
+
     if (err != PS_OK) {
         (void)close(fd);
         return err;
     }
-    PS_TRY(process_new(token, number, fd, &token->processes[at]));
+    PS_TRY(process_new(token, origin->number, fd, &token->processes[at]));
+    token_text_set(&token->processes[at]->module_hash, origin->module_hash);
     token->process_count++;
     tokens->handler->on_change(tokens->context, token);
     return PS_OK;

@@ -57,17 +57,9 @@ PS_MUST_USE enum ps_err tokens_new(struct ps_loop *loop, const struct tokens_han
 void tokens_free(struct tokens *tokens); /* calls in flight are not answered any more */
 PS_DEFINE_CLEANUP(struct tokens, tokens_free)
 
-/* A new process of a token; it replaces an earlier one of the same number. Takes over `fd`. */
-PS_MUST_USE enum ps_err tokens_add_process(struct tokens *tokens, struct ps_bytes name,
-                                           uint32_t number, int fd);
-
 /* Empty octets: there is no PIN. Another PIN than before may be tried again. */
 PS_MUST_USE enum ps_err tokens_set_pin(struct tokens *tokens, struct ps_bytes name,
                                        struct ps_bytes pin, bool is_so);
-
-/* SHA-256 of the profile that its processes were given, 32 octets, as the supervisor says. */
-PS_MUST_USE enum ps_err tokens_set_profile_hash(struct tokens *tokens, struct ps_bytes name,
-                                                struct ps_bytes hash);
 
 struct token *tokens_find(const struct tokens *tokens, struct ps_bytes name);
 struct token *tokens_at(const struct tokens *tokens, size_t index); /* NULL past the end */

@@ -55,6 +55,7 @@ static const struct ipc_field msg_token_config_fields[] = {
     IPC_FIELD_U8(struct msg_token_config, network),
     IPC_FIELD_BYTES(struct msg_token_config, system_calls, 4096),
     IPC_FIELD_U32(struct msg_token_config, cache_keys),
+    IPC_FIELD_BYTES(struct msg_token_config, module_hash, 32),
 };
 
 static const struct ipc_field msg_listener_fields[] = {
@@ -72,6 +73,7 @@ static const struct ipc_field msg_peer_fields[] = {
     IPC_FIELD_U8(struct msg_peer, role),
     IPC_FIELD_BYTES(struct msg_peer, name, IPC_NAME_MAX),
     IPC_FIELD_U32(struct msg_peer, number),
+    IPC_FIELD_BYTES(struct msg_peer, module_hash, 32),
 };
 
 static const struct ipc_field msg_pin_fields[] = {

@@ -65,6 +65,7 @@ struct msg_token_config {
     uint8_t network;              /* for the sandbox: the module may open connections */
     struct ps_bytes system_calls; /* for the sandbox: further ones, newline-separated */
     uint32_t cache_keys;          /* wrapped keys that may be unwrapped at a time; not 0 */
+    struct ps_bytes module_hash;  /* SHA-256 of the only file that may be loaded; 32 octets */
 };
 
 enum listener_kind { LISTENER_UNIX, LISTENER_TLS };
@@ -87,6 +88,7 @@ struct msg_peer {
     uint8_t role; /* enum ipc_role: who is at the other end */
     struct ps_bytes name;
     uint32_t number;
+    struct ps_bytes module_hash; /* the one in its msg_token_config; of another role: empty */
 };
 
 /* Supervisor to keeper: the PIN of a token, or its absence (empty: attended unlock). */

@@ -12,7 +12,6 @@ static const struct ipc_field msg_token_state_fields[] = {
     IPC_FIELD_BYTES(struct msg_token_state, model, 32),
     IPC_FIELD_BYTES(struct msg_token_state, firmware, 32),
     IPC_FIELD_BYTES(struct msg_token_state, profile, 64),
-    IPC_FIELD_BYTES(struct msg_token_state, module_hash, 32),
     IPC_FIELD_U32(struct msg_token_state, wrappable),
 };
 

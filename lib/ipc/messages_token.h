@@ -22,7 +22,10 @@ enum token_state {
 };
 const char *token_state_name(enum token_state state);
 
-/* Sent at once on a new channel, and whenever something in it changes. */
+/*
+ * Sent at once on a new channel, and whenever something in it changes. It is the word of a process
+ * with a module in it: which module that is, the supervisor says (msg_peer).
+ */
 struct msg_token_state {
     uint8_t state;          /* enum token_state */
     uint32_t generation;    /* of sessions; a new number means all handles were found anew */
@@ -34,9 +37,8 @@ struct msg_token_state {
     struct ps_bytes manufacturer;
     struct ps_bytes model;
     struct ps_bytes firmware;
-    struct ps_bytes profile;     /* id of the profile in use */
-    struct ps_bytes module_hash; /* SHA-256 of the module's file */
-    uint32_t wrappable;          /* which types of keys it wraps: 1 << enum ps_key_type */
+    struct ps_bytes profile; /* id of the profile in use */
+    uint32_t wrappable;      /* which types of keys it wraps: 1 << enum ps_key_type */
 };
 
 struct msg_token_login {

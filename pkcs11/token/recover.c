@@ -6,6 +6,8 @@
 #include "pkcs11/module/store_copy.h"
 #include "pkcs11/module/store_lock.h"
 
+#include <unistd.h>
+
 /*
  * How the token process comes to its token and back to it. A loss ends a generation: every session
  * and every handle is forgotten, what waits is refused at once, and when the last call has returned
@@ -195,6 +197,13 @@ static void failed(struct token *token, const char *reason)
     schedule(token);
 }
 
+/* At once, without another message or call: what was loaded may be anything. */
+static PS_NORETURN void end_for_module(void)
+{
+    ps_line(PS_WARNING, "module_is_another", PS_STR("detail", ps_detail()->text));
+    _exit(TOKEN_EXIT_MODULE);
+}
+
 /* Back to a module that is started. False: it is not, the reason is told. */
 static bool bring_up_module(struct token *token)
 {
@@ -210,6 +219,9 @@ static bool bring_up_module(struct token *token)
     err = module_start(token->module, &token->profile, &fault);
     if (err == PS_OK) {
         return true;
+    }
+    if (err == PS_E_CONFLICT) {
+        end_for_module();
     }
     ps_line(token->attempts == 0 ? PS_WARNING : PS_DEBUG, "module_not_started",
             PS_STR("detail", ps_detail()->text), PS_NUM("rv", fault.rv));

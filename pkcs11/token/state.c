@@ -23,7 +23,6 @@ void token_announce(struct token *token)
         .model = text(description->model),
         .firmware = text(description->firmware),
         .profile = text(token->profile.id),
-        .module_hash = module_hash(token->module),
         .wrappable = token->profile.wrappable,
     };
 

@@ -248,7 +248,7 @@ static enum ps_err read_config(struct token *token)
     }
     PS_TRY(profile_read(config->profile, &token->profile));
     PS_TRY(token_uri_parse(config->uri, &token->uri));
-    PS_TRY(module_new(config->module, &token->module));
+    PS_TRY(module_new(config->module, config->module_hash, &token->module));
     PS_TRY(libp11_new(module_path(token->module), &token->libp11));
     token->sessions_wanted = threads_for(&token->profile, config->sessions);
     token->sessions = calloc(token->sessions_wanted + 1, sizeof token->sessions[0]);

@@ -14,8 +14,9 @@
 enum {
     TOKEN_EXIT_CONFIGURATION = 2, /* profile, URI or path cannot be used */
     TOKEN_EXIT_INTERNAL = 3,
-    TOKEN_EXIT_HUNG = 4,  /* a call into the module did not return */
-    TOKEN_EXIT_RELOAD = 5 /* the module has to be loaded anew in a new process */
+    TOKEN_EXIT_HUNG = 4,   /* a call into the module did not return */
+    TOKEN_EXIT_RELOAD = 5, /* the module has to be loaded anew in a new process */
+    TOKEN_EXIT_MODULE = 6  /* the module's file is not the one that the supervisor hashed */
 };
 
 /*

@@ -36,6 +36,11 @@ static void write_file(const struct harness *harness, const char *name, const ch
     assert_int_equal(file_write(path, ps_bytes_str(text), 0600), PS_OK);
 }
 
+void harness_write_module(const struct harness *harness, const char *text)
+{
+    write_file(harness, "module.so", text);
+}
+
 void harness_set_up(struct harness *harness)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -46,6 +51,7 @@ void harness_set_up(struct harness *harness)
     ps_buf_init(&harness->seen, LINES_MAX);
     write_file(harness, "profile.json", "{\"id\":\"probe\"}");
     write_file(harness, "pin", "123456\n");
+    harness_write_module(harness, "a module");
     (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", harness->directory);
     harness->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(harness->notify_fd, (const struct sockaddr *)&address, sizeof address),
@@ -83,9 +89,9 @@ static void write_config(struct harness *harness, const char *appliance, const c
                   appliance);
     ps_buf_printf(&text, "[management]\nsocket = %s/management.sock\n", in);
     ps_buf_printf(&text,
-                  "[token a]\nmodule = /bin/true\nprofile = %s/profile.json\nprocesses = 2\n"
+                  "[token a]\nmodule = %s/module.so\nprofile = %s/profile.json\nprocesses = 2\n"
                   "uri = pkcs11:token=probe\npin_file = %s/pin\nstore = %s/store\n%s",
-                  in, in, in, token);
+                  in, in, in, in, token);
     ps_buf_printf(&text, "%ssocket = %s/clients.sock\n", clients, in);
     assert_int_equal(ps_buf_status(&text), PS_OK);
     (void)snprintf(harness->config, sizeof harness->config, "%s/probe.conf", in);

@@ -18,6 +18,9 @@ struct harness {
 /* Makes the directory with all files that `harness_write_config` names. */
 void harness_set_up(struct harness *harness);
 
+/* Of token a: another file in its place, with this in it. */
+void harness_write_module(const struct harness *harness, const char *text);
+
 /* Ends the supervisor if it runs, and removes the directory. */
 void harness_tear_down(struct harness *harness);
 

@@ -1,5 +1,6 @@
 #include "tests/appliance/probe_roles.h"
 
+#include "lib/base/encode.h"
 #include "lib/base/line.h"
 #include "lib/ipc/channel.h"
 
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define CRASH_CODE 9
+#define HEX_LEN    64u
 
 struct probe {
     struct ps_loop *loop;
@@ -43,9 +45,11 @@ static void on_peer(void *context, uint32_t events)
 static enum ps_err add_peer(struct probe *probe, const struct msg_peer *message, int fd)
 {
     struct peer *peer = malloc(sizeof *peer);
+    PS_BUF_AUTO hex = {.max = HEX_LEN};
 
+    ps_buf_put_hex(&hex, message->module_hash);
     ps_line(PS_INFO, "probe_peer", PS_NUM("role", message->role), PS_TEXT("name", message->name),
-            PS_NUM("number", message->number));
+            PS_NUM("number", message->number), PS_TEXT("hash", ps_buf_bytes(&hex)));
     if (peer == NULL || send(fd, probe->label, strlen(probe->label), MSG_NOSIGNAL) < 0) {
         free(peer);
         (void)close(fd);
@@ -187,12 +191,14 @@ static bool has_line(struct ps_bytes lines, const char *line)
 static int token(struct ps_loop *loop, int supervisor_fd, const struct msg_token_config *config)
 {
     struct probe probe = {.loop = loop};
+    PS_BUF_AUTO hex = {.max = HEX_LEN};
 
+    ps_buf_put_hex(&hex, config->module_hash);
     (void)snprintf(probe.label, sizeof probe.label, "token %.*s/%u", PS_BYTES_FMT(config->token),
                    config->number);
     probe.is_unwilling = has_line(config->environment, "PROBE_UNWILLING=1");
     ps_line(PS_INFO, "probe_config", PS_TEXT("module", config->module),
-            PS_TEXT("profile", config->profile));
+            PS_TEXT("profile", config->profile), PS_TEXT("hash", ps_buf_bytes(&hex)));
     if (has_line(config->environment, "PROBE_CRASH=1")) {
         return CRASH_CODE;
     }

@@ -1,5 +1,7 @@
 #include "tests/appliance/supervised.h"
 
+#include "lib/base/encode.h"
+#include "lib/base/hash.h"
 #include "lib/system/file.h"
 
 #include <fcntl.h>
@@ -89,7 +91,7 @@ static void each_role_gets_what_it_needs(void **state)
     line = harness_wait_line(&harness, event("probe_pin"), process("keeper"), NULL);
     assert_int_equal(harness_number(line, "octets"), 6);
     line = harness_wait_line(&harness, event("probe_config"), process("token a/1"), NULL);
-    assert_non_null(strstr(line, "/bin/true"));
+    assert_non_null(strstr(line, "/module.so"));
     line = harness_wait_line(&harness, event("probe_listener"), process("api management"), NULL);
     assert_non_null(strstr(line, "/management.sock"));
     assert_false(harness_has_line(&harness, "\"process\":\"token a/0\",\"event\":\"probe_pin\""));
@@ -152,6 +154,75 @@ static void survivors_get_new_channels(void **state)
             assert_greeted(roles[i], "keeper");
         }
     }
+}
+
+/* `"hash":"<SHA-256 of the text>"`; stays until the next call. */
+static const char *hash_of(const char *text)
+{
+    static char member[80];
+    uint8_t sha256[PS_SHA256_LEN];
+    PS_BUF_AUTO hex = {.max = sizeof member};
+
+    ps_sha256(ps_bytes_str(text), sha256);
+    ps_buf_put_hex(&hex, ps_bytes(sha256, sizeof sha256));
+    (void)snprintf(member, sizeof member, "\"hash\":\"%.*s\"", PS_BYTES_FMT(ps_buf_bytes(&hex)));
+    return member;
+}
+
+static void wait_for_hash(const char *module, unsigned number)
+{
+    char role[40];
+    char text[20];
+
+    (void)snprintf(role, sizeof role, "token a/%u", number);
+    (void)snprintf(text, sizeof text, "\"number\":%u", number);
+    (void)harness_wait_line(&harness, event("probe_peer"), process("keeper"), "\"name\":\"a\"",
+                            text, hash_of(module), NULL);
+}
+
+static void the_keeper_is_told_which_module_a_process_was_started_with(void **state)
+{
+    (void)state;
+    harness_start_ready(&harness);
+    for (unsigned number = 0; number < 2; number++) {
+        wait_for_hash("a module", number);
+    }
+    (void)harness_wait_line(&harness, event("probe_config"), process("token a/0"),
+                            hash_of("a module"), NULL);
+    harness_write_module(&harness, "another");
+    kill_role("keeper"); /* what runs goes on with what it has loaded */
+    wait_for_hash("a module", 0);
+    wait_for_hash("a module", 1);
+    kill_role("token a/0");
+    wait_for_hash("another", 0);
+    (void)harness_wait_line(&harness, event("probe_config"), process("token a/0"),
+                            hash_of("another"), NULL);
+    kill_role("keeper");
+    wait_for_hash("another", 0);
+    wait_for_hash("a module", 1);
+}
+
+/* All others go on meanwhile. */
+static void a_module_that_cannot_be_read_is_waited_for(void **state)
+{
+    const char *not_started = event("role_not_started");
+    char path[128];
+    pid_t before;
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/module.so", harness.directory);
+    harness_start_ready(&harness);
+    before = harness_pid_of(&harness, "token a/0");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(kill(before, SIGKILL), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        (void)harness_wait_line(&harness, not_started, "\"role\":\"token a/0\"", path, NULL);
+    }
+    assert_int_equal(kill(harness_pid_of(&harness, "token a/1"), 0), 0);
+    assert_int_equal(kill(harness_pid_of(&harness, "keeper"), 0), 0);
+    harness_write_module(&harness, "another");
+    (void)harness_wait_replaced(&harness, "token a/0", before);
+    wait_for_hash("another", 0);
 }
 
 static void a_hung_token_process_is_killed_and_replaced(void **state)
@@ -391,6 +462,8 @@ static int test_all(void)
         TEST(each_role_gets_what_it_needs),
         TEST(a_killed_keeper_comes_back_with_peers_and_pins),
         TEST(survivors_get_new_channels),
+        TEST(the_keeper_is_told_which_module_a_process_was_started_with),
+        TEST(a_module_that_cannot_be_read_is_waited_for),
         TEST(a_hung_token_process_is_killed_and_replaced),
         TEST(a_stopped_process_that_is_hung_is_killed_too),
         TEST(a_crashing_role_is_tried_again_and_others_go_on),

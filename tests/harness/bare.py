@@ -81,6 +81,7 @@ class BareAppliance:
         profile = re.search("^profile = .*$", text, re.M).group()
         settings.write_text(
             f"{text}[token {name}]\nmodule = {module}\nenvironment = SOFTHSM2_CONF={conf}\n"
+            f"environment = LIAR_MODULE={MODULE}\nenvironment = LIAR_DIRECTORY={store}\n"
             f"{profile}\nuri = pkcs11:token=privyseal-{name}\n"
             f"pin_file = {self.directory}/pins/user\nso_pin_file = {self.directory}/pins/so\nprocesses = 1\nstore = {store}\nreadable = {conf}\n"
             f"attended = {'yes' if name in self.attended else 'no'}\n")

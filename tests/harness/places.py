@@ -9,6 +9,7 @@ BUILD = pathlib.Path(os.environ.get("PRIVYSEAL_BUILD", TOP / "build"))
 PRIVYSEAL = BUILD / "appliance" / "privyseal"
 PRIVYSEALD = BUILD / "appliance" / "privyseald"
 FAKE_MODULE = BUILD / "tests" / "fake_p11" / "libfake_p11.so"
+LIAR = BUILD / "tests" / "fake_p11" / "libliar.so"
 FAKE_CTL = BUILD / "tests" / "fake_p11" / "fake_p11_ctl"
 
 

@@ -16,7 +16,7 @@ from harness.bare import BareAppliance
 from harness.external_ca import ExternalCa, pem
 from harness.leaves import read_events
 from harness.officers import OFFICER, call, words_of
-from harness.places import PRIVYSEAL
+from harness.places import LIAR, PRIVYSEAL
 from harness.rooms import (A, ALL, Attendance, B, C, REQUESTER, SCRIPTS, Room, complete, entry,
                            genesis, genesis_hash, typed)
 
@@ -209,6 +209,20 @@ def token(room, name):
     return next(token for token in tokens if token["token"] == name)
 
 
+def exchange_module(room, name, octets):
+    """Under a running process of it, which is killed then: its successor is found to be unapproved."""
+    module = room.bare.directory / f"module-{name}.so"
+    changed = module.with_suffix(".new")
+    changed.write_bytes(octets)
+    changed.chmod(0o755)
+    changed.rename(module)
+    room.bare.kill_token(name)
+    wanted = hashlib.sha256(octets).hexdigest()
+    wait_until(lambda: token(room, name).get("module_sha256") == wanted, 30, "the new process")
+    wait_until(lambda: token(room, name)["processes"][0].get("reason") == "unapproved-module", 30,
+               "the changed module to be noticed")
+
+
 def test_a_token_is_taken_in_changed_and_let_go(room):
     wait_until(lambda: token(room, "b")["state"] == "needs-login", 60, "the token to be seen")
     assert not token(room, "b")["accepted"]
@@ -216,14 +230,11 @@ def test_a_token_is_taken_in_changed_and_let_go(room):
     serial = token(room, "b")["serial"]
     typed(room, "accept-token", A, token="b", serial=serial, bag="B 0817")
     wait_until(lambda: token(room, "b")["state"] == "ready", 30, "the token to log in")
-    module = room.bare.directory / "module-b.so"
-    changed = module.with_suffix(".new")
-    changed.write_bytes(module.read_bytes() + b"\0")
-    changed.chmod(0o755)
-    changed.rename(module)
-    room.bare.kill_token("b")
-    wait_until(lambda: token(room, "b")["processes"][0].get("reason") == "unapproved-module", 30,
-               "the changed module to be noticed")
+    module = (room.bare.directory / "module-b.so").read_bytes()
+    exchange_module(room, "b", LIAR.read_bytes())
+    store = room.bare.directory / "tokens-b"
+    assert (store / "loaded").exists() and not (store / "pin").exists()
+    exchange_module(room, "b", module + b"\0")
     hashes = {"hash": "12345678", "profile_hash": "90abcdef"}
     typed(room, "approve-token", A, token="b", **hashes)
     wait_until(lambda: token(room, "b")["state"] == "ready", 30, "the token to log in")

@@ -269,6 +269,7 @@ static int run_token(const struct stack *stack, size_t number, int fd)
         .sessions = stack->sessions == 0 ? 1 : stack->sessions,
         .call_timeout_ms = WIRE_LIMIT_MS / 4,
         .cache_keys = stack->cache_keys == 0 ? 64 : stack->cache_keys,
+        .module_hash = ps_bytes(stack->tokens[number].module_hash, PS_SHA256_LEN),
     };
 
     (void)snprintf(uri, sizeof uri, "pkcs11:token=privyseal-%s", name_of(stack, number));
@@ -293,9 +294,11 @@ static int run_token(const struct stack *stack, size_t number, int fd)
 static void connect_token(struct stack *stack, size_t number)
 {
     const struct msg_peer to_token = {.role = IPC_ROLE_KEEPER};
-    const struct msg_peer to_keeper = {.role = IPC_ROLE_TOKEN,
-                                       .name = ps_bytes_str(name_of(stack, number)),
-                                       .number = number_of(stack, number)};
+    const struct msg_peer to_keeper = {
+        .role = IPC_ROLE_TOKEN,
+        .name = ps_bytes_str(name_of(stack, number)),
+        .number = number_of(stack, number),
+        .module_hash = ps_bytes(stack->tokens[number].module_hash, PS_SHA256_LEN)};
     struct tap *tap = stack->tokens[number].tap;
     int ends[2];
     int others[2];
@@ -317,6 +320,7 @@ static void fork_token(struct stack *stack, size_t number)
     int ends[2];
     pid_t pid;
 
+    hash_file(stack->module, stack->tokens[number].module_hash);
     make_pair(ends);
     (void)fflush(NULL);
     pid = fork();

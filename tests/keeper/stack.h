@@ -1,6 +1,7 @@
 #ifndef TESTS_KEEPER_STACK_H
 #define TESTS_KEEPER_STACK_H
 
+#include "lib/base/hash.h"
 #include "tests/keeper/faults.h"
 #include "tests/keeper/tap.h"
 #include "tests/keeper/wire.h"
@@ -22,6 +23,7 @@ struct stack_token {
     const char *name; /* NULL: STACK_TOKEN */
     pid_t pid;
     struct wire supervisor;
+    uint8_t module_hash[PS_SHA256_LEN];
     struct tap *tap; /* that stands in its channels from now on; NULL: none */
     bool is_attended;
     struct ps_buf kept_pin; /* that the keeper gave its supervisor to keep; empty: none */

@@ -14,6 +14,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/base/hash.h"
 
 /* Checks of results that say what went wrong, and files of vectors. */
 
@@ -86,6 +87,15 @@ static inline PS_UNUSED void read_vectors(const char *name, struct ps_buf *out)
     if (!read_file(path, out)) {
         fail_msg("no file %s", path);
     }
+}
+
+/* Of no file: of no octets. */
+static inline PS_UNUSED void hash_file(const char *path, uint8_t ret_sha256[PS_SHA256_LEN])
+{
+    PS_BUF_AUTO content = {0};
+
+    (void)read_file(path, &content);
+    ps_sha256(ps_buf_bytes(&content), ret_sha256);
 }
 
 #endif

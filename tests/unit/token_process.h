@@ -31,6 +31,7 @@
 
 struct process_setup {
     const char *module;
+    const char *hashed; /* the file that the supervisor looked at; NULL: the module */
     const char *uri;
     const char *profile; /* a file of firmware-profiles/, or a text that begins with "{" */
     const char *environment;
@@ -88,6 +89,7 @@ static inline void process_child(const struct process_setup *setup, int fd)
 {
     struct ps_buf profile;
     struct ps_loop *loop;
+    uint8_t sha256[PS_SHA256_LEN];
     struct msg_token_config config = {
         .token = ps_bytes_str("t"),
         .module = ps_bytes_str(setup->module),
@@ -97,9 +99,11 @@ static inline void process_child(const struct process_setup *setup, int fd)
         .cache_keys = setup->cache_keys == 0 ? 64 : setup->cache_keys,
         .sync_directory = ps_bytes_str(setup->sync_directory),
         .environment = ps_bytes_str(setup->environment),
+        .module_hash = ps_bytes(sha256, sizeof sha256),
     };
 
     ps_line_init("token t/0", PS_DEBUG);
+    hash_file(setup->hashed == NULL ? setup->module : setup->hashed, sha256);
     process_profile(setup, &profile);
     config.profile = ps_buf_bytes(&profile);
     if (ps_loop_new(&loop) != PS_OK) {
