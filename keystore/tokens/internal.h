@@ -18,6 +18,8 @@
 #define PROCESSES_MAX   64u
 #define NOTICE_TEXT_MAX 128u
 
+#define TOKENS_NOT_TOLD "not-told"
+
 struct slot {
     token_answer_fn *fn; /* NULL: free */
     void *context;

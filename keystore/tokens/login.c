@@ -123,18 +123,30 @@ static void on_logout(void *context, const struct token_answer *answer)
     process->logout_in_flight = false;
 }
 
-static void log_out(struct token *token)
+static void log_out(struct token_process *process)
 {
     const struct msg_token_logout logout = {.unused = 0};
+    const uint64_t limit_ns = process->token->tokens->timeout_ns;
 
+    if (!process->logout_in_flight) {
+        if (process_call(process, &msg_token_logout_info, &logout, 0, limit_ns, on_logout,
+                         process) != PS_OK) {
+            tokens_condemn(process, TOKENS_NOT_TOLD);
+            return;
+        }
+        process->logout_in_flight = true;
+    }
+    process->state = TOKEN_NEEDS_LOGIN; /* whatever it says before it has done so */
+}
+
+/* unapproved: only those that are not what people approved. */
+static void log_out_all(struct token *token, bool unapproved)
+{
     for (size_t i = 0; i < token->process_count; i++) {
         struct token_process *process = token->processes[i];
 
-        if (process->state == TOKEN_READY && !process->logout_in_flight &&
-            process_call(process, &msg_token_logout_info, &logout, 0, token->tokens->timeout_ns,
-                         on_logout, process) == PS_OK) {
-            process->logout_in_flight = true;
-            process->state = TOKEN_NEEDS_LOGIN;
+        if (process->state == TOKEN_READY && !(unapproved && process_is_the_approved(process))) {
+            log_out(process);
         }
     }
 }
@@ -142,9 +154,11 @@ static void log_out(struct token *token)
 void login_where_due(struct token *token)
 {
     if (token->is_shut || token->is_dismissed) {
-        log_out(token);
+        log_out_all(token, false);
         return;
     }
+    /* Keys are made in a process that is ready, and PINs sent to it: but that is its own word. */
+    log_out_all(token, true);
     if (!token->is_approved || token->pin == NULL) {
         return;
     }

@@ -278,8 +278,6 @@ enum ps_err tokens_use(struct token_process *process, const struct ipc_message *
     return err;
 }
 
-#define NOT_TOLD "not-told"
-
 /* One that has lost its sessions meanwhile has lost what it had open. */
 static void on_told(void *context, const struct token_answer *answer)
 {
@@ -287,7 +285,7 @@ static void on_told(void *context, const struct token_answer *answer)
 
     if (answer->outcome == TOKEN_REFUSED && answer->problem->problem != PS_PROBLEM_NOT_FOUND &&
         answer->process->state == TOKEN_READY) {
-        tokens_condemn(answer->process, NOT_TOLD);
+        tokens_condemn(answer->process, TOKENS_NOT_TOLD);
     }
     if (telling != NULL && --telling->left == 0) {
         telling->done(telling->context);
@@ -305,7 +303,7 @@ static void tell_all(struct token *token, const struct ipc_message *info, const 
         }
         if (process_call(process, info, message, 0, token->tokens->timeout_ns, on_told, telling) !=
             PS_OK) {
-            tokens_condemn(process, NOT_TOLD);
+            tokens_condemn(process, TOKENS_NOT_TOLD);
         } else if (telling != NULL) {
             telling->left++;
         }

@@ -1,10 +1,11 @@
 #include "tests/unit/channels.h"
 
+#include "keystore/tokens/approval.h"
 #include "keystore/tokens/internal.h"
 
 #include <sys/mman.h>
 
-/* When a process has been silent for too long. */
+/* When a process has been silent for too long, and what it may say of itself. */
 
 #define USUAL_NS (5 * PS_NS_PER_S)
 #define LONG_NS  (180 * PS_NS_PER_S)
@@ -14,6 +15,7 @@ static struct token token;
 static struct token_process *process;
 static struct end module; /* the other end */
 static unsigned answers;
+static unsigned alarms;
 
 static void ignore_room(void *context, struct token *of)
 {
@@ -21,7 +23,16 @@ static void ignore_room(void *context, struct token *of)
     (void)of;
 }
 
-static const struct tokens_handler calls = {.on_room = ignore_room};
+static void count_alarm(void *context, struct token *of, const char *what)
+{
+    (void)context;
+    (void)of;
+    assert_string_equal(what, "unapproved-module");
+    alarms++;
+}
+
+static const struct tokens_handler calls = {
+    .on_change = ignore_room, .on_room = ignore_room, .on_unapproved = count_alarm};
 
 static void count_answer(void *context, const struct token_answer *answer)
 {
@@ -35,7 +46,7 @@ static int begin(void **state)
     int ends[2];
 
     (void)make_loop(state);
-    answers = 0;
+    answers = alarms = 0;
     module = (struct end){0};
     tokens = (struct tokens){.loop = loop, .handler = &calls, .timeout_ns = USUAL_NS};
     token = (struct token){.tokens = &tokens};
@@ -182,6 +193,81 @@ static void a_process_that_cannot_be_had_leaves_no_descriptor(void **state)
     assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
+#define APPROVED "00112233445566778899aabbccddeeff"
+#define ANOTHER  "10112233445566778899aabbccddeeff"
+
+/* The process is one of the token's, with this module in it. */
+static void take_in(const char *module_hash)
+{
+    token.processes[token.process_count++] = process;
+    token_text_set(&process->module_hash, ps_bytes_str(module_hash));
+}
+
+static void approve(void)
+{
+    tokens_approve(&token, &(struct token_identity){.module_hash = LITERAL(APPROVED)});
+}
+
+static void say_ready(void)
+{
+    const struct msg_token_state message = {.state = TOKEN_READY,
+                                            .reconnects = process->reconnects + 1};
+
+    assert_ok(channel_send(module.channel, &msg_token_state_info, 0, &message));
+    turn_until(process->reconnects == message.reconnects);
+}
+
+static void assert_logged_out(unsigned times)
+{
+    assert_false(tokens_is_ready(&token));
+    assert_false(process_has_room(process, 1));
+    turn_until(module.messages == times);
+    assert_ptr_equal(module.last, &msg_token_logout_info);
+}
+
+static void a_module_that_nobody_approved_is_not_ready_whatever_it_says(void **state)
+{
+    (void)state;
+    take_in(ANOTHER);
+    approve();
+    say_ready();
+    assert_logged_out(1);
+    say_ready(); /* as if it had not heard */
+    assert_logged_out(1);
+    assert_ok(channel_send(module.channel, &msg_token_done_info, module.last_id,
+                           &(struct msg_token_done){.detail = LITERAL("")}));
+    turn_until(!process->logout_in_flight);
+    say_ready();
+    assert_logged_out(2);
+    assert_int_equal(alarms, 1);
+    assert_true(ps_bytes_equal_str(token_text_bytes(&process->texts.reason), "unapproved-module"));
+}
+
+/* A keeper is told of the processes before it has read what was approved. */
+static void nor_is_it_when_it_said_so_before_the_approval_was_known(void **state)
+{
+    (void)state;
+    take_in(ANOTHER);
+    say_ready();
+    assert_true(tokens_is_ready(&token));
+    approve();
+    assert_logged_out(1);
+    assert_int_equal(alarms, 1);
+}
+
+static void an_approved_module_is_ready_when_it_says_so(void **state)
+{
+    (void)state;
+    take_in(APPROVED);
+    say_ready();
+    approve();
+    say_ready();
+    turn_some();
+    assert_true(tokens_is_ready(&token));
+    assert_int_equal(module.messages, 0);
+    assert_int_equal(alarms, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +280,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_in_any_order_leave_the_oldest, begin, end),
         cmocka_unit_test_setup_teardown(a_process_that_cannot_be_had_leaves_no_descriptor, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(a_module_that_nobody_approved_is_not_ready_whatever_it_says,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(nor_is_it_when_it_said_so_before_the_approval_was_known,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(an_approved_module_is_ready_when_it_says_so, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
