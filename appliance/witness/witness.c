@@ -68,16 +68,18 @@ static enum ps_err load_seen(const struct witness *witness, struct ps_bytes orig
     return PS_OK;
 }
 
+/* With the log's signature: who is given the file knows by it that the log signed for that much. */
 static enum ps_err keep_seen(const struct witness *witness, const struct seen *seen,
-                             struct ps_bytes note)
+                             struct ps_buf *note, struct ps_bytes line)
 {
-    PS_TRY(file_write(seen->path, note, 0644));
+    ps_buf_put(note, line);
+    PS_TRY(ps_buf_status(note));
+    PS_TRY(file_write(seen->path, ps_buf_bytes(note), 0644));
     return fsync(witness->seen_fd) == 0 ? PS_OK : ps_fail_errno(PS_E_STORAGE, "%s", seen->path);
 }
 
-/* The text of the note, which is all that is cosigned and kept of it. */
-static enum ps_err cosign(const struct witness *witness, struct ps_bytes text, struct ps_buf *note,
-                          struct ps_buf *line)
+/* The text of the note, which is all that is cosigned of it. */
+static enum ps_err cosign(const struct witness *witness, struct ps_bytes text, struct ps_buf *line)
 {
     const uint64_t now_s = ps_clock_real_ns() / PS_NS_PER_S;
     struct cosignature cosignature;
@@ -89,11 +91,7 @@ static enum ps_err cosign(const struct witness *witness, struct ps_bytes text, s
     PS_TRY(witness_key_sign(witness->secret, ps_buf_bytes(&message), signature));
     cosignature_make(now_s, signature, &cosignature);
     cosignature_put(&witness->key, &cosignature, line);
-    ps_buf_put(note, text);
-    ps_buf_put_u8(note, '\n');
-    ps_buf_put(note, ps_buf_bytes(line));
-    PS_TRY(ps_buf_status(line));
-    return ps_buf_status(note);
+    return ps_buf_status(line);
 }
 
 static enum witness_verdict conflict(const struct seen *seen, struct ps_buf *out)
@@ -131,8 +129,10 @@ static enum witness_verdict judge(const struct witness *witness,
     return WITNESS_COSIGNED;
 }
 
+/* `ret_note`: gets it with the log's signature, and nobody else's. */
 static enum witness_verdict open_checkpoint(const struct witness *witness, struct ps_bytes note,
-                                            struct checkpoint *ret_checkpoint)
+                                            struct checkpoint *ret_checkpoint,
+                                            struct ps_buf *ret_note)
 {
     struct checkpoint peeked;
     struct note_key key;
@@ -143,8 +143,10 @@ static enum witness_verdict open_checkpoint(const struct witness *witness, struc
     if (witness_find_log(witness, peeked.origin, &key) != PS_OK) {
         return WITNESS_UNKNOWN;
     }
-    return checkpoint_open(note, &key, ret_checkpoint) == PS_OK ? WITNESS_COSIGNED
-                                                                : WITNESS_NOT_SIGNED;
+    if (checkpoint_open(note, &key, ret_checkpoint) != PS_OK) {
+        return WITNESS_NOT_SIGNED;
+    }
+    return note_put_signed(note, &key, ret_note) == PS_OK ? WITNESS_COSIGNED : WITNESS_FAILED;
 }
 
 enum witness_verdict witness_add_checkpoint(struct witness *witness, struct ps_bytes request,
@@ -166,7 +168,7 @@ enum witness_verdict witness_add_checkpoint(struct witness *witness, struct ps_b
     if (witness_request_parse(request, &parsed) != PS_OK) {
         return WITNESS_MALFORMED;
     }
-    verdict = open_checkpoint(witness, parsed.checkpoint, &checkpoint);
+    verdict = open_checkpoint(witness, parsed.checkpoint, &checkpoint, &note);
     if (verdict == WITNESS_COSIGNED) {
         verdict = judge(witness, &parsed, &checkpoint, &seen, out);
     }
@@ -174,8 +176,8 @@ enum witness_verdict witness_add_checkpoint(struct witness *witness, struct ps_b
         return verdict;
     }
     if (checkpoint_put(&checkpoint, &text) != PS_OK ||
-        cosign(witness, ps_buf_bytes(&text), &note, &line) != PS_OK ||
-        keep_seen(witness, &seen, ps_buf_bytes(&note)) != PS_OK) {
+        cosign(witness, ps_buf_bytes(&text), &line) != PS_OK ||
+        keep_seen(witness, &seen, &note, ps_buf_bytes(&line)) != PS_OK) {
         return WITNESS_FAILED;
     }
     ps_buf_put(out, ps_buf_bytes(&line));

@@ -10,7 +10,8 @@
  *
  *   key         its private key, as signed notes write one; readable by its owner alone
  *   logs        a line for each log: the verifier key
- *   seen/<id>   of each tree the note that it cosigned last; <id> is the SHA-256 of its origin
+ *   seen/<id>   of each tree the note that it cosigned last, with the signature of the log; <id> is
+ *               the SHA-256 of its origin
  *
  * Several programs may use one directory; they take turns.
  */

@@ -5,7 +5,7 @@
 #include "keystore/events/checkpoints.h"
 #include "keystore/events/events.h"
 #include "lib/ceremony/log/key.h"
-#include "lib/formats/tlog/note_internal.h"
+#include "lib/formats/tlog/cosignature.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,16 +189,9 @@ static enum ps_err put_signed(const struct keeper *keeper, const char *name, str
 {
     PS_BUF_AUTO origin = {.max = ORIGIN_OCTETS};
     struct note_key key;
-    struct ps_bytes text;
-    struct ps_bytes signatures;
-    struct note_signature line;
 
     PS_TRY(checkpoints_find_key(keeper, name, &origin, &key));
-    PS_TRY(note_split_text(note, &text, &signatures));
-    PS_TRY(note_find_signature(signatures, &key, &line));
-    ps_buf_put(out, text);
-    note_put_signature(&key, ps_bytes(line.octets, line.len), out, true);
-    return ps_buf_status(out);
+    return note_put_signed(note, &key, out);
 }
 
 /* The checkpoint, its signature by the log, and those cosignatures that hold: nothing else of it.

@@ -36,13 +36,14 @@ def free_port():
 class BareAppliance:
     """Takes settings, PINs and certificates of one that `privyseal dev` has made."""
 
-    def __init__(self, model, tokens=(), attended=()):
+    def __init__(self, model, tokens=(), attended=(), witness=None):
         self.model = pathlib.Path(model)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="privyseal-bare-"))
         self.directory.chmod(0o755)
         self.tokens = tokens  # names of more tokens, each with a store of its own
         self.attended = attended  # those of them whose PIN officers release once it is split
         self.console = self.directory / "console.sock"
+        self.witness = witness  # its verifier key: it is on no network
         self.process = None
 
     def __enter__(self):
@@ -60,6 +61,8 @@ class BareAppliance:
             self.add_token(name)
         if self.attended:
             self.add_console()
+        if self.witness is not None:
+            self.add_line("log", f"witness = {self.witness}")
         self.launch()
         wait_until(self.is_up, 30, "a bare appliance")
         return self
@@ -87,9 +90,14 @@ class BareAppliance:
             f"attended = {'yes' if name in self.attended else 'no'}\n")
 
     def add_console(self):
+        self.add_line("appliance", f"console = {self.console}")
+
+    def add_line(self, section, line):
         settings = self.directory / "privyseald.conf"
-        settings.write_text(settings.read_text().replace(
-            "[appliance]\n", f"[appliance]\nconsole = {self.console}\n", 1))
+        text = settings.read_text()
+        if f"[{section}]\n" not in text:
+            text += f"[{section}]\n"
+        settings.write_text(text.replace(f"[{section}]\n", f"[{section}]\n{line}\n", 1))
 
     def launch(self):
         with open(self.directory / "log", "ab") as log:

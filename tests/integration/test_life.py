@@ -20,9 +20,10 @@ from harness.appliance import wait_until
 from harness.bare import BareAppliance
 from harness.holders import Holders
 from harness.http_unix import Client
-from harness.leaves import read_events
+from harness.leaves import read_events, whole_leaves
 from harness.people import Gate, People
 from harness.places import BUILD, PRIVYSEAL
+from harness.witness import Witness, log_key
 
 OFFICER = BUILD / "appliance" / "officer" / "privyseal-officer"
 # When the keeper is killed after a restore was approved, in milliseconds from the request.
@@ -167,7 +168,7 @@ class NextBox(BareAppliance):
     """A new machine, to which the second token of another one was brought."""
 
     def __init__(self, model, first, backup, genesis, more=()):
-        super().__init__(model)
+        super().__init__(model, witness=first.witness)
         self.first = first
         self.words = [backup, "--genesis", genesis, "--json", *more]
 
@@ -310,9 +311,11 @@ def equip(box):
 def lives(settings, tmp_path_factory):
     """A first life up to its loss: its people, backup, genesis, and what came after the backup."""
     people = People(tmp_path_factory.mktemp("life") / "people").make()
-    with BareAppliance(settings, tokens=["b"], attended=["b"]) as bare:
+    witness = Witness(people.directory / "witness", "w.example/1")
+    with BareAppliance(settings, tokens=["b"], attended=["b"], witness=witness.key) as bare:
         bare.found(people, policy=documents.policy(cooling_off_s="0"))
         box = Box(bare, people)
+        witness.watch(log_key(box.log()))
         box.bring("/v1/officers", newcomer(people, "officer-5", "officer-5"), "officer-5")
         carried = equip(box)
         for kind in WRAPPED:
@@ -325,13 +328,17 @@ def lives(settings, tmp_path_factory):
         removed = [box.do("officer.remove", "officer-5"), box.do("client.remove", "front"),
                    box.do("key.suspend", "kept.ec-p521")]
         box.make("late", residence="wrapped", recovery="wrapped")
+        box.log()
+        witness.see(bare)
+        seen = shutil.copy(witness.seen(), bare.directory / "seen.txt")
         mirror = shutil.copytree(box.log(), bare.directory / "mirror")
         shown = transcript(box, [carried, *removed], bare.directory / "before.json", said["genesis"])
         assert "officer.remove" in shown
         bare.stop()
         shutil.rmtree(bare.directory / "tokens")  # the first token is no more
         yield {"bare": bare, "people": people, "backup": backup, "genesis": said["genesis"],
-               "mirror": mirror, "sealed": sealed, "mac": mac, "public": public}
+               "mirror": mirror, "sealed": sealed, "mac": mac, "public": public, "witness": witness,
+               "seen": ["--checkpoint", seen, "--witness", witness.key]}
 
 
 def lose_the_process(box):
@@ -397,14 +404,42 @@ def let_go(box, token):
     return [gone]
 
 
+def assert_held_against_the_witness(box, witness, put_back, directory):
+    """What the life ends with is all that was seen; a copy of before, and one that is cut off, are not."""
+    box.log()
+    witness.see(box.bare)
+    words = ["--checkpoint", witness.seen(), "--witness", witness.key]
+
+    def failures(log, *more):
+        found = json.loads(command(PRIVYSEAL, "log", "verify", log, "--json", *more).stdout)
+        return [(row["check"], row["file"], row["text"]) for row in found["rows"] if row["verdict"] == "FAIL"]
+
+    assert failures(box.log(), *words) == []
+    assert failures(put_back) == []  # it is whole: nothing in it knows of what came after
+    found = failures(put_back, *words)
+    assert [row[:2] for row in found] == [("leaves", "events/entries")], found
+    assert str(witness.leaves()) in found[0][2], found
+    # The files of now, with the checkpoints of then.
+    cut = shutil.copytree(box.log(), directory / "cut")
+    for name in ("checkpoint", next((put_back / "events").glob("witnessed.*")).name):
+        shutil.copy(put_back / "events" / name, cut / "events" / name)
+    size = int((cut / "events" / "checkpoint").read_text().split("\n")[1])
+    octets = (cut / "events" / "entries").read_bytes()
+    ends = [end for _leaf, end in whole_leaves(octets)]
+    (cut / "events" / "entries").write_bytes(octets[:ends[size - 1]])
+    found = ("leaves", "events/entries", f"the leaves end here, and there were {witness.leaves()}")
+    assert found in failures(cut, *words) and found not in failures(cut)
+
+
 def test_a_life_goes_on_with_the_second_token(lives, settings, tmp_path):
     with NextBox(settings, lives["bare"], lives["backup"], lives["genesis"],
-                 ["--events", lives["mirror"]]) as bare:
+                 ["--events", lives["mirror"], *lives["seen"]]) as bare:
         dry, said = json.loads(bare.dry.stdout), json.loads(bare.said.stdout)
         gone = ["ca", "late", "lost.aes", "lost.ed25519", "lost.mac", "lost.rsa",
                 "lost.rsa-4096"]
         assert dry["dry_run"] and dry["lost"] == said["lost"] == gone
         assert said["mirrored"] and said["replayed"] > 0
+        assert said["missing"] == 0 and said["witnessed"]["cosigned"] == 1, said
         box = Box(bare, lives["people"])
         document = go_on(box)
         assert document["lost"] == gone and document["gone"] == ["a"] and document["mirrored"]
@@ -420,6 +455,10 @@ def test_a_life_goes_on_with_the_second_token(lives, settings, tmp_path):
         people = [item["person"] for item in box.send("GET", "/v1/officers").json()["items"]]
         assert "officer-5" not in people
         assert box.send("GET", "/v1/clients/front").status == 404
+        witness = lives["witness"]
+        witness.watch(log_key(box.log()), "--instead-of", log_key(lives["mirror"]))
+        witness.see(bare)
+        put_back = shutil.copytree(box.log(), tmp_path / "put back")
         ends = replace_holder(box, tmp_path / "holders")
         ends += [box.do("token.accept", "c"), *let_go(box, "c"), box.do("key.compromise", "kept.rsa-2048"), box.do("key.deactivate", "kept.ec-p384"),
                 box.do("key.destroy", "kept.ec-p384")]
@@ -433,12 +472,14 @@ def test_a_life_goes_on_with_the_second_token(lives, settings, tmp_path):
         assert verified.returncode == 0, verified
         verified = command(PRIVYSEAL, "log", "verify", box.log())
         assert verified.returncode == 0 and "restored from a backup" in verified.stdout, verified
+        assert_held_against_the_witness(box, witness, put_back, tmp_path)
 
 
 def test_without_a_mirror_it_is_said_loudly(lives, settings):
-    with NextBox(settings, lives["bare"], lives["backup"], lives["genesis"]) as bare:
+    with NextBox(settings, lives["bare"], lives["backup"], lives["genesis"], lives["seen"]) as bare:
         said = json.loads(bare.said.stdout)
         assert not said["mirrored"] and "late" not in said["lost"]
+        assert said["missing"] > 0 and said["witnessed"]["leaves"] == said["leaves"] + said["missing"]
         box = Box(bare, lives["people"])
         wait_until(lambda: "WITHOUT a mirror" in box.reasons().get("restored", ""), 60, "a warning")
         assert box.sign("kept.ec-p256").status != 200

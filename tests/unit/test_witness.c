@@ -267,6 +267,26 @@ static void find_seen(const struct scene *s, char path[PATH_LEN])
     memcpy(path, name.data, name.len);
 }
 
+/* Whoever is given the file holds a copy of the log against it, which believes the log's key alone.
+ */
+static void what_it_keeps_the_log_has_signed(void **state)
+{
+    struct scene *s = *state;
+    struct checkpoint checkpoint;
+    struct cosignature cosignature;
+    struct note_key key;
+    char path[PATH_LEN];
+    PS_BUF_AUTO kept = {.max = 0};
+
+    assert_int_equal(add(s, 0, 100, HONEST), WITNESS_COSIGNED);
+    find_seen(s, path);
+    assert_ok(file_read(path, 16384, &kept));
+    assert_ok(checkpoint_open(ps_buf_bytes(&kept), &s->log, &checkpoint));
+    assert_int_equal(checkpoint.size, 100);
+    assert_ok(cosigner_key_parse(ps_buf_bytes(&s->key), &key));
+    assert_ok(cosignature_open(ps_buf_bytes(&kept), &key, &cosignature));
+}
+
 /* Else taking away its memory, in part, would be a way to have it cosign an older log. */
 static void a_memory_that_is_not_its_own_is_not_believed(void **state)
 {
@@ -377,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_it_saw_outlives_it, begin, end),
         cmocka_unit_test_setup_teardown(only_logs_that_it_watches_and_that_signed, begin, end),
         cmocka_unit_test_setup_teardown(an_appliance_s_key_is_good_for_its_shards, begin, end),
+        cmocka_unit_test_setup_teardown(what_it_keeps_the_log_has_signed, begin, end),
         cmocka_unit_test_setup_teardown(a_memory_that_is_not_its_own_is_not_believed, begin, end),
         cmocka_unit_test_setup_teardown(nothing_is_cosigned_that_cannot_be_remembered, begin, end),
         cmocka_unit_test_setup_teardown(its_key_is_its_own, begin, end),

@@ -348,3 +348,16 @@ enum ps_err checkpoint_peek(struct ps_bytes note, struct checkpoint *ret_checkpo
     PS_TRY(note_split_text(note, &text, &signatures));
     return read_checkpoint(text, ret_checkpoint);
 }
+
+enum ps_err note_put_signed(struct ps_bytes note, const struct note_key *key, struct ps_buf *out)
+{
+    struct note_signature line = {0};
+    struct ps_bytes text = {0};
+    struct ps_bytes signatures = {0};
+
+    PS_TRY(note_split_text(note, &text, &signatures));
+    PS_TRY(note_find_signature(signatures, key, &line));
+    ps_buf_put(out, text);
+    note_put_signature(key, ps_bytes(line.octets, line.len), out, true);
+    return ps_buf_status(out);
+}

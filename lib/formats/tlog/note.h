@@ -59,6 +59,13 @@ PS_MUST_USE enum ps_err checkpoint_open(struct ps_bytes note, const struct note_
                                         struct checkpoint *ret_checkpoint);
 
 /*
+ * Appends the note without the signatures of others, also when that of `key` does not verify.
+ * Errors: PS_E_INPUT (malformed), PS_E_DENIED (no signature by the key).
+ */
+PS_MUST_USE enum ps_err note_put_signed(struct ps_bytes note, const struct note_key *key,
+                                        struct ps_buf *out);
+
+/*
  * The checkpoint in a note whose signature nobody looked at: for files of one's own and for knowing
  * which key to ask for. Errors: PS_E_INPUT.
  */
