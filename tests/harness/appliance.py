@@ -51,8 +51,7 @@ class Appliance:
     def __init__(self, directory=None, arguments=(), is_new=False, uid=None, token=()):
         self.owned = directory is None
         self.uid = uid
-        self.is_new = (is_new or not self.owned or not model.is_kept()
-                       or not SET_UP.isdisjoint(arguments))
+        self.is_new = is_new or not model.is_kept() or not SET_UP.isdisjoint(arguments)
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="privyseal-"))
         # The roles run under users of their own and need to pass through.
         self.directory.chmod(0o755)
@@ -203,7 +202,7 @@ def model_directory(token=()):
     """Of the model with this token, which does not run."""
     def make(directory):
         directory.mkdir()
-        made = Appliance(directory, token=token)
+        made = Appliance(directory, is_new=True, token=token)
         made.start()
         assert made.stop() == 0, made.log()
 

@@ -5,13 +5,14 @@ import subprocess
 
 import pytest
 
-from harness.appliance import Appliance
+from harness.fake_token import fake_appliance
 from harness.places import PRIVYSEAL
 
 
 @pytest.fixture(scope="module")
 def other():
-    with Appliance(is_new=True) as running:
+    """On the scripted module: two copies of one model would be the same appliance."""
+    with fake_appliance() as running:
         yield running
 
 
