@@ -44,7 +44,8 @@ static bool is_everywhere(struct operation *op, const struct wrapping_keys *from
         if (version_is_on(from->wrapping, name) && !version_is_on(to->wrapping, name)) {
             operation_refuse(op, PS_PROBLEM_REFUSED,
                              "the token %.*s holds version %u of the key that wraps, and not "
-                             "version %u: carry it there first (wrapping.prepare, wrapping.carry)",
+                             "version %u: carry it there first (wrapping.prepare, "
+                             "wrapping.carry), or take that token out of the configuration",
                              PS_BYTES_FMT(name), from->wrapping->number, to->wrapping->number);
             return false;
         }
