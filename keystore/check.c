@@ -14,9 +14,9 @@
 #include "keystore/snapshot/snapshot.h"
 #include "keystore/state.h"
 #include "keystore/writer.h"
+#include "lib/base/allocator.h"
 #include "lib/ceremony/people/lockout.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
 #define PERIOD_NS    (3600 * PS_NS_PER_S)
@@ -121,7 +121,7 @@ static void end_comparison(struct check *check)
     check->is_mending = false;
     check->phase = CHECK_NOTHING;
     check->compared_ns = ps_clock_mono_ns();
-    (void)malloc_trim(0); /* many rows were in memory */
+    allocator_give_back(); /* many rows were in memory */
 }
 
 static void end_walk(struct check *check)

@@ -22,9 +22,9 @@
 #include "keystore/snapshot/snapshot.h"
 #include "keystore/state.h"
 #include "keystore/writer.h"
+#include "lib/base/allocator.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -377,7 +377,7 @@ static enum ps_err compare_load_and_trim(struct keeper *keeper)
 {
     const enum ps_err err = compare_and_load(keeper);
 
-    (void)malloc_trim(0);
+    allocator_give_back();
     return err;
 }
 

@@ -56,17 +56,10 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/*
- * OpenSSL and the modules allocate and free some hundred small pieces for one operation; by default
- * glibc keeps seven of a size where a thread finds them without more ado.
- */
-static char tunables[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=127";
-
 static void put_environment(char *variables[VARIABLES_MAX], char room[VARIABLES_MAX][256])
 {
     size_t count = 0;
 
-    variables[count++] = tunables;
     for (size_t i = 0; variant_environment[i] != NULL && count < VARIABLES_MAX - 1; i++) {
         const char *value = getenv(variant_environment[i]);
 

@@ -280,6 +280,7 @@ static void unknown_module_is_looked_for_again(void **state)
     (void)state;
     (void)snprintf(copy, sizeof copy, "%s/module.so", softhsm_top);
     setup.module = copy;
+    setup.hashed = SOFTHSM_MODULE; /* it went after the supervisor's look */
     restart(&setup);
     process_wait_state(&process, TOKEN_ABSENT);
     assert_string_equal(process.reason, "module-failed");
