@@ -107,12 +107,12 @@ static struct file_id id_of(const struct statx *status)
                             .inode = status->stx_ino};
 }
 
-static enum ps_err open_file(struct store *store, unsigned file, bool create)
+/* `use`: O_RDONLY, O_RDWR, or that with O_CREAT. */
+static enum ps_err open_file(struct store *store, unsigned file, int use)
 {
     const char *name = file_names[file];
     struct statx status;
-    int fd = openat(store->dir_fd, name,
-                    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | (create ? O_CREAT : 0), FILE_MODE);
+    int fd = openat(store->dir_fd, name, use | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, FILE_MODE);
 
     if (fd < 0) {
         return ps_fail_errno(PS_E_STORAGE, "%s/%s", store->label, name);
@@ -159,7 +159,9 @@ enum ps_err store_open(const struct store_place *place, bool create, struct stor
     }
     for (unsigned file = 0; file < STORE_FILES; file++) {
         /* What follows from the record is made anew; the record itself only in a new tree. */
-        PS_TRY(open_file(store, file, file == STORE_ENTRIES ? made : create));
+        const bool may_make = file == STORE_ENTRIES ? made : create;
+
+        PS_TRY(open_file(store, file, O_RDWR | (may_make ? O_CREAT : 0)));
     }
     if (create && fsync(store->dir_fd) != 0) {
         return ps_fail_errno(PS_E_STORAGE, "%s: syncing", store->label);
@@ -187,7 +189,7 @@ enum ps_err store_open_complete(const struct store_place *place, struct store **
     PS_TRY(open_directory(store, false));
     store->pruned = was_pruned(store);
     for (unsigned file = 0; file < STORE_FILES && !store->pruned; file++) {
-        PS_TRY(open_file(store, file, false));
+        PS_TRY(open_file(store, file, O_RDONLY));
     }
     *ret_store = store;
     store = NULL;

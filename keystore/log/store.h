@@ -42,8 +42,8 @@ struct store_place {
 PS_MUST_USE enum ps_err store_open(const struct store_place *place, bool create,
                                    struct store **ret_store);
 /*
- * Opens those of a complete shard. One with a checkpoint and without a record was pruned: it has no
- * files. Errors: as above.
+ * Opens those of a complete shard, to read: nothing is written there any more. One with a
+ * checkpoint and without a record was pruned: it has no files. Errors: as above.
  */
 PS_MUST_USE enum ps_err store_open_complete(const struct store_place *place,
                                             struct store **ret_store);

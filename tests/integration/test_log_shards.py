@@ -155,6 +155,8 @@ def shards_pruned_in_a_ceremony(room, archives, tmp_path_factory):
                                "--requester", REQUESTER, "--json"))
     # What could not be removed at once is as soon as it can be.
     with kept_by_the_disk(room.log / "use" / second / "offsets") as is_kept:
+        # Another shard is looked at, so that this one is opened anew: to read, as nobody writes there.
+        assert room.send("GET", f"/v1/log/use/{first}/checkpoint").status == 200
         assert room.gate.finish(asked).status == 201
         if is_kept:
             wait_until(lambda: alarms_about(room, "prune") == {second}, 60, "the alarm")
