@@ -110,7 +110,7 @@ static enum ps_err send_use(struct sign_request *request, struct token_process *
 }
 
 static enum ps_err send_signature(struct sign_request *request, struct token_process *process,
-                                  struct ps_bytes record)
+                                  struct ps_bytes record, bool more)
 {
     const struct msg_token_sign message = {
         .object_id = version_object_id(request->version),
@@ -120,6 +120,7 @@ static enum ps_err send_signature(struct sign_request *request, struct token_pro
                                          : ps_buf_bytes(&request->input),
         .is_wrapped = request->key->is_wrapped,
         .record = record,
+        .more = more,
     };
 
     return tokens_use(process, &msg_token_sign_info, &message, request->item.cost, on_token_answer,
@@ -143,14 +144,15 @@ static bool needs_record(const struct sign_request *request, const struct token_
 }
 
 /* Of a wrapped key, with its record where the process does not have it open. */
-static enum ps_err send(struct sign_request *request, struct token *token)
+static enum ps_err send(struct sign_request *request, struct token *token, bool is_backlog)
 {
     PS_BUF_AUTO record = {.max = TOKEN_RECORD_MAX};
     struct token_process *process = tokens_choose(
         token, &(struct token_choice){.cost = request->item.cost,
                                       .avoid = request->avoid,
                                       .loaded = request->key->is_wrapped ? &request->version->loaded
-                                                                         : NULL});
+                                                                         : NULL,
+                                      .is_wide = is_backlog});
 
     if (process == NULL) {
         return ps_fail(PS_E_BUSY, 0, "no process of the token has room");
@@ -158,8 +160,9 @@ static enum ps_err send(struct sign_request *request, struct token *token)
     if (needs_record(request, process)) {
         PS_TRY(record_of_version(request->signer->keeper, request->version, &record));
     }
-    PS_TRY(is_signature(request) ? send_signature(request, process, ps_buf_bytes(&record))
-                                 : send_use(request, process, ps_buf_bytes(&record)));
+    PS_TRY(is_signature(request)
+               ? send_signature(request, process, ps_buf_bytes(&record), is_backlog)
+               : send_use(request, process, ps_buf_bytes(&record)));
     note_open(request, process, true);
     return PS_OK;
 }
@@ -184,6 +187,7 @@ static void refuse_lane(struct signer *signer, struct lane *lane)
 void dispatch_lane(struct signer *signer, struct token *token)
 {
     struct lane *lane = tokens_data(token);
+    bool is_backlog;
     uint32_t cost;
 
     if (lane != NULL && lock_is_on(signer->keeper)) {
@@ -192,7 +196,8 @@ void dispatch_lane(struct signer *signer, struct token *token)
     if (lane == NULL || !anchor_is_checked(signer->keeper->anchor)) {
         return;
     }
-    while ((cost = queue_peek_cost(lane->queue)) != 0 && tokens_has_room(token, cost)) {
+    is_backlog = queue_count(lane->queue) != 0 && queue_is_backlog(lane->queue, ps_clock_mono_ns());
+    while ((cost = queue_peek_cost(lane->queue)) != 0 && tokens_has_room(token, cost, is_backlog)) {
         struct sign_request *request = (struct sign_request *)queue_pop(lane->queue);
         enum ps_err err;
 
@@ -201,7 +206,7 @@ void dispatch_lane(struct signer *signer, struct token *token)
         request->sent_ns = ps_clock_mono_ns();
         keeper_metrics_note_queued(signer->keeper->metrics, token,
                                    request->sent_ns - request->item.arrived_ns);
-        err = send(request, token);
+        err = send(request, token, is_backlog);
         if (err == PS_E_BUSY && queue_return(lane->queue, &request->item) == PS_OK) {
             request->step = STEP_QUEUED;
             return;

@@ -1,5 +1,7 @@
 #include "keystore/signing/queue.h"
 
+#include "lib/base/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -9,12 +11,18 @@ enum { BUCKETS = 256 };
  */
 #define QUANTUM 10u
 
+/* A backlog is so many, while for so long no line was through with fewer than FEW. */
+#define BACKLOG    64u
+#define FEW        16u
+#define WITHOUT_NS (10u * PS_NS_PER_S)
+
 /* One client's waiting items of one class. Exists while it has items; then it is kept for reuse. */
 struct line {
     struct queue_item *head;
     struct queue_item *tail;
     uint64_t client;
     size_t count;
+    size_t taken;
     uint32_t deficit;
     uint8_t class;
     struct line *next; /* in the round, or in the list of spare ones */
@@ -28,6 +36,7 @@ struct queue {
     struct line *spare;
     size_t count;
     size_t max;
+    uint64_t few_ns; /* when one arrived that was the last of few, while others waited */
 };
 
 enum ps_err queue_new(size_t max, struct queue **ret_queue)
@@ -169,6 +178,7 @@ static struct queue_item *take_head(struct queue *queue, struct line *line)
         line->tail = NULL;
     }
     line->count--;
+    line->taken++;
     queue->count--;
     item->next = NULL;
     return item;
@@ -218,6 +228,7 @@ struct queue_item *queue_pop(struct queue *queue)
     item = take_head(queue, line);
     line->deficit -= item->cost;
     if (line->head == NULL) {
+        queue->few_ns = line->taken < FEW && queue->count != 0 ? item->arrived_ns : queue->few_ns;
         (void)leave_round(queue);
         forget_line(queue, line);
     }
@@ -254,4 +265,10 @@ struct queue_item *queue_pop_expired(struct queue *queue, uint64_t before_ns)
 size_t queue_count(const struct queue *queue)
 {
     return queue->count;
+}
+
+bool queue_is_backlog(const struct queue *queue, uint64_t now_ns)
+{
+    return queue->count >= BACKLOG && now_ns >= queue->few_ns &&
+           now_ns - queue->few_ns >= WITHOUT_NS;
 }

@@ -39,6 +39,12 @@ struct queue_item *queue_pop_expired(struct queue *queue, uint64_t before_ns);
 
 size_t queue_count(const struct queue *queue);
 
+/*
+ * Whether many wait, and nobody was seen for a while who had few among them: whose latency would
+ * grow if the token were given more at a time.
+ */
+bool queue_is_backlog(const struct queue *queue, uint64_t now_ns);
+
 /* What the next item costs; 0 when none waits. Moves the turn on as queue_pop does. */
 uint32_t queue_peek_cost(struct queue *queue);
 

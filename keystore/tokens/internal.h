@@ -12,6 +12,7 @@
  */
 #define SLOTS           256u
 #define WINDOW_LEAST    32u
+#define WINDOW_WIDE     64u
 #define WINDOW_MOST     224u
 #define COST_A_SESSION  128u
 #define TOKENS_MAX      32u
@@ -124,7 +125,7 @@ void process_free(struct token_process *process); /* without answering */
 PS_MUST_USE enum ps_err process_call(struct token_process *process, const struct ipc_message *info,
                                      const void *message, uint32_t cost, uint64_t limit_ns,
                                      token_answer_fn *fn, void *context);
-bool process_has_room(const struct token_process *process, uint32_t cost);
+bool process_has_room(const struct token_process *process, uint32_t cost, bool is_wide);
 /*
  * Whether a call does not return. A process begins with calls of a kind in their order, so that the
  * oldest in flight is being made, however many others are answered beside it.

@@ -67,12 +67,13 @@ void process_free(struct token_process *process)
     free(process);
 }
 
-bool process_has_room(const struct token_process *process, uint32_t cost)
+bool process_has_room(const struct token_process *process, uint32_t cost, bool is_wide)
 {
     size_t window = 2 * (size_t)process->sessions;
     const size_t least = window;
+    const size_t usual = is_wide ? WINDOW_WIDE : WINDOW_LEAST;
 
-    window = window < WINDOW_LEAST ? WINDOW_LEAST : window;
+    window = window < usual ? usual : window;
     window = window > WINDOW_MOST ? WINDOW_MOST : window;
     if (process->state != TOKEN_READY || process->signing >= window) {
         return false;

@@ -253,7 +253,7 @@ struct token_process *tokens_choose(struct token *token, const struct token_choi
     for (size_t i = 0; i < token->process_count; i++) {
         struct token_process *process = token->processes[i];
 
-        if (!process_has_room(process, choice->cost) ||
+        if (!process_has_room(process, choice->cost, choice->is_wide) ||
             process->in_flight - process->signing >= process->sessions) {
             process->was_full = process->state == TOKEN_READY;
         } else if (is_better(process, best, choice)) {
@@ -263,9 +263,9 @@ struct token_process *tokens_choose(struct token *token, const struct token_choi
     return best;
 }
 
-bool tokens_has_room(struct token *token, uint32_t cost)
+bool tokens_has_room(struct token *token, uint32_t cost, bool is_wide)
 {
-    return tokens_choose(token, &(struct token_choice){.cost = cost}) != NULL;
+    return tokens_choose(token, &(struct token_choice){.cost = cost, .is_wide = is_wide}) != NULL;
 }
 
 enum ps_err tokens_use(struct token_process *process, const struct ipc_message *info,

@@ -9,13 +9,14 @@ struct token_choice {
     uint32_t cost;                     /* a signature of ES256 is 1; never 0 */
     const struct token_process *avoid; /* failed with it before: only if there is no other */
     const struct process_set *loaded;  /* of a wrapped key: who has it open; opening costs, too */
+    bool is_wide;                      /* many wait: a process may have more of them in hand */
 };
 
 /* The cheapest to wait for, of those with room; NULL: none (on_room follows). */
 struct token_process *tokens_choose(struct token *token, const struct token_choice *choice);
 
 /* Whether there would be one now; if not, on_room follows when there is. */
-bool tokens_has_room(struct token *token, uint32_t cost);
+bool tokens_has_room(struct token *token, uint32_t cost, bool is_wide);
 
 /*
  * A use by a process that was chosen just now.

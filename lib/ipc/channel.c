@@ -17,7 +17,6 @@
 #define READ_SIZE    (64u * 1024u)
 #define FDS_WAITING  16
 #define READS_A_TURN 4
-#define BURST_MIN    8 /* frames */
 
 /* What waits and at most half as much that has been written and not dropped yet. */
 #define OUT_MAX (IPC_QUEUE_MAX + IPC_QUEUE_MAX / 2 + 2 * IPC_FRAME_MAX)
@@ -42,6 +41,7 @@ struct channel {
     struct ps_buf out;
     size_t out_written;
     size_t out_frames; /* since the last write */
+    size_t burst;      /* frames */
     size_t unanswered; /* requests, of either side */
     struct fd_queue fds_in;
     bool paused;
@@ -95,6 +95,7 @@ enum ps_err channel_new(struct ps_loop *loop, int fd, const struct ipc_set *set,
     channel->side = side;
     channel->handler = handler;
     channel->context = context;
+    channel->burst = IPC_BURST;
     PS_TRY(prepare_buffers(channel));
     PS_TRY(prepare_fd(fd));
     PS_TRY(ps_watch_new(loop, fd, EPOLLIN, on_events, channel, &channel->watch));
@@ -220,14 +221,16 @@ static enum ps_err check_sendable(const struct channel *channel, const struct ip
 
 /*
  * Frames wait for the end of the loop's turn, to be written in one call. But when all requests move
- * in one wave, each process has nothing to do until the one before it is through with the last: a
- * quarter of what is under way goes ahead.
+ * in one wave, who gets them has nothing to do until the last is there: a quarter goes ahead.
  */
 static bool is_burst(const struct channel *channel)
 {
-    const size_t quarter = channel->unanswered / 4;
+    return channel->out_frames >= channel->burst && channel->out_frames >= channel->unanswered / 4;
+}
 
-    return channel->out_frames >= (quarter > BURST_MIN ? quarter : BURST_MIN);
+void channel_set_burst(struct channel *channel, size_t frames)
+{
+    channel->burst = frames;
 }
 
 static void count_frame(struct channel *channel, enum ipc_way way, bool is_sent)

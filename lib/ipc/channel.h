@@ -60,6 +60,13 @@ PS_MUST_USE enum ps_err channel_send(struct channel *channel, const struct ipc_m
 PS_MUST_USE enum ps_err channel_send_fd(struct channel *channel, const struct ipc_message *info,
                                         uint64_t id, const void *message, int fd);
 
+/*
+ * How many frames are queued before they go out within the turn, where no more than four times as
+ * many requests are under way; IPC_BURST to begin with.
+ */
+#define IPC_BURST 8u
+void channel_set_burst(struct channel *channel, size_t frames);
+
 /* Writes what waits now rather than at the end of the turn. */
 void channel_flush(struct channel *channel);
 

@@ -39,6 +39,7 @@ static const struct ipc_field msg_token_sign_fields[] = {
     IPC_FIELD_BYTES(struct msg_token_sign, data, IPC_PAYLOAD_MAX + 64 * 1024),
     IPC_FIELD_U8(struct msg_token_sign, is_wrapped),
     IPC_FIELD_BYTES(struct msg_token_sign, record, TOKEN_RECORD_MAX),
+    IPC_FIELD_U8(struct msg_token_sign, more),
 };
 
 static const struct ipc_field msg_token_signed_fields[] = {

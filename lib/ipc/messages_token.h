@@ -97,6 +97,7 @@ struct msg_token_sign {
     struct ps_bytes data;
     uint8_t is_wrapped;
     struct ps_bytes record; /* a wrapped_record; empty otherwise */
+    uint8_t more;           /* 1: many are behind it; its answer may wait for more of theirs */
 };
 
 /* Raw form: R || S with both halves of the field's length; RSA of the modulus' length. */

@@ -13,9 +13,10 @@
 
 /*
  * Answers wait for others, to be written in one call, but not so long that the keeper runs out of
- * work meanwhile: measured with tests/bench, see docs/decisions.
+ * work meanwhile: measured with tests/bench, see docs/decisions. FLUSH_MORE where the keeper said
+ * of all of them that many are behind it.
  */
-enum { FLUSH_COUNT = 8 };
+enum { FLUSH_COUNT = IPC_BURST, FLUSH_MORE = 16 };
 #define FLUSH_NS (3 * PS_NS_PER_MS)
 
 #define MISSING_NS PS_NS_PER_S /* an id that is not there is searched for again after this time */
@@ -47,6 +48,7 @@ struct use_request {
     bool is_wrapped;
     struct ps_bytes record;
     struct ps_bytes check;
+    bool more;
 };
 
 /* Of the key and of those that open it, as far as they are known. */
@@ -116,14 +118,15 @@ static void finish(struct token *token, uint64_t id, const struct use_task *task
     token_answer_problem(token, id, token_problem_of(task->err), detail);
 }
 
-static void flush_sometimes(struct token *token)
+/* An answer that waits for no more than a few takes those along that would. */
+static void flush_sometimes(struct token *token, unsigned count)
 {
     const uint64_t now = token->last_good_ns;
 
     if (token->unflushed++ == 0) {
         token->unflushed_ns = now;
     }
-    if (token->unflushed >= FLUSH_COUNT || now - token->unflushed_ns >= FLUSH_NS) {
+    if (token->unflushed >= count || now - token->unflushed_ns >= FLUSH_NS) {
         token->unflushed = 0;
         if (token->keeper != NULL) {
             channel_flush(token->keeper);
@@ -155,10 +158,14 @@ static void fill_task(const struct token *token, const struct use_request *reque
     task->is_checked = handles->is_checked;
 }
 
-static void use_here(struct token *token, uint64_t id)
+static void use_here(struct token *token, uint64_t id, bool more)
 {
+    const unsigned count = more ? FLUSH_MORE : FLUSH_COUNT;
     struct use_task *task = &token->task;
 
+    if (token->keeper != NULL) {
+        channel_set_burst(token->keeper, count);
+    }
     use_run(&token->control, task);
     learn(token, task);
     finish(token, id, task, ps_detail()->text);
@@ -166,7 +173,7 @@ static void use_here(struct token *token, uint64_t id)
         token_tidy_soon(token);
     }
     use_clear(task);
-    flush_sometimes(token);
+    flush_sometimes(token, count);
 }
 
 void token_tidy_soon(struct token *token)
@@ -380,7 +387,7 @@ static void begin(struct token *token, uint64_t id, const struct use_request *re
         return;
     }
     fill_task(token, request, &handles, &token->task);
-    use_here(token, id);
+    use_here(token, id, request->more);
 }
 
 void token_sign(struct token *token, uint64_t id, const struct msg_token_sign *message)
@@ -390,7 +397,8 @@ void token_sign(struct token *token, uint64_t id, const struct msg_token_sign *m
                                         .type = (enum ps_key_type)message->key_type,
                                         .data = message->data,
                                         .is_wrapped = message->is_wrapped != 0,
-                                        .record = message->record};
+                                        .record = message->record,
+                                        .more = message->more != 0};
 
     if (ps_alg_info(request.alg) == NULL) {
         token_answer_problem(token, id, PS_PROBLEM_KEY_MISMATCH, "no algorithm of signatures");

@@ -1,5 +1,7 @@
 #include "tests/unit/channels.h"
 
+#include "lib/base/problem.h"
+
 static void requests_and_answers_pass_in_order_under_their_ids(void **state)
 {
     struct end client = {.in_order = true};
@@ -108,6 +110,26 @@ static void of_much_the_first_goes_ahead(void **state)
         assert_int_equal(channel_queued(client.channel) == 0, id == 50);
     }
     do_free(&client);
+    do_free(&server);
+}
+
+static void how_many_frames_wait_can_be_set(void **state)
+{
+    struct end server = {0};
+    const int peer = open_half(&server, &keeper_set, IPC_SERVER);
+
+    (void)state;
+    channel_set_burst(server.channel, 2 * IPC_BURST);
+    for (uint64_t id = 1; id <= 2 * IPC_BURST + 3; id++) {
+        if (id == 2 * IPC_BURST + 3) {
+            channel_set_burst(server.channel, 3);
+        }
+        assert_ok(channel_send(server.channel, &msg_problem_info, id,
+                               &(struct msg_problem){.problem = PS_PROBLEM_REFUSED}));
+        assert_int_equal(channel_queued(server.channel) == 0,
+                         id == 2 * IPC_BURST || id == 2 * IPC_BURST + 3);
+    }
+    (void)close(peer);
     do_free(&server);
 }
 
@@ -390,6 +412,7 @@ int main(void)
         LOOP_TEST(a_payload_of_the_largest_size_travels),
         LOOP_TEST(little_that_is_sent_in_one_turn_goes_out_in_one_write),
         LOOP_TEST(of_much_the_first_goes_ahead),
+        LOOP_TEST(how_many_frames_wait_can_be_set),
         LOOP_TEST(flushing_writes_at_once),
         LOOP_TEST(frames_that_come_octet_by_octet_are_put_together),
         LOOP_TEST(a_malformed_frame_ends_the_channel),

@@ -1,6 +1,7 @@
 #include "tests/unit/support.h"
 
 #include "keystore/signing/queue.h"
+#include "lib/base/clock.h"
 
 /* The fair queue of signature requests. */
 
@@ -203,6 +204,73 @@ static void every_item_comes_out_exactly_once(void **state)
     queue_free(queue);
 }
 
+#define WHILE_NS (10 * PS_NS_PER_S)
+
+/* Gives what the queue says of itself when so much time has passed. */
+static bool is_backlog_after(const struct queue *queue, uint64_t since_ns, uint64_t ns)
+{
+    return queue_is_backlog(queue, since_ns + ns);
+}
+
+static void many_are_a_backlog_and_one_fewer_is_none(void **state)
+{
+    struct queue *queue = make(MAX);
+
+    (void)state;
+    for (size_t i = 0; i < 64; i++) {
+        assert_false(queue_is_backlog(queue, 2 * WHILE_NS));
+        assert_ok(queue_push(queue, item(i, 1 + i % 2, 0, 1)));
+    }
+    assert_true(queue_is_backlog(queue, 2 * WHILE_NS));
+    assert_non_null(queue_pop(queue));
+    assert_false(queue_is_backlog(queue, 2 * WHILE_NS));
+    empty_it(queue);
+}
+
+/* Who has so many is through with them while another waits: are they a few, beside whom there is
+ * none? */
+static bool leave_a_backlog(size_t count)
+{
+    struct queue *queue = make(MAX);
+    const uint64_t last_ns = 200 + count; /* when the last of them arrived */
+    bool is_backlog;
+
+    for (size_t i = 0; i < 200; i++) {
+        assert_ok(queue_push(queue, item(i, 1, 0, 1)));
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert_ok(queue_push(queue, item(200 + i, 2, 0, 1)));
+    }
+    while (queue_pop(queue) != &items[200 + count - 1]) {
+    }
+    is_backlog = is_backlog_after(queue, last_ns, WHILE_NS - 1);
+    assert_true(is_backlog_after(queue, last_ns, WHILE_NS));
+    empty_it(queue);
+    return is_backlog;
+}
+
+static void beside_one_who_had_few_there_is_none_for_a_while(void **state)
+{
+    (void)state;
+    assert_false(leave_a_backlog(1));
+    assert_false(leave_a_backlog(15));
+    assert_true(leave_a_backlog(16));
+}
+
+static void who_had_few_alone_makes_no_difference(void **state)
+{
+    struct queue *queue = make(MAX);
+
+    (void)state;
+    assert_ok(queue_push(queue, item(0, 1, 0, 1)));
+    assert_non_null(queue_pop(queue));
+    for (size_t i = 0; i < 64; i++) {
+        assert_ok(queue_push(queue, item(i, 1, 0, 1)));
+    }
+    assert_true(is_backlog_after(queue, 1, WHILE_NS - 1));
+    empty_it(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +284,9 @@ int main(void)
         cmocka_unit_test(what_is_returned_comes_first_whatever_the_limit),
         cmocka_unit_test(what_is_too_old_is_found_in_every_line),
         cmocka_unit_test(every_item_comes_out_exactly_once),
+        cmocka_unit_test(many_are_a_backlog_and_one_fewer_is_none),
+        cmocka_unit_test(beside_one_who_had_few_there_is_none_for_a_while),
+        cmocka_unit_test(who_had_few_alone_makes_no_difference),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

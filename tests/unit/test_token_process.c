@@ -180,6 +180,33 @@ static void answers_in_any_order_leave_the_oldest(void **state)
     assert_true(is_overdue_after(USUAL_NS));
 }
 
+static unsigned fill(uint32_t cost, bool is_wide)
+{
+    unsigned count = 0;
+
+    process->state = TOKEN_READY;
+    while (process_has_room(process, cost, is_wide)) {
+        process->signing++;
+        process->signing_cost += cost;
+        count++;
+    }
+    process->signing = 0;
+    process->signing_cost = 0;
+    return count;
+}
+
+/* Of cheap signatures twice as many; of dear ones none more, and none where there are sessions. */
+static void a_wide_window_has_twice_as_many(void **state)
+{
+    (void)state;
+    assert_int_equal(fill(1, false), 32);
+    assert_int_equal(fill(1, true), 64);
+    assert_int_equal(fill(40, false), fill(40, true));
+    process->sessions = 64;
+    assert_int_equal(fill(1, false), 128);
+    assert_int_equal(fill(1, true), 128);
+}
+
 /* Nothing can be watched for in a file. */
 static void a_process_that_cannot_be_had_leaves_no_descriptor(void **state)
 {
@@ -220,7 +247,7 @@ static void say_ready(void)
 static void assert_logged_out(unsigned times)
 {
     assert_false(tokens_is_ready(&token));
-    assert_false(process_has_room(process, 1));
+    assert_false(process_has_room(process, 1, false));
     turn_until(module.messages == times);
     assert_ptr_equal(module.last, &msg_token_logout_info);
 }
@@ -278,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_call_that_hangs_is_noticed_while_others_are_answered,
                                         begin, end),
         cmocka_unit_test_setup_teardown(answers_in_any_order_leave_the_oldest, begin, end),
+        cmocka_unit_test_setup_teardown(a_wide_window_has_twice_as_many, begin, end),
         cmocka_unit_test_setup_teardown(a_process_that_cannot_be_had_leaves_no_descriptor, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_module_that_nobody_approved_is_not_ready_whatever_it_says,
