@@ -39,7 +39,7 @@ def wait_until(condition, limit_s, what, step_s=0.02):
 
 
 # What decides how one is set up. Other arguments are settings, which a copy takes when it starts.
-SET_UP = {"--attended", "--module", "--no-tls", "--profile"}
+SET_UP = {"--attended", "--module", "--no-tls"}
 
 
 class Appliance:

@@ -21,6 +21,8 @@ TYPES = {"certificate.root", "client.register", "client.remove", "client.resume"
          "genesis", "grant.add", "grant.revoke", "key.activate", "key.compromise", "key.create",
          "key.deactivate", "key.destroy", "key.resume", "key.rotate", "key.suspend", "profile.put",
          "set.put", "set.remove"}
+# Where it is a copy of one that was set up before (harness/model.py).
+OF_A_COPY = {"configuration.approve"}
 
 
 def change(appliance, method, target, body=None):
@@ -61,7 +63,7 @@ def written(tmp_path_factory):
     """{type: [files]} of all documents in the log after a run of everything."""
     directory = tmp_path_factory.mktemp("documents")
     files = {}
-    with Appliance(is_new=True) as appliance:
+    with Appliance() as appliance:
         change_keys(appliance)
         change_clients(appliance)
         log = next(path for path in appliance.directory.rglob("events") if path.is_dir())
@@ -90,7 +92,7 @@ def texts(value):
 
 
 def test_everything_was_asked_for(written):
-    assert set(written) == TYPES
+    assert set(written) - OF_A_COPY == TYPES
 
 
 def test_an_officer_can_read_every_document_and_all_of_it(written):
