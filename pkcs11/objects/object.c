@@ -93,11 +93,12 @@ void object_set_guard(uint8_t *room, size_t most)
 
 void object_check_guard(const uint8_t *room, size_t most, const char *call)
 {
-    for (size_t i = 0; i < OBJECT_GUARD; i++) {
-        if (room[most + i] != GUARD_OCTET) {
-            ps_line(PS_ERROR, "module_wrote_past_buffer", PS_STR("call", call));
-            abort();
-        }
+    const uint8_t *guard = room + most;
+
+    /* Each octet is the one before it. */
+    if (guard[0] != GUARD_OCTET || memcmp(guard, guard + 1, OBJECT_GUARD - 1) != 0) {
+        ps_line(PS_ERROR, "module_wrote_past_buffer", PS_STR("call", call));
+        abort();
     }
 }
 

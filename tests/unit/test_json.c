@@ -351,6 +351,33 @@ static void strings_come_with_their_escapes_undone(void **state)
     assert_fails(PS_E_INPUT, json_string(root, &text));
 }
 
+/* The octets beside it are those that a difference of eight at once borrows from, or over. */
+static void a_string_ends_at_the_first_octet_that_is_not_plain(void **state)
+{
+    static const char *const fills[] = {"!", "#", "[", "]", " ", "\x7f", "a"};
+    struct json_value root;
+
+    (void)state;
+    for (size_t fill = 0; fill < PS_COUNT_OF(fills); fill++) {
+        for (unsigned at = 0; at < 20; at++) {
+            for (unsigned octet = 0; octet < 0x20; octet++) {
+                char text[32];
+
+                memset(text, fills[fill][0], sizeof text);
+                text[0] = '"';
+                text[1 + at] = (char)octet;
+                text[30] = '"';
+                assert_fails(PS_E_INPUT,
+                             json_parse(json, ps_bytes(text, 31), &JSON_LIMITS_REQUEST, &root));
+                assert_int_equal(ps_detail()->code, 1 + at);
+                text[1 + at] = '"';
+                assert_ok(json_parse(json, ps_bytes(text, 2 + at), &JSON_LIMITS_REQUEST, &root));
+                assert_int_equal(json_raw(root).len, 2 + at);
+            }
+        }
+    }
+}
+
 static void earlier_strings_stay_while_later_ones_are_undone(void **state)
 {
     enum { COUNT = 300 };
@@ -468,6 +495,7 @@ int main(void)
         cmocka_unit_test(arrays_are_walked_in_order_and_scalars_are_empty),
         cmocka_unit_test(members_are_found_by_their_exact_name),
         cmocka_unit_test(strings_come_with_their_escapes_undone),
+        cmocka_unit_test(a_string_ends_at_the_first_octet_that_is_not_plain),
         cmocka_unit_test(earlier_strings_stay_while_later_ones_are_undone),
         cmocka_unit_test(integers_are_within_ten_to_the_fifteenth),
         cmocka_unit_test(a_reader_forgets_the_document_before),

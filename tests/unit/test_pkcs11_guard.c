@@ -20,6 +20,21 @@ static CK_RV too_far(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTR
     return CKR_OK;
 }
 
+/* Of the octets behind the buffer this one alone. */
+static size_t far;
+
+static CK_RV further(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR templ,
+                     CK_ULONG count)
+{
+    CK_BYTE *behind = (CK_BYTE *)templ->pValue + templ->ulValueLen;
+
+    (void)session;
+    (void)object;
+    (void)count;
+    behind[far] ^= 1;
+    return CKR_OK;
+}
+
 static CK_RV wrap_too_far(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                           CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key, CK_BYTE_PTR out,
                           CK_ULONG_PTR len)
@@ -88,6 +103,15 @@ static enum ps_err read_attributes(void)
     return PS_OK;
 }
 
+static enum ps_err read_from_further(void)
+{
+    static const CK_FUNCTION_LIST others = {.C_GetAttributeValue = further};
+    struct session session_of_others = {.fn = &others, .profile = &profile, .is_open = true};
+    struct object_value value;
+
+    return object_read(&session_of_others, 7, CKA_ID, &value);
+}
+
 static enum ps_err wrap(void)
 {
     PS_BUF_AUTO out = {.max = 64};
@@ -129,10 +153,19 @@ static void what_is_written_too_far_ends_the_process(void **state)
     assert_ends(read_certificate);
 }
 
+static void each_octet_of_the_guard_is_looked_at(void **state)
+{
+    (void)state;
+    for (far = 0; far < OBJECT_GUARD; far++) {
+        assert_ends(read_from_further);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_too_far_ends_the_process),
+        cmocka_unit_test(each_octet_of_the_guard_is_looked_at),
     };
 
     return cmocka_run_group_tests_name("guards behind buffers", tests, NULL, NULL);

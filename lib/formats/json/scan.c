@@ -2,6 +2,7 @@
 
 #include "lib/base/encode.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 /*
@@ -68,28 +69,35 @@ static enum ps_err add(struct scan *scan, enum json_type type, const uint8_t *st
     return PS_OK;
 }
 
-/* True when one of eight octets is below 0x20, a quote or a backslash. */
-static bool needs_a_look(uint64_t eight)
+/*
+ * Where among eight octets the first is that is below 0x20, a quote or a backslash; 8: nowhere. A
+ * difference may borrow from the octets behind such a one, and so show more of them, never sooner.
+ */
+static unsigned find_end(uint64_t eight)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     const uint64_t tops = ones * 0x80;
     const uint64_t quote = eight ^ (ones * '"');
     const uint64_t backslash = eight ^ (ones * '\\');
     const uint64_t low = (eight - ones * 0x20) & ~eight;
+    const uint64_t found =
+        (low | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & tops;
 
-    return ((low | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & tops) != 0;
+    return found == 0 ? 8 : (unsigned)__builtin_ctzll(found) / 8;
 }
 
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
 {
     while (end - at >= 8) {
         uint64_t eight;
+        unsigned plain;
 
         memcpy(&eight, at, sizeof eight);
-        if (needs_a_look(eight)) {
-            break;
+        plain = find_end(le64toh(eight));
+        at += plain;
+        if (plain != 8) {
+            return at;
         }
-        at += 8;
     }
     while (at < end && *at >= 0x20 && *at != '"' && *at != '\\') {
         at++;

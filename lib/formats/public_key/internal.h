@@ -36,7 +36,7 @@ PS_MUST_USE enum ps_err ecdsa_check_raw(enum ps_key_type curve, struct ps_bytes 
 struct public_key {
     struct key_parts parts; /* borrows from `spki` */
     struct ps_buf spki;
-    char kid[PUBLIC_KEY_KID_LEN];
+    char kid[PUBLIC_KEY_KID_LEN];          /* public_key_kid; NULs until it is asked for */
     EVP_PKEY *pkey;                        /* key_pkey */
     EVP_PKEY_CTX *verifiers[PS_ALG_COUNT]; /* made at the first use of each algorithm */
     bool is_used;                          /* on a curve: one signature was verified with it */

@@ -212,6 +212,7 @@ void public_key_put_jwk(const struct public_key *key, enum ps_alg alg, const cha
 {
     const struct key_parts *parts = &key->parts;
     const struct ps_key_type_info *info = ps_key_type_info(parts->type);
+    const struct ps_bytes kid = public_key_kid(key);
 
     ps_buf_put_u8(out, '{');
     if (ps_alg_info(alg) != NULL) {
@@ -223,8 +224,7 @@ void public_key_put_jwk(const struct public_key *key, enum ps_alg alg, const cha
     } else {
         ps_buf_printf(out, "\"crv\":\"%s\",", info->jwk_crv);
     }
-    ps_buf_printf(out, "\"kid\":\"%.*s\",\"kty\":\"%s\"", (int)sizeof key->kid, key->kid,
-                  kty_of(info->family));
+    ps_buf_printf(out, "\"kid\":\"%.*s\",\"kty\":\"%s\"", PS_BYTES_FMT(kid), kty_of(info->family));
     if (info->family == PS_FAMILY_RSA) {
         ps_buf_put_u8(out, ',');
         put_member(out, "n", parts->n);

@@ -176,7 +176,6 @@ enum ps_err public_key_from_parts(const struct key_parts *parts, struct public_k
     key_parts_put_spki(parts, &key->spki);
     PS_TRY(ps_buf_status(&key->spki));
     PS_TRY(key_parts_from_spki(ps_buf_bytes(&key->spki), &key->parts));
-    fill_kid(&key->parts, key->kid);
     *ret_key = key;
     key = NULL;
     return PS_OK;
@@ -208,15 +207,19 @@ enum ps_key_type public_key_type(const struct public_key *key)
     return key->parts.type;
 }
 
-struct ps_bytes public_key_kid(const struct public_key *key)
-{
-    return ps_bytes(key->kid, sizeof key->kid);
-}
-
 /* A key stays const for who reads it; what is made when it is asked for is a cache. */
 static struct public_key *cache_of(const struct public_key *key)
 {
     return (struct public_key *)(uintptr_t)key;
+}
+
+/* Who only verifies never asks for it. */
+struct ps_bytes public_key_kid(const struct public_key *key)
+{
+    if (key->kid[0] == '\0') {
+        fill_kid(&key->parts, cache_of(key)->kid);
+    }
+    return ps_bytes(key->kid, sizeof key->kid);
 }
 
 enum ps_err key_pkey(const struct public_key *key, EVP_PKEY **ret_pkey)
