@@ -44,18 +44,9 @@ static void ask(uint32_t uid, unsigned count)
     }
 }
 
-/* The process gets the octets' request behind all that it was given of those before. */
-static void wait_until_all_are_given(unsigned randoms)
+static unsigned count_given(void)
 {
-    const struct msg_random message = {
-        .caller = stack_caller(), .request_id = ps_bytes_str("behind"), .count = 1};
-    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-
-    (void)wire_send(&stack.clients, &msg_random_info, &message);
-    while (tap_count(stack.tokens[0].tap, &msg_token_random_info) == randoms) {
-        assert_true(ps_clock_mono_ns() < deadline);
-        rest_a_while();
-    }
+    return tap_count(stack.tokens[0].tap, &msg_token_sign_info);
 }
 
 static void take_answers(unsigned count)
@@ -71,28 +62,66 @@ static void take_answers(unsigned count)
     }
 }
 
-/* Of many of ours and, behind them, so many of the other client. */
-static unsigned given_at_once(unsigned others)
+/* The process gets their request behind all that it was given of those before. */
+static void ask_for_octets(void)
 {
-    struct tap *tap = stack.tokens[0].tap;
-    const unsigned randoms = tap_count(tap, &msg_token_random_info);
-    const unsigned before = tap_count(tap, &msg_token_sign_info);
-    unsigned given;
+    const struct msg_random message = {
+        .caller = stack_caller(), .request_id = ps_bytes_str("behind"), .count = 1};
 
+    (void)wire_send(&stack.clients, &msg_random_info, &message);
+}
+
+static bool is_given(unsigned least, unsigned randoms)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + PS_NS_PER_S;
+    bool is_all;
+
+    do {
+        is_all = count_given() >= least &&
+                 tap_count(stack.tokens[0].tap, &msg_token_random_info) != randoms;
+    } while (!is_all && has_rested() && ps_clock_mono_ns() < deadline);
+    return is_all;
+}
+
+/* Of many of ours and, behind them, so many of the other client. */
+static bool give(unsigned others, unsigned least, unsigned *ret_given)
+{
+    unsigned randoms;
+    unsigned before;
+    bool is_all;
+
+    ask_for_octets();
+    take_answers(1);
     assert_int_equal(kill(stack.tokens[0].pid, SIGSTOP), 0);
+    randoms = tap_count(stack.tokens[0].tap, &msg_token_random_info);
+    before = count_given();
     ask(stack_caller().uid, MANY);
     ask(OTHER, others);
-    wait_until_all_are_given(randoms);
-    given = tap_count(tap, &msg_token_sign_info) - before;
+    ask_for_octets();
+    is_all = is_given(before + least, randoms);
+    *ret_given = count_given() - before;
     assert_int_equal(kill(stack.tokens[0].pid, SIGCONT), 0);
     take_answers(MANY + others + 1);
+    return is_all;
+}
+
+/*
+ * At least that many. A process that was stopped in the middle of a call of the keeper's own is
+ * given nothing until that is answered: then it is tried again.
+ */
+static unsigned given_at_once(unsigned others, unsigned least)
+{
+    unsigned given = 0;
+
+    for (int i = 0; i < ATTEMPTS && !give(others, least, &given); i++) {
+    }
     return given;
 }
 
 static void where_many_wait_more_are_given(void **state)
 {
     (void)state;
-    assert_int_equal(given_at_once(0), WIDE);
+    assert_int_equal(given_at_once(0, WIDE), WIDE);
 }
 
 /* For ten seconds, which may pass on a machine that does much else. */
@@ -100,8 +129,8 @@ static void where_somebody_had_few_among_them_no_more_are_given(void **state)
 {
     (void)state;
     for (int i = 0; i < ATTEMPTS; i++) {
-        (void)given_at_once(1);
-        if (given_at_once(0) == USUAL) {
+        (void)given_at_once(1, USUAL);
+        if (given_at_once(0, USUAL) == USUAL) {
             return;
         }
     }
