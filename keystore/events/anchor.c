@@ -428,7 +428,7 @@ static void succeed(struct anchor *anchor)
 
 void anchor_write(struct anchor *anchor, anchor_fn *fn, void *context)
 {
-    if (!anchor->is_checked || anchor->is_busy) {
+    if (!anchor->is_checked || anchor->is_busy || !checkpoints_may_vouch(anchor->keeper)) {
         /* The next tick writes what is new; who wants to wait for it asks again. */
         anchor->written_ns = 0;
         if (fn != NULL) {
@@ -468,6 +468,7 @@ void anchor_tick(struct anchor *anchor)
 
     anchor_look(anchor);
     if (!keeper->appliance.exists || !anchor->is_checked || anchor->is_busy ||
+        !checkpoints_may_vouch(keeper) ||
         (anchor->written_ns != 0 && now - anchor->written_ns < PERIOD_NS)) {
         return;
     }

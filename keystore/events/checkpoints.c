@@ -4,6 +4,7 @@
 #include "keystore/events/anchor.h"
 #include "keystore/events/events.h"
 #include "keystore/lock.h"
+#include "keystore/operations/operations.h"
 #include "keystore/state.h"
 
 #include <stdio.h>
@@ -285,17 +286,24 @@ static enum ps_err sign_next(struct checkpoints *checkpoints)
     return sign(checkpoints, &target);
 }
 
+bool checkpoints_may_vouch(const struct keeper *keeper)
+{
+    return !keeper->state.is_set[REASON_LOG_DAMAGED] && !operations_is_proving(keeper->operations);
+}
+
 static void sign_what_is_due(struct checkpoints *checkpoints)
 {
     const struct keeper *keeper = checkpoints->keeper;
 
-    if (checkpoints->is_busy) {
+    /* Who waits is told when the token has answered. */
+    if (checkpoints->is_busy || operations_asks_for_proof(keeper->operations)) {
         return;
     }
     /* A log that was put back to an earlier state must not get a signature for it. */
     if (!keeper->appliance.exists || !anchor_is_checked(keeper->anchor) || lock_is_on(keeper) ||
-        restored_waits(keeper->restored) || log_has_failed(keeper->events) ||
-        log_has_failed(keeper->use) || sign_next(checkpoints) != PS_OK) {
+        !checkpoints_may_vouch(keeper) || restored_waits(keeper->restored) ||
+        log_has_failed(keeper->events) || log_has_failed(keeper->use) ||
+        sign_next(checkpoints) != PS_OK) {
         tell_waiters(checkpoints, false);
     }
 }

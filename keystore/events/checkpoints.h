@@ -20,6 +20,12 @@ PS_DEFINE_CLEANUP(struct checkpoints, checkpoints_free)
 typedef void checkpoint_fn(void *context, bool is_signed);
 void checkpoints_request(struct checkpoints *checkpoints, checkpoint_fn *fn, void *context);
 
+/*
+ * Whether the logs may get a signature, or the token learn of them. Neither while a leaf may name a
+ * key that the token does not have: what is signed for is believed by the next start.
+ */
+bool checkpoints_may_vouch(const struct keeper *keeper);
+
 /* So many leaves of `events` are signed for. */
 uint64_t checkpoints_signed(const struct checkpoints *checkpoints);
 

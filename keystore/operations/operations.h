@@ -76,6 +76,8 @@ void operations_each_want_so_pin(const struct operations *operations, const stru
                                  so_pin_wanted_fn *fn, void *context);
 
 bool operations_is_proving(const struct operations *operations);
+/* A token that is there has been asked, and has not answered. */
+bool operations_asks_for_proof(const struct operations *operations);
 
 /*
  * An intent leaf without a result: its operation is settled by looking in the token. has_ended: a

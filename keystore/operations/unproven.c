@@ -206,6 +206,16 @@ bool operations_is_proving(const struct operations *operations)
     return false;
 }
 
+bool operations_asks_for_proof(const struct operations *operations)
+{
+    for (const struct unproven *at = operations->unproven; at != NULL; at = at->next) {
+        if (at->is_asked && !at->was_answered) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static unsigned count_asked(const struct operations *operations)
 {
     unsigned count = 0;

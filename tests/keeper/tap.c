@@ -181,14 +181,23 @@ static enum tap_refusal note_request(struct tap *tap, const struct ipc_message *
     return refusal;
 }
 
+static void pass_held(struct line *line)
+{
+    if (line->held.len != 0 && times_let_go(line->tap) != line->held_at) {
+        send_all(line->token, ps_buf_bytes(&line->held));
+        ps_buf_reset(&line->held);
+    }
+}
+
 static void pass_request(struct line *line, const struct ipc_frame *frame, struct ps_bytes octets)
 {
     unsigned let_go;
     const enum tap_refusal refusal = note_request(line->tap, frame->info, octets, &let_go);
 
     if (refusal == TAP_HOLD) {
-        assert_int_equal(line->held.len, 0);
+        pass_held(line); /* what was let go by now */
         ps_buf_put(&line->held, octets);
+        assert_ok(ps_buf_status(&line->held));
         line->held_at = let_go;
         return;
     }
@@ -263,14 +272,6 @@ static bool take(struct line *line, bool is_from_keeper)
     ps_buf_commit(in, (size_t)got);
     pass_frames(line, is_from_keeper);
     return true;
-}
-
-static void pass_held(struct line *line)
-{
-    if (line->held.len != 0 && times_let_go(line->tap) != line->held_at) {
-        send_all(line->token, ps_buf_bytes(&line->held));
-        ps_buf_reset(&line->held);
-    }
 }
 
 static void serve(void *context)

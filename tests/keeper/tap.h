@@ -26,7 +26,7 @@ enum tap_refusal {
     TAP_REFUSE_ONCE,  /* as TAP_REFUSE, and then they pass */
     TAP_REFUSE_AFTER_ONCE,
     TAP_DENY, /* as TAP_REFUSE, and what the keeper is told is that the token will not do it */
-    TAP_HOLD, /* the token hears of it after tap_let_go; one in each channel */
+    TAP_HOLD, /* the token hears of it after tap_let_go */
     TAP_SPOIL /* it passes, and one bit of the signature that answers it is another */
 };
 
