@@ -14,7 +14,6 @@ const char *const people_approvers[3] = {"bob", "carol", "amira"};
 static const char *const roster[] = {"alice", "amira", "aron", "bob", "carol", "dave", "eve"};
 
 bool people_with_eve;
-time_t people_eve_until;
 
 /* She is the last. */
 static size_t count_people(void)
@@ -69,8 +68,7 @@ void people_put_genesis(struct ps_buf *out)
     make_keys();
     put_time(time(NULL) - DAY_S, from);
     put_time(time(NULL) + 365 * DAY_S, until);
-    people_eve_until = time(NULL) + HOUR_S;
-    put_time(people_eve_until, soon);
+    put_time(time(NULL) + HOUR_S, soon);
     for (size_t i = 0; i < count_people(); i++) {
         entries[i] = (struct people_entry){.name = roster[i], .from = from};
         entries[i].until = strcmp(roster[i], "eve") == 0 ? soon : until;

@@ -3,17 +3,14 @@
 
 #include "tests/unit/ssh_support.h"
 
-#include <time.h>
-
 /*
  * The people of every stack, with their keys: officers alice, bob, carol and dave, auditors amira
  * and aron. Bob has two keys. Mallory has one, and is nobody of the roster.
  */
 #define PEOPLE_REQUESTER "alice" /* of changes that a test does not say more of */
 
-/* Set before a genesis: officer eve is in the roster too, for an hour; and when that ends. */
+/* Set before a genesis: officer eve is in the roster too, for an hour. */
 extern bool people_with_eve;
-extern time_t people_eve_until;
 
 /* An officer whom no stack begins with. */
 #define PEOPLE_NEWCOMER "zack"
