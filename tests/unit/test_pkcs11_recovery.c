@@ -233,9 +233,10 @@ static void lost_sessions_login_and_device_come_back(void **state)
         assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
         must_be_lost_and_come_back(&key);
     }
-    act(FAKE_VANISH, "", 0, 700 * PS_NS_PER_MS);
+    act(FAKE_VANISH, "", 0, 0);
     sign_once(&key, &answer);
     assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
+    act(FAKE_RETURN, "", 0, 0);
     must_be_lost_and_come_back(&key);
 }
 

@@ -5,6 +5,7 @@
 enum { REQUESTS = 400 };
 
 static uint8_t digests[REQUESTS][32];
+static bool seen[REQUESTS]; /* that they were answered */
 
 static void start_threads(unsigned sessions)
 {
@@ -20,6 +21,7 @@ static uint64_t send_many(const struct test_key *key)
 {
     const uint64_t first = process.next_id;
 
+    memset(seen, 0, sizeof seen);
     for (size_t i = 0; i < REQUESTS; i++) {
         const struct msg_token_sign message =
             sign_message(key, PS_ALG_ES256, ps_bytes(digests[i], 32));
@@ -35,14 +37,12 @@ struct outcome {
     unsigned unavailable;
 };
 
-/* Takes one answer to each of them; what is signed must be right. */
-static struct outcome take_answers(const struct test_key *key, uint64_t first)
+/* Takes one answer to each of so many of them; what is signed must be right. */
+static struct outcome take_some(const struct test_key *key, uint64_t first, unsigned count)
 {
-    static bool seen[REQUESTS];
     struct outcome outcome = {0};
 
-    memset(seen, 0, sizeof seen);
-    while (outcome.good + outcome.unavailable < REQUESTS) {
+    while (outcome.good + outcome.unavailable < count) {
         struct process_answer answer;
 
         assert_true(process_receive(&process, ps_clock_mono_ns() + WAIT_NS, &answer));
@@ -64,6 +64,11 @@ static struct outcome take_answers(const struct test_key *key, uint64_t first)
         }
     }
     return outcome;
+}
+
+static struct outcome take_answers(const struct test_key *key, uint64_t first)
+{
+    return take_some(key, first, REQUESTS);
 }
 
 static void all_are_signed_by_threads(void **state)
@@ -100,21 +105,39 @@ static void token_with_few_sessions_gets_few_threads(void **state)
     assert_int_equal(take_answers(&key, send_many(&key)).good, REQUESTS);
 }
 
+/* Until so many threads are in the middle of the call. */
+static void wait_for_hangs(unsigned threads)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WAIT_NS;
+    uint64_t waiting;
+
+    do {
+        assert_true(ps_clock_mono_ns() < deadline);
+        waiting = 0;
+        for (size_t i = 0; i < FAKE_RULES; i++) {
+            waiting += atomic_load(&fake->rules[i].waiting);
+        }
+    } while (waiting < threads && usleep(1000) == 0);
+}
+
+/* What waits is refused; what a thread is in the middle of ends first. */
 static void each_request_is_answered_once_when_it_is_logged_out(void **state)
 {
     const struct msg_token_logout logout = {.unused = 0};
+    const unsigned threads = 8;
     struct test_key key;
-    struct outcome outcome;
     uint64_t first;
 
     (void)state;
     make_key(&process, PS_ALG_ES256, PS_KEY_EC_P256, &key);
-    act(FAKE_LATENCY, "", 1000, 0);
-    start_threads(8);
+    start_threads(threads);
+    script(FAKE_C_Sign, FAKE_HANG, 0, 0);
     first = send_many(&key);
+    wait_for_hangs(threads);
     (void)process_send(&process, &msg_token_logout_info, &logout);
-    outcome = take_answers(&key, first);
-    assert_true(outcome.unavailable > 0);
+    assert_int_equal(take_some(&key, first, REQUESTS - threads).unavailable, REQUESTS - threads);
+    (void)control_clear_rule(fake, 0);
+    assert_int_equal(take_some(&key, first, threads).good, threads);
     process_wait_state(&process, TOKEN_NEEDS_LOGIN);
     process_make_ready(&process);
     must_sign(&process, &key, PS_ALG_ES256);
@@ -207,7 +230,7 @@ static void signatures_do_not_wait_for_a_new_key(void **state)
 
 static void stop_finishes_what_was_taken(void **state)
 {
-    const struct msg_stop stop = {.within_ms = 5000};
+    const struct msg_stop stop = {.within_ms = WAIT_NS / PS_NS_PER_MS};
     struct test_key key;
     uint64_t first;
 
