@@ -346,21 +346,29 @@ struct load {
     struct key_cache *cache;
     struct catalog *from;
     size_t plain;
-    struct ps_map *seen; /* names, where not all keys are loaded */
+    struct ps_map *seen; /* names, where not all keys are loaded: one may be gone again */
 };
 
-static enum ps_err on_key(void *context, const struct catalog_row *row)
+/*
+ * One key as it is now. The first that may go have the room, and the others go at once: nobody has
+ * asked for any of them yet, and what is read among many that go later keeps their pages.
+ */
+static enum ps_err load_one(struct load *load, struct ps_bytes name)
 {
-    struct load *load = context;
     struct key_cache *cache = load->cache;
     struct key *key;
 
-    PS_TRY(load_rows(cache, load->from, row->name));
-    key = keys_here(cache->keeper->keys, row->name);
+    PS_TRY(load_rows(cache, load->from, name));
+    key = keys_here(cache->keeper->keys, name);
     if (key != NULL && may_go(cache, key) && ++load->plain > room_of(cache)) {
         let_go(cache, key);
     }
     return PS_OK;
+}
+
+static enum ps_err on_key(void *context, const struct catalog_row *row)
+{
+    return load_one(context, row->name);
 }
 
 static enum ps_err load_all_keys(struct key_cache *cache, struct catalog *from)
@@ -459,7 +467,7 @@ static enum ps_err resume_counts(struct key_cache *cache, struct ps_reader *read
 /* Loads one and remembers that it did. The name outlives `seen`. */
 static enum ps_err load_once(struct load *load, struct ps_bytes name)
 {
-    PS_TRY(load_rows(load->cache, load->from, name));
+    PS_TRY(load_one(load, name));
     return ps_map_add(load->seen, name, load);
 }
 

@@ -1,4 +1,4 @@
-#include "tests/unit/support.h"
+#include "tests/unit/key_rows.h"
 
 #include "keystore/events/truth.h"
 #include "keystore/key_cache.h"
@@ -7,18 +7,6 @@
 #include "lib/base/reader.h"
 
 /* Which keys a JWK set lists, with few of them in memory and with all. */
-
-#define KEY_ROW                                                                                    \
-    "{\"algorithms\":[\"ES256\"],\"formats\":[\"%s\"],\"jwt\":{\"iss\":\"\",\"max_ttl_s\":0,"      \
-    "\"typ\":\"\"},\"labels\":{},\"latest\":1,\"name\":\"%s\",\"recovery\":\"wrapped\","           \
-    "\"residence\":\"wrapped\",\"rotation\":{\"period_s\":0,\"publish_ahead_s\":0,"                \
-    "\"retain_s\":100},\"state\":\"%s\",\"token\":\"t\",\"type\":\"ec-p256\",\"usage\":\"sign\","  \
-    "\"validity_s\":0,\"verify\":\"always\"}"
-
-#define VERSION_ROW                                                                                \
-    "{\"activates_s\":1,\"created_s\":1,\"expires_s\":0,\"key\":\"%s\",\"kid\":\"k\","             \
-    "\"number\":1,\"object_id\":\"AQID\",\"public_key\":\"AA\",\"retired_s\":0,"                   \
-    "\"state\":\"active\",\"token\":\"t\"}"
 
 static struct msg_keeper_config config;
 static struct keeper keeper;
