@@ -67,6 +67,7 @@ static const struct decision_case decision_cases[] = {
     /* A profile is named exactly. */
     {"x509.issue:wallet", "", PS_FORMAT_NONE, ACCESS_ALLOWED, ACCESS_RULE_GRANTED},
     {"x509.issue:server", "", PS_FORMAT_NONE, ACCESS_NOT_GRANTED, ACCESS_RULE_OTHER_OPERATION},
+    {"x509.issue:wallets", "", PS_FORMAT_NONE, ACCESS_NOT_GRANTED, ACCESS_RULE_OTHER_OPERATION},
     {"x509.issue:walle", "", PS_FORMAT_NONE, ACCESS_NOT_GRANTED, ACCESS_RULE_OTHER_OPERATION},
     {"x509.issue", "", PS_FORMAT_NONE, ACCESS_NOT_GRANTED, ACCESS_RULE_UNKNOWN_OPERATION},
     {"nothing", "oidc.id", PS_FORMAT_NONE, ACCESS_NOT_GRANTED, ACCESS_RULE_UNKNOWN_OPERATION},

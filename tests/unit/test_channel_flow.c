@@ -244,6 +244,28 @@ static void descriptors_that_are_missing_or_too_many_end_the_channel(void **stat
     }
 }
 
+/* Some beside each piece of one frame: those that nobody waits for are closed as they come. */
+static void no_descriptor_is_left_open_of_more_than_may_wait(void **state)
+{
+    struct end role = {0};
+    const unsigned before = open_descriptors();
+    const int peer = open_half(&role, &supervisor_set, IPC_SERVER);
+    PS_BUF_AUTO frame = {.max = 4096};
+
+    (void)state;
+    put_listener(&frame);
+    write_with_fds(peer, ps_bytes(frame.data, 1), STDIN_FILENO, 10);
+    turn_some();
+    assert_int_equal(role.ends, 0);
+    write_with_fds(peer, ps_bytes_from(ps_buf_bytes(&frame), 1), STDIN_FILENO, 10);
+    turn_until(role.ends == 1);
+    assert_int_equal(role.why, PS_E_INPUT);
+    (void)close(role.last_fd);
+    (void)close(peer);
+    do_free(&role);
+    assert_int_equal(open_descriptors(), before);
+}
+
 static void a_descriptor_with_a_message_that_has_none_ends_the_channel(void **state)
 {
     struct end server = {0};
@@ -406,6 +428,7 @@ int main(void)
         LOOP_TEST(freeing_when_there_is_room_is_safe),
         LOOP_TEST(descriptors_travel_in_order_with_other_messages),
         LOOP_TEST(descriptors_that_are_missing_or_too_many_end_the_channel),
+        LOOP_TEST(no_descriptor_is_left_open_of_more_than_may_wait),
         LOOP_TEST(a_descriptor_with_a_message_that_has_none_ends_the_channel),
         LOOP_TEST(a_descriptor_waits_its_turn_behind_a_full_queue),
         LOOP_TEST(a_first_message_is_read_and_nothing_after_it),

@@ -52,6 +52,24 @@ static void every_truncation_and_a_trailing_octet_are_input_errors(void **state)
     for_each_message(check_truncation);
 }
 
+/* Encoded by who believes that the field may be one octet longer. */
+static void check_one_more(const struct ipc_message *info, size_t number,
+                           const union any_message *given)
+{
+    struct ipc_field fields[64];
+    struct ipc_message wider = *info;
+    union any_message back;
+    PS_BUF_AUTO out = {.max = 8 * 1024 * 1024};
+
+    assert_true(info->count <= PS_COUNT_OF(fields));
+    memcpy(fields, info->fields, info->count * sizeof fields[0]);
+    fields[number].max++;
+    wider.fields = fields;
+    assert_ok(ipc_encode(&wider, given, &out));
+    assert_fails(PS_E_INPUT, ipc_decode(info, ps_buf_bytes(&out), &back));
+    assert_non_null(strstr(ps_detail()->text, fields[number].name));
+}
+
 static void check_maxima(const struct ipc_set *set, const struct ipc_message *info)
 {
     (void)set;
@@ -74,6 +92,7 @@ static void check_maxima(const struct ipc_set *set, const struct ipc_message *in
         ps_buf_reset(&out);
         assert_fails(PS_E_INPUT, ipc_encode(info, &given, &out));
         assert_non_null(strstr(ps_detail()->text, field->name));
+        check_one_more(info, i, &given);
     }
 }
 

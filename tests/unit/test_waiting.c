@@ -275,6 +275,21 @@ static void everybody_signs_a_genesis_and_nobody_asks(void **state)
     assert_int_equal(judge(), WAITING_APPROVED);
 }
 
+/* A key that is in the roster has nothing to show, and takes no place of those that have. */
+static void a_statement_is_by_a_new_key_alone(void **state)
+{
+    PS_BUF_AUTO enrolment = {.max = OPERATION_DOCUMENT_MAX};
+
+    (void)state;
+    read_document("officer.enrol", &enrolment);
+    replace(&enrolment, "\"person\":\"carol\"", "\"person\":\"zoe\"");
+    waiting_free(waiting);
+    assert_ok(waiting_new(ps_bytes_str(ID), ps_buf_bytes(&enrolment), &waiting));
+    assert_ok(sign_octets("bob", APPROVAL_REQUEST, ps_buf_bytes(&enrolment)));
+    assert_fails(PS_E_DENIED, sign_octets("bob", APPROVAL_STATEMENT, ps_buf_bytes(&enrolment)));
+    assert_int_equal(waiting_count(waiting), 1);
+}
+
 static void so_many_signatures_are_taken_and_no_more(void **state)
 {
     struct approval approval = {.kind = APPROVAL_APPROVE};
@@ -374,6 +389,7 @@ int main(void)
         TEST(whoever_is_removed_counts_no_more),
         TEST(a_suspended_requester_ends_it),
         TEST(everybody_signs_a_genesis_and_nobody_asks),
+        TEST(a_statement_is_by_a_new_key_alone),
         TEST(so_many_signatures_are_taken_and_no_more),
         TEST(each_signature_says_what_became_of_it),
         TEST(recalled_it_is_verified_once_and_its_person_each_time),
