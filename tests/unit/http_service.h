@@ -10,6 +10,7 @@
 #define BODY_MAX  1000u
 #define BIG_MAX   (2u * 1024u * 1024u)
 #define LATER_MAX 64u
+#define EXTRA     16u
 
 static struct ps_loop *loop;
 static struct http_server *server;
@@ -32,11 +33,21 @@ static inline PS_UNUSED void answer_with_body(struct http_request *request)
     http_answer(request, &answer);
 }
 
+/* What a request leaves there is gone when its object is another's. */
+static inline PS_UNUSED void use_extra(struct http_request *request)
+{
+    static const uint8_t nothing[EXTRA];
+
+    assert_memory_equal(http_request_extra(request), nothing, EXTRA);
+    memset(http_request_extra(request), 0xff, EXTRA);
+}
+
 static inline PS_UNUSED void on_head(void *context, struct http_request *request)
 {
     const struct http_problem refusal = {.problem = PS_PROBLEM_NOT_FOUND};
 
     (void)context;
+    use_extra(request);
     last_caller = *http_request_caller(request);
     if (ps_bytes_equal_str(http_request_target(request)->path, "/refused")) {
         http_refuse(request, &refusal);
@@ -78,7 +89,7 @@ static const struct http_handler handler = {.on_head = on_head,
                                             .on_request = on_request,
                                             .on_answer = on_answer,
                                             .on_drained = on_drained,
-                                            .extra = 16};
+                                            .extra = EXTRA};
 
 static inline PS_UNUSED void answer_all(void)
 {

@@ -7,7 +7,8 @@
 #include <openssl/ssl.h>
 
 /* Who the server takes a TLS client for; the client is OpenSSL. */
-#define DAY 86400l
+#define DAY        86400l
+#define PER_CALLER 20
 
 static struct ps_loop *loop;
 static struct http_server *server;
@@ -89,7 +90,7 @@ static void make_client(const char *names, struct identity *ret_identity)
 
 static int begin(void **state)
 {
-    const struct http_limits limits = {20000, 20000, 20000, 100, 50};
+    const struct http_limits limits = {20000, 20000, 20000, 100, PER_CALLER};
     const struct identity_wish ca = {
         .name = "authority", .is_authority = true, .begins_s = -60, .ends_s = DAY};
     const struct identity_wish own = {.name = "appliance",
@@ -258,6 +259,11 @@ static void the_first_dns_or_uri_name_counts(void **state)
     ask_as(&client, NULL);
     assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
     assert_int_equal(last_caller.san_len, 0);
+    free_identity(&client);
+    make_client("URI:urn:x y,DNS:z.example", &client);
+    ask_as(&client, NULL);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    assert_int_equal(last_caller.san_len, 0); /* one that could be read as two is none */
     free_identity(&client);
 }
 
@@ -453,6 +459,52 @@ static void a_caller_is_verified_anew_against_new_authorities(void **state)
     tls_close(&client);
 }
 
+/* One that goes on asking is not taken for who it was when its certificate has ended. */
+static void a_certificate_that_ends_ends_its_connections_too(void **state)
+{
+    const struct identity_wish wish = {
+        .name = "short", .issuer = &authority, .begins_s = -60, .ends_s = 3};
+    const uint64_t deadline = ps_clock_mono_ns() + 2 * CLIENT_WAIT_NS;
+    struct identity ending;
+    struct tls_client client;
+
+    (void)state;
+    make_identity(&wish, &ending);
+    tls_open(&client, &ending, NULL);
+    assert_int_equal(tls_wait(&client, step_connect), 1);
+    assert_true(ask(&client));
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    while (last_caller.kind == HTTP_CALLER_TLS) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        assert_ok(ps_loop_turn(loop, 10));
+        assert_true(ask(&client));
+    }
+    assert_int_equal(last_caller.kind, HTTP_CALLER_NOBODY);
+    tls_close(&client);
+    free_identity(&ending);
+}
+
+/* Counted by key, wherever they come from; another key has as many. */
+static void a_key_has_so_many_connections_and_no_more(void **state)
+{
+    static struct tls_client clients[PER_CALLER + 1];
+    struct identity other;
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(clients); i++) {
+        tls_open(&clients[i], &good, NULL);
+        assert_int_equal(tls_wait(&clients[i], step_connect), 1);
+        assert_int_equal(ask(&clients[i]), i < PER_CALLER);
+    }
+    make_client("DNS:other.example", &other);
+    ask_as(&other, NULL);
+    assert_int_equal(last_caller.kind, HTTP_CALLER_TLS);
+    for (size_t i = 0; i < PS_COUNT_OF(clients); i++) {
+        tls_close(&clients[i]);
+    }
+    free_identity(&other);
+}
+
 static void bad_material_is_an_input_error(void **state)
 {
     const struct ps_bytes certificate = ps_bytes_str(appliance.certificate_pem);
@@ -484,6 +536,8 @@ int main(void)
         TEST(tls_1_2_is_refused),
         TEST(new_material_drops_no_connection),
         TEST(a_caller_is_verified_anew_against_new_authorities),
+        TEST(a_certificate_that_ends_ends_its_connections_too),
+        TEST(a_key_has_so_many_connections_and_no_more),
         TEST(bad_material_is_an_input_error),
     };
 
