@@ -11,11 +11,19 @@ static _Atomic unsigned syncs;
 static _Atomic unsigned sync_to_fail; /* counted as `syncs`; 0: none */
 static _Atomic bool hold_sync;        /* a disk that takes its time */
 
+static ino_t record_inode; /* of the file whose writes are counted */
+static _Atomic size_t record_octets;
+
 static ssize_t failing_write(int fd, const void *data, size_t len, off_t offset)
 {
+    struct stat status;
+
     if (fail_write != 0) {
         errno = fail_write;
         return -1;
+    }
+    if (fstat(fd, &status) == 0 && status.st_ino == record_inode) {
+        record_octets += len;
     }
     return pwrite(fd, data, len, offset);
 }
@@ -172,6 +180,8 @@ static void reopening_what_has_not_failed_does_nothing(void **state)
 static void a_new_process_after_a_failed_sync_makes_the_tail_durable(void **state)
 {
     struct fixture *f = make_failing(10);
+    char path[PATH_LEN];
+    struct stat status;
     uint64_t index;
 
     (void)state;
@@ -181,8 +191,15 @@ static void a_new_process_after_a_failed_sync_makes_the_tail_durable(void **stat
     stop_writer(f);
     fail_sync = 0;
     syncs = 0;
+    path_in(f, "entries", path);
+    assert_int_equal(stat(path, &status), 0);
+    record_inode = status.st_ino;
+    record_octets = 0;
     start_writer(f, &failing_io);
     open_log(f);
+    record_inode = 0;
+    /* The page cache holds it as clean: only what is written again goes to the disk. */
+    assert_int_equal(record_octets, 10 * 3 + 4);
     /* The leaf is in the file: recorded, though nobody was answered. */
     assert_int_equal(log_durable(f->log), 11);
     assert_true(syncs >= 1);
@@ -327,6 +344,33 @@ static void another_log_in_its_place_is_refused(void **state)
     free_fixture(f);
 }
 
+/* As many of them, and a log that is whole in itself. */
+static void other_leaves_in_their_place_are_refused(void **state)
+{
+    struct fixture *f = make_failing(10);
+    struct fixture *other = make_fixture();
+    char away[PATH_LEN];
+    uint64_t index;
+
+    (void)state;
+    open_log(other);
+    for (uint8_t leaf = 'a'; leaf < 'a' + 10; leaf++) {
+        assert_ok(log_append(other->log, ps_bytes(&leaf, 1), &index));
+    }
+    assert_ok(log_sync(other->log));
+    stop_writer(other);
+    fail_write = EIO;
+    assert_ok(log_append(f->log, ps_bytes_str("x"), &index));
+    assert_failed_at(f, 10, EIO);
+    fail_write = 0;
+    (void)snprintf(away, sizeof away, "%s/away", f->top);
+    assert_int_equal(rename(f->directory, away), 0);
+    assert_int_equal(rename(other->directory, f->directory), 0);
+    assert_fails(PS_E_INPUT, log_reopen(f->log));
+    free_fixture(other);
+    free_fixture(f);
+}
+
 static void a_moved_directory_is_noticed_and_not_made_anew(void **state)
 {
     struct fixture *f = make_failing(10);
@@ -460,6 +504,7 @@ int main(void)
         cmocka_unit_test(a_removed_record_is_noticed),
         cmocka_unit_test(a_replaced_record_is_noticed),
         cmocka_unit_test(another_log_in_its_place_is_refused),
+        cmocka_unit_test(other_leaves_in_their_place_are_refused),
         cmocka_unit_test(a_moved_directory_is_noticed_and_not_made_anew),
         cmocka_unit_test(a_removed_derived_file_is_noticed_at_the_next_checkpoint),
         cmocka_unit_test(a_failure_while_a_shard_is_completed_loses_nothing),

@@ -502,6 +502,36 @@ static void a_shard_that_lost_its_record_and_was_not_pruned_is_found(void **stat
     free_fixture(f);
 }
 
+static void put_checkpoint_path(const struct fixture *f, const char *shard, char path[PATH_LEN])
+{
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "%s/checkpoint", shard);
+    path_in(f, name, path);
+}
+
+/* Of the same size, so that only the name in it tells. */
+static void the_checkpoint_of_another_shard_is_found(void **state)
+{
+    struct fixture *f = make_signed_shards();
+    struct tree_info shards[2];
+    char from[PATH_LEN];
+    char to[PATH_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(shards); i++) {
+        assert_ok(log_shard_info(f->log, i, &shards[i]));
+        assert_ok(log_prune_shard(f->log, ps_bytes_str(shards[i].name)));
+    }
+    stop_writer(f);
+    put_checkpoint_path(f, shards[1].name, from);
+    put_checkpoint_path(f, shards[0].name, to);
+    copy_file(from, to, file_length(from));
+    start_writer(f, NULL);
+    assert_fails(PS_E_INPUT, log_open(f->writer, &f->config, &f->log));
+    free_fixture(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +551,7 @@ int main(void)
         cmocka_unit_test(a_pruned_shard_keeps_its_size_and_root),
         cmocka_unit_test(a_crash_while_a_shard_is_pruned_is_survived),
         cmocka_unit_test(a_shard_that_lost_its_record_and_was_not_pruned_is_found),
+        cmocka_unit_test(the_checkpoint_of_another_shard_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

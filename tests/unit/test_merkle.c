@@ -300,6 +300,18 @@ static void a_changed_shortened_or_longer_proof_does_not_hold(void **state)
     }
 }
 
+/* RFC 9162: sn is 0 at the end. The root itself in the place of a leaf, or of an older root. */
+static void a_walk_that_ends_below_the_root_does_not_hold(void **state)
+{
+    const struct merkle_hash root = by_definition(0, LEAVES);
+    struct merkle_proof proof = {.count = 0};
+
+    (void)state;
+    assert_fails(PS_E_DENIED, merkle_verify_inclusion(&proof, root, 0, LEAVES, root));
+    proof = (struct merkle_proof){.hashes = {root}, .count = 1};
+    assert_fails(PS_E_DENIED, merkle_verify_consistency(&proof, 3, root, 4, root));
+}
+
 static void numbers_outside_a_tree_are_refused(void **state)
 {
     size_t size = 8;
@@ -346,6 +358,7 @@ int main(void)
         cmocka_unit_test(every_inclusion_proof_verifies_and_only_for_its_leaf),
         cmocka_unit_test(every_consistency_proof_verifies_and_only_for_its_trees),
         cmocka_unit_test(a_changed_shortened_or_longer_proof_does_not_hold),
+        cmocka_unit_test(a_walk_that_ends_below_the_root_does_not_hold),
         cmocka_unit_test(numbers_outside_a_tree_are_refused),
         cmocka_unit_test(an_error_of_the_source_comes_through),
     };
