@@ -26,6 +26,26 @@ static void keyring_keeps_replaces_and_forgets(void **state)
     assert_null(keyring_get(ring, ps_bytes_str("key 8")));
 }
 
+/* That the token showed the right key is of the object that showed it, and of no other. */
+static void keyring_knows_which_handle_was_checked(void **state)
+{
+    PS_CLEANUP(keyring_free_cleanup) struct keyring *ring = NULL;
+    const struct ps_bytes id = ps_bytes_str("key");
+
+    (void)state;
+    assert_ok(keyring_new(&ring));
+    keyring_set_checked(ring, id, 1);
+    assert_null(keyring_get(ring, id));
+    assert_ok(keyring_set(ring, id, 1, PS_KEY_EC_P256));
+    assert_false(keyring_get(ring, id)->is_checked);
+    keyring_set_checked(ring, id, 2);
+    assert_false(keyring_get(ring, id)->is_checked);
+    keyring_set_checked(ring, id, 1);
+    assert_true(keyring_get(ring, id)->is_checked);
+    assert_ok(keyring_set(ring, id, 2, PS_KEY_EC_P256));
+    assert_false(keyring_get(ring, id)->is_checked);
+}
+
 static void keyring_leaves_out_ids_that_do_not_fit(void **state)
 {
     PS_CLEANUP(keyring_free_cleanup) struct keyring *ring = NULL;
@@ -65,6 +85,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keyring_keeps_replaces_and_forgets),
+        cmocka_unit_test(keyring_knows_which_handle_was_checked),
         cmocka_unit_test(keyring_leaves_out_ids_that_do_not_fit),
         cmocka_unit_test(keyring_remembers_a_bounded_number_of_missing_keys),
     };

@@ -20,6 +20,7 @@ static struct profile profile;
 static struct template shown; /* what the object has */
 static CK_ATTRIBUTE_TYPE spoiled;
 static CK_ATTRIBUTE_TYPE missing;
+static CK_ATTRIBUTE_TYPE emptied;
 static enum manner manner;
 static unsigned call_count;
 
@@ -56,6 +57,9 @@ static CK_RV give(CK_ATTRIBUTE *asked)
     asked->ulValueLen = attribute->ulValueLen;
     if (asked->type == spoiled) {
         *(uint8_t *)asked->pValue ^= 1;
+    }
+    if (asked->type == emptied) {
+        asked->ulValueLen = 0;
     }
     return CKR_OK;
 }
@@ -108,6 +112,7 @@ static void begin_object(enum manner how)
     template_build(&profile, &request, TEMPLATE_PRIVATE, &shown);
     spoiled = NO_ATTRIBUTE;
     missing = NO_ATTRIBUTE;
+    emptied = NO_ATTRIBUTE;
     manner = how;
     call_count = 0;
 }
@@ -168,6 +173,13 @@ static void whatever_is_missing_is_named(void **state)
     assert_each_is_named(&missing);
 }
 
+/* No mechanisms, for one, may be all of them. */
+static void whatever_is_empty_is_named(void **state)
+{
+    (void)state;
+    assert_each_is_named(&emptied);
+}
+
 static void a_key_of_another_type_is_not_the_one(void **state)
 {
     static const CK_ATTRIBUTE_TYPE types[] = {CKA_KEY_TYPE, CKA_EC_PARAMS};
@@ -189,6 +201,7 @@ int main(void)
         cmocka_unit_test(who_does_not_give_them_at_once_is_asked_for_each),
         cmocka_unit_test(whatever_differs_is_named),
         cmocka_unit_test(whatever_is_missing_is_named),
+        cmocka_unit_test(whatever_is_empty_is_named),
         cmocka_unit_test(a_key_of_another_type_is_not_the_one),
     };
 
