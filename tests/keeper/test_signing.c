@@ -59,6 +59,17 @@ static void a_key_signs_and_the_signature_verifies(void **state)
     }
 }
 
+/* The keeper says so, whatever the token would do. */
+static void a_key_signs_with_its_own_algorithms_alone(void **state)
+{
+    (void)state;
+    make_key("{\"name\":\"a.rs256\",\"type\":\"rsa-2048\",\"usage\":\"sign\",\"formats\":"
+             "[\"jws\"],\"algorithms\":[\"RS256\"]}");
+    expect(200, stack_sign_jws(&stack, "a.rs256", "RS256", "payload", &body));
+    expect(422, stack_sign_jws(&stack, "a.rs256", "PS256", "payload", &body));
+    assert_true(body_has("not made for this algorithm"));
+}
+
 static void a_stopped_keeper_exits_with_0_and_comes_back_as_it_was(void **state)
 {
     (void)state;
@@ -73,6 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_signs_and_the_signature_verifies),
+        cmocka_unit_test(a_key_signs_with_its_own_algorithms_alone),
         cmocka_unit_test(a_stopped_keeper_exits_with_0_and_comes_back_as_it_was),
     };
 

@@ -137,8 +137,10 @@ static void one_does_not_do_what_is_the_others(void **state)
     expect(422, decrypt("s.other"));
     expect(200, use("s.other-mac", KEY_MAC_VERIFY, text, octets_of(&maced), &result));
     assert_false(result.is_valid);
-    assert_int_not_equal(use("s.aes", KEY_MAC, text, none, &result), 200);
-    assert_int_not_equal(use("s.hmac", KEY_ENCRYPT, text, none, &result), 200);
+    expect(422, use("s.aes", KEY_MAC, text, none, &result));
+    assert_true(body_has("not made for this usage")); /* the token is not asked */
+    expect(422, use("s.hmac", KEY_ENCRYPT, text, none, &result));
+    assert_true(body_has("not made for this usage"));
     expect(422, change("key.create", "",
                        "{\"name\":\"trojan\",\"type\":\"aes-256\",\"usage\":\"wrap\","
                        "\"residence\":\"wrapped\"}"));
@@ -171,6 +173,23 @@ static void an_older_version_still_decrypts(void **state)
     (void)state;
     expect(201, change("key.rotate", "s.aes", "{}"));
     both_still_do_it();
+}
+
+/* What was encrypted with it is opened for nobody until people have looked into it. */
+static void a_compromised_version_decrypts_no_more(void **state)
+{
+    struct result leaked;
+    struct result plain;
+
+    (void)state;
+    make_aes("s.leak");
+    expect(200, use("s.leak", KEY_ENCRYPT, text, none, &leaked));
+    expect(201, change("key.rotate", "s.leak", "{}"));
+    expect(200, use("s.leak", KEY_DECRYPT, octets_of(&leaked), none, &plain));
+    expect(201, change("key.compromise", "s.leak", "{\"version\":1}"));
+    expect(409, use("s.leak", KEY_DECRYPT, octets_of(&leaked), none, &plain));
+    expect(200, use("s.leak", KEY_ENCRYPT, text, none, &leaked));
+    expect(200, use("s.leak", KEY_DECRYPT, octets_of(&leaked), none, &plain));
 }
 
 #define ROW_OF(key, version)                                                                       \
@@ -298,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_second_token_opens_them),
         cmocka_unit_test(they_are_wrapped_anew_and_the_old_key_goes),
         cmocka_unit_test(what_is_destroyed_is_nowhere),
+        cmocka_unit_test(a_compromised_version_decrypts_no_more),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
