@@ -158,6 +158,31 @@ static void an_operation_that_signs_is_not_overtaken_by_a_suspension(void **stat
     expect(201, change("key.resume", KEY, "{}"));
 }
 
+/* A refusal whose leaf comes before the intent counts; here it waits behind another one. */
+static void nothing_is_executed_while_a_refusal_is_recorded(void **state)
+{
+    struct msg_operation_step message = {0};
+    DRAFT_AUTO draft;
+    PS_BUF_AUTO armored = {.max = 4096};
+    PS_BUF_AUTO parameters = {.max = 8192};
+
+    (void)state;
+    ask_and_approve("key.create", "", EC_KEY("r.refused"), &draft);
+    people_put_signature(people_approvers[0], "reject", ps_buf_bytes(&draft.document), &armored);
+    people_put_step(people_approvers[0], ps_buf_bytes(&armored), &parameters);
+    message = step_message(&draft, "rejections");
+    message.parameters = ps_buf_bytes(&parameters);
+    ask_for_signature();
+    (void)wire_send(&stack.management, &msg_operation_step_info, &message);
+    expect(409, draft_execute(&stack, &draft, &body));
+    assert_true(body_has("in-flight"));
+    let_go();
+    expect(200, read_answer(&stack.clients));
+    expect(200, read_answer(&stack.management));
+    assert_int_not_equal(201, draft_execute(&stack, &draft, &body));
+    assert_int_not_equal(200, sign("r.refused"));
+}
+
 static void no_operation_gives_out_what_was_forbidden_meanwhile(void **state)
 {
     const unsigned uses = leaves_count_uses(&stack, KEY);
@@ -182,6 +207,7 @@ int main(void)
         cmocka_unit_test(what_was_forbidden_meanwhile_does_not_leave),
         cmocka_unit_test(a_write_that_is_held_holds_up_neither_reads_nor_comparisons),
         cmocka_unit_test(an_operation_that_signs_is_not_overtaken_by_a_suspension),
+        cmocka_unit_test(nothing_is_executed_while_a_refusal_is_recorded),
         cmocka_unit_test(no_operation_gives_out_what_was_forbidden_meanwhile),
     };
 
