@@ -75,6 +75,7 @@ struct log {
     uint64_t queued_leaves;
     uint64_t turn_ns;  /* when the last turn began */
     uint64_t expected; /* leaves that are on their way: see log_set_expected */
+    bool is_backlog;   /* all queued ones were appended by log_append_backlog */
     struct log_note *notes;
     struct log_shard_node *closed; /* not yet taken by the loop; oldest first */
     struct tree durable;
@@ -121,7 +122,8 @@ struct log_writer {
     pthread_cond_t wake; /* for the writer: there is work */
     pthread_cond_t done; /* for the loop's thread, when it waits: a turn has ended */
     bool waiting;
-    const struct log *gathering; /* the writer waits for more leaves of this one */
+    const struct log *gathering; /* the writer waits for more leaves of this one, */
+    bool is_patient;             /* as long as those of a backlog may wait */
     bool stopping;
     bool signalled; /* the event is up and was not taken yet */
 };

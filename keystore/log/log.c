@@ -156,7 +156,7 @@ static enum ps_err failed_before(const struct log *log)
     return ps_fail(PS_E_STORAGE, log->failure.code, "the log failed: %.200s", log->failure.text);
 }
 
-static enum ps_err queue_leaf(struct log *log, struct ps_bytes entry)
+static enum ps_err queue_leaf(struct log *log, struct ps_bytes entry, bool is_backlog)
 {
     uint8_t *to;
 
@@ -175,6 +175,7 @@ static enum ps_err queue_leaf(struct log *log, struct ps_bytes entry)
     memcpy(to + 2, entry.data, entry.len);
     ps_buf_commit(&log->queued, 2 + entry.len);
     log->queued_leaves++;
+    log->is_backlog = log->is_backlog && is_backlog;
     return PS_OK;
 }
 
@@ -185,7 +186,8 @@ void log_set_expected(struct log *log, uint64_t leaves)
     unlock(log);
 }
 
-enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_index)
+static enum ps_err append(struct log *log, struct ps_bytes entry, bool is_backlog,
+                          uint64_t *ret_index)
 {
     enum ps_err err;
 
@@ -194,13 +196,23 @@ enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_ind
                        LOG_ENTRY_MAX);
     }
     lock(log);
-    err = queue_leaf(log, entry);
+    err = queue_leaf(log, entry, is_backlog);
     unlock(log);
     PS_TRY(err);
     *ret_index = log->appended++;
     /* At the end of the loop's turn: the more leaves, the fewer syncs. */
     ps_defer_arm(log->writer->wake_defer);
     return PS_OK;
+}
+
+enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_index)
+{
+    return append(log, entry, false, ret_index);
+}
+
+enum ps_err log_append_backlog(struct log *log, struct ps_bytes entry, uint64_t *ret_index)
+{
+    return append(log, entry, true, ret_index);
 }
 
 void log_take(struct log *log)

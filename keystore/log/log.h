@@ -77,8 +77,15 @@ PS_MUST_USE enum ps_err log_reopen(struct log *log);
 PS_MUST_USE enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_index);
 
 /*
+ * As log_append, of a leaf whose signature had many behind it that are as patient: its sync may
+ * wait up to 8 ms for more of them, until a leaf comes that is none of these.
+ */
+PS_MUST_USE enum ps_err log_append_backlog(struct log *log, struct ps_bytes entry,
+                                           uint64_t *ret_index);
+
+/*
  * How many leaves are surely on their way, beside those that were appended: a sync that waits a
- * moment for some of them (at most a millisecond) spares others. Counts until it is said anew.
+ * moment for some of them (a millisecond; log_append_backlog) spares others. Counts until it is said anew.
  */
 void log_set_expected(struct log *log, uint64_t leaves);
 

@@ -14,14 +14,16 @@
 #define BATCH_KEEP (1024u * 1024u)
 
 /*
- * A sync costs the processor about as much as a signature (50 us in the kernel), whatever it
- * carries. So a turn waits until one leaf is there for every GATHER_SHARE that are still on their
- * way, but not longer than GATHER_NS after the last turn began. When fewer are on their way than
- * that, or leaves come seldom, each goes out at once.
+ * A sync costs the processor as much as some signatures (three requests to the disk, 50 us or more
+ * each), whatever it carries. So a turn waits until one leaf is there for every GATHER_SHARE that
+ * are still on their way, but not longer than GATHER_NS after the last turn began. Leaves of a
+ * backlog alone wait for as many as are on their way, and for GATHER_BACKLOG_NS. When fewer are on
+ * their way than that, or leaves come seldom, each goes out at once.
  */
-#define GATHER_SHARE  2u
-#define GATHER_NS     (1000u * PS_NS_PER_US)
-#define GATHER_OCTETS (256u * 1024u)
+#define GATHER_SHARE      2u
+#define GATHER_NS         PS_NS_PER_MS
+#define GATHER_BACKLOG_NS (8u * PS_NS_PER_MS)
+#define GATHER_OCTETS     (256u * 1024u)
 
 static void lock(struct log_writer *writer)
 {
@@ -113,26 +115,53 @@ static void fail(struct log *log)
     log->notes = NULL;
 }
 
-/* With the mutex. */
-static bool is_gathered(const struct log *log)
+static bool has_work(const struct log *log)
 {
-    return log->queued_leaves == 0 || log->queued_leaves >= log->expected / GATHER_SHARE ||
-           log->queued.len >= GATHER_OCTETS;
+    return !log->failed && (log->queued.len != 0 || log->notes != NULL);
+}
+
+/* With the mutex. The one after `last`, so that a busy log does not keep another waiting. */
+static struct log *next_with_work(const struct log_writer *writer, const struct log *last)
+{
+    struct log *log = last == NULL || last->next == NULL ? writer->logs : last->next;
+
+    for (const struct log *first = log; log != NULL;) {
+        if (has_work(log)) {
+            return log;
+        }
+        log = log->next == NULL ? writer->logs : log->next;
+        if (log == first) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* With the mutex. Whether the turn begins before its time. */
+static bool is_gathered(const struct log_writer *writer, const struct log *log)
+{
+    const uint64_t share = log->is_backlog ? 1 : GATHER_SHARE;
+
+    return log->queued_leaves == 0 || log->queued_leaves >= log->expected / share ||
+           log->queued.len >= GATHER_OCTETS || next_with_work(writer, log) != log;
 }
 
 /* With the mutex, which it gives up meanwhile. */
 static void gather(struct log_writer *writer, const struct log *log)
 {
-    const uint64_t until_ns = log->turn_ns + GATHER_NS;
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / PS_NS_PER_S),
-                                   .tv_nsec = (long)(until_ns % PS_NS_PER_S)};
+    while (!is_gathered(writer, log) && !writer->waiting && !writer->stopping) {
+        const uint64_t until_ns = log->turn_ns + (log->is_backlog ? GATHER_BACKLOG_NS : GATHER_NS);
+        const struct timespec until = {.tv_sec = (time_t)(until_ns / PS_NS_PER_S),
+                                       .tv_nsec = (long)(until_ns % PS_NS_PER_S)};
 
-    writer->gathering = log;
-    while (!is_gathered(log) && !writer->waiting && !writer->stopping &&
-           ps_clock_mono_ns() < until_ns) {
+        if (ps_clock_mono_ns() >= until_ns) {
+            break;
+        }
+        writer->gathering = log;
+        writer->is_patient = log->is_backlog;
         (void)pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
+        writer->gathering = NULL;
     }
-    writer->gathering = NULL;
 }
 
 /* With the mutex. */
@@ -144,6 +173,7 @@ static void take_queue(struct log *log)
     log->queued = log->batch;
     log->batch = queued;
     log->queued_leaves = 0;
+    log->is_backlog = true;
     log->working = true;
 }
 
@@ -189,23 +219,6 @@ static void serve(struct log_writer *writer, struct log *log)
     }
 }
 
-/* With the mutex. The one after `last`, so that a busy log does not keep another waiting. */
-static struct log *next_with_work(const struct log_writer *writer, const struct log *last)
-{
-    struct log *log = last == NULL || last->next == NULL ? writer->logs : last->next;
-
-    for (const struct log *first = log; log != NULL;) {
-        if (!log->failed && (log->queued.len != 0 || log->notes != NULL)) {
-            return log;
-        }
-        log = log->next == NULL ? writer->logs : log->next;
-        if (log == first) {
-            return NULL;
-        }
-    }
-    return NULL;
-}
-
 static void *run(void *context)
 {
     struct log_writer *writer = context;
@@ -234,10 +247,12 @@ static void *run(void *context)
 void writer_wake(void *context)
 {
     struct log_writer *writer = context;
+    const struct log *log;
     bool is_due;
 
     lock(writer);
-    is_due = writer->gathering == NULL || is_gathered(writer->gathering);
+    log = writer->gathering;
+    is_due = log == NULL || is_gathered(writer, log) || writer->is_patient != log->is_backlog;
     unlock(writer);
     if (is_due) {
         (void)pthread_cond_signal(&writer->wake);

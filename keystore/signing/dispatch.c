@@ -204,6 +204,7 @@ void dispatch_lane(struct signer *signer, struct token *token)
         assert(request != NULL);
         request->step = STEP_AT_TOKEN;
         request->sent_ns = ps_clock_mono_ns();
+        request->is_of_backlog = is_backlog;
         keeper_metrics_note_queued(signer->keeper->metrics, token,
                                    request->sent_ns - request->item.arrived_ns);
         err = send(request, token, is_backlog);

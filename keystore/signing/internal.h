@@ -83,7 +83,8 @@ struct sign_request {
     bool wants_der;
     unsigned attempts;
     const struct token_process *avoid; /* only compared: it may be gone */
-    uint64_t sent_ns;                  /* to the token, monotonic */
+    uint64_t sent_ns;                  /* to the token, monotonic, */
+    bool is_of_backlog;                /* with many behind it (queue_is_backlog) */
     bool sends_record;     /* of a wrapped key, which the process has not got open any more */
     struct ps_buf input;   /* signing input; its first header_len octets are the header as signed */
     struct ps_buf payload; /* for the answer: of a JWT or CWT; what stands above a certificate */

@@ -125,7 +125,9 @@ static enum ps_err record(struct sign_request *request)
     PS_TRY(put_leaf(request, &signer->leaf));
     PS_TRY(held_reserve(keeper->use_held));
     log_set_expected(keeper->use, tokens_using(keeper->tokens) + signer->unverified_count);
-    PS_TRY(log_append(keeper->use, ps_buf_bytes(&signer->leaf), &position));
+    PS_TRY(request->is_of_backlog
+               ? log_append_backlog(keeper->use, ps_buf_bytes(&signer->leaf), &position)
+               : log_append(keeper->use, ps_buf_bytes(&signer->leaf), &position));
     request->step = STEP_HELD;
     held_add(keeper->use_held, position, on_leaf_durable, request);
     return PS_OK;

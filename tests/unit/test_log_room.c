@@ -390,6 +390,96 @@ static void leaves_go_out_when_a_share_of_the_expected_is_there(void **state)
     free_fixture(f);
 }
 
+/* What log.h says that a leaf of a backlog may wait. */
+#define PATIENCE_NS (8 * PS_NS_PER_MS)
+
+static void append_one(struct fixture *f, bool is_of_backlog)
+{
+    uint64_t position;
+
+    assert_ok(is_of_backlog ? log_append_backlog(f->log, ps_bytes_str("{}"), &position)
+                            : log_append(f->log, ps_bytes_str("{}"), &position));
+    assert_ok(ps_loop_turn(f->loop, 0));
+}
+
+/* How long it takes until all is durable. */
+static uint64_t turn_takes(struct fixture *f)
+{
+    const uint64_t began_ns = ps_clock_mono_ns();
+
+    wait_until(f, log_durable(f->log) == log_size(f->log));
+    return ps_clock_mono_ns() - began_ns;
+}
+
+static void leaves_of_a_backlog_wait_for_others(void **state)
+{
+    struct fixture *f = make_watched();
+    const uint64_t began_ns = ps_clock_mono_ns();
+
+    (void)state;
+    log_set_expected(f->log, 1000000);
+    for (unsigned i = 0; i < 10; i++) {
+        append_one(f, true);
+        (void)turn_takes(f);
+    }
+    /* The first turn is at once. */
+    assert_true(ps_clock_mono_ns() - began_ns >= 8 * PATIENCE_NS);
+    free_fixture(f);
+}
+
+/* The shortest of many: what the scheduler does to some of them does not count. */
+static void a_leaf_of_no_backlog_takes_those_of_one_along(void **state)
+{
+    struct fixture *f = make_watched();
+    uint64_t shortest_ns = UINT64_MAX;
+
+    (void)state;
+    log_set_expected(f->log, 1000000);
+    append_one(f, true);
+    (void)turn_takes(f); /* at once: no turn was before it */
+    for (unsigned i = 0; i < 20; i++) {
+        uint64_t took_ns;
+
+        append_one(f, true);
+        append_one(f, false);
+        took_ns = turn_takes(f);
+        shortest_ns = took_ns < shortest_ns ? took_ns : shortest_ns;
+    }
+    assert_true(shortest_ns < PATIENCE_NS / 2);
+    free_fixture(f);
+}
+
+static void another_log_does_not_wait_for_a_backlog(void **state)
+{
+    struct fixture *f = make_watched();
+    struct log_config config = {.name = "other"};
+    char directory[PATH_LEN];
+    uint64_t shortest_ns = UINT64_MAX;
+    struct log *other;
+
+    (void)state;
+    (void)snprintf(directory, sizeof directory, "%s/other", f->top);
+    config.directory = directory;
+    assert_ok(log_open(f->writer, &config, &other));
+    log_set_expected(f->log, 1000000);
+    append_one(f, true);
+    (void)turn_takes(f);
+    for (unsigned i = 0; i < 20; i++) {
+        const uint64_t began_ns = ps_clock_mono_ns();
+        uint64_t took_ns;
+        uint64_t position;
+
+        append_one(f, true);
+        assert_ok(log_append(other, ps_bytes_str("{}"), &position));
+        wait_until(f, log_durable(other) == log_size(other));
+        took_ns = ps_clock_mono_ns() - began_ns;
+        shortest_ns = took_ns < shortest_ns ? took_ns : shortest_ns;
+        (void)turn_takes(f);
+    }
+    assert_true(shortest_ns < PATIENCE_NS / 2);
+    free_fixture(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +494,9 @@ int main(void)
         cmocka_unit_test(whichever_write_or_sync_fails_no_durable_leaf_is_lost),
         cmocka_unit_test(what_is_expected_and_does_not_come_keeps_nobody),
         cmocka_unit_test(leaves_go_out_when_a_share_of_the_expected_is_there),
+        cmocka_unit_test(leaves_of_a_backlog_wait_for_others),
+        cmocka_unit_test(a_leaf_of_no_backlog_takes_those_of_one_along),
+        cmocka_unit_test(another_log_does_not_wait_for_a_backlog),
     };
 
     in_memory = true;
