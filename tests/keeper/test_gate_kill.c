@@ -1,5 +1,5 @@
 #include "tests/keeper/gate_fixture.h"
-#include "tests/keeper/kill_rows.h"
+#include "tests/keeper/kill_parts.h"
 
 #include "keystore/operations/operations.h"
 
@@ -549,12 +549,13 @@ static void killed_at_any_leaf_it_is_executed_once(void **state)
     is_under_way = false;
 }
 
-/* Of the arguments PART and PARTS: rows PART, PART + PARTS and so on. Without them, all. */
+/* Of the arguments PART and PARTS: the rows of that part. Without them, all. */
 int main(int count, char **arguments)
 {
     const size_t part = count == 3 ? strtoul(arguments[1], NULL, 10) : 0;
     const size_t parts = count == 3 ? strtoul(arguments[2], NULL, 10) : 1;
     const struct row *tried[PS_COUNT_OF(rows)];
+    size_t part_of[PS_COUNT_OF(rows)];
     struct CMUnitTest tests[PS_COUNT_OF(rows)];
     const struct CMUnitTest whole[] = {
         cmocka_unit_test(every_type_that_can_be_executed_has_its_row),
@@ -562,8 +563,15 @@ int main(int count, char **arguments)
     size_t test_count = 0;
     int failed = part == 0 ? cmocka_run_group_tests(whole, NULL, NULL) : 0;
 
+    if (part >= parts || parts > KILL_PARTS_MAX) {
+        return 1;
+    }
+    kill_divide(parts, part_of);
     stack_use_memory();
-    for (size_t i = part; i < PS_COUNT_OF(rows); i += parts) {
+    for (size_t i = 0; i < PS_COUNT_OF(rows); i++) {
+        if (part_of[i] != part) {
+            continue;
+        }
         tried[test_count] = &rows[i];
         tests[test_count] = (struct CMUnitTest){.name = rows[i].it.type,
                                                 .test_func = killed_at_any_leaf_it_is_executed_once,
