@@ -70,23 +70,16 @@ PS_MUST_USE enum ps_err log_open(struct log_writer *writer, const struct log_con
 PS_MUST_USE enum ps_err log_reopen(struct log *log);
 
 /*
- * Queues a leaf. *ret_index is its position; it is durable when log_durable > *ret_index.
- * Errors: PS_E_INPUT (over LOG_ENTRY_MAX, empty, or with an octet of zero), PS_E_STORAGE (failed
- * before), PS_E_BUSY (more than the writer can hold), PS_E_NO_MEMORY.
+ * Queues a leaf. *ret_index is its position; it is durable when log_durable > *ret_index. One of a
+ * `backlog`, whose signature had many behind it, may wait up to 8 ms for others, until one comes
+ * that is of none. Errors: PS_E_INPUT (over LOG_ENTRY_MAX, empty, or with an octet of zero),
+ * PS_E_STORAGE (failed before), PS_E_BUSY (more than the writer can hold), PS_E_NO_MEMORY.
  */
 PS_MUST_USE enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_index);
-
-/*
- * As log_append, of a leaf whose signature had many behind it that are as patient: its sync may
- * wait up to 8 ms for more of them, until a leaf comes that is none of these.
- */
 PS_MUST_USE enum ps_err log_append_backlog(struct log *log, struct ps_bytes entry,
                                            uint64_t *ret_index);
 
-/*
- * How many leaves are surely on their way, beside those that were appended: a sync that waits a
- * moment for some of them (a millisecond; log_append_backlog) spares others. Counts until it is said anew.
- */
+/* Leaves that are surely on their way, for which a sync may wait. Counts until it is said anew. */
 void log_set_expected(struct log *log, uint64_t leaves);
 
 /*

@@ -20,12 +20,11 @@ struct sign_kind {
     enum ps_usage usage;       /* that the key was made for */
     enum ps_format format;     /* of what is signed; else PS_FORMAT_NONE */
     const char *leaf;          /* what the leaf calls it; NULL: "sign" */
-    /* Works on what was protected before: deactivated versions do it, too (SP 800-57, 5.3.5). */
-    bool is_processing;
+    bool is_processing; /* of what was protected before: deactivated versions, too (SP 800-57) */
     /*
-     * Makes the answer in request->payload, and request->leaf_hash unless it was known before, of
-     * what the token yielded. `used` is NULL when the token, or the length of what came in, says
-     * that it cannot be opened. False: it cannot be opened, for whatever reason.
+     * Makes the answer in request->payload, and request->leaf_hash unless it is known, of what the
+     * token yielded. `used` is NULL when token or length say that it cannot be opened, and false is
+     * answered when it cannot, for whatever reason.
      */
     bool (*take)(struct sign_request *request, const struct msg_token_used *used);
     void (*put_answer)(const struct sign_request *request);
@@ -83,8 +82,8 @@ struct sign_request {
     bool wants_der;
     unsigned attempts;
     const struct token_process *avoid; /* only compared: it may be gone */
-    uint64_t sent_ns;                  /* to the token, monotonic, */
-    bool is_of_backlog;                /* with many behind it (queue_is_backlog) */
+    uint64_t sent_ns;                  /* to the token, monotonic */
+    bool is_of_backlog;                /* sent with many behind it (queue_is_backlog) */
     bool sends_record;     /* of a wrapped key, which the process has not got open any more */
     struct ps_buf input;   /* signing input; its first header_len octets are the header as signed */
     struct ps_buf payload; /* for the answer: of a JWT or CWT; what stands above a certificate */
