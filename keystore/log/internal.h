@@ -11,9 +11,8 @@
 #define LOG_RATE_SLOTS 60u
 
 /*
- * Where the leaves of one bundle begin, as far as somebody has read it: who reads one after the
- * other, or from the end backwards, does not begin anew at the bundle's first each time. It is a
- * guess: what is read there is compared with the tree as anything else.
+ * Where the leaves of one bundle begin, as far as it was read: who reads one after the other, or
+ * from the end backwards, does not begin at its first each time. What is read is compared anyway.
  */
 struct tree_places {
     const struct store *store; /* only compared: it may be gone */
@@ -140,8 +139,7 @@ PS_MUST_USE enum ps_err turn_run(struct log *log, const struct log_note *notes);
 void writer_publish_shard(struct log *log, struct log_shard_node *closed); /* takes the mutex */
 void writer_count_sync(struct log *log, uint64_t octets, uint64_t micros); /* the same */
 void writer_wake(void *writer);
-/* Waits, with the mutex, for the end of a turn. */
-void writer_wait(struct log_writer *writer);
+void writer_wait(struct log_writer *writer); /* with the mutex, for the end of a turn */
 void writer_free_notes(struct log_note *notes);
 
 /* log.c: takes over what the writer has published; told to the handler by log_tell. */
