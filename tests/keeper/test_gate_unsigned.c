@@ -362,6 +362,7 @@ static void a_public_key_is_the_tokens_or_nobodys(void **state)
 {
     struct ps_buf genuine = {.max = LOG_LEAF_MAX};
     char name[16];
+    char kid[64];
     size_t other;
     size_t made;
 
@@ -381,8 +382,9 @@ static void a_public_key_is_the_tokens_or_nobodys(void **state)
     take_value(other, made, "kid");
     write_log(&(struct forgery){.type = NULL});
     nothing_is_signed_for_before_the_token_has_shown_its_key();
-    wait_for_text(READ_JWKS, "u.set", "\"kid\"", 2); /* the others are shown, by and by */
-    assert_int_equal(body_count("\"kid\""), 2);
+    (void)snprintf(kid, sizeof kid, "%.*s", PS_BYTES_FMT(planter_value_of(&leaves[other], "kid")));
+    wait_for_text(READ_JWKS, "u.set", "\"kid\"", 2); /* others that the token has shown by now */
+    assert_false(body_has(kid));
     ps_buf_clear(&leaves[made]);
     leaves[made] = genuine;
     write_log(&(struct forgery){.type = NULL});
