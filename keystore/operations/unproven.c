@@ -72,7 +72,7 @@ static void say_missing(struct keeper *keeper, const struct key_version *version
     char text[96];
 
     (void)snprintf(text, sizeof text,
-                   "the token does not have version %u, which a leaf that nobody signed for names",
+                   "the token has not shown version %u, which a leaf that nobody signed for names",
                    version->number);
     events_alarm(keeper, "unproven-key", ps_bytes_str(version->key->name), text);
 }
