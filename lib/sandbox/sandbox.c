@@ -1,6 +1,7 @@
 #include "lib/sandbox/sandbox.h"
 
 #include "lib/sandbox/landlock.h"
+#include "lib/sandbox/own_pid.h"
 #include "lib/sandbox/seccomp.h"
 
 #include <errno.h>
@@ -141,6 +142,8 @@ enum ps_err sandbox_enter_child(bool separate, uid_t uid, gid_t gid)
 
 enum ps_err sandbox_enter_role(const struct sandbox_role *role)
 {
+    const bool is_filtered = seccomp_available(); /* once it is, it may not ask */
+
     /* The call to exec made the process dumpable again. */
     PS_TRY(sandbox_forbid_dumps());
     PS_TRY(keep_capabilities(NULL, 0));
@@ -148,5 +151,9 @@ enum ps_err sandbox_enter_role(const struct sandbox_role *role)
         return ps_fail_errno(PS_E_INTERNAL, "cannot set no_new_privs");
     }
     PS_TRY(landlock_enter(role));
-    return seccomp_enter(role);
+    PS_TRY(seccomp_enter(role));
+    if (is_filtered) {
+        own_pid_settle();
+    }
+    return PS_OK;
 }

@@ -1,9 +1,11 @@
 #include "lib/sandbox/sandbox.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,7 @@ struct tries {
     int ioctl;
     int thread;
     int memory;
+    int own_pid;
 };
 
 struct role_case {
@@ -132,6 +135,42 @@ static int try_memory(void)
     return got ? 0 : ENOMEM;
 }
 
+/* System calls of this thread are signals instead, while `dispatch` says so (prctl(2)). */
+static volatile char dispatch = SYSCALL_DISPATCH_FILTER_ALLOW;
+static volatile sig_atomic_t was_called;
+
+static void on_call(int number)
+{
+    (void)number;
+    dispatch = SYSCALL_DISPATCH_FILTER_ALLOW;
+    was_called = 1;
+}
+
+static void watch_calls(void)
+{
+    const struct sigaction action = {.sa_handler = on_call};
+
+    (void)sigaction(SIGSYS, &action, NULL);
+    (void)prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &dispatch);
+}
+
+/* As the libraries of this program call it. */
+static int try_own_pid(void)
+{
+    const void *const found = dlsym(RTLD_DEFAULT, "getpid");
+    pid_t (*ask)(void);
+    pid_t pid;
+
+    memcpy(&ask, &found, sizeof ask);
+    dispatch = SYSCALL_DISPATCH_FILTER_BLOCK;
+    pid = ask();
+    dispatch = SYSCALL_DISPATCH_FILTER_ALLOW;
+    if (was_called != 0) {
+        return EALREADY;
+    }
+    return pid == (pid_t)syscall(SYS_getpid) ? 0 : EINVAL;
+}
+
 static void try_all(struct tries *tries)
 {
     char *const words[] = {(char[]){"true"}, NULL};
@@ -159,6 +198,7 @@ static void try_all(struct tries *tries)
     tries->ioctl = failed(syscall(SYS_ioctl, 0, 0x5401 /* TCGETS */, NULL));
     tries->thread = try_thread();
     tries->memory = try_memory();
+    tries->own_pid = try_own_pid();
     tries->fork = try_fork();
     tries->execve = failed(execve("/bin/true", words, words + 1));
 }
@@ -173,6 +213,7 @@ static PS_NORETURN void run_child(const struct role_case *test)
     /* With the test gone, nothing keeps this process. */
     (void)close(test->from_child[0]);
     (void)close(test->to_child[1]);
+    watch_calls();
     err = sandbox_enter_child(separate, UID, UID);
     if (err == PS_OK) {
         err = sandbox_enter_role(&test->role);
@@ -286,6 +327,7 @@ static void assert_confined(const struct tries *tries)
     assert_int_equal(tries->ioctl, EPERM);
     assert_int_equal(tries->thread, 0);
     assert_int_equal(tries->memory, 0);
+    assert_int_equal(tries->own_pid, 0);
 }
 
 static void assert_common(const struct tries *tries)
