@@ -166,7 +166,7 @@ def check_officer():
     # A static function of one of its parts may be called as a function elsewhere.
     parts = set().union(*(defined for path, defined in symbols_of_objects("--defined-only").items()
                           if folder_of_object(path) in OFFICERS_PARTS))
-    for library in ("libcrypto.a", "libgfshare.a", "libqrcodegen.a", "libsodium.a"):
+    for library in ("libc.a", "libcrypto.a", "libgfshare.a", "libqrcodegen.a", "libsodium.a"):
         place = subprocess.run(["cc", f"-print-file-name={library}"], check=True, text=True,
                                capture_output=True).stdout.strip()
         parts |= symbols(place, "--defined-only")
