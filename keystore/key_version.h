@@ -28,11 +28,13 @@ struct key_version {
     uint64_t retired_s;                  /* 0: not yet */
     struct public_key *public_key;       /* made at first use: version_public_key */
     struct key_certificate *certificate; /* version_certificate */
-    uint64_t finish_ns;        /* monotonic: until then a rotated one finishes what it had begun */
-    bool is_unproven;          /* the token has to show its public key first: retrace.h */
-    bool is_told;              /* that it waits for a certificate */
-    char *tokens;              /* "NAME\n" of each that holds it; first where it was made */
-    bool was_active;           /* it was deactivated straight from active */
+    uint64_t finish_ns; /* monotonic: until then a rotated one finishes what it had begun */
+    bool is_unproven;   /* the token has to show its public key first, and nobody is given it */
+    bool is_marked;     /* its row says so: `unproven` */
+    bool is_doubted;    /* the token is asked: operations/unproven.c */
+    bool is_told;       /* that it waits for a certificate */
+    char *tokens;       /* "NAME\n" of each that holds it; first where it was made */
+    bool was_active;    /* it was deactivated straight from active */
     struct process_set proven; /* whose signature with it verified */
     struct process_set loaded; /* that have it open, of a wrapped key: see custody/records.h */
     struct encryptions encryptions;

@@ -12,6 +12,7 @@ struct keys {
     struct json *parser;
     keys_read_fn *read;
     void *reader;
+    bool has_marked; /* since it was asked last: keys_take_marked */
 };
 
 static const struct json_limits row_limits = {64 * 1024, 8, 4000};
@@ -235,6 +236,24 @@ static enum ps_err take_tokens(struct key_version *version, const struct version
     return PS_OK;
 }
 
+/* What is doubted without a word in its row stays so, whatever else of the row changes. */
+static void take_mark(struct keys *keys, struct key_version *version, bool is_marked)
+{
+    if (is_marked || version->is_marked) {
+        version->is_unproven = is_marked;
+    }
+    version->is_marked = is_marked;
+    keys->has_marked = keys->has_marked || is_marked;
+}
+
+bool keys_take_marked(struct keys *keys)
+{
+    const bool has_marked = keys->has_marked;
+
+    keys->has_marked = false;
+    return has_marked;
+}
+
 enum ps_err keys_put_version(struct keys *keys, struct ps_bytes body)
 {
     struct version_record record;
@@ -254,6 +273,7 @@ enum ps_err keys_put_version(struct keys *keys, struct ps_bytes body)
     }
     PS_TRY(take_identity(version, &record));
     PS_TRY(take_tokens(version, &record));
+    take_mark(keys, version, record.is_unproven);
     version->was_active = version->state == KEY_ACTIVE && record.state == KEY_DEACTIVATED;
     version->finish_ns = 0;
     version->state = record.state;

@@ -12,6 +12,9 @@ struct key *keys_here(const struct keys *keys, struct ps_bytes name);
 typedef void keys_read_fn(void *context, struct ps_bytes name);
 void keys_set_reader(struct keys *keys, keys_read_fn *fn, void *context);
 
+/* Whether a row of a version was put that is `unproven`, since this was asked last. */
+bool keys_take_marked(struct keys *keys);
+
 /* Frees a key that nobody has pinned. */
 void keys_let_go(struct keys *keys, struct key *key);
 

@@ -106,6 +106,7 @@ struct version_record {
     uint64_t retired_s;                             /* when the successor took over; 0: not yet */
     struct ps_bytes replicas[VERSION_REPLICAS_MAX]; /* further tokens that hold it */
     size_t replica_count;
+    bool is_unproven; /* the token has not shown that it has this public key: 0020 */
 };
 
 PS_MUST_USE enum ps_err key_record_read(struct json_value row, struct key_record *ret_record);

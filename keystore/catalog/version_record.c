@@ -17,6 +17,7 @@ struct raw_version {
     uint64_t retired_s;
     struct ps_bytes state;
     struct ps_bytes token;
+    bool unproven;
 };
 
 static const struct json_field version_fields[] = {
@@ -33,6 +34,7 @@ static const struct json_field version_fields[] = {
     JSON_FIELD(struct raw_version, retired_s, JSON_KIND_U64, true, 0),
     JSON_FIELD(struct raw_version, state, JSON_KIND_STRING, true, 0),
     JSON_FIELD(struct raw_version, token, JSON_KIND_NAME, true, 0),
+    JSON_FIELD(struct raw_version, unproven, JSON_KIND_BOOL, false, 0),
 };
 
 static enum ps_err check_token(const char *member, struct ps_bytes text)
@@ -64,6 +66,16 @@ static enum ps_err read_replicas(const struct raw_version *raw, struct version_r
     return PS_OK;
 }
 
+/* Absent unless it is true: a row has one form. */
+static enum ps_err read_unproven(struct json_value row, const struct raw_version *raw)
+{
+    struct json_value value;
+
+    return raw->unproven || !json_member(row, "unproven", &value)
+               ? PS_OK
+               : record_fail("unproven", "left out when false");
+}
+
 enum ps_err version_record_read(struct json_value row, struct version_record *ret_record)
 {
     struct raw_version raw = {0};
@@ -77,6 +89,7 @@ enum ps_err version_record_read(struct json_value row, struct version_record *re
     if (raw.object_id.len == 0) {
         return record_fail("object_id", "empty");
     }
+    PS_TRY(read_unproven(row, &raw));
     if (!key_state_by_name(raw.state, &state)) {
         return record_fail("state", "not a value this member has");
     }
@@ -93,6 +106,7 @@ enum ps_err version_record_read(struct json_value row, struct version_record *re
         .activates_s = raw.activates_s,
         .expires_s = raw.expires_s,
         .retired_s = raw.retired_s,
+        .is_unproven = raw.unproven,
     };
     return read_replicas(&raw, ret_record);
 }
@@ -117,7 +131,7 @@ void version_record_put(const struct version_record *record, struct ps_buf *out)
     record_put_number(out, ",\"retired_s\":", record->retired_s);
     record_put_text(out, ",\"state\":", ps_bytes_str(key_state_name(record->state)));
     record_put_text(out, ",\"token\":", record->token);
-    ps_buf_put_str(out, "}");
+    ps_buf_put_str(out, record->is_unproven ? ",\"unproven\":true}" : "}");
 }
 
 void version_record_put_name(struct ps_bytes key, uint32_t number, struct ps_buf *out)

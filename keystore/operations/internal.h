@@ -9,5 +9,6 @@
 #include "keystore/operations/operation.h"
 #include "keystore/operations/retrace.h"
 #include "keystore/operations/rows.h"
+#include "keystore/operations/unproven.h"
 
 #endif

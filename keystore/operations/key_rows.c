@@ -53,22 +53,43 @@ static void set_state(struct version_record *record, enum key_state state, uint6
     record->state = state;
 }
 
+/* name: of KEY_VERSION_NAME_MAX; the record borrows from the row */
+static enum ps_err read_version(const struct operation *op, const struct key *key, uint32_t number,
+                                struct ps_buf *name, struct row *row,
+                                struct version_record *ret_record)
+{
+    version_record_put_name(ps_bytes_str(key->name), number, name);
+    PS_TRY(ps_buf_status(name));
+    if (op->change_count == CHANGES_MAX) {
+        return ps_fail(PS_E_LIMIT, 0, "more than %u rows change", CHANGES_MAX);
+    }
+    PS_TRY(row_read(op->keeper, CATALOG_VERSION, ps_buf_bytes(name), row));
+    return version_record_read(row->body, ret_record);
+}
+
 enum ps_err key_rows_put_version(struct operation *op, const struct key *key, uint32_t number,
                                  enum key_state state)
 {
     ROW_AUTO row = {.parser = NULL};
     struct version_record record;
-    PS_BUF_AUTO name;
+    PS_BUF_AUTO name = {.max = KEY_VERSION_NAME_MAX};
 
-    ps_buf_init(&name, KEY_VERSION_NAME_MAX);
-    version_record_put_name(ps_bytes_str(key->name), number, &name);
-    PS_TRY(ps_buf_status(&name));
-    if (op->change_count == CHANGES_MAX) {
-        return ps_fail(PS_E_LIMIT, 0, "more than %u rows change", CHANGES_MAX);
-    }
-    PS_TRY(row_read(op->keeper, CATALOG_VERSION, ps_buf_bytes(&name), &row));
-    PS_TRY(version_record_read(row.body, &record));
+    PS_TRY(read_version(op, key, number, &name, &row, &record));
     set_state(&record, state, retrace_now_s(op));
+    version_record_put(&record,
+                       operation_change(op, CATALOG_VERSION, ps_buf_bytes(&name), row.revision));
+    return PS_OK;
+}
+
+enum ps_err key_rows_put_mark(struct operation *op, const struct key *key, uint32_t number,
+                              bool is_unproven)
+{
+    ROW_AUTO row = {.parser = NULL};
+    struct version_record record;
+    PS_BUF_AUTO name = {.max = KEY_VERSION_NAME_MAX};
+
+    PS_TRY(read_version(op, key, number, &name, &row, &record));
+    record.is_unproven = is_unproven;
     version_record_put(&record,
                        operation_change(op, CATALOG_VERSION, ps_buf_bytes(&name), row.revision));
     return PS_OK;

@@ -129,6 +129,7 @@ struct operations {
     uint32_t quieting; /* those that are being waited for */
     uint32_t swept;    /* tokens, by number, that hold no reserved ids of before the start */
     struct unproven *unproven; /* versions of keys that a token has to show */
+    bool was_proving;          /* when it was last looked at */
     struct ps_buf restored;    /* data of a result whose bookkeeping is to be made up for */
 };
 

@@ -14,6 +14,7 @@ struct operation_type {
     enum granted_op grant; /* GRANTED_NONE: for local administrators */
     bool before_genesis;
     bool is_own;      /* about the caller: whoever is registered asks for it, on either listener */
+    bool by_itself;   /* the appliance begins it, and nobody can ask for it */
     bool narrows;     /* only ever takes capability away: takes effect with its leaf */
     bool needs_token; /* cannot begin while the token is away */
     bool settles_early; /* its settle looks itself how the token is, and whether it is quiet */

@@ -229,6 +229,10 @@ static bool may_begin(struct operation *op, const struct msg_change *message)
     struct keeper *keeper = op->keeper;
     const enum ps_problem problem = state_refuses_change(keeper);
 
+    if (op->type->by_itself) {
+        operation_refuse(op, PS_PROBLEM_FORBIDDEN, "the appliance does it by itself, and alone");
+        return false;
+    }
     /* An api process of clients that was taken over asks for what none of its routes has. */
     if (op->to.peer->role != IPC_ROLE_API_MANAGEMENT && !op->type->is_own) {
         operation_refuse(op, PS_PROBLEM_FORBIDDEN, "changes come over the management listener");

@@ -63,8 +63,8 @@ PS_MUST_USE enum ps_err operations_retrace(struct operations *operations,
                                            const struct past_result *result);
 
 /*
- * The token is asked whether it has the keys that such a result names; true until it has answered
- * of each of them once.
+ * The token is asked whether it has the keys that such a result names. operations_is_proving is
+ * true until it has shown each of them, or the log says that it has not.
  */
 void operations_prove(struct operations *operations);
 /* Before the keys themselves are forgotten; nothing is being asked. */

@@ -109,6 +109,9 @@ static enum ps_err check_time(const struct operation *op, const struct past_inte
 static enum ps_err check_who(const struct operation *op, const struct recall *recall,
                              const struct past_intent *intent)
 {
+    if (op->type->by_itself) {
+        return intent->caller.len == 0 ? PS_OK : ps_fail(PS_E_DENIED, 0, "nobody can ask for it");
+    }
     if (intent->caller.len == 0) {
         return schedule_has(op, intent->time_ns / PS_NS_PER_S)
                    ? PS_OK
@@ -421,6 +424,7 @@ static enum ps_err compare_all(const struct operation *op, const struct span *sp
 
 /* --- As it was from there on --- */
 
+/* What was made, and what a leaf says of the token's answer, which the token has to give again. */
 static enum ps_err doubt_keys(struct operation *op, const struct catalog_change *changes)
 {
     PS_CLEANUP(json_free_cleanup) struct json *parser = NULL;
@@ -429,7 +433,8 @@ static enum ps_err doubt_keys(struct operation *op, const struct catalog_change 
 
     PS_TRY(json_new(&parser));
     for (size_t i = 0; i < op->change_count; i++) {
-        if (changes[i].kind != CATALOG_VERSION || changes[i].expected != 0) {
+        if (changes[i].kind != CATALOG_VERSION ||
+            (changes[i].expected != 0 && !op->type->by_itself)) {
             continue;
         }
         PS_TRY(read_version(parser, changes[i].body, &record));

@@ -36,8 +36,4 @@ uint64_t retrace_now_s(const struct operation *op);
 /* Whether the policy of the key would have the appliance do this by itself at that time. */
 bool schedule_has(const struct operation *op, uint64_t now_s);
 
-/* --- unproven.c --- */
-/* The version is kept from everybody until the token has shown that it has this public key. */
-PS_MUST_USE enum ps_err unproven_add(struct operations *operations, struct key_version *version);
-
 #endif

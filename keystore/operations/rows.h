@@ -39,6 +39,9 @@ PS_MUST_USE enum ps_err key_rows_put_in(struct operation *op, const struct key *
                                         struct ps_bytes token);
 PS_MUST_USE enum ps_err key_rows_put_version(struct operation *op, const struct key *key,
                                              uint32_t number, enum key_state state);
+/* Nothing of it but whether it is `unproven`. */
+PS_MUST_USE enum ps_err key_rows_put_mark(struct operation *op, const struct key *key,
+                                          uint32_t number, bool is_unproven);
 
 /*
  * How many octets of a leaf are left beside the row of a key, and how many the row of one of its

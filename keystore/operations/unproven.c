@@ -2,17 +2,23 @@
 
 #include "keystore/custody/records.h"
 #include "keystore/events/events.h"
+#include "keystore/keys_table.h"
 #include "keystore/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ASKED_MAX 4u /* at the same time: a token has other things to do */
+#define ASKED_MAX 4u  /* at the same time: a token has other things to do */
+#define BEGUN_MAX 16u /* operations in one turn */
+#define PAUSE_S   5u  /* before one that was refused is begun again */
 
 /*
  * Versions of keys of which only a leaf that nobody signed for says which public key they have. Who
  * wrote it could have put in one of their own, and relying parties would verify with that: it is
  * given to nobody before the token, asked for the object, has answered with the same.
+ *
+ * Later starts believe what a checkpoint covers. Before one covers a version that the token has not
+ * shown, its row is `unproven` (key.unproven), and is until the token has shown it (key.proven).
  */
 struct unproven {
     struct unproven *next;
@@ -20,13 +26,19 @@ struct unproven {
     struct key_version *version;
     bool is_asked;
     bool was_answered;
+    bool is_shown;    /* and its row is to say so */
+    uint64_t begin_s; /* not before that the operation that says what the token answered */
 };
 
 enum ps_err unproven_add(struct operations *operations, struct key_version *version)
 {
     struct unproven *unproven;
 
-    if (version == NULL || version->spki == NULL || version->is_unproven) {
+    if (version == NULL || version->spki == NULL) {
+        return PS_OK;
+    }
+    version->is_unproven = true;
+    if (version->is_doubted) {
         return PS_OK;
     }
     unproven = calloc(1, sizeof *unproven);
@@ -36,7 +48,8 @@ enum ps_err unproven_add(struct operations *operations, struct key_version *vers
     *unproven = (struct unproven){
         .next = operations->unproven, .operations = operations, .version = version};
     operations->unproven = unproven;
-    version->is_unproven = true;
+    version->is_doubted = true;
+    version->key->pins++;
     return PS_OK;
 }
 
@@ -48,6 +61,8 @@ static void forget(struct unproven *unproven)
         at = &(*at)->next;
     }
     *at = unproven->next;
+    unproven->version->is_doubted = false;
+    unproven->version->key->pins--;
     free(unproven);
 }
 
@@ -92,10 +107,24 @@ static void is_proven(struct unproven *unproven)
 {
     struct key_version *version = unproven->version;
 
-    version->is_unproven = false;
     ps_line(PS_INFO, "key_proven", PS_STR("key", version->key->name),
             PS_NUM("version", version->number));
+    if (version->is_marked) {
+        unproven->is_shown = true;
+        return;
+    }
+    version->is_unproven = false;
     forget(unproven);
+}
+
+bool unproven_is_shown(const struct operations *operations, const struct key_version *version)
+{
+    for (const struct unproven *at = operations->unproven; at != NULL; at = at->next) {
+        if (at->version == version) {
+            return at->is_shown;
+        }
+    }
+    return false;
 }
 
 /* The MAC that the token made covers the public key: what opens shows it. */
@@ -196,10 +225,11 @@ static void ask(struct unproven *unproven)
     }
 }
 
+/* A row that says so is in the log behind the leaf that made the version. */
 bool operations_is_proving(const struct operations *operations)
 {
     for (const struct unproven *at = operations->unproven; at != NULL; at = at->next) {
-        if (!at->was_answered) {
+        if (!at->version->is_marked) {
             return true;
         }
     }
@@ -209,7 +239,7 @@ bool operations_is_proving(const struct operations *operations)
 bool operations_asks_for_proof(const struct operations *operations)
 {
     for (const struct unproven *at = operations->unproven; at != NULL; at = at->next) {
-        if (at->is_asked && !at->was_answered) {
+        if (at->is_asked && !at->was_answered && !at->version->is_marked) {
             return true;
         }
     }
@@ -234,11 +264,7 @@ static void ask_some(struct operations *operations, bool again)
 
     for (struct unproven *at = operations->unproven; at != NULL && asked < ASKED_MAX; at = next) {
         next = at->next;
-        if (at->is_asked || at->was_answered != again) {
-            continue;
-        }
-        if (is_gone(at->version)) {
-            forget(at); /* there is nothing left to show, nor anybody to be shown it */
+        if (at->is_asked || at->is_shown || is_gone(at->version) || at->was_answered != again) {
             continue;
         }
         ask(at);
@@ -246,13 +272,84 @@ static void ask_some(struct operations *operations, bool again)
     }
 }
 
+/* There is nothing left to show, nor anybody to be shown it; or its row says that it was shown. */
+static bool is_over(const struct unproven *unproven)
+{
+    return !unproven->is_asked && (is_gone(unproven->version) || !unproven->version->is_unproven);
+}
+
+static void forget_some(struct operations *operations)
+{
+    struct unproven *next;
+
+    for (struct unproven *at = operations->unproven; at != NULL; at = next) {
+        next = at->next;
+        if (is_over(at)) {
+            forget(at);
+        }
+    }
+}
+
+/* Of keys that were read since: a start reads not all of them at once. */
+static void take_marked(struct operations *operations)
+{
+    struct keys *keys = operations->keeper->keys;
+    size_t cursor = 0;
+    struct key *key;
+
+    if (!keys_take_marked(keys)) {
+        return;
+    }
+    while ((key = keys_next(keys, &cursor)) != NULL) {
+        for (size_t i = 0; i < key->version_count; i++) {
+            if (key->versions[i]->is_marked && !is_gone(key->versions[i]) &&
+                unproven_add(operations, key->versions[i]) != PS_OK) {
+                ps_line(PS_WARNING, "key_not_asked_for", PS_STR("key", key->name));
+            }
+        }
+    }
+}
+
+/* NULL: its row is as the token answered, or it has not answered yet. */
+static const char *type_due(const struct unproven *unproven)
+{
+    if (unproven->version->is_marked) {
+        return unproven->is_shown ? "key.proven" : NULL;
+    }
+    return unproven->was_answered ? "key.unproven" : NULL;
+}
+
+static void record_some(struct operations *operations)
+{
+    const uint64_t now_s = ps_clock_mono_ns() / PS_NS_PER_S;
+    unsigned begun = 0;
+
+    for (struct unproven *at = operations->unproven; at != NULL && begun < BEGUN_MAX;
+         at = at->next) {
+        const char *type = type_due(at);
+
+        if (type == NULL || now_s < at->begin_s ||
+            operations_has_locked(operations, "key", ps_bytes_str(at->version->key->name))) {
+            continue;
+        }
+        at->begin_s = now_s + PAUSE_S;
+        key_proof_begin(operations, at->version, type);
+        begun++;
+    }
+}
+
 void operations_prove(struct operations *operations)
 {
-    const bool was_proving = operations_is_proving(operations);
+    bool is_proving;
 
+    take_marked(operations);
+    forget_some(operations);
+    record_some(operations);
     ask_some(operations, false);
     ask_some(operations, true);
-    if (was_proving && !operations_is_proving(operations)) {
+    is_proving = operations_is_proving(operations);
+    if (operations->was_proving && !is_proving) {
         state_look(operations->keeper);
     }
+    operations->was_proving = is_proving;
 }

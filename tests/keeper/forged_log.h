@@ -7,6 +7,8 @@
 
 #include "lib/base/reader.h"
 
+#include <stdlib.h>
+
 /* The log of `events` as somebody writes it who can write to the disk, for test_gate_unsigned.c. */
 
 #define LEAVES_MAX 1024u
@@ -62,6 +64,15 @@ static void remove_files(void)
         path_of(names[i], path);
         (void)unlink(path);
     }
+}
+
+/* The token's store, as somebody puts an older copy of it in its place. */
+static void at_the_store(const char *what)
+{
+    char command[400];
+
+    (void)snprintf(command, sizeof command, "cd %s && %s", stack.directory, what);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a test's own files */
 }
 
 static bool leaf_has(size_t at, const char *text)

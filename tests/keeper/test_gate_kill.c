@@ -496,9 +496,11 @@ static const struct row *row_of(const char *type)
  */
 static bool is_tried_elsewhere(const char *type)
 {
-    static const char *const types[] = {"appliance.restore", "genesis",        "client.certificate",
-                                        "family.make_key",   "wrapping.carry", "wrapping.prepare",
-                                        "wrapping.rewrap"};
+    static const char *const types[] = {
+        "appliance.restore", "genesis",          "client.certificate",
+        "family.make_key",   "key.proven",       "key.unproven",
+        "wrapping.carry",    "wrapping.prepare", "wrapping.rewrap",
+    };
 
     for (size_t i = 0; i < PS_COUNT_OF(types); i++) {
         if (strcmp(type, types[i]) == 0) {

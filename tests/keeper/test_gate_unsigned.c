@@ -1,5 +1,7 @@
 #include "tests/keeper/forged_log.h"
 #include "tests/keeper/gate_fixture.h"
+#include "tests/keeper/leaves.h"
+#include "tests/keeper/offline.h"
 #include "tests/keeper/sql.h"
 #include "tests/keeper/tap.h"
 #include "tests/keeper/unsigned_history.h"
@@ -287,11 +289,11 @@ static bool dies_behind_its_result(const char *name, unsigned at)
     return memmem(story.data, story.len, "result:done", 11) != NULL;
 }
 
-static void make_behind_the_end(char ret_name[16])
+static void make_behind_the_end(const char *prefix, char ret_name[16])
 {
     for (unsigned at = 0;; at++) {
         assert_true(at < 64);
-        (void)snprintf(ret_name, 16, "u.fake%u", at);
+        (void)snprintf(ret_name, 16, "%s%u", prefix, at);
         if (dies_behind_its_result(ret_name, at)) {
             return;
         }
@@ -370,7 +372,7 @@ static void a_public_key_is_the_tokens_or_nobodys(void **state)
     begin_signed();
     stack_start_keeper(&stack);
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
-    make_behind_the_end(name);
+    make_behind_the_end("u.fake", name);
     forget_log();
     read_log();
     other = find_made("u.key");
@@ -391,6 +393,97 @@ static void a_public_key_is_the_tokens_or_nobodys(void **state)
     stack_start_keeper(&stack);
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     expect(200, sign(name));
+    stop_signed();
+}
+
+/* --- What the token has not shown --- */
+
+static void put_back_store(const char *what)
+{
+    stack_kill_keeper(&stack);
+    stack_kill_token(&stack, 0);
+    at_the_store(what);
+    stack_start_token(&stack, 0);
+}
+
+#define OLDER "mv store newer && mv older store"
+#define NEWER "mv store older && mv newer store"
+
+static void expect_hidden(const char *name, const char *kid)
+{
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    wait_for_checkpoint();
+    wait_for_text(READ_JWKS, "u.set", "\"kid\"", 1);
+    assert_false(body_has(kid));
+    assert_int_not_equal(sign(name), 200);
+    assert_true(leaves_count_alarms(&stack, "unproven-key") != 0);
+}
+
+/* What a later log says of the token, behind an earlier one. */
+static void plant_proven(size_t signed_count)
+{
+    struct planter planter;
+    char id[33];
+
+    find_operation("key.proven", id);
+    stack_kill_keeper(&stack);
+    remove_files();
+    planter_begin(&planter, &stack);
+    for (size_t i = 0; i < leaf_count; i++) {
+        if (i < signed_count || leaf_has(i, id)) {
+            planter_put_octets(&planter, ps_buf_bytes(&leaves[i]));
+        }
+    }
+    planter_end(&planter);
+}
+
+/* Over every start, whatever a checkpoint covers, and whatever a leaf says that nobody signed. */
+static void a_key_is_hidden_until_the_token_shows_it(void **state)
+{
+    PS_BUF_AUTO note = {.max = 16384};
+    size_t signed_count;
+    char name[16];
+    char kid[64];
+    char id[33];
+
+    (void)state;
+    begin_signed();
+    at_the_store("cp -a store older");
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    make_behind_the_end("u.away", name);
+    forget_log();
+    read_log();
+    (void)snprintf(kid, sizeof kid, "%.*s",
+                   PS_BYTES_FMT(planter_value_of(&leaves[find_made(name)], "kid")));
+    put_back_store(OLDER);
+    expect_hidden(name, kid);
+    stop_signed();
+    expect_hidden(name, kid);
+    stop_signed();
+    find_operation("key.unproven", id);
+    ps_buf_put(&note, ps_buf_bytes(&checkpoint));
+    signed_count = leaf_count;
+    put_back_store(NEWER);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    wait_for_text(READ_JWKS, "u.set", kid, 1);
+    expect(200, sign(name));
+    expect(403, change("key.unproven", name, "{\"version\":1}"));
+    stop_signed();
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    wait_for_text(READ_JWKS, "u.set", kid, 1);
+    offline_keep(&stack);
+    offline_check_real("");
+    offline_forget();
+    plant_proven(signed_count);
+    write_checkpoint(ps_buf_bytes(&note));
+    put_back_store(OLDER);
+    expect_hidden(name, kid);
+    stop_signed();
+    expect_hidden(name, kid);
     stop_signed();
 }
 
@@ -492,6 +585,7 @@ int main(void)
         cmocka_unit_test(a_shard_is_one_that_is_there),
         cmocka_unit_test(a_checkpoint_is_of_the_key_that_the_log_names),
         cmocka_unit_test(a_public_key_is_the_tokens_or_nobodys),
+        cmocka_unit_test(a_key_is_hidden_until_the_token_shows_it),
         cmocka_unit_test(what_was_done_while_the_token_was_away_stays),
         cmocka_unit_test(a_cooling_off_is_not_over_because_a_leaf_says_so),
     };

@@ -192,6 +192,7 @@ static const struct offline_story later_changes[] = {
     ENDED("\"kid\":\"", "\"kid\":\"A", MORE),
     ENDED("\"expires_s\":0", "\"expires_s\":9", MORE),
     ENDED("\"created_s\":", "\"created_s\":9", MORE),
+    ENDED("\"token\":\"t\"}", "\"token\":\"t\",\"unproven\":true}", MORE),
     {.is_chosen = true,
      .kind = "result",
      .type = "key.deactivate",

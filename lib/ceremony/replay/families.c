@@ -337,5 +337,7 @@ enum ps_err replay_take_families(struct replay *replay, struct replayed *op, uin
     if (strcmp(type, "family.make_key") == 0) {
         return take_key(replay, op, event, effects);
     }
-    return document->class == OPERATION_CLASS_NONE ? check_own(op, effects) : PS_OK;
+    return document->class == OPERATION_CLASS_NONE && !replay_is_of_proof(op)
+               ? check_own(op, effects)
+               : PS_OK;
 }

@@ -370,6 +370,28 @@ static enum ps_err check_states(const struct replayed *op, struct json_value eff
     return number == 0 ? PS_OK : find_version(effects, key, number, &value);
 }
 
+/* --- What the token has shown --- */
+
+static enum ps_err check_proof(const struct replayed *op, bool is_unproven,
+                               struct json_value effects)
+{
+    const struct operation_document *document = waiting_document(op->waiting);
+    const struct ps_bytes key = operation_document_subject(document);
+    struct json_value value;
+    struct json_value row;
+    uint64_t number;
+
+    PS_TRY(replay_read_digits(document, "version", &number));
+    if (effects.doc == NULL || json_count(effects) != 2 ||
+        !replay_find_effect(effects, "key", key, &row)) {
+        return ps_fail(PS_E_DENIED, 0, "it has other rows than those of its key and its version");
+    }
+    PS_TRY(find_version(effects, key, number, &row));
+    return json_member(row, "unproven", &value) == is_unproven
+               ? PS_OK
+               : ps_fail(PS_E_DENIED, 0, "its version does not say what it does");
+}
+
 static const char *const of_states[] = {"key.activate", "key.compromise", "key.deactivate",
                                         "key.destroy",  "key.resume",     "key.suspend",
                                         "key.withdraw"};
@@ -384,6 +406,9 @@ enum ps_err replay_check_keys(const struct replayed *op, uint64_t end_ns, struct
     if (ps_bytes_equal_str(type, "key.rotate")) {
         PS_TRY(check_rotation(op, end_ns, effects));
         return check_states(op, effects);
+    }
+    if (replay_is_of_proof(op)) {
+        return check_proof(op, ps_bytes_equal_str(type, "key.unproven"), effects);
     }
     if (ps_bytes_equal_str(type, "key.create_batch")) {
         return check_some(op, end_ns, effects);

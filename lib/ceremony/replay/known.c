@@ -13,10 +13,16 @@
 
 struct known {
     uint8_t fixed[PS_SHA256_LEN]; /* of members that stay */
-    char state[STATE_MAX];        /* of a key */
-    uint64_t latest;              /* the same */
-    struct ps_buf row;            /* empty: of a key that people made, or of its version */
-    struct ps_bytes name;         /* "key/name" */
+    union {
+        struct {
+            char state[STATE_MAX];
+            uint64_t latest;
+        } key;
+        uint8_t but_proof[PS_SHA256_LEN]; /* of a version: of all but `unproven` */
+    } of;
+    bool is_unproven;     /* a version */
+    struct ps_buf row;    /* empty: of a key that people made, or of its version */
+    struct ps_bytes name; /* "key/name" */
     char text[];
 };
 
@@ -46,10 +52,11 @@ void replay_forget_rows(struct replay *replay)
 /* --- What may change --- */
 
 static const char *const of_a_key[] = {"latest", "state"};
-static const char *const of_a_version[] = {"activates_s", "retired_s", "state"};
+static const char *const of_a_version[] = {"activates_s", "retired_s", "state", "unproven"};
+static const char *const of_a_proof[] = {"unproven"};
 /* Of the appliance's own keys also in which tokens they are, and until when one was used. */
 static const char *const of_own_keys[] = {"activates_s", "expires_s", "latest", "replicas",
-                                          "retired_s",   "state",     "token"};
+                                          "retired_s",   "state",     "token",  "unproven"};
 static const char *const of_families[] = {"made", "suspended"};
 
 struct changing {
@@ -129,6 +136,15 @@ static enum ps_err hash_fixed(const struct changing *of, struct json_value row,
     return PS_OK;
 }
 
+static const struct changing proof = {"", of_a_proof, PS_COUNT_OF(of_a_proof)};
+
+static bool is_unproven(const struct replay_effect *effect)
+{
+    struct json_value value;
+
+    return json_member(effect->row, "unproven", &value);
+}
+
 static enum ps_err fill(struct known *known, const struct changing *of,
                         const struct replay_effect *effect)
 {
@@ -140,11 +156,13 @@ static enum ps_err fill(struct known *known, const struct changing *of,
         return ps_buf_status(&known->row);
     }
     PS_TRY(hash_fixed(of, effect->row, known->fixed));
-    if (ps_bytes_equal_str(effect->kind, "key")) {
-        PS_TRY(replay_text_of(effect->row, "state", &state));
-        PS_TRY(replay_read_number(effect->row, "latest", &known->latest));
-        (void)snprintf(known->state, sizeof known->state, "%.*s", PS_BYTES_FMT(state));
+    if (!ps_bytes_equal_str(effect->kind, "key")) {
+        known->is_unproven = is_unproven(effect);
+        return hash_fixed(&proof, effect->row, known->of.but_proof);
     }
+    PS_TRY(replay_text_of(effect->row, "state", &state));
+    PS_TRY(replay_read_number(effect->row, "latest", &known->of.key.latest));
+    (void)snprintf(known->of.key.state, sizeof known->of.key.state, "%.*s", PS_BYTES_FMT(state));
     return PS_OK;
 }
 
@@ -223,12 +241,35 @@ static enum ps_err compare_key(const struct known *known, const struct replayed 
 {
     const bool is_next = strcmp(waiting_document(op->waiting)->type->name, "key.rotate") == 0;
 
-    if (!changes_state(op) && !replay_text_is(effect->row, "state", ps_bytes_str(known->state))) {
+    if (!changes_state(op) &&
+        !replay_text_is(effect->row, "state", ps_bytes_str(known->of.key.state))) {
         return is_changed(effect);
     }
-    return replay_number_is(effect->row, "latest", (int64_t)(known->latest + (is_next ? 1 : 0)))
+    return replay_number_is(effect->row, "latest",
+                            (int64_t)(known->of.key.latest + (is_next ? 1 : 0)))
                ? PS_OK
                : is_changed(effect);
+}
+
+bool replay_is_of_proof(const struct replayed *op)
+{
+    const char *type = waiting_document(op->waiting)->type->name;
+
+    return strcmp(type, "key.proven") == 0 || strcmp(type, "key.unproven") == 0;
+}
+
+/* Nothing but what the token has shown, or what it has not. */
+static enum ps_err compare_version(const struct known *known, const struct replayed *op,
+                                   const struct replay_effect *effect)
+{
+    uint8_t but_proof[PS_SHA256_LEN];
+
+    if (!replay_is_of_proof(op)) {
+        return is_unproven(effect) == known->is_unproven ? PS_OK : is_changed(effect);
+    }
+    PS_TRY(hash_fixed(&proof, effect->row, but_proof));
+    return memcmp(but_proof, known->of.but_proof, sizeof but_proof) == 0 ? PS_OK
+                                                                         : is_changed(effect);
 }
 
 static enum ps_err compare(struct replay *replay, const struct replayed *op,
@@ -245,9 +286,11 @@ static enum ps_err compare(struct replay *replay, const struct replayed *op,
     if (memcmp(fixed, known->fixed, sizeof fixed) != 0) {
         return is_changed(effect);
     }
-    return ps_bytes_equal_str(effect->kind, "key") && !replay->sink.is_chosen
-               ? compare_key(known, op, effect)
-               : PS_OK;
+    if (replay->sink.is_chosen) {
+        return PS_OK;
+    }
+    return ps_bytes_equal_str(effect->kind, "key") ? compare_key(known, op, effect)
+                                                   : compare_version(known, op, effect);
 }
 
 static enum ps_err put_name(const struct replay_effect *effect, struct ps_buf *out)

@@ -59,6 +59,9 @@ PS_MUST_USE enum ps_err replay_check_key_row(struct json_value params, struct ps
 PS_MUST_USE enum ps_err replay_check_new_key(const struct replayed *op, struct ps_bytes name,
                                              uint64_t end_ns, struct json_value effects);
 
+/* Whether it says what a token has shown, which changes nothing else of a version. */
+bool replay_is_of_proof(const struct replayed *op);
+
 /* Those of key.create, key.create_batch, key.rotate, and of what changes the state of a key. */
 PS_MUST_USE enum ps_err replay_check_keys(const struct replayed *op, uint64_t end_ns,
                                           struct json_value effects);
