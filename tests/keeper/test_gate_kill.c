@@ -493,7 +493,7 @@ static const struct row *row_of(const char *type)
  * What a client does for itself waits for nobody: test_gate_certificate.c, test_family.c. An RSA
  * key of 4096 bits for each death takes too long: test_gate_kill_wrapping.c. An appliance is
  * restored once: test_restore_kill.c. What a token has shown the appliance says by itself:
- * test_gate_unsigned.c.
+ * test_gate_unproven.c.
  */
 static bool is_tried_elsewhere(const char *type)
 {
