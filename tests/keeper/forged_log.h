@@ -66,15 +66,6 @@ static void remove_files(void)
     }
 }
 
-/* The token's store, as somebody puts an older copy of it in its place. */
-static void at_the_store(const char *what)
-{
-    char command[400];
-
-    (void)snprintf(command, sizeof command, "cd %s && %s", stack.directory, what);
-    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a test's own files */
-}
-
 static bool leaf_has(size_t at, const char *text)
 {
     return memmem(leaves[at].data, leaves[at].len, text, strlen(text)) != NULL;

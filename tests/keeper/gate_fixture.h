@@ -4,12 +4,23 @@
 #include "tests/keeper/fixture.h"
 #include "tests/keeper/leaves.h"
 
+#include <stdlib.h>
+
 /* Steps at the gate as they should be, and as they should not. */
 
 #define NEW_KEY(name) EC_KEY("gf." name)
 #define ASKED         "draft request:alice"
 #define APPROVED      ASKED " approve:bob approve:carol"
 #define DONE          APPROVED " intent result:done"
+
+/* The token's store, as somebody puts an older copy of it in its place. */
+static inline PS_UNUSED void at_the_store(const char *what)
+{
+    char command[400];
+
+    (void)snprintf(command, sizeof command, "cd %s && %s", stack.directory, what);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a test's own files */
+}
 
 static inline PS_UNUSED void ask(const char *type, const char *subject, const char *parameters,
                                  struct draft *ret_draft)

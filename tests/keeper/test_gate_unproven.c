@@ -1,7 +1,5 @@
 #include "tests/keeper/gate_fixture.h"
 
-#include <stdlib.h>
-
 /*
  * What the appliance says by itself of a key whose making nobody signed for, and which the token
  * does not have, or has after all: it dies at each leaf of that. What a forged end gains by it is
@@ -10,14 +8,6 @@
 
 /* Of a result; one of an operation that was not begun before a death is another. */
 #define DONE_LEAF "\"outcome\":\"done\""
-
-static void at_the_store(const char *what)
-{
-    char command[400];
-
-    (void)snprintf(command, sizeof command, "cd %s && %s", stack.directory, what);
-    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a test's own files */
-}
 
 static void change_store(const char *what)
 {
