@@ -70,9 +70,9 @@ PS_MUST_USE enum ps_err log_open(struct log_writer *writer, const struct log_con
 PS_MUST_USE enum ps_err log_reopen(struct log *log);
 
 /*
- * Queues a leaf. *ret_index is its position; it is durable when log_durable > *ret_index. One of a
- * `backlog`, whose signature had many behind it, may wait up to 8 ms for others, until one comes
- * that is of none. Errors: PS_E_INPUT (over LOG_ENTRY_MAX, empty, or with an octet of zero),
+ * Queues a leaf. *ret_index is its position; it is durable when log_durable > *ret_index. Of a
+ * `backlog`, with many signatures behind it or before it, it may wait up to 8 ms for others, until
+ * one of none comes. Errors: PS_E_INPUT (over LOG_ENTRY_MAX, empty, or with an octet of zero),
  * PS_E_STORAGE (failed before), PS_E_BUSY (more than the writer can hold), PS_E_NO_MEMORY.
  */
 PS_MUST_USE enum ps_err log_append(struct log *log, struct ps_bytes entry, uint64_t *ret_index);

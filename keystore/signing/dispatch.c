@@ -157,6 +157,7 @@ static enum ps_err send(struct sign_request *request, struct token *token, bool 
     if (process == NULL) {
         return ps_fail(PS_E_BUSY, 0, "no process of the token has room");
     }
+    request->is_of_backlog = is_backlog || tokens_process_is_laden(process);
     if (needs_record(request, process)) {
         PS_TRY(record_of_version(request->signer->keeper, request->version, &record));
     }
@@ -204,7 +205,6 @@ void dispatch_lane(struct signer *signer, struct token *token)
         assert(request != NULL);
         request->step = STEP_AT_TOKEN;
         request->sent_ns = ps_clock_mono_ns();
-        request->is_of_backlog = is_backlog;
         keeper_metrics_note_queued(signer->keeper->metrics, token,
                                    request->sent_ns - request->item.arrived_ns);
         err = send(request, token, is_backlog);

@@ -83,7 +83,7 @@ struct sign_request {
     unsigned attempts;
     const struct token_process *avoid; /* only compared: it may be gone */
     uint64_t sent_ns;                  /* to the token, monotonic */
-    bool is_of_backlog;                /* sent with many behind it (queue_is_backlog) */
+    bool is_of_backlog;    /* sent with many behind it (queue_is_backlog) or much before it */
     bool sends_record;     /* of a wrapped key, which the process has not got open any more */
     struct ps_buf input;   /* signing input; its first header_len octets are the header as signed */
     struct ps_buf payload; /* for the answer: of a JWT or CWT; what stands above a certificate */

@@ -15,6 +15,7 @@
 #define WINDOW_WIDE     64u
 #define WINDOW_MOST     224u
 #define COST_A_SESSION  128u
+#define COST_LADEN      64u
 #define TOKENS_MAX      32u
 #define PROCESSES_MAX   64u
 #define NOTICE_TEXT_MAX 128u

@@ -263,6 +263,11 @@ struct token_process *tokens_choose(struct token *token, const struct token_choi
     return best;
 }
 
+bool tokens_process_is_laden(const struct token_process *process)
+{
+    return process->signing_cost >= COST_LADEN * process->sessions;
+}
+
 bool tokens_has_room(struct token *token, uint32_t cost, bool is_wide)
 {
     return tokens_choose(token, &(struct token_choice){.cost = cost, .is_wide = is_wide}) != NULL;

@@ -15,6 +15,9 @@ struct token_choice {
 /* The cheapest to wait for, of those with room; NULL: none (on_room follows). */
 struct token_process *tokens_choose(struct token *token, const struct token_choice *choice);
 
+/* What is sent to it now waits as long as 64 signatures of ES256 take each of its sessions. */
+bool tokens_process_is_laden(const struct token_process *process);
+
 /* Whether there would be one now; if not, on_room follows when there is. */
 bool tokens_has_room(struct token *token, uint32_t cost, bool is_wide);
 
