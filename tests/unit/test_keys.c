@@ -237,6 +237,23 @@ static void a_row_of_another_form_is_refused(void **state)
     assert_int_equal(keys_count(keys), 1);
 }
 
+#define VERSION_THAT(is_unproven)                                                                  \
+    "{\"activates_s\":1,\"created_s\":1,\"expires_s\":0,\"key\":\"a\",\"kid\":\"k\",\"number\":1," \
+    "\"object_id\":\"AQID\",\"public_key\":\"AA\",\"retired_s\":0,\"state\":\"active\","           \
+    "\"token\":\"t\"" is_unproven "}"
+
+static void that_a_version_is_unproven_is_said_or_left_out(void **state)
+{
+    (void)state;
+    assert_fails(PS_E_INPUT,
+                 keys_put_version(keys, ps_bytes_str(VERSION_THAT(",\"unproven\":false"))));
+    assert_null(key_version(key(), 1));
+    assert_ok(keys_put_version(keys, ps_bytes_str(VERSION_THAT(",\"unproven\":true"))));
+    assert_true(key_version(key(), 1)->is_marked);
+    assert_ok(keys_put_version(keys, ps_bytes_str(VERSION_THAT(""))));
+    assert_false(key_version(key(), 1)->is_marked);
+}
+
 static void the_newest_version_whose_time_has_come_signs(void **state)
 {
     (void)state;
@@ -352,6 +369,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_version_lacks_a_certificate_that_its_key_needs, make,
                                         clear),
         cmocka_unit_test_setup_teardown(a_row_of_another_form_is_refused, make, clear),
+        cmocka_unit_test_setup_teardown(that_a_version_is_unproven_is_said_or_left_out, make,
+                                        clear),
         cmocka_unit_test_setup_teardown(the_newest_version_whose_time_has_come_signs, make, clear),
         cmocka_unit_test_setup_teardown(only_active_versions_sign, make, clear),
         cmocka_unit_test_setup_teardown(each_change_has_a_new_epoch, make, clear),

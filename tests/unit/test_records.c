@@ -17,11 +17,10 @@
     "\"state\":\"active\",\"token\":\"a\",\"type\":\"rsa-2048\",\"usage\":\"sign\","               \
     "\"validity_s\":0,\"verify\":\"always\"}"
 
-#define VERSION_WITH(member)                                                                       \
+#define VERSION_ROW                                                                                \
     "{\"activates_s\":2,\"created_s\":1,\"expires_s\":3,\"key\":\"oidc.id-token\","                \
     "\"kid\":\"abc\",\"number\":2,\"object_id\":\"AQ\",\"public_key\":\"\",\"retired_s\":0,"       \
-    "\"state\":\"pre-activation\",\"token\":\"a\"" member "}"
-#define VERSION_ROW VERSION_WITH("")
+    "\"state\":\"pre-activation\",\"token\":\"a\"}"
 
 #define CERTIFICATE_ROW                                                                            \
     "{\"chain\":[\"AQID\",\"BA\"],\"key\":\"oidc.id-token\",\"kind\":\"external\","                \
@@ -181,17 +180,6 @@ static void the_hash_of_a_profile_is_there_or_not(void **state)
     assert_int_equal(check_text(CATALOG_TOKEN, "a", APPROVED(HASH_TEXT)), PS_OK);
     assert_int_equal(check_text(CATALOG_TOKEN, "a", APPROVED("")), PS_E_INPUT);
     assert_int_equal(check_text(CATALOG_TOKEN, "a", APPROVED("AQ")), PS_E_INPUT);
-}
-
-static void that_a_version_is_unproven_is_said_or_left_out(void **state)
-{
-    (void)state;
-    assert_same_octets(CATALOG_VERSION, VERSION_WITH(",\"unproven\":true"));
-    assert_int_equal(
-        check_text(CATALOG_VERSION, "oidc.id-token/2", VERSION_WITH(",\"unproven\":true")), PS_OK);
-    assert_int_equal(
-        check_text(CATALOG_VERSION, "oidc.id-token/2", VERSION_WITH(",\"unproven\":false")),
-        PS_E_INPUT);
 }
 
 static void empty_lists_are_written_back_too(void **state)
@@ -595,7 +583,6 @@ int main(void)
         cmocka_unit_test(what_is_read_is_written_back_octet_by_octet),
         cmocka_unit_test(what_a_key_may_say_of_certificates_is_written_back),
         cmocka_unit_test(the_hash_of_a_profile_is_there_or_not),
-        cmocka_unit_test(that_a_version_is_unproven_is_said_or_left_out),
         cmocka_unit_test(empty_lists_are_written_back_too),
         cmocka_unit_test(row_under_another_name_is_refused),
         cmocka_unit_test(row_of_another_kind_is_refused),
