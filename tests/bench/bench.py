@@ -31,8 +31,8 @@ from harness.appliance import Appliance, wait_until  # noqa: E402
 from harness.http_unix import b64u, unb64u  # noqa: E402
 from harness.leaves import UseCounter, read_events  # noqa: E402
 from harness.places import FAKE_CTL, FAKE_MODULE, TOP  # noqa: E402
-from programs import (DIRECT, host_ticks, load_command, run_json, share_taken,  # noqa: E402
-                      with_processor_time)
+from programs import (DIRECT, MACHINE, host_ticks, load_command, run_json,  # noqa: E402
+                      share_taken, with_processor_time)
 
 PAYLOAD = json.dumps({"iss": "https://esignet.example", "sub": "295127345893214908456738274",
                       "aud": "relying-party-1", "nonce": "973eieljzng", "exp": 1790000000,
@@ -206,13 +206,16 @@ def median_of(results, field):
     return statistics.median(result[field] for result in results)
 
 
+def times_of(results):
+    return {field: median_of(results, field) for field in ("p50_ms", "p95_ms", "p99_ms")}
+
+
 def measured(results):
     """What a line has of the rounds of one side."""
     counts = {field: sum(result[field] for result in results) for field in COUNTS}
     cpu = {role: round(statistics.median(result["cpu_s_per_1000"][role] for result in results), 4)
            for role in results[0]["cpu_s_per_1000"]}
-    return {**{field: median_of(results, field) for field in ("p50_ms", "p95_ms", "p99_ms")},
-            "cpu_s_per_1000": cpu, **counts}
+    return {**times_of(results), "cpu_s_per_1000": cpu, **counts}
 
 
 def median_ratio(pairs):
@@ -272,22 +275,31 @@ def throughput(case, name, connections, batch=0, unit="signatures/s", has_chain=
     return measure
 
 
+def machine_alone(rate, most, seconds):
+    """Requests at this rate that take as much of the processors as at the most, with nothing passed
+    on, synced or waited for."""
+    work_us = 1e6 * len(os.sched_getaffinity(0)) / most
+    return run_json([MACHINE, rate, work_us, seconds])
+
+
 def half_load(bench):
     """Added latency at half of the maximum: the 99th percentile over the direct call's. The bare
-    chain's at the same rate."""
+    chain's and the machine's own at the same rate."""
     most = statistics.median(bench.load("es256", 32)["rate"] for _ in bench.rounds)
+    rate = most / 2
     results = in_rounds(bench, {"direct": lambda: bench.direct("es256", 1),
-                         "chain": lambda: bench.chain("es256", 32, rate=most / 2),
-                         "here": lambda: bench.load("es256", 32, rate=most / 2)})
-    figures = []
-    for number, one in enumerate(results["direct"]):
-        direct = one["p99_us"] / 1000
-        figures.append((direct, results["chain"][number]["p99_ms"] - direct,
-                        results["here"][number]["p99_ms"] - direct))
-    line = row("es256-half-load", "ms added p99", [(direct, here) for direct, _chain, here in figures],
-               results["here"])
-    line.update(beside_chain(figures, results["chain"]))
+                                "machine": lambda: machine_alone(rate, most, bench.seconds),
+                                "chain": lambda: bench.chain("es256", 32, rate=rate),
+                                "here": lambda: bench.load("es256", 32, rate=rate)})
+    direct = [one["p99_us"] / 1000 for one in results["direct"]]
+    added = {side: [one["p99_ms"] - base for one, base in zip(results[side], direct)]
+             for side in ("machine", "chain", "here")}
+    line = row("es256-half-load", "ms added p99", list(zip(direct, added["here"])), results["here"])
+    line.update(beside_chain(list(zip(direct, added["chain"], added["here"])), results["chain"]))
     line["chain_alone"]["ratio"] = 0
+    line["machine"] = round(statistics.median(added["machine"]), 3)
+    line["machine_rounds"] = [round(figure, 3) for figure in added["machine"]]
+    line["machine_alone"] = times_of(results["machine"])
     return {**line, "ratio": 0}
 
 
@@ -413,8 +425,15 @@ def judge(case, result):
 HEADER = (f"{'case':21} {'direct':>10} {'here':>10} {'figure':>6} {'floor':>6} {'goal':>5} {'':6} {'chain':>8} "
           f"{'/chain':>6} {'p50 ms':>7} {'p95':>7} {'p99':>7}  {'signed':>8} verified and recorded  "
           "[CPU µs per signature]")
+ABOUT_MACHINE = ("the machine alone: at the same rate a sleep until a request is due and as much computing as one takes at "
+                 "full load, on each processor; nothing passed on, no disk.")
 ABOUT_CHAIN = ("chain: the same arrangement of processes without what they decide, limit, verify and recover, in turn "
                "with the others; no target. /chain: here ÷ chain.")
+
+
+def print_times(figures, times, rest):
+    print(f"{figures} {times['p50_ms']:>7.2f} {times['p95_ms']:>7.2f} {times['p99_ms']:>7.2f}{rest}",
+          flush=True)
 
 
 def print_line(figures, counts):
@@ -423,8 +442,8 @@ def print_line(figures, counts):
                    for role, spent in sorted(counts["cpu_s_per_1000"].items())
                    if spent >= 0.0005)
     complete = is_complete(counts)
-    print(f"{figures} {counts['p50_ms']:>7.2f} {counts['p95_ms']:>7.2f} {counts['p99_ms']:>7.2f}  "
-          f"{counts['operations']:>8} {'all' if complete else 'NOT ALL'}  [{cpu}]", flush=True)
+    print_times(figures, counts,
+                f"  {counts['operations']:>8} {'all' if complete else 'NOT ALL'}  [{cpu}]")
     if not complete:
         print(" " * 21 + ", ".join(f"{field} {counts[field]}" for field in COUNTS[1:]), flush=True)
 
@@ -440,6 +459,9 @@ def print_row(case, result):
     if alone:
         print_line(f"{'  the bare chain':21} {result['direct']:>10.1f} {result['chain']:>10.1f} "
                    f"{alone['ratio'] or result['chain']:>6.3f} {'':35}", alone)
+    if "machine_alone" in result:
+        print_times(f"{'  the machine alone':21} {result['direct']:>10.1f} {result['machine']:>10.1f} "
+                    f"{result['machine']:>6.3f} {'':35}", result["machine_alone"], "")
     if result.get("taken_by_host", 0) >= TAKEN_WORTH_SAYING:
         print(f"  the host had {result['taken_by_host']:.0%} of the processors' time meanwhile", flush=True)
 
@@ -526,6 +548,8 @@ def main():
     results = run_cases(arguments.case or list(CASES), FEW_ROUNDS if arguments.quick else ROUNDS)
     if any("chain" in result for result in results):
         print(ABOUT_CHAIN)
+    if any("machine" in result for result in results):
+        print(ABOUT_MACHINE)
     if arguments.json:
         report = {"machine": machine(), "date": datetime.date.today().isoformat(),
                   "commit": commit(), "cases": results}

@@ -10,6 +10,7 @@ from harness.places import BUILD
 CHAIN = BUILD / "tests" / "bench" / "chain"
 DIRECT = BUILD / "tests" / "bench" / "direct"
 LOAD = BUILD / "tests" / "bench" / "load"
+MACHINE = BUILD / "tests" / "bench" / "machine"
 
 
 def run_json(command, environment=None, limit_s=300):

@@ -85,6 +85,28 @@ def test_beside_the_appliance_the_bare_chain_signs_and_records_whatever_it_is_as
     bench.print_row(case, line)
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith(case) and any("the bare chain" in text for text in printed[1:])
+    is_paced = case == "es256-half-load"
+    assert any("the machine alone" in text for text in printed[1:]) == is_paced
+    if is_paced:
+        assert len(line["machine_rounds"]) == len(line["rounds"])
+        # As long as one takes of the processors is the least; the direct call is taken away.
+        assert line["machine_alone"]["p50_ms"] > 0.02 and line["machine"] > -line["direct"]
+
+
+@pytest.mark.parametrize("work_us", [0, 5000])
+def test_the_machine_alone_takes_as_long_as_it_computes(work_us):
+    answered = programs.run_json([programs.MACHINE, 50, work_us, 0.5])
+    assert answered["operations"] == 25
+    # How long that is was found at the machine's quickest moment.
+    assert answered["p50_ms"] > 0.9 * work_us / 1000
+    assert answered["p50_ms"] <= answered["p95_ms"] <= answered["p99_ms"]
+
+
+@pytest.mark.parametrize("arguments, said", [([0, 10, 1], "a rate"), ([50, 10, 0], "a time"), ([50, 10], "usage")],
+                         ids=["rate", "time", "missing"])
+def test_the_machine_alone_is_not_measured_without_a_rate_or_time(arguments, said):
+    with pytest.raises(RuntimeError, match=said):
+        programs.run_json([programs.MACHINE, *arguments])
 
 
 @pytest.mark.parametrize("after, share", [((1000, 50), 0), ((2000, 50), 0), ((2000, 250), 0.2)])
