@@ -120,6 +120,20 @@ static int exit_code(enum ps_err err)
 
 /* --- The transcript of a ceremony --- */
 
+static enum ps_err parse_transcript(const char *path, struct ps_bytes octets,
+                                    struct bundle **ret_bundle)
+{
+    const enum ps_err err = bundle_parse(octets, ret_bundle);
+    char why[sizeof ps_detail()->text];
+
+    if (err != PS_E_INPUT) {
+        return err;
+    }
+    memcpy(why, ps_detail()->text, sizeof why);
+    return ps_fail(err, 0, "%.120s is neither the directory of a log nor a transcript: %.120s",
+                   path, why);
+}
+
 static enum ps_err verify_transcript(const struct cli_run *run, struct report *report,
                                      struct bundle_summary *ret_summary)
 {
@@ -137,7 +151,7 @@ static enum ps_err verify_transcript(const struct cli_run *run, struct report *r
         }
     }
     PS_TRY(file_read(run->arguments[0], BUNDLE_OCTETS_MAX, &octets));
-    PS_TRY(bundle_parse(ps_buf_bytes(&octets), &bundle));
+    PS_TRY(parse_transcript(run->arguments[0], ps_buf_bytes(&octets), &bundle));
     return bundle_verify(bundle, &check, ret_summary);
 }
 

@@ -294,6 +294,12 @@ int cli_open(const struct cli_run *run, struct privyseal **ret_client)
                       management ? "PRIVYSEAL_MANAGEMENT_SOCKET" : "PRIVYSEAL_SOCKET");
         return CLI_USAGE;
     }
+    if (options.socket == NULL && strncmp(options.url, "https://", 8) != 0) {
+        terminal_complain("privyseal",
+                          "%.200s is no address of an appliance; give https://HOST:PORT",
+                          options.url);
+        return CLI_USAGE;
+    }
     if (privyseal_open(&options, ret_client) != PRIVYSEAL_OK) {
         (void)fprintf(stderr, "privyseal: out of memory\n");
         return CLI_FAILED;

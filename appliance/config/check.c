@@ -120,26 +120,38 @@ static void check_pin(struct check *check, const struct config_token *token, con
     note(check, err == PS_E_NOT_FOUND && token->attended ? PS_OK : err, "token", token->name);
 }
 
-static void check_token(struct check *check, const struct config_token *token)
+static enum ps_err check_directory(const struct stat *found, const char *path)
 {
-    note(check, check_module(token->module), "token", token->name);
-    note(check, check_profile(token->profile), "token", token->name);
-    check_pin(check, token, token->pin_file, token->pin_credential);
-    check_pin(check, token, token->so_pin_file, token->so_pin_credential);
+    return S_ISDIR(found->st_mode) ? PS_OK : ps_fail(PS_E_INPUT, 0, "%.120s is no directory", path);
 }
 
-static enum ps_err check_data(const char *path)
+/* One that a start makes when it is not there. */
+static enum ps_err check_made(const char *key, const char *path)
 {
     char parent[4097];
     const char *slash = strrchr(path, '/');
     struct stat found;
 
+    if (path[0] == '\0') {
+        return PS_OK;
+    }
+    if (stat(path, &found) == 0) {
+        return check_directory(&found, path);
+    }
     (void)snprintf(parent, sizeof parent, "%.*s", slash == path ? 1 : (int)(slash - path), path);
     if (stat(parent, &found) != 0) {
-        return ps_fail_errno(PS_E_STORAGE, "%.120s, in which data is made", parent);
+        return ps_fail_errno(PS_E_STORAGE, "%.120s, in which %s is made", parent, key);
     }
-    return S_ISDIR(found.st_mode) ? PS_OK
-                                  : ps_fail(PS_E_INPUT, 0, "%.120s is no directory", parent);
+    return check_directory(&found, parent);
+}
+
+static void check_token(struct check *check, const struct config_token *token)
+{
+    note(check, check_module(token->module), "token", token->name);
+    note(check, check_profile(token->profile), "token", token->name);
+    note(check, check_made("store", token->store), "token", token->name);
+    check_pin(check, token, token->pin_file, token->pin_credential);
+    check_pin(check, token, token->so_pin_file, token->so_pin_credential);
 }
 
 enum ps_err config_check_machine(const struct config *config, struct ps_buf *errors)
@@ -148,7 +160,7 @@ enum ps_err config_check_machine(const struct config *config, struct ps_buf *err
     struct users users;
 
     note(&check, check_file(config->path), "appliance", "");
-    note(&check, check_data(config->appliance.data), "appliance", "");
+    note(&check, check_made("data", config->appliance.data), "appliance", "");
     note(&check, users_resolve(config, sandbox_may_switch_users(), &users), "appliance", "");
     check_listener(&check, "clients", &config->clients);
     check_listener(&check, "management", &config->management);
@@ -156,5 +168,6 @@ enum ps_err config_check_machine(const struct config *config, struct ps_buf *err
     for (size_t i = 0; i < config->token_count; i++) {
         check_token(&check, &config->tokens[i]);
     }
+    note(&check, check_made("directory", config->backup.directory), "backup", "");
     return check.failed ? ps_fail(PS_E_INPUT, 0, "%s cannot be used here", config->path) : PS_OK;
 }

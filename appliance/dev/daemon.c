@@ -261,7 +261,9 @@ void dev_stop_daemon(struct dev *dev)
     ps_watch_free(dev->notify_watch);
     ps_timer_free(dev->deadline);
     file_close_cleanup(&dev->pidfd);
+    if (dev->notify_fd != -1) { /* else it is another start's */
+        dev_path(dev, "notify.sock", path);
+        (void)unlink(path);
+    }
     file_close_cleanup(&dev->notify_fd);
-    dev_path(dev, "notify.sock", path);
-    (void)unlink(path);
 }

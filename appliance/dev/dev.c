@@ -86,11 +86,12 @@ static void release(struct dev *dev)
 {
     ps_loop_free(dev->loop);
     config_free(dev->config);
+    file_close_cleanup(&dev->directory_fd);
 }
 
 int dev_main(int argc, char **argv)
 {
-    struct dev dev = {.pidfd = -1, .notify_fd = -1};
+    struct dev dev = {.directory_fd = -1, .pidfd = -1, .notify_fd = -1};
     enum ps_err err;
 
     if (argc >= 2 && strcmp(argv[1], "approve-all") == 0) {

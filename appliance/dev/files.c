@@ -6,9 +6,11 @@
 #include "lib/system/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +90,20 @@ static enum ps_err make_top(struct dev *dev)
     return dev_take_directory(dev);
 }
 
+/* Before anything in it is changed: it may be that of an appliance which runs. */
+static enum ps_err lock_top(struct dev *dev)
+{
+    dev->directory_fd = open(dev->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dev->directory_fd < 0) {
+        return ps_fail_errno(PS_E_STORAGE, "cannot open %.160s", dev->directory);
+    }
+    if (flock(dev->directory_fd, LOCK_EX | LOCK_NB) != 0) {
+        return ps_fail(PS_E_CONFLICT, 0, "another `privyseal dev` runs on %.160s; stop it first",
+                       dev->directory);
+    }
+    return PS_OK;
+}
+
 /* Digits and letters, so that it can be typed; kept when it is there already. */
 static enum ps_err make_pin(const struct dev *dev, const char *name)
 {
@@ -127,6 +143,7 @@ static enum ps_err write_softhsm_conf(const struct dev *dev)
 enum ps_err dev_prepare_directory(struct dev *dev)
 {
     PS_TRY(make_top(dev));
+    PS_TRY(lock_top(dev));
     PS_TRY(make_directory(dev, "tokens", 0700));
     PS_TRY(make_directory(dev, "pins", 0700));
     PS_TRY(make_directory(dev, "ca", 0755));

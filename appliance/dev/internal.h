@@ -40,6 +40,7 @@ extern const char *const dev_clients[DEV_CLIENT_MAX];
 struct dev {
     struct dev_options options;
     char directory[DEV_DIRECTORY_MAX + 1]; /* absolute */
+    int directory_fd;                      /* locked: one start at a time in it */
     char programs[DEV_PROGRAMS_MAX];       /* directory of this program */
     struct config *config;                 /* what privyseald will read */
     char pins[DEV_CLIENT_MAX][DEV_PIN_LEN + 1];

@@ -78,7 +78,7 @@ static enum ps_err check_unused(const char *path)
         return errno == ENOENT ? PS_OK : ps_fail_errno(PS_E_STORAGE, "%.160s", path);
     }
     if (!S_ISSOCK(found.st_mode)) {
-        return ps_fail(PS_E_CONFLICT, 0, "%.140s is there and is no socket; move it away", path);
+        return ps_fail(PS_E_INPUT, 0, "%.140s is there and is no socket; move it away", path);
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {

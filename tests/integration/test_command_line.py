@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.places import PRIVYSEAL
+from harness.places import PRIVYSEAL, PRIVYSEALD
 
 KEY = "oidc.id-token"
 DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNAVAILABLE = range(6)
@@ -47,6 +47,9 @@ def call(appliance):
     (["explain", "nonsense"], NOT_FOUND, "`privyseal explain` lists them"),
     (["completion", "tcsh"], USAGE, "bash, zsh and fish"),
     (["log", "verify", "/no/such/directory"], NOT_FOUND, "events/ and use/"),
+    (["log", "verify", "/usr"], NOT_FOUND, "there is no log in /usr"),
+    (["log", "verify", "/etc/passwd"], USAGE, "/etc/passwd is neither the directory of a log nor"),
+    (["system", "--url", "http://127.0.0.1:1"], USAGE, "give https://HOST:PORT"),
     (["system", "--socket", "/no/such/socket"], UNAVAILABLE, "Does privyseald run"),
     (["system", "--url", "https://127.0.0.1:1"], UNAVAILABLE, "Connection refused"),
 ])
@@ -54,6 +57,24 @@ def test_a_mistake_says_what_to_do(call, words, code, said):
     done = call(*words)
     assert (done.returncode, done.stdout if code != USAGE or words else "") == (code, ""), done
     assert said in done.stdout + done.stderr, done
+
+
+@pytest.mark.parametrize("section, key, value, said", [
+    ("clients", "socket", "/tmp", "[clients] /tmp is there and is no socket"),
+    ("appliance", "data", "/etc/passwd", "[appliance] /etc/passwd is no directory"),
+    ("token a", "store", "/no/such/store", "[token a] /no/such, in which store is made"),
+    ("backup", "directory", "/etc/passwd", "[backup] /etc/passwd is no directory"),
+])
+def test_check_config_names_what_a_start_would_refuse(appliance, tmp_path, section, key, value,
+                                                      said):
+    text = (appliance.directory / "privyseald.conf").read_text()
+    changed, count = re.subn(rf"(\[{section}\](?:\n[^\[]*?)?\n{key} = ).*", rf"\g<1>{value}", text,
+                             count=1)
+    assert count == 1
+    (tmp_path / "privyseald.conf").write_text(changed)
+    done = subprocess.run([str(PRIVYSEALD), "--config", str(tmp_path / "privyseald.conf"),
+                           "--check-config"], text=True, capture_output=True, check=False)
+    assert done.returncode == FAILED and said in done.stderr, done
 
 
 def test_which_appliance_is_asked_when_nothing_says_so(call):

@@ -166,6 +166,15 @@ def test_approve_all_watches_until_a_signal(appliance):
     assert process.returncode == DONE and rest == ""
 
 
+def test_a_second_start_beside_the_first_changes_nothing(appliance):
+    def files():
+        return {path: path.stat().st_ino for path in appliance.directory.iterdir()}
+    before = files()
+    done = call("dev", appliance.directory)
+    assert done.returncode == FAILED and "stop it first" in done.stderr, done
+    assert files() == before
+
+
 @pytest.mark.parametrize("words, code, said", [
     (["/no/such/directory"], FAILED, "/no/such/directory"),
     (["/"], FAILED, "is not the directory of `privyseal dev`"),

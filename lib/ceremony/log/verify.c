@@ -387,16 +387,21 @@ static enum ps_err verify_shards(struct verification *v, const struct shard_name
 }
 
 /* A directory that is one tree: its checkpoint's origin says which. */
-static enum ps_err verify_single(struct verification *v)
+static enum ps_err verify_single(struct verification *v, const char *directory)
 {
     PS_CLEANUP(log_files_free_cleanup) struct log_files *files = NULL;
     PS_BUF_AUTO note;
     struct checkpoint checkpoint;
     struct ps_bytes name;
     char shard[SHARD_NAME_LEN + 1] = "";
+    enum ps_err err;
 
     ps_buf_init(&note, LOG_NOTE_MAX + 1);
-    PS_TRY(log_files_open(v->top_fd, ".", "", &files));
+    err = log_files_open(v->top_fd, ".", "", &files);
+    if (err != PS_OK) {
+        return err == PS_E_NOT_FOUND ? ps_fail(err, 0, "there is no log in %.160s", directory)
+                                     : err;
+    }
     PS_TRY(log_files_read_checkpoint(files, &note));
     if (checkpoint_peek(ps_buf_bytes(&note), &checkpoint) != PS_OK) {
         return ps_fail(PS_E_NOT_FOUND, 0, "no checkpoint says which tree this directory has");
@@ -443,7 +448,8 @@ static enum ps_err verify_all(struct verification *v, const struct log_verify_re
         return ps_fail_errno(errno == ENOENT ? PS_E_NOT_FOUND : PS_E_STORAGE, "%s",
                              request->directory);
     }
-    PS_TRY(faccessat(v->top_fd, "events", F_OK, 0) == 0 ? verify_whole(v) : verify_single(v));
+    PS_TRY(faccessat(v->top_fd, "events", F_OK, 0) == 0 ? verify_whole(v)
+                                                        : verify_single(v, request->directory));
     if (v->known.len != 0 && !v->known_is_used) {
         verification_tell(v, LOG_FAIL, "checkpoint", "",
                           "the one given is of no tree that is here");
