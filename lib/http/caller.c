@@ -137,6 +137,10 @@ void caller_identify(struct http_connection *connection)
     if (!first || connection->caller.kind != HTTP_CALLER_TLS) {
         return;
     }
+    /* What there is too much of at its address says nothing of who it turned out to be. */
+    if (connection->over == PS_PROBLEM_RATE_LIMITED) {
+        connection->over = PS_PROBLEM_NONE;
+    }
     caller_forget(connection);
     count(connection, TALLY_SPKI, ps_bytes(connection->caller.spki, PS_SHA256_LEN));
     if (connection->tally != NULL &&

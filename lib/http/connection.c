@@ -65,6 +65,52 @@ static struct http_connection *oldest_of(const struct http_server *server, enum 
     return at;
 }
 
+/* The first of a queue that no certificate and no user has said who it is. */
+static struct http_connection *oldest_stranger(const struct http_server *server, enum phase phase)
+{
+    struct http_connection *at = server->phases[phase].first;
+
+    while (at != NULL && at->caller.kind != HTTP_CALLER_NOBODY) {
+        at = at->next;
+    }
+    return at;
+}
+
+static bool has_had_a_second(const struct http_connection *connection)
+{
+    return ps_clock_mono_ns() - connection->since_ns >= PS_NS_PER_S;
+}
+
+static void evict(struct http_connection *victim)
+{
+    /* It leaves its queue, so that it is not chosen twice before it is gone. */
+    connection_enter(victim, PHASE_OVER);
+    connection_end(victim);
+}
+
+/*
+ * A stranger's that does nothing goes, or whose handshake, request or taking of an answer is longer
+ * than a second under way: however many addresses strangers have, those whom we know stay.
+ */
+static bool evict_stranger(struct http_server *server)
+{
+    static const enum phase phases[] = {PHASE_IDLE, PHASE_FRESH, PHASE_HEAD, PHASE_BODY,
+                                        PHASE_SEND};
+
+    if (server->transport != HTTP_TRANSPORT_TLS) {
+        return false;
+    }
+    for (size_t i = 0; i < PS_COUNT_OF(phases); i++) {
+        struct http_connection *victim = oldest_stranger(server, phases[i]);
+
+        if (victim != NULL && (phases[i] == PHASE_IDLE || has_had_a_second(victim))) {
+            evict(victim);
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
  * Makes room: the connection idle longest goes, else one that has been there for a second without
  * sending a request line. `tally`: one of this caller's; NULL: anyone's.
@@ -75,13 +121,11 @@ static bool evict_one(struct http_server *server, const struct tally *tally)
 
     if (victim == NULL) {
         victim = oldest_of(server, PHASE_FRESH, tally);
-        if (victim == NULL || ps_clock_mono_ns() - victim->since_ns < PS_NS_PER_S) {
+        if (victim == NULL || !has_had_a_second(victim)) {
             return false;
         }
     }
-    /* It leaves its queue, so that it is not chosen twice before it is gone. */
-    connection_enter(victim, PHASE_OVER);
-    connection_end(victim);
+    evict(victim);
     return true;
 }
 
@@ -99,15 +143,29 @@ static void begin_tls(struct http_connection *connection, struct MHD_Connection 
     tls_begin(connection->tls, connection->session);
 }
 
+static bool is_over_own_limit(const struct http_connection *connection)
+{
+    return connection->tally != NULL &&
+           connection->tally->count > connection->server->limits.connections_per_caller;
+}
+
+/* Being told so takes a connection too: one caller has no more than half of all for that. */
+static bool has_half_of_all(const struct http_connection *connection)
+{
+    return connection->tally->count > connection->server->limits.connections / 2;
+}
+
 static void check_limits(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
 
-    if (connection->tally != NULL &&
-        connection->tally->count > server->limits.connections_per_caller &&
-        !evict_one(server, connection->tally)) {
+    if (is_over_own_limit(connection) && !evict_one(server, connection->tally)) {
         connection->over = PS_PROBLEM_RATE_LIMITED;
-    } else if (server->connections > server->limits.connections && !evict_one(server, NULL)) {
+        if (has_half_of_all(connection)) {
+            connection_end(connection);
+        }
+    } else if (server->connections > server->limits.connections && !evict_stranger(server) &&
+               !evict_one(server, NULL)) {
         connection->over = PS_PROBLEM_OVERLOADED;
     }
 }

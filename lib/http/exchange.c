@@ -21,7 +21,9 @@ void *exchange_begin(void *context, const char *uri, struct MHD_Connection *mhd)
     if (connection == NULL) {
         return NULL;
     }
-    connection_enter(connection, PHASE_HEAD);
+    if (connection->over == PS_PROBLEM_NONE) { /* else its second goes on */
+        connection_enter(connection, PHASE_HEAD);
+    }
     return request_new(connection, uri == NULL ? "" : uri);
 }
 

@@ -205,6 +205,23 @@ static void a_caller_with_too_many_connections_is_told_so(void **state)
     client_close(&clients[1]);
 }
 
+static void a_caller_over_its_limit_gains_no_time_by_beginning_a_request(void **state)
+{
+    const struct http_limits limits = {60000, 60000, 60000, 100, 1};
+    struct client clients[2];
+
+    (void)state;
+    restart(&limits);
+    client_open(&clients[0], loop, path);
+    client_send_str(&clients[0], "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for_later(1);
+    client_open(&clients[1], loop, path);
+    client_send_str(&clients[1], "GET /a HTTP/1.1\r\nHos");
+    client_wait_end(&clients[1]);
+    client_close(&clients[0]);
+    client_close(&clients[1]);
+}
+
 static void an_idle_connection_makes_room_for_the_same_caller(void **state)
 {
     const struct http_limits limits = {20000, 20000, 20000, 100, 2};
@@ -310,6 +327,7 @@ int main(void)
         TEST(an_idle_connection_ends_by_its_deadline),
         TEST(an_answer_that_is_not_taken_ends_by_its_deadline),
         TEST(a_caller_with_too_many_connections_is_told_so),
+        TEST(a_caller_over_its_limit_gains_no_time_by_beginning_a_request),
         TEST(an_idle_connection_makes_room_for_the_same_caller),
         TEST(the_total_is_limited_too),
         TEST(bodies_together_are_limited),

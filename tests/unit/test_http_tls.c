@@ -7,14 +7,17 @@
 #include <openssl/ssl.h>
 
 /* Who the server takes a TLS client for; the client is OpenSSL. */
-#define DAY        86400l
-#define PER_CALLER 20
+#define DAY         86400l
+#define CONNECTIONS 100
+#define PER_CALLER  20
 
 static struct ps_loop *loop;
 static struct http_server *server;
 static uint16_t port;
 static struct http_caller last_caller;
 static unsigned requests;
+static int strangers[2 * CONNECTIONS];
+static size_t stranger_count;
 
 static struct identity authority;
 static struct identity other_authority; /* of the same name, another key */
@@ -53,10 +56,17 @@ static void on_drained(void *context, struct http_server *ended)
 
 static const struct http_handler handler = {on_head, on_request, on_answer, on_drained, 0};
 
+/* 127.0.0.`host` */
+static struct sockaddr_in loopback(unsigned host, uint16_t at_port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons(at_port),
+                                .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK - 1 + host)}};
+}
+
 static int listen_loopback(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = loopback(1, 0);
     socklen_t len = sizeof address;
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -90,7 +100,7 @@ static void make_client(const char *names, struct identity *ret_identity)
 
 static int begin(void **state)
 {
-    const struct http_limits limits = {20000, 20000, 20000, 100, PER_CALLER};
+    const struct http_limits limits = {20000, 20000, 20000, CONNECTIONS, PER_CALLER};
     const struct identity_wish ca = {
         .name = "authority", .is_authority = true, .begins_s = -60, .ends_s = DAY};
     const struct identity_wish own = {.name = "appliance",
@@ -102,6 +112,7 @@ static int begin(void **state)
     struct http_listener listener = {.transport = HTTP_TRANSPORT_TLS};
 
     (void)state;
+    (void)signal(SIGPIPE, SIG_IGN);
     make_identity(&ca, &authority);
     make_identity(&ca, &other_authority);
     make_identity(&own, &appliance);
@@ -124,6 +135,9 @@ static int end(void **state)
     free_identity(&other_authority);
     free_identity(&appliance);
     free_identity(&good);
+    while (stranger_count != 0) {
+        (void)close(strangers[--stranger_count]);
+    }
     return 0;
 }
 
@@ -136,9 +150,7 @@ struct tls_client {
 static void tls_open(struct tls_client *client, const struct identity *identity,
                      const struct identity *chain)
 {
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons(port),
-                                        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    const struct sockaddr_in address = loopback(1, port);
 
     client->context = SSL_CTX_new(TLS_client_method());
     if (identity != NULL) {
@@ -505,6 +517,47 @@ static void a_key_has_so_many_connections_and_no_more(void **state)
     free_identity(&other);
 }
 
+/* Connections from 127.0.0.`host` on which nothing is ever sent. */
+static void crowd(unsigned host, size_t count)
+{
+    const struct sockaddr_in ends[] = {loopback(host, 0), loopback(1, port)};
+
+    for (size_t i = 0; i < count; i++) {
+        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        strangers[stranger_count++] = fd;
+        assert_int_equal(bind(fd, (const struct sockaddr *)&ends[0], sizeof ends[0]), 0);
+        assert_int_equal(connect(fd, (const struct sockaddr *)&ends[1], sizeof ends[1]), 0);
+        assert_ok(ps_loop_turn(loop, 1));
+    }
+}
+
+static void strangers_do_not_use_up_what_their_address_has_for_others(void **state)
+{
+    (void)state;
+    crowd(1, PER_CALLER + 5);
+    ask_as(&good, NULL);
+}
+
+static void strangers_of_many_addresses_make_room_before_one_we_know(void **state)
+{
+    struct tls_client known;
+    uint64_t later;
+
+    (void)state;
+    tls_open(&known, &good, NULL);
+    assert_true(tls_wait(&known, step_connect) == 1 && ask(&known));
+    for (unsigned host = 2; stranger_count < CONNECTIONS - PER_CALLER; host++) {
+        crowd(host, PER_CALLER - 1);
+    }
+    for (later = ps_clock_mono_ns() + PS_NS_PER_S; ps_clock_mono_ns() < later;) {
+        assert_ok(ps_loop_turn(loop, 10));
+    }
+    crowd(100, PER_CALLER);
+    assert_true(ask(&known));
+    tls_close(&known);
+}
+
 static void bad_material_is_an_input_error(void **state)
 {
     const struct ps_bytes certificate = ps_bytes_str(appliance.certificate_pem);
@@ -538,6 +591,8 @@ int main(void)
         TEST(a_caller_is_verified_anew_against_new_authorities),
         TEST(a_certificate_that_ends_ends_its_connections_too),
         TEST(a_key_has_so_many_connections_and_no_more),
+        TEST(strangers_do_not_use_up_what_their_address_has_for_others),
+        TEST(strangers_of_many_addresses_make_room_before_one_we_know),
         TEST(bad_material_is_an_input_error),
     };
 
