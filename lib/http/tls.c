@@ -129,6 +129,8 @@ void tls_begin(const struct http_tls *tls, gnutls_session_t session)
     /* Asked for and not required: public routes are there for everyone. */
     gnutls_certificate_server_set_request(session, tls->takes_callers ? GNUTLS_CERT_REQUEST
                                                                       : GNUTLS_CERT_IGNORE);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY,
+                                       GNUTLS_HOOK_PRE, tls_check_key);
 }
 
 uint64_t tls_serial(const struct http_tls *tls)

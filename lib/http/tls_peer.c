@@ -5,6 +5,10 @@
 /* Longest chain a client may send. */
 #define CHAIN_MAX 8u
 
+/* Of a client's key: some milliseconds at most. */
+#define RSA_BITS_MAX     8192u
+#define RSA_EXPONENT_MAX 4u /* octets */
+
 struct chain {
     gnutls_x509_crt_t certificates[CHAIN_MAX];
     unsigned count;
@@ -118,6 +122,58 @@ static void read_san(gnutls_x509_crt_t certificate, struct http_caller *caller)
             return;
         }
     }
+}
+
+/*
+ * What a signature by an RSA key takes to verify grows with the square of the modulus' length times
+ * that of the exponent. GnuTLS sets no limit to either, verifies while the process does nothing
+ * else, and does so before anyone has looked whose the certificate is.
+ */
+static bool is_cheap(gnutls_x509_crt_t certificate)
+{
+    unsigned bits = 0;
+    const int algorithm = gnutls_x509_crt_get_pk_algorithm(certificate, &bits);
+    gnutls_datum_t modulus = {.data = NULL};
+    gnutls_datum_t exponent = {.data = NULL};
+    size_t zeros = 0;
+    bool cheap;
+
+    if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS) {
+        return algorithm >= 0;
+    }
+    if (bits > RSA_BITS_MAX ||
+        gnutls_x509_crt_get_pk_rsa_raw(certificate, &modulus, &exponent) < 0) {
+        return false;
+    }
+    while (zeros < exponent.size && exponent.data[zeros] == 0) {
+        zeros++;
+    }
+    cheap = exponent.size - zeros <= RSA_EXPONENT_MAX;
+    gnutls_free(modulus.data);
+    gnutls_free(exponent.data);
+    return cheap;
+}
+
+int tls_check_key(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                  const gnutls_datum_t *message)
+{
+    unsigned count = 0;
+    const gnutls_datum_t *ders = gnutls_certificate_get_peers(session, &count);
+    gnutls_x509_crt_t leaf;
+    bool cheap;
+
+    (void)type;
+    (void)when;
+    (void)message;
+    if (incoming == 0) { /* our own */
+        return 0;
+    }
+    if (ders == NULL || count == 0 || gnutls_x509_crt_init(&leaf) < 0) {
+        return GNUTLS_E_CERTIFICATE_ERROR;
+    }
+    cheap = gnutls_x509_crt_import(leaf, &ders[0], GNUTLS_X509_FMT_DER) >= 0 && is_cheap(leaf);
+    gnutls_x509_crt_deinit(leaf);
+    return cheap ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
 bool tls_verify(const struct http_tls *tls, gnutls_session_t session,

@@ -55,3 +55,13 @@ def test_the_log_itself_is_no_place_for_a_copy(appliance, place):
     done = fetch(appliance, root)
     assert done.returncode != 0 and "an appliance's own log" in done.stderr, done
     assert not list((appliance.directory / "data/log").rglob("tile"))
+
+
+def test_where_no_uses_are_verifying_says_so(appliance, tmp_path):
+    """`events` names a shard when it is complete: of the first one nothing else would tell."""
+    copy = tmp_path / "copy"
+    assert fetch(appliance, copy).returncode == 0
+    done = subprocess.run([str(PRIVYSEAL), "log", "verify", str(copy)], text=True,
+                          capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0
+    assert any(line.split()[:3] == ["NOTE", "shards", "use"] for line in done.stdout.splitlines())

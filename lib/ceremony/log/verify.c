@@ -348,6 +348,9 @@ static void compare_shards(struct verification *v, const struct shard_names *nam
             last ? "complete, and events does not say so yet; it will after the next start"
                  : "complete, and events says nothing of it");
     }
+    if (names->count == 0 && v->shards.count == 0) {
+        verification_tell(v, LOG_NOTE, "shards", "use", "none is here");
+    }
     for (size_t i = 0; i < v->shards.count; i++) {
         const char *name = v->shards.items[i].name;
         char label[32];
