@@ -226,6 +226,9 @@ static enum ps_err read_step(struct exchange *exchange, struct change_headers *h
     struct json_value body;
 
     PS_TRY(read_headers(exchange, headers));
+    if (headers->if_match.len != 0) {
+        return ps_fail(PS_E_INPUT, 0, "If-Match: a step of an operation has no condition");
+    }
     PS_TRY(read_body(exchange, &body));
     PS_TRY(json_read_object(body, step_fields, PS_COUNT_OF(step_fields), &step, NULL));
     *ret_parameters = json_raw(body);

@@ -43,6 +43,7 @@ static enum ps_err change(struct channel *channel, const struct ipc_message *inf
         KEEP(parameters, ask_step->parameters);
         KEEP(idempotency_key, ask_step->idempotency_key);
         assert_int_equal(ask_step->body_hash.len, PS_SHA256_LEN);
+        memcpy(seen.body_hash, ask_step->body_hash.data, PS_SHA256_LEN);
         return channel_send(channel, &msg_document_info, id, &reply);
     }
     assert_ptr_equal(info, &msg_change_info);
@@ -159,6 +160,7 @@ static void bad_headers_are_malformed(void **state)
         "Idempotency-Key: \r\n",
         "Idempotency-Key: a b\r\n",
         "Idempotency-Key: \xc3\xa9\r\n",
+        "Idempotency-Key: a\x7f\r\n",
         "If-Match: 7\r\n",
         "If-Match: \"\"\r\n",
         "If-Match: W/\"7\"\r\n",
@@ -261,6 +263,8 @@ static void an_operation_is_made_by_its_type(void **state)
 
 static void a_step_names_operation_and_verb(void **state)
 {
+    uint8_t first[PS_SHA256_LEN];
+
     (void)state;
     reply.status = 200;
     assert_int_equal(POST("/v1/operations/0f1e/approvals",
@@ -273,6 +277,37 @@ static void a_step_names_operation_and_verb(void **state)
                      200);
     assert_string_equal(seen.verb, "execute");
     assert_string_equal(seen.parameters, "{}");
+    assert_string_equal(seen.idempotency_key, "");
+    /* What tells whether it was asked for before: the key, and all of the request. */
+    assert_int_equal(ask(&(const struct call){"POST", "/v1/operations/0f1e/cancel",
+                                              "Idempotency-Key: once-2\r\n", "{}"}),
+                     200);
+    assert_string_equal(seen.idempotency_key, "once-2");
+    memcpy(first, seen.body_hash, sizeof first);
+    assert_int_equal(POST("/v1/operations/0f1f/cancel", "{}"), 200);
+    assert_memory_not_equal(first, seen.body_hash, sizeof first);
+}
+
+/* It changes nothing that was read before: a condition that would be passed over is refused. */
+static void a_step_has_no_condition(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(&(const struct call){"POST", "/v1/operations/0f1e/execute",
+                                              "If-Match: \"7\"\r\n", "{}"}),
+                     400);
+    assert_code("malformed");
+    assert_int_equal(POST("/v1/operations/0f1e/execute?dry_run=true", "{}"), 400);
+    assert_int_equal(api_test.asked, 0);
+}
+
+static void what_changes_is_answered_whatever_the_caller_has(void **state)
+{
+    (void)state;
+    reply.status = 200;
+    assert_int_equal(
+        ask(&(const struct call){"POST", "/v1/keys/k/suspend", "If-None-Match: \"1\"\r\n", "{}"}),
+        200);
+    assert_string_equal(answer.body, "{}");
 }
 
 static void genesis_is_for_an_empty_appliance(void **state)
@@ -323,6 +358,8 @@ int main(void)
         TEST(other_changes_have_their_types),
         TEST(an_operation_is_made_by_its_type),
         TEST(a_step_names_operation_and_verb),
+        TEST(a_step_has_no_condition),
+        TEST(what_changes_is_answered_whatever_the_caller_has),
         TEST(genesis_is_for_an_empty_appliance),
         TEST(parameters_over_48_kib_are_413),
     };
