@@ -236,6 +236,9 @@ def test_a_statement_is_of_this_client_this_appliance_and_this_moment(room, clie
             ({"new_key": "YQ"}, 400, "new_key"),
             ({"new_key": b64u(spki(client.key))}, 422, "old one")):
         refused(client.hand_in(client.statement(new, **changes), new), status, words)
+    # It ends with its second, not after it.
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    refused(client.hand_in(client.statement(new, not_after=now), new), 422, "expired")
     # What another client is known by is not to be had, even by who holds its key.
     refused(client.hand_in(client.statement(stranger.key), stranger.key), 409, "another client")
     # Who hands in another's statement, signed as it should be, is not that client.
@@ -245,6 +248,14 @@ def test_a_statement_is_of_this_client_this_appliance_and_this_moment(room, clie
             "new_signature": b64u(sign(new, octets))}
     refused(stranger.ask("/v1/whoami/certificate", body), 422, "another client")
     assert room.send("POST", "/v1/whoami/certificate", body).status == 422
+
+
+def test_a_key_that_it_is_known_by_already_is_no_next_one(room, tmp_path):
+    client = Known(room, tmp_path, "known-already")
+    new = client.make_key("new.pem", "ec-p256")
+    assert client.hand_in(client.statement(new), new)[0] == 201
+    refused(client.hand_in(client.statement(new), new), 409, "already")
+    assert client.pins() == [pin(client.key), pin(new)]
 
 
 def test_signatures_that_openssl_makes_otherwise(room, tmp_path):

@@ -157,6 +157,11 @@ def test_a_malformed_body_is_one_problem_document(appliance, what):
 def test_other_media_types_are_415(appliance):
     got = raw(appliance, post().replace(b"application/json", b"text/plain"))
     assert statuses(got) == [415]
+    chunks = f"{len(BODY):x}\r\n{BODY}\r\n0\r\n\r\n".encode()
+    for media, status in ((b"application/json", 200), (b"text/plain", 415)):
+        got = raw(appliance, b"POST /v1/jws/sign HTTP/1.1\r\nHost: a\r\nContent-Type: " + media +
+                  b"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        assert statuses(got)[0] == status, got[:300]
 
 
 def test_two_mebibytes_are_413(appliance):

@@ -95,12 +95,19 @@ static void what_has_not_changed_is_304(void **state)
     assert_int_equal(conditional("If-None-Match: \"r6\"\r\n"), 200);
     assert_int_equal(conditional("If-None-Match: r7\r\n"), 200);
     assert_int_equal(conditional("If-None-Match: \"r7\r\n"), 200);
+    /* RFC 9110 section 13.2.1: a condition counts where the answer without it is a success. */
+    reply.status = 404;
+    assert_int_equal(conditional("If-None-Match: \"r7\"\r\n"), 404);
 }
 
 static void lists_take_after_and_limit(void **state)
 {
-    static const char *const bad[] = {"limit=0",   "limit=1001", "limit=01",  "limit=a", "limit=",
-                                      "limit=1.0", "after=",     "after=a/b", "limit=-1"};
+    /* The last one is 1 when 64 bits run over. */
+    static const char *const bad[] = {"limit=0",  "limit=1001",
+                                      "limit=01", "limit=a",
+                                      "limit=",   "limit=1.0",
+                                      "after=",   "after=a/b",
+                                      "limit=-1", "limit=18446744073709551617"};
     char target[64];
 
     (void)state;
@@ -187,7 +194,9 @@ static void a_document_of_no_kind_is_an_internal_mistake(void **state)
     reply.media = 77;
     assert_int_equal(GET("/v1/whoami"), 500);
     reply.media = MEDIA_JSON;
-    reply.status = 99;
+    reply.status = 199;
+    assert_int_equal(GET("/v1/whoami"), 500);
+    reply.status = 600;
     assert_int_equal(GET("/v1/whoami"), 500);
 }
 

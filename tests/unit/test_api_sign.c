@@ -459,6 +459,48 @@ static void a_batch_whose_keeper_ends_is_503_per_item(void **state)
     client_close(&client);
 }
 
+static enum ps_err answer_at_length(struct channel *channel, const struct ipc_message *info,
+                                    uint64_t id, const void *message)
+{
+    static char header[IPC_HEADER_MAX];
+    const struct msg_jws_signed done = {.protected_header = ps_bytes(header, sizeof header),
+                                        .signature = LITERAL("s"),
+                                        .kid = LITERAL("k"),
+                                        .version = 1};
+
+    (void)info;
+    (void)message;
+    memset(header, 'h', sizeof header);
+    return channel_send(channel, &msg_jws_signed_info, id, &done);
+}
+
+/* 16 KiB each: a batch of them is over what an answer may have. */
+static void items_that_an_answer_has_no_room_for_say_so(void **state)
+{
+    const char *at;
+    size_t written = 0;
+    struct client client;
+    struct response response;
+
+    (void)state;
+    api_test.script = answer_at_length;
+    put_items(1000);
+    client_open(&client, api_test.loop, api_test.path);
+    client_send_call(&client, &(const struct call){"POST", "/v1/jws/sign", NULL, many});
+    client_wait(&client, &response);
+    assert_int_equal(response.status, 200);
+    ps_buf_put_u8(&client.in, '\0');
+    at = (const char *)client.in.data;
+    while ((at = strstr(at, "\"jws\":")) != NULL) {
+        written++;
+        at++;
+    }
+    assert_in_range(written, 250, 256);
+    assert_has((const char *)client.in.data, "\"code\":\"too-large\"");
+    assert_has((const char *)client.in.data, "\"item\":999}}]}");
+    client_close(&client);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, api_end)
 
 int main(void)
@@ -481,6 +523,7 @@ int main(void)
         TEST(a_thousand_items_are_taken_and_one_more_is_not),
         TEST(a_batch_keeps_its_order_whatever_comes_first),
         TEST(a_batch_whose_keeper_ends_is_503_per_item),
+        TEST(items_that_an_answer_has_no_room_for_say_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,58 @@ static void a_nonce_is_good_for_its_client_until_it_is_used(void **state)
     assert_false(client_nonces_has(nonces, ps_bytes_str(""), zeros, 0));
 }
 
+static void a_nonce_that_differs_in_one_octet_is_another(void **state)
+{
+    uint8_t nonce[CLIENT_NONCE_LEN];
+
+    (void)state;
+    assert_ok(client_nonces_give(nonces, A, 10, nonce));
+    for (size_t i = 0; i < CLIENT_NONCE_LEN; i++) {
+        nonce[i] ^= 1;
+        assert_false(client_nonces_has(nonces, A, nonce, 10));
+        client_nonces_use(nonces, nonce);
+        nonce[i] ^= 1;
+    }
+    assert_true(client_nonces_has(nonces, A, nonce, 10));
+}
+
+/* Of 512 draws out of 256 values some 220 are different ones. */
+static void a_nonce_is_not_to_be_guessed(void **state)
+{
+    uint8_t nonce[CLIENT_NONCE_LEN];
+    bool seen[CLIENT_NONCE_LEN][256] = {{false}};
+
+    (void)state;
+    for (unsigned i = 0; i < 512; i++) {
+        assert_ok(client_nonces_give(nonces, A, 10, nonce));
+        for (size_t at = 0; at < CLIENT_NONCE_LEN; at++) {
+            seen[at][nonce[at]] = true;
+        }
+        assert_memory_not_equal(nonce, nonce + 1, CLIENT_NONCE_LEN - 1);
+    }
+    for (size_t at = 0; at < CLIENT_NONCE_LEN; at++) {
+        unsigned values = 0;
+
+        for (size_t value = 0; value < 256; value++) {
+            values += seen[at][value] ? 1 : 0;
+        }
+        assert_true(values >= 100);
+    }
+}
+
+static void the_longest_name_has_one_and_a_longer_one_has_none(void **state)
+{
+    char name[PS_NAME_MAX + 2];
+    uint8_t nonce[CLIENT_NONCE_LEN];
+
+    (void)state;
+    memset(name, 'a', sizeof name);
+    assert_ok(client_nonces_give(nonces, ps_bytes(name, PS_NAME_MAX), 10, nonce));
+    assert_true(client_nonces_has(nonces, ps_bytes(name, PS_NAME_MAX), nonce, 10));
+    assert_fails(PS_E_INPUT,
+                 client_nonces_give(nonces, ps_bytes(name, PS_NAME_MAX + 1), 10, nonce));
+}
+
 static void a_nonce_lives_five_minutes(void **state)
 {
     uint8_t nonce[CLIENT_NONCE_LEN];
@@ -86,6 +138,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_nonce_is_good_for_its_client_until_it_is_used, make,
+                                        clear),
+        cmocka_unit_test_setup_teardown(a_nonce_that_differs_in_one_octet_is_another, make, clear),
+        cmocka_unit_test_setup_teardown(a_nonce_is_not_to_be_guessed, make, clear),
+        cmocka_unit_test_setup_teardown(the_longest_name_has_one_and_a_longer_one_has_none, make,
                                         clear),
         cmocka_unit_test_setup_teardown(a_nonce_lives_five_minutes, make, clear),
         cmocka_unit_test_setup_teardown(

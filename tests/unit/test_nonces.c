@@ -4,11 +4,12 @@
 
 /* Each nonce is given out once. */
 
+/* The octets that tell where to look come first and vary most: every place is taken by some. */
 static enum ps_err add(struct nonces *nonces, unsigned number)
 {
     char text[2 * OPERATION_NONCE_LEN + 1];
 
-    (void)snprintf(text, sizeof text, "%016x%016x", number * 2654435761u, number);
+    (void)snprintf(text, sizeof text, "%08x%024x", number * 2654435761u, number);
     return nonces_add(nonces, ps_bytes_str(text));
 }
 
