@@ -52,6 +52,17 @@ def sign(key, octets, *options):
     return openssl("dgst", digest_of(key), *options, "-sign", key, octets=octets)
 
 
+def certify(room, key, subject, **wanted):
+    """By the appliance's CA of clients, as the operator would."""
+    path = key.with_suffix(".cert")
+    request = openssl("req", "-new", digest_of(key), "-key", key, "-outform", "DER",
+                      "-subj", subject)
+    answer = room.appliance.client().post("/v1/x509/issue", {"csr": b64u(request), **wanted})
+    assert answer.status == 200, answer
+    path.write_text(ssl.DER_cert_to_PEM_cert(unb64u(answer.json()["certificate"])))
+    return path
+
+
 class Known:
     """A client of the appliance with a certificate of its own."""
 
@@ -69,15 +80,7 @@ class Known:
         return path
 
     def certify(self, key):
-        """By the appliance's CA of clients, as the operator would."""
-        path = key.with_suffix(".cert")
-        request = openssl("req", "-new", digest_of(key), "-key", key, "-outform", "DER",
-                          "-subj", f"/CN={self.name}")
-        answer = self.room.appliance.client().post(
-            "/v1/x509/issue", {"profile": "tls-client", "csr": b64u(request)})
-        assert answer.status == 200, answer
-        path.write_text(ssl.DER_cert_to_PEM_cert(unb64u(answer.json()["certificate"])))
-        return path
+        return certify(self.room, key, f"/CN={self.name}", profile="tls-client")
 
     def peer(self, key=None):
         directory = self.room.appliance.directory
@@ -289,3 +292,31 @@ def test_two_clients_that_add_one_key_at_once_are_not_both_known_by_it(room, tmp
     assert sorted(answers) == [201, 409]
     assert sum(pin(key) in client.pins() for client in clients) == 1
     assert room.send("GET", "/v1/system").json()["state"] == "operational"
+
+
+def test_a_client_is_known_by_who_issued_and_by_the_name_in_it(room, tmp_path):
+    """Whatever its key is; another name of the same authority, or none, is nobody."""
+    ca = room.appliance.directory / "ca" / "cert.pem"
+    public = openssl("x509", "-in", ca, "-noout", "-pubkey")
+    issuer = b64u(hashlib.sha256(openssl("pkey", "-pubin", "-outform", "DER",
+                                         octets=public)).digest())
+    done = room.change("PUT", "/v1/x509/profiles/named-clients", {
+        "kind": "tls-client", "issuer": "tls.ca", "longest_s": 86400,
+        "subject": {"common_name": "*"}, "sans": ["dns:*.example"]})
+    assert done.status == 201, done
+    room.post("/v1/grants", {"client": "operator", "keys": "tls.ca",
+                             "operations": ["x509.issue:named-clients"]})
+    known = Known(room, tmp_path, "by-pin")
+    room.post("/v1/clients", {"name": "by-rule", "issuer": issuer, "san": "box.example",
+                              "listener": "clients"})
+    room.post("/v1/clients", {"name": "elsewhere", "issuer": b64u(bytes(32)),
+                              "san": "other.example", "listener": "clients"})
+    for number, (sans, whose) in enumerate(((["dns:box.example"], (200, "by-rule")),
+                                            (["dns:other.example"], (401, None)),
+                                            (["dns:box.example"], (200, "by-rule")))):
+        key = known.make_key(f"{number}.pem", "ec-p256")
+        certify(room, key, "/CN=box", profile="named-clients", sans=sans)
+        assert known.whoami(key) == whose, sans
+    key = known.make_key("unnamed.pem", "ec-p256")
+    known.certify(key)
+    assert known.whoami(key)[0] == 401

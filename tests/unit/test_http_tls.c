@@ -133,6 +133,25 @@ static void the_issuer_is_who_signed_not_who_has_the_name(void **state)
     free_identity(&client);
 }
 
+/* Whoever came before, whatever name it has, and whoever signed it. */
+static void who_is_trusted_itself_is_its_own_issuer(void **state)
+{
+    struct identity_wish wish = {
+        .name = "itself", .names = "DNS:oidc.example", .begins_s = -60, .ends_s = DAY};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct identity itself;
+
+        wish.issuer = i == 0 ? NULL : &other_authority;
+        make_identity(&wish, &itself);
+        trust_both(&itself, &authority);
+        issuer_is(&good, NULL, &authority);
+        issuer_is(&itself, NULL, &itself);
+        free_identity(&itself);
+    }
+}
+
 /* Where only names lead to the issuer a wrong one may be tried, but is never taken for the right.
  */
 static void an_issuer_that_did_not_sign_is_never_named(void **state)
@@ -347,6 +366,7 @@ int main(void)
         TEST(certificates_that_do_not_verify_are_nobody),
         TEST(an_intermediate_is_the_issuer),
         TEST(the_issuer_is_who_signed_not_who_has_the_name),
+        TEST(who_is_trusted_itself_is_its_own_issuer),
         TEST(an_issuer_that_did_not_sign_is_never_named),
         TEST(tls_1_2_is_refused),
         TEST(new_material_drops_no_connection),
