@@ -348,19 +348,28 @@ struct headers {
     bool dry_run;
 };
 
-static unsigned ask_with(const char *type, const char *subject, const char *parameters,
-                         const struct headers *headers)
+/* hash: room for what the message borrows */
+static struct msg_change message_with(const char *type, const char *subject, const char *parameters,
+                                      const struct headers *headers, uint8_t hash[PS_SHA256_LEN])
 {
     struct msg_change message = stack_change_message(type, subject, parameters);
-    uint8_t hash[PS_SHA256_LEN];
-    struct wire_frame answer;
 
     message.request_id = ps_bytes_str("headers-1");
     message.idempotency_key = ps_bytes_str(headers->idempotency_key);
     message.if_match = ps_bytes_str(headers->if_match);
     message.dry_run = headers->dry_run ? 1 : 0;
     ps_sha256(ps_bytes_str(headers->hashed), hash);
-    message.body_hash = ps_bytes(hash, sizeof hash);
+    message.body_hash = ps_bytes(hash, PS_SHA256_LEN);
+    return message;
+}
+
+static unsigned ask_with(const char *type, const char *subject, const char *parameters,
+                         const struct headers *headers)
+{
+    uint8_t hash[PS_SHA256_LEN];
+    const struct msg_change message = message_with(type, subject, parameters, headers, hash);
+    struct wire_frame answer;
+
     wire_call(&stack.management, &msg_change_info, &message, &answer);
     return stack_status_of(&answer, &body);
 }
@@ -398,6 +407,48 @@ static void the_same_idempotency_key_is_answered_the_same(void **state)
                          &(struct headers){.idempotency_key = "k-2", .hashed = "x"}));
     expect(404, ask_with("key.suspend", "i.none", "{}",
                          &(struct headers){.idempotency_key = "k-2", .hashed = "x"}));
+}
+
+/* The second comes before the first is answered, or is answered the same: nothing is done twice. */
+static void the_same_sent_twice_at_once_is_done_once(void **state)
+{
+    enum { TIMES = 8 };
+    const struct headers once = {.idempotency_key = "k-4", .hashed = "four"};
+    uint8_t hash[PS_SHA256_LEN];
+    struct msg_change message;
+    unsigned made = 0;
+    PS_BUF_AUTO first;
+
+    (void)state;
+    ps_buf_init(&first, IPC_DOCUMENT_MAX);
+    expect(201, change("key.create", "", EC_KEY("i.twice")));
+    message = message_with("key.rotate", "i.twice", "{}", &once, hash);
+    for (unsigned i = 0; i < TIMES; i++) {
+        (void)wire_send(&stack.management, &msg_change_info, &message);
+    }
+    for (unsigned i = 0; i < TIMES;) {
+        struct wire_frame answer;
+        unsigned status;
+
+        assert_true(wire_read(&stack.management, WIRE_LIMIT_MS, &answer));
+        if (answer.id == 0) {
+            continue;
+        }
+        i++;
+        status = stack_status_of(&answer, &body);
+        if (status != 202) {
+            assert_int_equal(status, 409);
+            assert_true(body_has("in-flight"));
+            continue;
+        }
+        if (made++ == 0) {
+            ps_buf_put(&first, ps_buf_bytes(&body));
+        }
+        assert_bytes(ps_buf_bytes(&body), ps_buf_bytes(&first));
+    }
+    assert_true(made >= 1);
+    expect(202, ask_with("key.rotate", "i.twice", "{}", &once));
+    assert_bytes(ps_buf_bytes(&body), ps_buf_bytes(&first));
 }
 
 static void an_answer_survives_a_restart(void **state)
@@ -547,6 +598,7 @@ int main(void)
         cmocka_unit_test(nobody_locks_itself_out),
         cmocka_unit_test(a_rate_is_a_limit),
         cmocka_unit_test(the_same_idempotency_key_is_answered_the_same),
+        cmocka_unit_test(the_same_sent_twice_at_once_is_done_once),
         cmocka_unit_test(an_answer_survives_a_restart),
         cmocka_unit_test(if_match_names_the_revision),
         cmocka_unit_test(a_dry_run_shows_the_document_and_changes_nothing),
