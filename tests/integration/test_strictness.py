@@ -5,7 +5,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from harness.http_unix import b64u
+from harness.http_unix import b64u, unb64u
 
 KEY = "test.es256"
 PARAMETERS_MAX = 48 << 10
@@ -127,6 +127,23 @@ def test_a_key_of_another_algorithm_verifies_nothing(client):
         named = jwk if alg is None else {**jwk, "alg": alg}
         answer = client.post("/v1/jws/verify", {"jws": made, "jwks": {"keys": [named]}})
         assert answer.status == 200 and answer.json()["valid"] is valid, (alg, answer)
+        assert valid or answer.json()["reason"] == "no-key"
+
+
+def cose_key(jwk, alg):
+    """RFC 8230 section 4: {1: 3, 3: alg, -1: n, -2: e}; alg: its octets in CBOR."""
+    n, e = unb64u(jwk["n"]), unb64u(jwk["e"])
+    return b64u(b"\xa4\x01\x03\x03" + alg + b"\x20\x59" + len(n).to_bytes(2, "big") + n +
+                b"\x21" + bytes([0x40 + len(e)]) + e)
+
+
+def test_a_cose_key_of_another_algorithm_verifies_nothing(client):
+    made = client.post("/v1/cose/sign1", {"key": "test.rsa", "payload": "eA",
+                                          "algorithm": "PS256"}).json()["cose"]
+    jwk = client.get("/v1/keys/test.rsa/public").json()
+    for alg, valid in ((b"\x38\x24", True), (b"\x38\x25", False)):  # PS256, PS384
+        answer = client.post("/v1/cose/verify1", {"cose": made, "cose_key": cose_key(jwk, alg)})
+        assert answer.status == 200 and answer.json()["valid"] is valid, answer
         assert valid or answer.json()["reason"] == "no-key"
 
 

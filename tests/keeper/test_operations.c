@@ -415,7 +415,7 @@ static void the_same_sent_twice_at_once_is_done_once(void **state)
     enum { TIMES = 8 };
     const struct headers once = {.idempotency_key = "k-4", .hashed = "four"};
     uint8_t hash[PS_SHA256_LEN];
-    struct msg_change message;
+    struct msg_change message = {0};
     unsigned made = 0;
     PS_BUF_AUTO first;
 
