@@ -122,6 +122,12 @@ void http_tls_free(struct http_tls *tls)
     free(tls);
 }
 
+/*
+ * Each message of a handshake, so a client's whole chain too: what GnuTLS takes to read that grows
+ * with its length, and anybody can send one.
+ */
+#define HANDSHAKE_OCTETS_MAX ((size_t)16 * 1024)
+
 void tls_begin(const struct http_tls *tls, gnutls_session_t session)
 {
     /* Replaces the credentials that libmicrohttpd set; these can change while it runs. */
@@ -129,6 +135,7 @@ void tls_begin(const struct http_tls *tls, gnutls_session_t session)
     /* Asked for and not required: public routes are there for everyone. */
     gnutls_certificate_server_set_request(session, tls->takes_callers ? GNUTLS_CERT_REQUEST
                                                                       : GNUTLS_CERT_IGNORE);
+    gnutls_handshake_set_max_packet_length(session, HANDSHAKE_OCTETS_MAX);
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY,
                                        GNUTLS_HOOK_PRE, tls_check_key);
 }

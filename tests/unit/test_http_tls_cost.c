@@ -52,6 +52,38 @@ static void an_rsa_key_has_a_short_exponent(void **state)
     free_identity(&dear);
 }
 
+/* The good certificate, and so many octets of comment. */
+static void make_long(size_t octets, struct identity *ret_identity)
+{
+    char *comment = malloc(octets + 1);
+    X509_EXTENSION *extension;
+
+    assert_non_null(comment);
+    memset(comment, 'x', octets);
+    comment[octets] = '\0';
+    extension = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, comment);
+    assert_non_null(extension);
+    make_client("DNS:oidc.example", ret_identity);
+    assert_int_equal(X509_add_ext(ret_identity->certificate, extension, -1), 1);
+    assert_true(X509_sign(ret_identity->certificate, authority.key, EVP_sha256()) > 0);
+    X509_EXTENSION_free(extension);
+    free(comment);
+}
+
+static void the_certificates_of_a_client_are_short(void **state)
+{
+    static const size_t octets[] = {14000, 17000};
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(octets); i++) {
+        struct identity identity;
+
+        make_long(octets[i], &identity);
+        assert_int_equal(is_served(&identity), i == 0);
+        free_identity(&identity);
+    }
+}
+
 /* Of 8192 bits an exchange takes a hundred times what one on a curve takes. */
 static void keys_are_not_agreed_on_in_finite_fields(void **state)
 {
@@ -74,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_rsa_key_has_a_short_exponent),
+        TEST(the_certificates_of_a_client_are_short),
         TEST(keys_are_not_agreed_on_in_finite_fields),
     };
 
