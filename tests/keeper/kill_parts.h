@@ -5,7 +5,7 @@
 
 /* Which rows each of several programs that run side by side tries, so that they end together. */
 
-enum { KILL_PARTS_MAX = 8, FEW_S = 2 };
+enum { KILL_PARTS_MAX = 8, FEW_S = 3 };
 
 /* The longest first, each to the part that has the least so far. */
 static void kill_divide(size_t parts, size_t part_of[])

@@ -114,6 +114,19 @@ static void a_check_value_knows_its_pin(void **state)
     assert_fails(PS_E_DENIED, pin_check_compare(&check, ps_bytes_str("")));
 }
 
+/* By Python's hashlib.scrypt() with what pin_check.h says of it. */
+static void a_check_value_costs_what_it_says(void **state)
+{
+    static const struct pin_check check = {
+        .salt = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+        .value = {0xec, 0xab, 0xed, 0x4d, 0xdb, 0x75, 0x11, 0x1f, 0xfb, 0x04, 0xb5,
+                  0x1a, 0x0a, 0x76, 0xb2, 0x19, 0x0c, 0xb6, 0xf0, 0x3b, 0x60, 0x76,
+                  0x56, 0xb0, 0x85, 0x36, 0x6b, 0xf4, 0x7f, 0x78, 0xc1, 0x96}};
+
+    (void)state;
+    assert_ok(pin_check_compare(&check, ps_bytes_str("1234")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +136,7 @@ int main(void)
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(limits),
         cmocka_unit_test(a_check_value_knows_its_pin),
+        cmocka_unit_test(a_check_value_costs_what_it_says),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
