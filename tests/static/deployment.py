@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The roles of ansible/ are sound, ask for no secret, copy no file of ours, and know which libraries programs need."""
 
+import collections
 import os
 import pathlib
 import re
@@ -81,11 +82,15 @@ def check_copies():
             yield f"{path.relative_to(TOP)}: what the release has is not copied"
 
 
-def package_of(library):
-    """The Debian package that has a shared library."""
-    done = subprocess.run(["dpkg-query", "--search", f"*/{library}"], capture_output=True, text=True,
-                          check=False)
-    return {line.split(":")[0] for line in done.stdout.splitlines() if "/lib/" in line}
+def packages_of(libraries):
+    """Of each shared library, the Debian packages that have it: all are looked for at once."""
+    said = subprocess.run(["dpkg-query", "--search", *(f"*/{library}" for library in sorted(libraries))],
+                          capture_output=True, text=True, check=False).stdout
+    having = collections.defaultdict(set)
+    for line in said.splitlines():
+        if "/lib/" in line:
+            having[line.rpartition("/")[2]].add(line.split(":")[0])
+    return having
 
 
 def check_packages():
@@ -93,11 +98,15 @@ def check_packages():
     command_line = set(known["privyseal_release_command_line"])
     lists = {"privyseal": command_line,
              "privyseald": command_line | set(known["privyseal_release_daemon"])}
-    for program, packages in lists.items():
+    needed = {}
+    for program in lists:
         said = subprocess.run(["readelf", "-d", str(BUILD / "appliance" / program)], check=True,
                               capture_output=True, text=True).stdout
-        for library in set(re.findall(r"\(NEEDED\).*\[(.*)\]", said)) - FROM_LIBC:
-            if not package_of(library) & packages:
+        needed[program] = set(re.findall(r"\(NEEDED\).*\[(.*)\]", said)) - FROM_LIBC
+    having = packages_of(set().union(*needed.values()))
+    for program, packages in lists.items():
+        for library in needed[program]:
+            if not having[library] & packages:
                 yield f"{program} needs {library}, which is in none of the packages of ansible/"
 
 
