@@ -109,7 +109,7 @@ const size_t route_count = PS_COUNT_OF(routes);
 /* What a variable segment may be: every name and every id is. */
 static bool is_variable(struct ps_bytes segment)
 {
-    return segment.len <= PS_NAME_MAX && (ps_request_id_valid(segment) || ps_name_valid(segment));
+    return ps_request_id_valid(segment) || ps_name_valid(segment);
 }
 
 /* The segment of a pattern at *at, which moves behind it; false at the pattern's end. */

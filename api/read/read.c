@@ -14,7 +14,7 @@
 /* Names and ids alike. */
 static bool is_position(struct ps_bytes text)
 {
-    return text.len <= PS_NAME_MAX && (ps_request_id_valid(text) || ps_name_valid(text));
+    return ps_request_id_valid(text) || ps_name_valid(text);
 }
 
 static enum ps_err read_list_query(const struct exchange *exchange, struct msg_read *message)
