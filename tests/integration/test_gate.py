@@ -256,6 +256,9 @@ def test_a_dry_run_waits_for_nobody_and_a_draft_is_made_once_per_key(room):
     answers = [room.bare.management().post("/v1/keys", body, headers=headers) for _ in range(2)]
     assert [answer.status for answer in answers] == [202, 202]
     assert answers[0].body == answers[1].body and len(drafts()) == 1
+    # What is only tried is not answered with what was done.
+    answer = room.bare.management().post("/v1/keys?dry_run=true", body, headers=headers)
+    assert answer.status == 200, answer
     other = room.bare.management().post("/v1/keys", {**body, "name": "oidc.other-once"},
                                          headers=headers)
     refused(other, 409, "Idempotency-Key")

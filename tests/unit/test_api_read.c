@@ -285,6 +285,30 @@ static void log_routes_become_numbers(void **state)
     assert_int_equal(GET("/v1/log/events/consistency?from=-5"), 400);
 }
 
+/* What is none comes no further. */
+static void a_cosigned_checkpoint_is_one(void **state)
+{
+    static const char *const bad[] = {"", "no note", "origin\n1\n", "origin\n1\nAAAA\n\n"};
+    char headers[64];
+
+    (void)state;
+    for (size_t i = 0; i < PS_COUNT_OF(bad); i++) {
+        struct client client;
+
+        client_open(&client, api_test.loop, api_test.path);
+        client_send_str(&client, "POST /v1/log/events/cosignatures HTTP/1.1\r\nHost: a\r\n"
+                                 "Content-Type: text/plain\r\n");
+        (void)snprintf(headers, sizeof headers, "Content-Length: %zu\r\n\r\n", strlen(bad[i]));
+        client_send_str(&client, headers);
+        client_send_str(&client, bad[i]);
+        client_take_answer(&client);
+        assert_int_equal(answer.status, 400);
+        assert_code("malformed");
+        client_close(&client);
+    }
+    assert_int_equal(api_test.asked, 0);
+}
+
 static enum ps_err tile(const char *path, struct log_tile_path *ret_path)
 {
     struct ps_bytes segments[12];
@@ -349,6 +373,7 @@ int main(void)
         MANAGEMENT(management_reads_reach_their_resource),
         MANAGEMENT(metrics_are_prometheus_text),
         MANAGEMENT(log_routes_become_numbers),
+        MANAGEMENT(a_cosigned_checkpoint_is_one),
         cmocka_unit_test(tile_paths_have_one_spelling),
     };
 
