@@ -335,6 +335,17 @@ static enum ps_err fill(struct log_files *files, size_t count)
     return PS_OK;
 }
 
+/* The next octet of which anything is stored; before it are zeros. `end`: there is none. */
+static uint64_t skip_hole(int fd, uint64_t at, uint64_t end)
+{
+    const off_t stored = lseek(fd, (off_t)at, SEEK_DATA);
+
+    if (stored < 0) {
+        return errno == ENXIO ? end : at; /* not every file system can say */
+    }
+    return (uint64_t)stored < end ? (uint64_t)stored : end;
+}
+
 /* Whether a file has nothing but zeros between two octets, or up to its end. */
 static enum ps_err is_empty(const struct log_files *files, const char *name, int fd, uint64_t from,
                             uint64_t end, bool *ret_empty)
@@ -342,7 +353,8 @@ static enum ps_err is_empty(const struct log_files *files, const char *name, int
     uint8_t piece[4096];
     size_t got = 1;
 
-    for (uint64_t at = from; at < end && got != 0; at += got) {
+    for (uint64_t at = skip_hole(fd, from, end); at < end && got != 0;
+         at = skip_hole(fd, at + got, end)) {
         PS_TRY(read_at(files, name, fd, piece,
                        end - at < sizeof piece ? (size_t)(end - at) : sizeof piece, at, &got));
         for (size_t i = 0; i < got; i++) {
