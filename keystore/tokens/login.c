@@ -16,7 +16,7 @@ static void on_login(void *context, const struct token_answer *answer);
 
 static bool may_log_in(const struct token *token)
 {
-    if (!token->is_approved || token->pin == NULL || token->pin_refused) {
+    if (token->pin_refused) {
         return false;
     }
     for (size_t i = 0; i < token->process_count; i++) {
@@ -102,7 +102,6 @@ static void notice_wrong_pin(struct token *token)
     for (size_t i = 0; i < token->process_count && !token->pin_refused; i++) {
         if (says_wrong_pin(token->processes[i])) {
             token->pin_refused = true;
-            token->pin_is_new = false;
             token->tokens->handler->on_wrong_pin(token->tokens->context, token);
         }
     }

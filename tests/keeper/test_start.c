@@ -93,11 +93,10 @@ static void kill_all(void)
     stack_stop_token(&stack, 0);
 }
 
-/* As the supervisor sends it after a reload, while the start is put off. */
-static void send_pin_again(void)
+/* As the supervisor sends it after a reload. */
+static void send_pin(const char *pin)
 {
-    const struct msg_pin message = {.token = ps_bytes_str(STACK_TOKEN),
-                                    .pin = ps_bytes_str(stack.pin)};
+    const struct msg_pin message = {.token = ps_bytes_str(STACK_TOKEN), .pin = ps_bytes_str(pin)};
 
     wire_send(&stack.supervisor, &msg_pin_info, &message);
     stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT); /* comes after it */
@@ -122,7 +121,7 @@ static void a_pin_that_was_refused_is_not_tried_by_one_that_was_put_off(void **s
     assert_int_equal(symlink("restore", path), 0); /* leads nowhere */
     stack_start(&stack);
     stack_wait_state(&stack, APPLIANCE_FAILED);
-    send_pin_again();
+    send_pin(stack.pin); /* while the start is put off */
     assert_int_equal(unlink(path), 0);
     stack_wait_state(&stack, APPLIANCE_DEGRADED);
     wait_for_text(READ_SYSTEM, "", "\"state\":\"needs-login\"", 2);
@@ -134,11 +133,36 @@ static void a_pin_that_was_refused_is_not_tried_by_one_that_was_put_off(void **s
     expect(200, sign(KEY));
 }
 
+/* Both are wrong, and each is tried once, however often they take turns. */
+static void nor_is_one_that_is_configured_again_after_another(void **state)
+{
+    unsigned tries;
+
+    (void)state;
+    kill_all();
+    stack.pin = "00000000"; /* as it was refused before */
+    stack_start(&stack);
+    stack_wait_state(&stack, APPLIANCE_DEGRADED);
+    tries = tap_count(stack.tokens[0].tap, &msg_token_login_info);
+    send_pin("11111111");
+    wait_for_text(READ_SYSTEM, "", "\"state\":\"wrong-pin\"", 1);
+    send_pin("00000000");
+    stack_stop_token(&stack, 0); /* a new process waits for nothing before it is logged in to */
+    stack_start_token(&stack, 0);
+    wait_for_text(READ_SYSTEM, "", "\"state\":\"needs-login\"", 2);
+    kill_all();
+    assert_int_equal(tap_count(stack.tokens[0].tap, &msg_token_login_info), tries + 1);
+    stack.pin = STACK_PIN;
+    stack_start(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_failed_near_its_end_begins_anew),
         cmocka_unit_test(a_pin_that_was_refused_is_not_tried_by_one_that_was_put_off),
+        cmocka_unit_test(nor_is_one_that_is_configured_again_after_another),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
