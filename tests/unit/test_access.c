@@ -56,6 +56,19 @@ static void uid_zero_is_for_practice_only(void **state)
     assert_nobody(peer(0), ACCESS_RULE_UID_ZERO);
 }
 
+static void practice_is_as_it_was_configured(void **state)
+{
+    const struct access_config config = {.is_practice = true};
+    PS_CLEANUP(access_free_cleanup) struct access *practice = NULL;
+    const struct msg_caller root = peer(0);
+
+    (void)state;
+    put_client((struct client_row){.name = "root", .uids = "0"});
+    assert_ok(access_new(&config, &practice));
+    assert_ok(access_load(practice, catalog));
+    assert_non_null(access_resolve(practice, ACCESS_CLIENTS, &root, NULL));
+}
+
 static void uids_of_our_own_are_never_clients(void **state)
 {
     (void)state;
@@ -100,6 +113,17 @@ static void pin_counts_before_a_rule(void **state)
     put_client((struct client_row){.name = "by-pin", .pins = "\"" PIN_1 "\"", .suspended = true});
     load();
     assert_nobody(certificate(1, 9, "a.example"), ACCESS_RULE_SUSPENDED);
+}
+
+static void the_longest_name_is_found(void **state)
+{
+    char name[CLIENT_SAN_MAX + 1] = {0};
+
+    (void)state;
+    memset(name, 'a', CLIENT_SAN_MAX);
+    put_client((struct client_row){.name = "oidc", .issuer = PIN_9, .san = name});
+    load();
+    assert_is(certificate(2, 9, name), "oidc");
 }
 
 static void hashes_of_another_length_are_nobody(void **state)
@@ -185,6 +209,14 @@ static void removed_client_is_unknown_after_the_load(void **state)
     assert_nobody(peer(7), ACCESS_RULE_UNKNOWN_UID);
 }
 
+#define RECORD(name, pins, san, issuer, uids)                                                      \
+    "{\"issuer\":\"" issuer "\",\"listener\":\"both\",\"name\":\"" name "\",\"pins\":[" pins       \
+    "],\"san\":\"" san "\",\"suspended\":false,\"uids\":[" uids "]}"
+
+/* More than a client has of anything. */
+#define FOUR(text) text "," text "," text "," text
+#define MANY(text) FOUR(text) "," FOUR(text) "," FOUR(text) "," FOUR(text) "," text
+
 static void nobody_is_known_after_a_failed_load(void **state)
 {
     static const struct {
@@ -197,6 +229,18 @@ static void nobody_is_known_after_a_failed_load(void **state)
         {CATALOG_GRANT, "z",
          "{\"client\":\"oidc\",\"formats\":[],\"id\":\"z\",\"keys\":\"*\",\"not_after_s\":0,"
          "\"operations\":[\"everything\"],\"rate_per_s\":0}"},
+        {CATALOG_CLIENT, "z", RECORD("z", "\"AQEB\"", "", "", "")},
+        {CATALOG_CLIENT, "z", RECORD("z", "\"" PIN_2 "AA\"", "", "", "")},
+        {CATALOG_CLIENT, "z", RECORD("z", "\"*\"", "", "", "")},
+        {CATALOG_CLIENT, "z", RECORD("z", "5", "", "", "")},
+        {CATALOG_CLIENT, "z", RECORD("z", MANY("\"" PIN_2 "\""), "", "", "")},
+        {CATALOG_CLIENT, "z", RECORD("z", "", "", "", "-1")},
+        {CATALOG_CLIENT, "z", RECORD("z", "", "", "", "4294967295")},
+        {CATALOG_CLIENT, "z", RECORD("z", "", "", "", "\"8\"")},
+        {CATALOG_CLIENT, "z", RECORD("z", "", "", "", MANY("8"))},
+        {CATALOG_CLIENT, "z", RECORD("z", "", "a.example", "", "")},
+        {CATALOG_CLIENT, "z", RECORD("z", "", "", PIN_2, "")},
+        {CATALOG_CLIENT, "z", RECORD("z", "", "a.example", "AQEB", "")},
     };
 
     (void)state;
@@ -243,10 +287,6 @@ static struct client_record client_record(struct json *json, const char *body)
     return record;
 }
 
-#define RECORD(name, pins, san, issuer, uids)                                                      \
-    "{\"issuer\":\"" issuer "\",\"listener\":\"both\",\"name\":\"" name "\",\"pins\":[" pins       \
-    "],\"san\":\"" san "\",\"suspended\":false,\"uids\":[" uids "]}"
-
 static void identity_of_another_client_is_found_beforehand(void **state)
 {
     static const struct {
@@ -260,15 +300,19 @@ static void identity_of_another_client_is_found_beforehand(void **state)
         {RECORD("oidc", "\"" PIN_1 "\"", "a.example", PIN_9, "7"), false},
     };
     PS_CLEANUP(json_free_cleanup) struct json *json = NULL;
+    struct ps_bytes other = ps_bytes_str("?");
+    struct client_record record = {.name = ps_bytes_str("new")};
 
     (void)state;
+    assert_true(access_find_conflict(access_, &record, &other)); /* nobody can tell */
+    assert_int_equal(other.len, 0);
     assert_ok(json_new(&json));
     put_client((struct client_row){
         .name = "oidc", .uids = "7", .pins = "\"" PIN_1 "\"", .issuer = PIN_9, .san = "a.example"});
     load();
     for (size_t i = 0; i < PS_COUNT_OF(cases); i++) {
-        const struct client_record record = client_record(json, cases[i].record);
-        struct ps_bytes other = {0};
+        record = client_record(json, cases[i].record);
+        other = ps_bytes(NULL, 0);
 
         assert_int_equal(access_find_conflict(access_, &record, &other), cases[i].conflicts);
         assert_true(ps_bytes_equal_str(other, cases[i].conflicts ? "oidc" : ""));
@@ -311,10 +355,12 @@ int main(void)
         ACCESS_TEST(nobody_is_known_before_the_first_load),
         ACCESS_TEST(unix_peer_is_found_by_uid),
         ACCESS_TEST(uid_zero_is_for_practice_only),
+        ACCESS_TEST(practice_is_as_it_was_configured),
         ACCESS_TEST(uids_of_our_own_are_never_clients),
         ACCESS_TEST(certificate_is_found_by_any_of_its_pins),
         ACCESS_TEST(certificate_is_found_by_issuer_and_name),
         ACCESS_TEST(pin_counts_before_a_rule),
+        ACCESS_TEST(the_longest_name_is_found),
         ACCESS_TEST(hashes_of_another_length_are_nobody),
         ACCESS_TEST(kinds_of_callers_are_not_mixed_up),
         ACCESS_TEST(suspended_client_is_unknown),

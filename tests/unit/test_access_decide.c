@@ -3,6 +3,7 @@
 #include "tests/unit/access_support.h"
 
 #include "api/routes.h"
+#include "lib/base/name.h"
 
 /* What a client may do, how often, and what it is told. */
 
@@ -147,6 +148,64 @@ static void more_keys_than_are_remembered_are_decided_too(void **state)
     assert_all_cases();
 }
 
+static void put_many_for(const char *client, const char *covers)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        char id[40];
+
+        (void)snprintf(id, sizeof id, "%s.%u", client, i);
+        put_grant((struct grant_row){
+            .id = id, .client = client, .keys = i == 0 ? covers : id, .operations = "\"mac\""});
+    }
+}
+
+static void what_is_remembered_of_one_client_is_no_other_s(void **state)
+{
+    const struct access_question question = {
+        .operation = GRANTED_MAC, .key = ps_bytes_str("secret"), .now_s = NOW};
+    const struct msg_caller caller = peer(8);
+    const struct access_client *other;
+
+    (void)state;
+    put_client((struct client_row){.name = "oidc", .uids = "7"});
+    put_client((struct client_row){.name = "other", .uids = "8"});
+    put_many_for("oidc", "secret");
+    put_many_for("other", "mine");
+    load();
+    other = access_resolve(access_, ACCESS_CLIENTS, &caller, NULL);
+    assert_int_equal(access_decide(access_, oidc(), &question).outcome, ACCESS_ALLOWED);
+    assert_int_equal(access_decide(access_, other, &question).outcome, ACCESS_NOT_VISIBLE);
+    assert_int_equal(access_decide(access_, oidc(), &question).outcome, ACCESS_ALLOWED);
+}
+
+/* Nobody has a key of that name, and it is not remembered. */
+static void a_name_that_is_too_long_is_decided(void **state)
+{
+    char name[PS_NAME_MAX + 2] = {0};
+
+    (void)state;
+    put_client((struct client_row){.name = "oidc", .uids = "7"});
+    put_many_for("oidc", "secret");
+    load();
+    memset(name, 'a', PS_NAME_MAX + 1);
+    assert_decides("mac", name, PS_FORMAT_NONE, ACCESS_NOT_VISIBLE, ACCESS_RULE_OTHER_KEY);
+}
+
+static void each_profile_is_its_own(void **state)
+{
+    const struct access_question none = {.operation = GRANTED_X509_ISSUE, .now_s = NOW};
+
+    (void)state;
+    put_client((struct client_row){.name = "oidc", .uids = "7"});
+    put_grant((struct grant_row){.id = "a", .operations = "\"mac\",\"x509.issue:wallet\""});
+    put_grant((struct grant_row){.id = "b", .operations = "\"x509.issue:server\""});
+    load();
+    assert_decides("x509.issue:wallet", "", PS_FORMAT_NONE, ACCESS_ALLOWED, ACCESS_RULE_GRANTED);
+    assert_decides("x509.issue:server", "", PS_FORMAT_NONE, ACCESS_ALLOWED, ACCESS_RULE_GRANTED);
+    /* No other operation of the same grant stands in for it. */
+    assert_int_equal(access_decide(access_, oidc(), &none).outcome, ACCESS_NOT_GRANTED);
+}
+
 static void remembered_decision_ends_with_the_grant(void **state)
 {
     const struct catalog_change removal = {
@@ -194,6 +253,10 @@ static void most_generous_grant_counts(void **state)
         ps_bytes_equal_str(access_grant_id(decide("mac", "k", PS_FORMAT_NONE, NOW).grant), "d"));
     assert_true(ps_bytes_equal_str(
         access_grant_id(decide("mac", "k", PS_FORMAT_NONE, NOW + 1).grant), "b"));
+    put_grant((struct grant_row){.id = "e", .operations = "\"mac\"", .rate = 99});
+    load();
+    assert_true(
+        ps_bytes_equal_str(access_grant_id(decide("mac", "k", PS_FORMAT_NONE, NOW).grant), "d"));
 }
 
 /* Rates. */
@@ -249,6 +312,7 @@ static void items_of_a_batch_count_each(void **state)
     assert_fails(PS_E_LIMIT, take(11, start));
     assert_ok(take(6, start));
     assert_fails(PS_E_LIMIT, take(5, start));
+    assert_fails(PS_E_LIMIT, take(10, start)); /* not now, but in a second */
     assert_ok(take(4, start));
     assert_fails(PS_E_LIMIT, take(UINT32_MAX, start + PS_NS_PER_S));
     assert_ok(take(10, start + PS_NS_PER_S));
@@ -298,6 +362,15 @@ static void highest_rate_does_not_overflow(void **state)
     assert_fails(PS_E_LIMIT, take(1, start + PS_NS_PER_S));
 }
 
+/* So long that what it would give is 2^64. */
+static void nor_does_a_long_rest(void **state)
+{
+    (void)state;
+    put_rate(1u << 14);
+    assert_ok(take(1u << 14, 1));
+    assert_ok(take(1u << 14, (UINT64_C(1) << 50) + 1));
+}
+
 static void what_is_used_stays_used_over_a_load(void **state)
 {
     const uint64_t start = 50 * PS_NS_PER_S;
@@ -305,7 +378,11 @@ static void what_is_used_stays_used_over_a_load(void **state)
     (void)state;
     put_rate(10);
     assert_ok(take(10, start));
+    taken_of = ACCESS_LOOKS;
+    assert_ok(take(10, start));
     load();
+    assert_fails(PS_E_LIMIT, take(1, start));
+    taken_of = ACCESS_USES;
     assert_fails(PS_E_LIMIT, take(1, start));
     put_rate(9);
     assert_ok(take(9, start));
@@ -333,6 +410,12 @@ static void explanation_names_every_grant(void **state)
         "\"other-key\"},{\"id\":\"c\",\"rule\":\"other-key\"},{\"id\":\"d\",\"rule\":"
         "\"other-key\"},{\"id\":\"e\",\"rule\":\"other-format\"}],\"outcome\":"
         "\"not-granted\",\"rule\":\"other-format\"}"));
+    question.operation = GRANTED_LOG_READ;
+    question.key = ps_bytes(NULL, 0);
+    ps_buf_reset(&out);
+    access_put_explanation(access_, oidc(), &question, &out);
+    /* Of what is about no key the expired one says the same as the others. */
+    assert_non_null(memmem(out.data, out.len, "\"c\",\"rule\":\"other-operation\"", 28));
     question.operation = GRANTED_NONE;
     ps_buf_reset(&out);
     access_put_explanation(access_, oidc(), &question, &out);
@@ -435,6 +518,9 @@ int main(void)
         ACCESS_TEST(grants_say_what_is_visible_and_what_is_allowed),
         ACCESS_TEST(many_grants_decide_the_same),
         ACCESS_TEST(more_keys_than_are_remembered_are_decided_too),
+        ACCESS_TEST(what_is_remembered_of_one_client_is_no_other_s),
+        ACCESS_TEST(a_name_that_is_too_long_is_decided),
+        ACCESS_TEST(each_profile_is_its_own),
         ACCESS_TEST(remembered_decision_ends_with_the_grant),
         ACCESS_TEST(grant_ends_after_its_last_second),
         ACCESS_TEST(most_generous_grant_counts),
@@ -444,6 +530,7 @@ int main(void)
         ACCESS_TEST(looks_have_a_rate_of_their_own),
         ACCESS_TEST(no_rate_is_no_limit),
         ACCESS_TEST(highest_rate_does_not_overflow),
+        ACCESS_TEST(nor_does_a_long_rest),
         ACCESS_TEST(what_is_used_stays_used_over_a_load),
         ACCESS_TEST(explanation_names_every_grant),
         ACCESS_TEST(grants_are_listed_as_they_are),

@@ -109,12 +109,21 @@ static void grant_names_what_exists(void **state)
     }
 }
 
+static void grant_without_operations_names_none(void **state)
+{
+    const struct grant_record record = {.keys = text("*")};
+
+    (void)state;
+    assert_string_equal(rules_check_grant(&record, 0)->name, "operations");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(client_has_an_identity_that_may_be_one),
         cmocka_unit_test(record_without_lists_has_no_identity),
         cmocka_unit_test(grant_names_what_exists),
+        cmocka_unit_test(grant_without_operations_names_none),
     };
 
     return cmocka_run_group_tests(tests, make_reader, free_reader);

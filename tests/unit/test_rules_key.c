@@ -179,6 +179,12 @@ static void only_data_integrity(struct key_record *key)
     add_data_integrity(key);
 }
 
+static void jws_and_data_integrity(struct key_record *key)
+{
+    key->format_count = 1;
+    add_data_integrity(key);
+}
+
 static void raw_and_data_integrity(struct key_record *key)
 {
     only_raw(key);
@@ -219,6 +225,7 @@ static void longest(struct key_record *key)
     key->rotation.retain_s = RECORD_SECONDS_MAX;
 }
 
+CHANGE(longest_ahead, key->rotation.publish_ahead_s = RECORD_SECONDS_MAX)
 CHANGE(too_long_validity, key->validity_s = RECORD_SECONDS_MAX + 1)
 CHANGE(too_long_period, key->rotation.period_s = RECORD_SECONDS_MAX + 1)
 CHANGE(too_long_publish_ahead, key->rotation.publish_ahead_s = RECORD_SECONDS_MAX + 1)
@@ -340,6 +347,7 @@ static const struct key_case key_cases[] = {
     {PS_USAGE_SIGN, only_raw, &theirs, ""},
     {PS_USAGE_SIGN, raw_and_data_integrity, &theirs, "raw-alone"},
     {PS_USAGE_SIGN, add_data_integrity, &theirs, "data-integrity-alone"},
+    {PS_USAGE_SIGN, jws_and_data_integrity, &theirs, "data-integrity-alone"},
     {PS_USAGE_SIGN, only_data_integrity, &theirs, ""},
     {PS_USAGE_SIGN, data_integrity_of_p384, &theirs, ""},
     {PS_USAGE_SIGN, data_integrity_of_ed25519, &theirs, ""},
@@ -369,6 +377,7 @@ static const struct key_case key_cases[] = {
     {PS_USAGE_CERTIFY, sample, &theirs, "verify-sampled"},
     {PS_USAGE_MAC, sample, &theirs, "verify-sampled"},
     {PS_USAGE_SIGN, longest, &theirs, ""},
+    {PS_USAGE_SIGN, longest_ahead, &theirs, ""},
     {PS_USAGE_SIGN, too_long_validity, &theirs, "durations"},
     {PS_USAGE_SIGN, too_long_period, &theirs, "durations"},
     {PS_USAGE_SIGN, too_long_publish_ahead, &theirs, "durations"},
