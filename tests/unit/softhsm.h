@@ -3,6 +3,9 @@
 
 #include "tests/unit/token_process.h"
 
+#include "pkcs11/module/cryptoki_extra.h"
+
+#include <dlfcn.h>
 #include <ftw.h>
 
 /* A store of SoftHSM of the test's own, made by the token process itself. */
@@ -73,6 +76,32 @@ static inline PS_UNUSED void initialise_token(struct process *process)
     process_wait_state(process, TOKEN_BLANK);
     process_call(process, &msg_token_initialise_info, &message, &answer);
     assert_answered(&answer);
+}
+
+/* A session of the test itself, which has the user's PIN, in the token that was made first. */
+static inline PS_UNUSED CK_FUNCTION_LIST *softhsm_log_in(CK_SLOT_ID *ret_slot,
+                                                         CK_SESSION_HANDLE *ret_session)
+{
+    void *module = dlopen(SOFTHSM_MODULE, RTLD_NOW | RTLD_LOCAL);
+    CK_RV (*list)(CK_FUNCTION_LIST **);
+    CK_FUNCTION_LIST *fn;
+    CK_SLOT_ID slots[4];
+    CK_ULONG count = PS_COUNT_OF(slots);
+
+    assert_non_null(module);
+    *(void **)&list = dlsym(module, "C_GetFunctionList");
+    assert_non_null(list);
+    assert_int_equal(putenv(softhsm_environment), 0);
+    assert_int_equal(list(&fn), CKR_OK);
+    assert_int_equal(fn->C_Initialize(NULL), CKR_OK);
+    assert_int_equal(fn->C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
+    *ret_slot = slots[0];
+    assert_int_equal(
+        fn->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, ret_session),
+        CKR_OK);
+    assert_int_equal(fn->C_Login(*ret_session, CKU_USER, (CK_BYTE *)(uintptr_t)TEST_PIN, 6),
+                     CKR_OK);
+    return fn;
 }
 
 /* A store, and a process that has made its token and is ready. */

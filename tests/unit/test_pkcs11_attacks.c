@@ -1,10 +1,7 @@
 #include "tests/unit/softhsm.h"
 #include "tests/unit/token_keys.h"
 
-#include "pkcs11/module/cryptoki_extra.h"
-
 #include <cjson/cJSON.h>
-#include <dlfcn.h>
 
 /*
  * The attacks on the interface of PKCS#11 that "Tookan" and others before it found (Clulow, CHES
@@ -64,26 +61,6 @@ static CK_OBJECT_HANDLE find_object(const uint8_t *id, CK_OBJECT_CLASS class)
     assert_int_equal(fn->C_FindObjectsFinal(session), CKR_OK);
     assert_int_equal(count, 1);
     return found;
-}
-
-static void open_session(void)
-{
-    void *module = dlopen(SOFTHSM_MODULE, RTLD_NOW | RTLD_LOCAL);
-    CK_RV (*list)(CK_FUNCTION_LIST **);
-    CK_SLOT_ID slots[4];
-    CK_ULONG count = PS_COUNT_OF(slots);
-
-    assert_non_null(module);
-    *(void **)&list = dlsym(module, "C_GetFunctionList");
-    assert_non_null(list);
-    assert_int_equal(putenv(softhsm_environment), 0);
-    assert_int_equal(list(&fn), CKR_OK);
-    assert_int_equal(fn->C_Initialize(NULL), CKR_OK);
-    assert_int_equal(fn->C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
-    slot = slots[0];
-    assert_int_equal(
-        fn->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session), CKR_OK);
-    assert_int_equal(fn->C_Login(session, CKU_USER, (CK_BYTE *)(uintptr_t)TEST_PIN, 6), CKR_OK);
 }
 
 /* As the token process makes a wrapped key before it is wrapped: of the session, extractable. */
@@ -167,7 +144,7 @@ static int make_shared(void **state)
     make_object(PS_KEY_RSA_2048, PS_USAGE_DECRYPT, 0, ids[2]);
     make_object(PS_KEY_AES_256, PS_USAGE_WRAP, TOKEN_KEY_EXTRACTABLE | TOKEN_KEY_FOR_SECRETS,
                 ids[3]);
-    open_session();
+    fn = softhsm_log_in(&slot, &session);
     secrets = find_object(ids[3], CKO_SECRET_KEY);
     kek = find_object(ids[0], CKO_SECRET_KEY);
     signing = find_object(ids[1], CKO_PRIVATE_KEY);

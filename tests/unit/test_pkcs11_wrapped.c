@@ -239,6 +239,45 @@ static void what_wraps_does_nothing_else(void **state)
     assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
 }
 
+/* Whoever has the user's PIN makes another one beside it. */
+static CK_OBJECT_HANDLE make_twin(const CK_FUNCTION_LIST *fn, CK_SESSION_HANDLE session)
+{
+    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
+    CK_BBOOL yes = CK_TRUE;
+    CK_ULONG len = 32;
+    CK_ATTRIBUTE attributes[] = {{CKA_VALUE_LEN, &len, sizeof len},
+                                 {CKA_TOKEN, &yes, sizeof yes},
+                                 {CKA_WRAP, &yes, sizeof yes},
+                                 {CKA_UNWRAP, &yes, sizeof yes},
+                                 {CKA_ID, wrapping.id, sizeof wrapping.id}};
+    CK_OBJECT_HANDLE twin;
+
+    assert_int_equal(
+        fn->C_GenerateKey(session, &mechanism, attributes, PS_COUNT_OF(attributes), &twin), CKR_OK);
+    return twin;
+}
+
+/* Which of them a handle is of nobody could tell. */
+static void with_two_keys_of_one_id_nothing_is_wrapped(void **state)
+{
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE session;
+    CK_FUNCTION_LIST *fn = softhsm_log_in(&slot, &session);
+    const CK_OBJECT_HANDLE twin = make_twin(fn, session);
+    struct process_answer answer;
+    static struct outside key;
+
+    (void)state;
+    init_outside(&key, PS_ALG_ES256, PS_KEY_EC_P256);
+    ask_to_make(&key, &answer);
+    assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer);
+    assert_int_equal(fn->C_DestroyObject(session, twin), CKR_OK);
+    assert_int_equal(fn->C_Finalize(NULL), CKR_OK);
+    make_initialised(&key);
+    ask(&key, true, &answer);
+    assert_true(was_unwrapped(&answer));
+}
+
 /* --- To another token --- */
 
 static struct process other;
@@ -409,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_changed_record_does_not_open),
         cmocka_unit_test(what_is_no_record_is_refused),
         cmocka_unit_test(what_wraps_does_nothing_else),
+        cmocka_unit_test(with_two_keys_of_one_id_nothing_is_wrapped),
         cmocka_unit_test_setup_teardown(keys_that_are_carried_open_what_was_wrapped_before,
                                         make_other, end_other),
         cmocka_unit_test(another_key_to_carry_under_is_refused),
