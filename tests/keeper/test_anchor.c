@@ -7,7 +7,8 @@
  * anchor tells. Each test begins with the same disk and the same token.
  */
 
-#define KEY "a.key"
+#define KEY   "a.key"
+#define READS 4u /* of objects of the token in a start, at most */
 
 static struct tap *tap;
 static char begun[300]; /* a copy of the data and of the token's store */
@@ -111,6 +112,18 @@ static void a_disk_that_was_set_back_is_told_of(void **state)
     assert_told("leaves; the token knows of");
 }
 
+/* A refusal is no answer to what the token has: the older one alone would let the disk pass. */
+static void an_anchor_that_was_not_read_is_read_again(void **state)
+{
+    (void)state;
+    go_on(EC_KEY("a.one"));
+    for (unsigned passed = 0; passed < READS; passed++) {
+        copy(begun, stack.directory, "data");
+        tap_set(tap, &msg_token_data_read_info, passed, TAP_REFUSE_ONCE);
+        assert_told("leaves; the token knows of");
+    }
+}
+
 static void a_log_that_went_on_otherwise_is_told_of(void **state)
 {
     (void)state;
@@ -134,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_token_knows_is_there),
         cmocka_unit_test(a_disk_that_was_set_back_is_told_of),
+        cmocka_unit_test(an_anchor_that_was_not_read_is_read_again),
         cmocka_unit_test(a_log_that_went_on_otherwise_is_told_of),
         cmocka_unit_test(uses_that_were_set_back_are_told_of),
     };

@@ -311,6 +311,38 @@ static void a_change_that_is_not_settled_keeps_its_lock(void **state)
     expect(201, draft_execute(&stack, &second, &body));
 }
 
+/* --- Two tokens that wait --- */
+
+/* The officer was shown the key for one token's PIN as that for the other's. */
+static void refuse_crossed(const char *splitting, const char *other)
+{
+    PS_BUF_AUTO crossed = {.max = 8192};
+
+    assert_true(shares_seal_crossed(&stack, "alice", splitting, other, &crossed));
+    expect(422, shares_pass_on(&stack, &stack.management, ps_buf_bytes(&crossed), &body));
+    assert_true(body_has("sealed to the key for another PIN"));
+}
+
+static void a_share_of_one_token_is_not_taken_with_the_key_for_another(void **state)
+{
+    (void)state;
+    stack_stop_token(&stack, 1);
+    ps_buf_reset(&stack.tokens[1].kept_pin);
+    stack_kill_keeper(&stack);
+    ps_buf_reset(&stack.tokens[1].kept_pin);
+    stack_start_token(&stack, 1);
+    lose_pin();
+    wait_for_text(READ_UNLOCK, "", "\"key\":", 2);
+    refuse_crossed(OTHER "/user", STACK_TOKEN "/user");
+    refuse_crossed(STACK_TOKEN "/user", OTHER "/user");
+    expect(200, stack_read(&stack, READ_UNLOCK, "", &body));
+    assert_int_equal(body_count("\"arrived\":[]"), 2);
+    shares_unlock(&stack, STACK_TOKEN);
+    shares_unlock(&stack, OTHER);
+    wait_for_token(STACK_TOKEN);
+    wait_for_token(OTHER);
+}
+
 /* --- A configured SO PIN --- */
 
 /* Of a token that is unattended now, or not. */
@@ -426,6 +458,7 @@ int main(void)
         cmocka_unit_test(when_it_can_be_the_same_shares_unlock_it),
         cmocka_unit_test(shares_that_an_api_has_recorded_open_for_nobody),
         cmocka_unit_test(a_change_that_is_not_settled_keeps_its_lock),
+        cmocka_unit_test(a_share_of_one_token_is_not_taken_with_the_key_for_another),
         cmocka_unit_test(once_it_is_split_the_configured_one_is_forgotten),
         cmocka_unit_test(a_configured_pin_that_is_not_the_split_one_is_not_tried),
         cmocka_unit_test(a_changed_pin_leaves_no_process_of_before),
