@@ -34,6 +34,7 @@ def sign(client, contract):
     "reason=x", "key=", "key=UPPER", f"key={KEY}&algorithm=none", f"key={KEY}&page=0",
     f"key={KEY}&page=x", f"key={KEY}&rectangle=1,2,3", f"key={KEY}&rectangle=1,2,3,4,5",
     f"key={KEY}&rectangle=3,2,1,4", f"key={KEY}&rectangle=1,4,3,2", f"key={KEY}&rectangle=a,b,c,d",
+    f"key={KEY}&rectangle=1,2,1,4", f"key={KEY}&rectangle=1,2,3,2",
     f"key={KEY}&rectangle=1,2,3,4000000", f"key={KEY}&text=x", f"key={KEY}&reason=" + "a" * 513])
 def test_a_query_that_says_nothing_sensible_is_refused(sign, query):
     sign(400, query)
