@@ -189,7 +189,7 @@ def sealed(wrapped=b"", **changes):
 
 def test_a_share_is_sealed_in_one_way(management):
     for changes in ({"alg": "ECDH-ES+A256KW", "wrapped": bytes(40)}, {"enc": "A128GCM"},
-                    {"wrapped": bytes(40)}):
+                    {"alg": "ECDH-ES+A256KW"}, {"wrapped": bytes(40)}):
         refused(management.post("/v1/unlock/shares", sealed(**changes)), 400, "malformed",
                 "ECDH-ES and A256GCM")
     # What has no place in the message to the keeper.
