@@ -190,7 +190,7 @@ static int run_keeper(const struct stack *stack, int fd)
     int status;
     const struct msg_keeper_config config = {
         .data_directory = ps_bytes_str(stack->data),
-        .origin = ps_bytes_str("privyseal.test/keeper"),
+        .origin = ps_bytes_str(STACK_ORIGIN),
         .practice = 1,
         .request_timeout_ms = stack->request_timeout_ms,
         .token_timeout_ms = WIRE_LIMIT_MS / 4,

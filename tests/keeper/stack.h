@@ -17,6 +17,7 @@
 #define STACK_PIN        "31415926"
 #define STACK_SO_PIN     "27182818"
 #define STACK_MODULE     "/usr/lib/softhsm/libsofthsm2.so"
+#define STACK_ORIGIN     "privyseal.test/keeper"
 #define STACK_REQUEST_MS 30000 /* for which a request waits for a token that is away */
 
 struct stack_token {

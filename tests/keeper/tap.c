@@ -33,6 +33,7 @@ struct row {
     unsigned passed;          /* so many more */
     enum tap_refusal refusal; /* of those that come then */
     const char *about;        /* and have this text in them; NULL: whatever they have */
+    const char *but;          /* and do not have this; NULL: likewise */
 };
 
 struct tap {
@@ -93,6 +94,7 @@ static void set_row(struct tap *tap, const struct ipc_message *info, const struc
     row->passed = wanted->passed;
     row->refusal = wanted->refusal;
     row->about = wanted->about;
+    row->but = wanted->but;
     (void)pthread_mutex_unlock(&tap->lock);
 }
 
@@ -106,6 +108,12 @@ void tap_set_about(struct tap *tap, const struct ipc_message *info, const char *
                    enum tap_refusal refusal)
 {
     set_row(tap, info, &(struct row){.refusal = refusal, .about = text});
+}
+
+void tap_set_but(struct tap *tap, const struct ipc_message *info, const char *text,
+                 enum tap_refusal refusal)
+{
+    set_row(tap, info, &(struct row){.refusal = refusal, .but = text});
 }
 
 static unsigned times_let_go(struct tap *tap)
@@ -152,10 +160,15 @@ static void refuse(const struct line *line, uint64_t id, enum tap_refusal refusa
     send_all(line->keeper, ps_buf_bytes(&frame));
 }
 
+static bool has(struct ps_bytes octets, const char *text)
+{
+    return memmem(octets.data, octets.len, text, strlen(text)) != NULL;
+}
+
 static bool is_about(const struct row *row, struct ps_bytes octets)
 {
-    return row->about == NULL ||
-           memmem(octets.data, octets.len, row->about, strlen(row->about)) != NULL;
+    return (row->about == NULL || has(octets, row->about)) &&
+           (row->but == NULL || !has(octets, row->but));
 }
 
 static enum tap_refusal note_request(struct tap *tap, const struct ipc_message *info,

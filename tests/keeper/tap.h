@@ -41,6 +41,10 @@ void tap_set(struct tap *tap, const struct ipc_message *info, unsigned passed,
 void tap_set_about(struct tap *tap, const struct ipc_message *info, const char *text,
                    enum tap_refusal refusal);
 
+/* The same, of requests alone that do not have this text in them. */
+void tap_set_but(struct tap *tap, const struct ipc_message *info, const char *text,
+                 enum tap_refusal refusal);
+
 /* Requests of this kind that were held so far. */
 unsigned tap_held(struct tap *tap, const struct ipc_message *info);
 
