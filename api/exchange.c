@@ -208,6 +208,14 @@ bool exchange_is_media(struct ps_bytes value, const char *media)
            (value.len == len || value.data[len] == ';' || value.data[len] == ' ');
 }
 
+/* RFC 9110 section 8.4: what is compressed is not read. */
+static bool is_as_it_is(const struct http_request *request)
+{
+    const struct ps_bytes encoding = http_request_header(request, HTTP_CONTENT_ENCODING);
+
+    return encoding.data == NULL || ps_bytes_equal_str(encoding, "identity");
+}
+
 static bool check_media(struct exchange *exchange)
 {
     const struct route *route = exchange->match.route;
@@ -217,12 +225,19 @@ static bool check_media(struct exchange *exchange)
         http_request_header(exchange->request, HTTP_TRANSFER_ENCODING).data != NULL ||
         (length.len != 0 && !ps_bytes_equal_str(length, "0"));
 
-    if (route->body_max == 0 || !has_body ||
-        exchange_is_media(media, route->media == NULL ? "application/json" : route->media)) {
+    if (route->body_max == 0 || !has_body) {
         return true;
     }
-    exchange_refuse(exchange, PS_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
-    return false;
+    if (!exchange_is_media(media, route->media == NULL ? "application/json" : route->media)) {
+        exchange_refuse(exchange, PS_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+        return false;
+    }
+    if (!is_as_it_is(exchange->request)) {
+        exchange_refuse(exchange, PS_PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                        "Content-Encoding: a body is sent as it is");
+        return false;
+    }
+    return true;
 }
 
 /* In this order: is it there, who calls, is it the time for it, can it be read. */

@@ -18,6 +18,7 @@ static const struct {
     [HTTP_CONTENT_LENGTH] = {"Content-Length", 14, false},
     [HTTP_TRANSFER_ENCODING] = {"Transfer-Encoding", 17, false},
     [HTTP_CONTENT_TYPE] = {"Content-Type", 12, false},
+    [HTTP_CONTENT_ENCODING] = {"Content-Encoding", 16, false},
     [HTTP_ACCEPT] = {"Accept", 6, true},
     [HTTP_EXPECT] = {"Expect", 6, false},
     [HTTP_X_REQUEST_ID] = {"X-Request-Id", 12, false},

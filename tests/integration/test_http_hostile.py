@@ -164,6 +164,13 @@ def test_other_media_types_are_415(appliance):
         assert statuses(got)[0] == status, got[:300]
 
 
+@pytest.mark.parametrize("encoding, status", [(b"gzip", 415), (b"br, identity", 415), (b"", 415), (b"identity", 200)])
+def test_a_body_that_is_encoded_is_415(appliance, encoding, status):
+    got = raw(appliance, post().replace(b"Host: a\r\n", b"Host: a\r\nContent-Encoding: " + encoding + b"\r\n"))
+    assert statuses(got) == [status], got[:300]
+    assert (b"Content-Encoding" in got) == (status == 415)
+
+
 def test_two_mebibytes_are_413(appliance):
     got = raw(appliance, post(body=b'{"key":"' + b"a" * (2 << 20) + b'"}'))
     assert 413 in statuses(got), got[:300]
