@@ -23,7 +23,13 @@ static int make_stack(void **state)
     fixture_begin_with_faults();
     expect(201, change("key.create", "", EC_KEY("p.kept")));
     expect(201, change("set.put", "p.set", "{\"keys\":[\"p.*\"]}"));
+    /* While nobody writes there: the anchor goes on after an answer. */
+    assert_int_equal(stack_stop_keeper(&stack), 0);
+    stack_stop_token(&stack, 0);
     at_the_store("cp -a store older");
+    stack_start_token(&stack, 0);
+    stack_start_keeper(&stack);
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     return 0;
 }
 

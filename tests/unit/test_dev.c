@@ -120,9 +120,20 @@ static void pins_are_random_private_and_kept(void **state)
     dev_path(&dev, "pins/user", path);
     assert_int_equal(stat(path, &found), 0);
     assert_int_equal(found.st_mode & 07777, 0600);
+    assert_int_equal(close(dev.directory_fd), 0); /* as the end of a start does */
     assert_int_equal(dev_prepare_directory(&dev), PS_OK);
     read_in("pins/user", &again);
     assert_true(ps_bytes_equal(ps_buf_bytes(&first), ps_buf_bytes(&again)));
+}
+
+static void one_start_at_a_time_is_in_a_directory(void **state)
+{
+    struct dev second = dev;
+
+    (void)state;
+    second.directory_fd = -1;
+    assert_int_equal(dev_prepare_directory(&second), PS_E_CONFLICT);
+    assert_int_equal(close(second.directory_fd), 0);
 }
 
 static void people_have_keys_that_sign_and_are_kept(void **state)
@@ -404,6 +415,7 @@ int main(void)
         cmocka_unit_test(options_are_read),
         cmocka_unit_test(what_is_no_option_is_refused),
         TEST(pins_are_random_private_and_kept),
+        TEST(one_start_at_a_time_is_in_a_directory),
         TEST(people_have_keys_that_sign_and_are_kept),
         TEST(a_key_without_its_other_half_is_nobodys),
         TEST(once_there_is_data_no_keys_are_made),

@@ -120,11 +120,11 @@ static void a_file_or_link_in_its_place_is_left_alone(void **state)
     (void)state;
     assert_non_null(file);
     (void)fclose(file);
-    assert_int_equal(listeners_open(&config, &listeners), PS_E_CONFLICT);
+    assert_int_equal(listeners_open(&config, &listeners), PS_E_INPUT);
     assert_int_equal(access(clients, F_OK), 0);
     assert_int_equal(unlink(clients), 0);
     assert_int_equal(symlink("/etc/passwd", clients), 0);
-    assert_int_equal(listeners_open(&config, &listeners), PS_E_CONFLICT);
+    assert_int_equal(listeners_open(&config, &listeners), PS_E_INPUT);
 }
 
 static void a_failure_of_the_second_undoes_the_first(void **state)
@@ -133,7 +133,7 @@ static void a_failure_of_the_second_undoes_the_first(void **state)
 
     (void)state;
     assert_int_equal(mkdir(management, 0700), 0);
-    assert_int_equal(listeners_open(&config, &listeners), PS_E_CONFLICT);
+    assert_int_equal(listeners_open(&config, &listeners), PS_E_INPUT);
     assert_int_not_equal(access(clients, F_OK), 0);
     assert_int_equal(rmdir(management), 0);
 }
