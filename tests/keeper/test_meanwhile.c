@@ -1,5 +1,4 @@
-#include "tests/keeper/fixture.h"
-#include "tests/keeper/leaves.h"
+#include "tests/keeper/gate_fixture.h"
 
 /*
  * A signature is being made in the token when something changes: what forbids it is in the log by
@@ -33,6 +32,7 @@ static int make_stack(void **state)
     stack_use_memory();
     ps_buf_init(&body, IPC_DOCUMENT_MAX);
     stack_make(&stack, 1);
+    stack.faults = faults_new();
     tap = stack.tokens[0].tap = tap_new();
     stack_start(&stack);
     stack_genesis(&stack);
@@ -101,6 +101,41 @@ static void a_suspended_key_signs_nothing_that_was_begun(void **state)
     expect(201, change("key.resume", KEY, "{}"));
 }
 
+/* Returns when its result, which follows its intent, is on its way to the disk. */
+static void begin_to_execute(const struct draft *draft)
+{
+    const struct msg_operation_step message = step_message(draft, "execute");
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+
+    faults_set(stack.faults, FAULT_HOLD_EVENTS, 1);
+    (void)wire_send(&stack.management, &msg_operation_step_info, &message);
+    while (!faults_happened(stack.faults)) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+    }
+}
+
+/* In the log no use may follow a suspension, and that is recorded before it is durable. */
+static void nor_while_its_suspension_is_being_recorded(void **state)
+{
+    const unsigned uses = leaves_count_uses(&stack, KEY);
+    struct wire_frame answer;
+    DRAFT_AUTO suspension;
+
+    (void)state;
+    ask_and_approve("key.suspend", KEY, "{}", &suspension);
+    begin_to_sign();
+    begin_to_execute(&suspension);
+    expect(409, end_signing());
+    assert_true(faults_clear(stack.faults));
+    do {
+        assert_true(wire_read(&stack.management, WIRE_LIMIT_MS, &answer));
+    } while (answer.id == 0);
+    expect(201, stack_status_of(&answer, &body));
+    assert_int_equal(leaves_count_uses(&stack, KEY), uses);
+    expect(201, change("key.resume", KEY, "{}"));
+}
+
 static void a_suspended_client_gets_nothing_that_was_begun(void **state)
 {
     (void)state;
@@ -145,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_changes_nothing_about_it_does_not_end_it),
         cmocka_unit_test(a_suspended_key_signs_nothing_that_was_begun),
+        cmocka_unit_test(nor_while_its_suspension_is_being_recorded),
         cmocka_unit_test(a_suspended_client_gets_nothing_that_was_begun),
         cmocka_unit_test(without_its_grant_a_client_gets_nothing_that_was_begun),
         cmocka_unit_test(a_successor_does_not_end_it),
