@@ -5,7 +5,8 @@
 
 /*
  * A client's own next certificate waits for nobody: it has an intent and a result. The keeper is
- * killed at every system call that makes one of them durable.
+ * killed at every system call that makes one of them durable; and another one is asked for
+ * meanwhile.
  */
 
 static EVP_PKEY *keys[2]; /* the client is known by the first; the second is the next */
@@ -71,16 +72,11 @@ static void put_signature(struct writer *json, const char *name, EVP_PKEY *pkey,
     writer_octets(json, name, ps_buf_bytes(&signature));
 }
 
-/* As far as the keeper lives. */
-static unsigned renew(void)
+static void put_renewal(struct ps_buf *parameters)
 {
-    uint8_t pin[PS_SHA256_LEN];
     struct public_key *old = signing_public(keys[0]);
     PS_BUF_AUTO statement = {.max = 2048};
-    PS_BUF_AUTO parameters = {.max = 8192};
-    struct writer json = writer(&parameters);
-    struct msg_change message = stack_change_message("client.certificate", "", "");
-    struct wire_frame answer;
+    struct writer json = writer(parameters);
 
     ask_for_nonce(&statement);
     writer_begin_object(&json, NULL);
@@ -89,10 +85,31 @@ static unsigned renew(void)
     put_signature(&json, "old_signature", keys[0], &statement);
     writer_octets(&json, "statement", ps_buf_bytes(&statement));
     writer_end_object(&json);
+    assert_ok(ps_buf_status(parameters));
     public_key_free(old);
+}
+
+static struct msg_change renewal_message(const struct ps_buf *parameters,
+                                         uint8_t pin[PS_SHA256_LEN])
+{
+    struct msg_change message = stack_change_message("client.certificate", "", "");
+
     message.caller = renewer(pin);
-    message.parameters = ps_buf_bytes(&parameters);
+    message.parameters = ps_buf_bytes(parameters);
     message.requester = ps_bytes(NULL, 0);
+    return message;
+}
+
+/* As far as the keeper lives. */
+static unsigned renew(void)
+{
+    uint8_t pin[PS_SHA256_LEN];
+    PS_BUF_AUTO parameters = {.max = 8192};
+    struct msg_change message;
+    struct wire_frame answer;
+
+    put_renewal(&parameters);
+    message = renewal_message(&parameters, pin);
     stack_call(&stack, &stack.management, &msg_change_info, &message, &answer);
     return stack_status_of(&answer, &body);
 }
@@ -191,6 +208,49 @@ static void killed_at_any_leaf_a_certificate_is_added_once(void **state)
     assert_int_equal(stack_stop_keeper(&stack), 0);
 }
 
+/* Returns when its intent is on its way to the disk. */
+static void begin_to_renew(void)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    uint8_t pin[PS_SHA256_LEN];
+    PS_BUF_AUTO parameters = {.max = 8192};
+    struct msg_change message;
+
+    put_renewal(&parameters);
+    message = renewal_message(&parameters, pin);
+    faults_set(stack.faults, FAULT_HOLD_EVENTS, 0);
+    (void)wire_send(&stack.management, &msg_change_info, &message);
+    while (!faults_happened(stack.faults)) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+    }
+}
+
+/* The other one's new key is another; both say by which keys the client is known from then on. */
+static void of_two_certificates_at_once_one_is_added(void **state)
+{
+    EVP_PKEY *other = signing_make_key(PS_KEY_ED25519);
+    EVP_PKEY *first;
+    struct wire_frame answer;
+
+    (void)state;
+    begin_round();
+    begin_to_renew();
+    first = keys[1];
+    keys[1] = other;
+    expect(409, renew());
+    assert_true(body_has("in-flight"));
+    assert_true(faults_clear(stack.faults));
+    do {
+        assert_true(wire_read(&stack.management, WIRE_LIMIT_MS, &answer));
+    } while (answer.id == 0);
+    expect(201, stack_status_of(&answer, &body));
+    assert_false(is_renewed());
+    expect(201, renew()); /* the same, now that nobody else does */
+    assert_true(is_renewed());
+    EVP_PKEY_free(first);
+}
+
 static int make_stack(void **state)
 {
     (void)state;
@@ -210,6 +270,7 @@ static int end_stack(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_two_certificates_at_once_one_is_added),
         cmocka_unit_test(killed_at_any_leaf_a_certificate_is_added_once),
     };
 
