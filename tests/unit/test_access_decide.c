@@ -1,6 +1,7 @@
 #include "keystore/policy/access_internal.h"
 
 #include "tests/unit/access_support.h"
+#include "tests/unit/scratch.h"
 
 #include "api/routes.h"
 #include "lib/base/name.h"
@@ -223,6 +224,35 @@ static void each_profile_is_its_own(void **state)
     assert_decides("x509.issue:server", "", PS_FORMAT_NONE, ACCESS_ALLOWED, ACCESS_RULE_GRANTED);
     /* No other operation of the same grant stands in for it. */
     assert_int_equal(access_decide(access_, oidc(), &none).outcome, ACCESS_NOT_GRANTED);
+}
+
+/* Its rows are in memory that it frees when it is closed, as those of a walk are. */
+static int make_on_disk(void **state)
+{
+    char path[SCRATCH_PATH_MAX];
+
+    assert_int_equal(scratch_make(state), 0);
+    assert_int_equal(make(state), 0);
+    catalog_close(catalog);
+    scratch_path("catalog.sqlite", path);
+    assert_ok(catalog_open_sqlite(path, &catalog));
+    return 0;
+}
+
+static int clear_disk(void **state)
+{
+    assert_int_equal(clear(state), 0);
+    return scratch_remove(state);
+}
+
+static void what_was_loaded_stands_without_the_catalog(void **state)
+{
+    (void)state;
+    put_decision_grants();
+    load();
+    catalog_close(catalog);
+    catalog = NULL;
+    assert_all_cases();
 }
 
 static void remembered_decision_ends_with_the_grant(void **state)
@@ -540,6 +570,8 @@ int main(void)
         ACCESS_TEST(what_is_remembered_of_one_client_is_no_other_s),
         ACCESS_TEST(a_name_that_is_too_long_is_decided),
         ACCESS_TEST(each_profile_is_its_own),
+        cmocka_unit_test_setup_teardown(what_was_loaded_stands_without_the_catalog, make_on_disk,
+                                        clear_disk),
         ACCESS_TEST(remembered_decision_ends_with_the_grant),
         ACCESS_TEST(grant_ends_after_its_last_second),
         ACCESS_TEST(most_generous_grant_counts),
