@@ -7,6 +7,7 @@
 #include "keystore/gate/gate.h"
 #include "keystore/load.h"
 #include "keystore/lock.h"
+#include "keystore/operations/keys/handlers.h"
 #include "keystore/state.h"
 #include "keystore/tokens/approval.h"
 

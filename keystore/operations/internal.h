@@ -3,7 +3,6 @@
 
 /* What the files of this folder share. */
 #include "keystore/operations/calls.h"
-#include "keystore/operations/handlers.h"
 #include "keystore/operations/life.h"
 #include "keystore/operations/make.h"
 #include "keystore/operations/operation.h"

@@ -90,10 +90,6 @@ void commit_retry(struct operations *operations);
 /* Renders the answer from what is there now. */
 PS_MUST_USE enum ps_err commit_describe(struct operation *op);
 
-/* --- key_rotate.c --- */
-/* Requests of a version that gives way to its successor are finished: rotation is no revocation. */
-void key_rotate_let_finish(const struct operation *op);
-
 /* --- document.c --- */
 PS_MUST_USE enum ps_err document_build(struct operation *op);
 PS_MUST_USE enum ps_err document_parse(struct operation *op, struct ps_bytes document);

@@ -1,6 +1,7 @@
 #include "keystore/operations/internal.h"
 
 #include "keystore/gate/gate.h"
+#include "keystore/operations/handlers.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,8 @@
 
 #include "keystore/check.h"
 #include "keystore/encryptions.h"
-#include "keystore/operations/certificate.h"
+#include "keystore/operations/certificates/certificate.h"
+#include "keystore/operations/keys/key_params.h"
 
 /*
  * What the approved policy lets the appliance do by itself: rotate by period, issue the

@@ -1,8 +1,14 @@
 #include "keystore/operations/internal.h"
 
+#include "keystore/operations/appliance/handlers.h"
+#include "keystore/operations/callers/handlers.h"
+#include "keystore/operations/certificates/handlers.h"
 #include "keystore/operations/custody/handlers.h"
-#include "keystore/operations/family.h"
-#include "keystore/operations/so_pin.h"
+#include "keystore/operations/handlers.h"
+#include "keystore/operations/keys/family.h"
+#include "keystore/operations/keys/handlers.h"
+#include "keystore/operations/pins/handlers.h"
+#include "keystore/operations/pins/so_pin.h"
 #include "lib/ceremony/operation/types.h"
 
 #include <assert.h>

@@ -43,5 +43,12 @@ enum ps_err wrapping_rewrap_rows(struct operation *op);
 void wrapping_rewrap_execute(struct operation *op);
 void wrapping_rewrap_settle(struct operation *op);
 enum ps_err wrapping_rewrap_describe(struct operation *op, struct writer *json);
+bool token_accept_resolve(struct operation *op, struct json_value request);
+bool token_accept_check(struct operation *op);
+enum ps_err token_accept_rows(struct operation *op);
+bool token_decommission_resolve(struct operation *op, struct json_value request);
+bool token_decommission_check(struct operation *op);
+enum ps_err token_decommission_rows(struct operation *op);
+enum ps_err token_life_describe(struct operation *op, struct writer *json);
 
 #endif

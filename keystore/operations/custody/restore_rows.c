@@ -2,6 +2,7 @@
 
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/events/checkpoints.h"
+#include "keystore/operations/keys/key_rows.h"
 #include "lib/formats/public_key/public_key.h"
 
 static const char *const own_names[RESTORED_KEYS] = {LOG_KEY_NAME, IDENTITY_KEY_NAME};

@@ -4,6 +4,7 @@
 #include "keystore/custody/inventory.h"
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/key_cache.h"
+#include "keystore/operations/custody/handlers.h"
 #include "lib/base/encode.h"
 
 /*

@@ -1,6 +1,6 @@
 #include "keystore/operations/custody/transport.h"
 
-#include "keystore/operations/so_pin.h"
+#include "keystore/operations/pins/so_pin.h"
 #include "lib/base/encode.h"
 
 const struct key_version *transport_version(const struct keeper *keeper)

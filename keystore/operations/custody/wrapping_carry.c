@@ -5,8 +5,9 @@
 #include "keystore/operations/custody/transport.h"
 #include "keystore/operations/custody/trial_key.h"
 #include "keystore/operations/custody/wrapping_rows.h"
-#include "keystore/operations/new_key.h"
-#include "keystore/operations/so_pin.h"
+#include "keystore/operations/keys/key_rows.h"
+#include "keystore/operations/keys/new_key.h"
+#include "keystore/operations/pins/so_pin.h"
 #include "lib/base/encode.h"
 #include "lib/base/line.h"
 

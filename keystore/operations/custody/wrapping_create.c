@@ -2,7 +2,9 @@
 
 #include "keystore/operations/custody/wrapping_rows.h"
 #include "keystore/operations/internal.h"
-#include "keystore/operations/new_key.h"
+#include "keystore/operations/keys/key_rows.h"
+
+#include "keystore/operations/keys/new_key.h"
 #include "lib/base/encode.h"
 
 /*

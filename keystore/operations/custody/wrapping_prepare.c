@@ -2,7 +2,9 @@
 
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/operations/custody/transport.h"
-#include "keystore/operations/new_key.h"
+#include "keystore/operations/keys/key_params.h"
+#include "keystore/operations/keys/key_rows.h"
+#include "keystore/operations/keys/new_key.h"
 #include "lib/base/encode.h"
 
 /*

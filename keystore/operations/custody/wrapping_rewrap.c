@@ -3,7 +3,7 @@
 #include "keystore/custody/records.h"
 #include "keystore/operations/custody/handlers.h"
 #include "keystore/operations/custody/transport.h"
-#include "keystore/operations/new_key.h"
+#include "keystore/operations/keys/new_key.h"
 
 /*
  * What people approve when every key is wrapped anew that lives outside the tokens under an older

@@ -6,7 +6,7 @@
 #include "keystore/operations/calls.h"
 #include "keystore/operations/custody/handlers.h"
 #include "keystore/operations/custody/transport.h"
-#include "keystore/operations/so_pin.h"
+#include "keystore/operations/pins/so_pin.h"
 
 #include <stdio.h>
 #include <stdlib.h>

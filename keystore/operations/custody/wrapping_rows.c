@@ -1,5 +1,7 @@
 #include "keystore/operations/custody/wrapping_rows.h"
 
+#include "keystore/operations/keys/key_rows.h"
+
 void wrapping_lock_keys(struct operation *op)
 {
     for (size_t i = 0; i < WRAPPING_KEYS_COUNT; i++) {

@@ -1,6 +1,7 @@
 #include "keystore/operations/pins/pins.h"
 
-#include "keystore/operations/so_pin.h"
+#include "keystore/operations/pins/handlers.h"
+#include "keystore/operations/pins/so_pin.h"
 #include "keystore/tokens/unready.h"
 #include "lib/base/clock.h"
 

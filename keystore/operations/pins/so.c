@@ -1,7 +1,7 @@
 #include "keystore/operations/pins/pins.h"
 
 #include "keystore/lock.h"
-#include "keystore/operations/so_pin.h"
+#include "keystore/operations/pins/so_pin.h"
 #include "keystore/refused_pins.h"
 #include "keystore/state.h"
 #include "keystore/tokens/approval.h"

@@ -1,7 +1,8 @@
 #include "keystore/operations/pins/pins.h"
 
 #include "keystore/gate/gate.h"
-#include "keystore/operations/so_pin.h"
+#include "keystore/operations/pins/handlers.h"
+#include "keystore/operations/pins/so_pin.h"
 #include "lib/formats/pem.h"
 
 /*
