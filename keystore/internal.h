@@ -3,7 +3,7 @@
 
 #include "keystore/catalog/appliance_record.h"
 #include "keystore/catalog/catalog.h"
-#include "keystore/keys.h"
+#include "keystore/keys/keys.h"
 #include "keystore/log/leaf.h"
 #include "keystore/log/log.h"
 #include "keystore/signing/held.h"

@@ -1,9 +1,9 @@
 #include "keystore/metrics.h"
 
-#include "keystore/disk_watch.h"
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 #include "keystore/signing/signer.h"
-#include "keystore/state.h"
+#include "keystore/state/disk_watch.h"
+#include "keystore/state/state.h"
 #include "keystore/witnesses/witnesses.h"
 
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #include "keystore/backup/restored.h"
 #include "keystore/backup/shelf.h"
 #include "keystore/events/events.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "keystore/writer.h"
 #include "lib/base/hash.h"
 #include "lib/ceremony/backup/backup_read.h"

@@ -2,7 +2,7 @@
 
 #include "keystore/catalog/wrapped_record.h"
 #include "keystore/custody/records.h"
-#include "keystore/keys_table.h"
+#include "keystore/keys/keys_table.h"
 #include "keystore/tokens/trial.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #define KEYSTORE_BACKUP_HOLDERS_H
 
 #include "keystore/internal.h"
-#include "keystore/keys.h"
+#include "keystore/keys/keys.h"
 
 /*
  * Which backups hold what was wrapped of a key: whoever has one of them and a token with the

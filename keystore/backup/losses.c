@@ -5,8 +5,8 @@
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/events/checkpoints.h"
 #include "keystore/events/truth.h"
-#include "keystore/key_cache.h"
-#include "keystore/keys_table.h"
+#include "keystore/keys/key_cache.h"
+#include "keystore/keys/keys_table.h"
 #include "keystore/writer.h"
 
 #include <stdint.h>

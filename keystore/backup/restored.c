@@ -5,7 +5,7 @@
 #include "keystore/custody/records.h"
 #include "keystore/events/events.h"
 #include "keystore/snapshot/snapshot.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "keystore/writer.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/backup/restore_format.h"

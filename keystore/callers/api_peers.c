@@ -6,7 +6,7 @@
 #include "keystore/operations/operations.h"
 #include "keystore/reads/reads.h"
 #include "keystore/signing/signer.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "keystore/witnesses/witnesses.h"
 
 #include <unistd.h>

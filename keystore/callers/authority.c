@@ -1,9 +1,9 @@
 #include "keystore/callers/authority.h"
 
+#include "keystore/callers/why.h"
 #include "keystore/certificates/tls_certificates.h"
 #include "keystore/events/events.h"
-#include "keystore/state.h"
-#include "keystore/why.h"
+#include "keystore/state/state.h"
 
 static const enum ps_problem problem_of[] = {
     [ACCESS_ALLOWED] = PS_PROBLEM_NONE,

@@ -1,8 +1,8 @@
 #include "keystore/certificates/crls.h"
 
 #include "keystore/certificates/revocations.h"
-#include "keystore/check.h"
 #include "keystore/signing/signer.h"
+#include "keystore/state/check.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 #include "keystore/custody/internal.h"
 
+#include "keystore/custody/refused_pins.h"
 #include "keystore/load.h"
-#include "keystore/refused_pins.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "keystore/tokens/approval.h"
 
 /* PINs that take the place of others. */

@@ -1,9 +1,9 @@
 #include "keystore/custody/internal.h"
 
+#include "keystore/custody/refused_pins.h"
 #include "keystore/events/events.h"
 #include "keystore/gate/gate.h"
-#include "keystore/lock.h"
-#include "keystore/refused_pins.h"
+#include "keystore/state/lock.h"
 #include "keystore/tokens/approval.h"
 #include "lib/base/hash.h"
 

@@ -1,7 +1,7 @@
 #include "keystore/custody/internal.h"
 
-#include "keystore/lock.h"
 #include "keystore/operations/operations.h"
+#include "keystore/state/lock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "keystore/custody/rewrapping.h"
 
 #include "keystore/catalog/wrapped_record.h"
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 #include "keystore/tokens/trial.h"
 #include "keystore/writer.h"
 #include "lib/base/hash.h"

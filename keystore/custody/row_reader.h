@@ -3,7 +3,7 @@
 
 #include "keystore/catalog/catalog.h"
 #include "keystore/catalog/wrapped_record.h"
-#include "keystore/key_version.h"
+#include "keystore/keys/key_version.h"
 #include "lib/base/loop.h"
 
 /* Reads the rows of wrapped keys (catalog/wrapped_record.h), one at a time, and keeps its memory.

@@ -1,6 +1,6 @@
 #include "keystore/custody/internal.h"
 
-#include "keystore/refused_pins.h"
+#include "keystore/custody/refused_pins.h"
 #include "lib/base/clock.h"
 
 #include <stdio.h>

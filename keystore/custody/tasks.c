@@ -5,7 +5,7 @@
 #include "keystore/backup/drill.h"
 #include "keystore/callers/authority.h"
 #include "keystore/custody/inventory.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 
 struct task_row {
     enum granted_op grant;

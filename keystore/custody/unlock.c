@@ -3,8 +3,8 @@
 #include "keystore/answer.h"
 #include "keystore/callers/authority.h"
 #include "keystore/events/events.h"
-#include "keystore/lock.h"
-#include "keystore/state.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 #include "lib/base/encode.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #include "keystore/custody/wrapping_needed.h"
 
 #include "keystore/events/truth.h"
-#include "keystore/key_cache.h"
-#include "keystore/keys_table.h"
+#include "keystore/keys/key_cache.h"
+#include "keystore/keys/keys_table.h"
 
 struct need {
     const struct keeper *keeper;

@@ -5,7 +5,7 @@
 #include "keystore/events/events.h"
 #include "keystore/operations/operations.h"
 #include "keystore/snapshot/snapshot.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "keystore/writer.h"
 #include "lib/base/encode.h"
 

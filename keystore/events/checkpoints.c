@@ -3,9 +3,9 @@
 #include "keystore/backup/restored.h"
 #include "keystore/events/anchor.h"
 #include "keystore/events/events.h"
-#include "keystore/lock.h"
 #include "keystore/operations/operations.h"
-#include "keystore/state.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "keystore/events/derive.h"
 
-#include "keystore/check.h"
 #include "keystore/events/derive_internal.h"
+#include "keystore/state/check.h"
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
 #include "lib/base/reader.h"

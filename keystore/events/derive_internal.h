@@ -1,10 +1,10 @@
 #ifndef KEYSTORE_EVENTS_DERIVE_INTERNAL_H
 #define KEYSTORE_EVENTS_DERIVE_INTERNAL_H
 
-#include "keystore/encryptions.h"
 #include "keystore/events/derive.h"
 #include "keystore/events/intents.h"
-#include "keystore/nonces.h"
+#include "keystore/gate/nonces.h"
+#include "keystore/keys/encryptions.h"
 
 /* derive.c reads the leaves; derive_view.c says what it knows. */
 struct derive {

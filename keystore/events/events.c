@@ -1,7 +1,7 @@
 #include "keystore/events/events.h"
 
 #include "keystore/events/alarm_pace.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "keystore/writer.h"
 #include "lib/base/name.h"
 

@@ -1,11 +1,11 @@
 #include "keystore/events/unsigned_end.h"
 
-#include "keystore/check.h"
 #include "keystore/events/truth.h"
 #include "keystore/load.h"
 #include "keystore/log/edge.h"
 #include "keystore/operations/operations.h"
 #include "keystore/snapshot/snapshot.h"
+#include "keystore/state/check.h"
 #include "lib/formats/tlog/note.h"
 
 /* How often a start says how far it is. */

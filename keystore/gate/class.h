@@ -1,7 +1,7 @@
 #ifndef KEYSTORE_GATE_CLASS_H
 #define KEYSTORE_GATE_CLASS_H
 
-#include "keystore/keys.h"
+#include "keystore/keys/keys.h"
 #include "lib/ceremony/operation/document.h"
 #include "lib/ceremony/people/policy.h"
 

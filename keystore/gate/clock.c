@@ -1,6 +1,6 @@
 #include "keystore/answer.h"
-#include "keystore/check.h"
 #include "keystore/gate/internal.h"
+#include "keystore/state/check.h"
 
 bool clock_lets_judge(const struct gate *gate, const struct entry *entry)
 {

@@ -6,9 +6,9 @@
 #include "keystore/events/events.h"
 #include "keystore/gate/gate.h"
 #include "keystore/load.h"
-#include "keystore/lock.h"
 #include "keystore/operations/keys/handlers.h"
-#include "keystore/state.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 #include "keystore/tokens/approval.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "keystore/operations/internal.h"
 
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/operation/document.h"
 

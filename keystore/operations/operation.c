@@ -1,11 +1,11 @@
 #include "keystore/operations/internal.h"
 
 #include "keystore/callers/authority.h"
-#include "keystore/check.h"
 #include "keystore/events/checkpoints.h"
 #include "keystore/events/events.h"
 #include "keystore/gate/gate.h"
-#include "keystore/state.h"
+#include "keystore/state/check.h"
+#include "keystore/state/state.h"
 #include "lib/ceremony/operation/keys.h"
 
 #include <assert.h>

@@ -1,12 +1,12 @@
 #include "keystore/operations/operations.h"
 
 #include "keystore/backup/restored.h"
-#include "keystore/check.h"
 #include "keystore/events/anchor.h"
 #include "keystore/gate/gate.h"
-#include "keystore/lock.h"
 #include "keystore/operations/internal.h"
-#include "keystore/state.h"
+#include "keystore/state/check.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 #include "lib/ceremony/operation/keys.h"
 #include "lib/ceremony/people/people_change.h"
 

@@ -1,7 +1,7 @@
 #include "keystore/operations/internal.h"
 
 #include "keystore/events/truth.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 
 #define ROW_MEMORY (CATALOG_BODY_MAX + 4096u)
 

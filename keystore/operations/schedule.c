@@ -1,9 +1,9 @@
 #include "keystore/operations/internal.h"
 
-#include "keystore/check.h"
-#include "keystore/encryptions.h"
+#include "keystore/keys/encryptions.h"
 #include "keystore/operations/certificates/certificate.h"
 #include "keystore/operations/keys/key_params.h"
+#include "keystore/state/check.h"
 
 /*
  * What the approved policy lets the appliance do by itself: rotate by period, issue the

@@ -2,7 +2,7 @@
 
 #include "keystore/custody/holdings.h"
 #include "keystore/gate/gate.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "lib/base/encode.h"
 
 /* After a crash: operations that were begun, and one whose result came just before it. */

@@ -4,7 +4,7 @@
 #include "keystore/events/events.h"
 #include "keystore/metrics.h"
 #include "keystore/operations/internal.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "lib/base/line.h"
 #include "lib/base/secret.h"
 

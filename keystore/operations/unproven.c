@@ -2,8 +2,8 @@
 
 #include "keystore/custody/records.h"
 #include "keystore/events/events.h"
-#include "keystore/keys_table.h"
-#include "keystore/state.h"
+#include "keystore/keys/keys_table.h"
+#include "keystore/state/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "keystore/reads/random.h"
 
 #include "keystore/reads/internal.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 #include "keystore/reads/reads.h"
 
 #include "keystore/reads/internal.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
 

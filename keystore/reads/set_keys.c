@@ -1,7 +1,7 @@
 #include "keystore/reads/set_keys.h"
 
 #include "keystore/events/truth.h"
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 #ifndef KEYSTORE_READS_SET_KEYS_H
 #define KEYSTORE_READS_SET_KEYS_H
 
-#include "keystore/sets.h"
+#include "keystore/keys/sets.h"
 
 /*
  * Which keys a JWK set lists. Whoever fetches a set takes what is not in it for not ours, so it is

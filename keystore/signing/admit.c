@@ -1,7 +1,7 @@
 #include "keystore/signing/steps.h"
 
-#include "keystore/key_cache.h"
-#include "keystore/state.h"
+#include "keystore/keys/key_cache.h"
+#include "keystore/state/state.h"
 
 #include <assert.h>
 

@@ -1,7 +1,7 @@
 #include "keystore/custody/records.h"
-#include "keystore/encryptions.h"
 #include "keystore/events/events.h"
-#include "keystore/key_cache.h"
+#include "keystore/keys/encryptions.h"
+#include "keystore/keys/key_cache.h"
 #include "keystore/signing/steps.h"
 #include "keystore/tokens/trial.h"
 

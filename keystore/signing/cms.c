@@ -1,7 +1,7 @@
 #include "lib/formats/cms/cms.h"
 
-#include "keystore/check.h"
 #include "keystore/signing/steps.h"
+#include "keystore/state/check.h"
 #include "lib/formats/x509/certificate.h"
 
 /*

@@ -1,6 +1,6 @@
 #include "lib/formats/cose/cose.h"
-#include "keystore/check.h"
 #include "keystore/signing/steps.h"
+#include "keystore/state/check.h"
 #include "lib/formats/cose/cwt.h"
 #include "lib/formats/jose/x5c.h"
 

@@ -2,9 +2,9 @@
 
 #include "keystore/custody/records.h"
 #include "keystore/events/anchor.h"
-#include "keystore/lock.h"
 #include "keystore/metrics.h"
-#include "keystore/state.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 #include "keystore/tokens/use.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-#include "keystore/encryptions.h"
+#include "keystore/keys/encryptions.h"
 #include "keystore/signing/aes_gcm.h"
 #include "keystore/signing/steps.h"
 

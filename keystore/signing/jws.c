@@ -1,6 +1,6 @@
 #include "keystore/signing/jose.h"
 
-#include "keystore/check.h"
+#include "keystore/state/check.h"
 #include "lib/base/encode.h"
 #include "lib/formats/jose/sd_jwt.h"
 

@@ -1,7 +1,7 @@
 #include "keystore/signing/steps.h"
 
+#include "keystore/callers/why.h"
 #include "keystore/metrics.h"
-#include "keystore/why.h"
 #include "lib/base/hash.h"
 #include "lib/base/secret.h"
 

@@ -1,6 +1,6 @@
 #include "keystore/signing/internal.h"
 
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 #include "lib/base/hash.h"
 #include "lib/base/secret.h"
 

@@ -1,7 +1,7 @@
 #include "keystore/signing/steps.h"
 
 #include "keystore/certificates/profiles.h"
-#include "keystore/check.h"
+#include "keystore/state/check.h"
 #include "lib/formats/x509/csr.h"
 
 #include <assert.h>

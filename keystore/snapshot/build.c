@@ -1,10 +1,10 @@
-#include "keystore/disk_watch.h"
 #include "keystore/events/truth.h"
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 #include "keystore/log/edge.h"
 #include "keystore/snapshot/internal.h"
 #include "keystore/snapshot/layered.h"
 #include "keystore/snapshot/saved.h"
+#include "keystore/state/disk_watch.h"
 
 #include <unistd.h>
 

@@ -2,8 +2,8 @@
 #include "keystore/events/anchor.h"
 #include "keystore/events/checkpoints.h"
 #include "keystore/events/events.h"
-#include "keystore/lock.h"
 #include "keystore/snapshot/internal.h"
+#include "keystore/state/lock.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/log/key.h"
 

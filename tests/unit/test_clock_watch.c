@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "keystore/clock_watch.h"
+#include "keystore/state/clock_watch.h"
 
 #include <sys/syscall.h>
 #include <time.h>

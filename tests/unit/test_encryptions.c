@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "keystore/encryptions.h"
+#include "keystore/keys/encryptions.h"
 
 /* How often AES keys have encrypted: the limit, the blocks, and what the log says of them. */
 

@@ -2,8 +2,8 @@
 
 #include "keystore/catalog/internal.h"
 #include "keystore/events/truth.h"
-#include "keystore/key_cache.h"
-#include "keystore/keys_table.h"
+#include "keystore/keys/key_cache.h"
+#include "keystore/keys/keys_table.h"
 #include "keystore/operations/operations.h"
 #include "keystore/snapshot/internal.h"
 #include "keystore/snapshot/layered.h"

@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "keystore/keys.h"
+#include "keystore/keys/keys.h"
 #include "lib/base/encode.h"
 
 /* The table of keys, made from catalog rows. */

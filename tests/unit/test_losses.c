@@ -4,7 +4,7 @@
 #include "keystore/custody/row_reader.h"
 #include "keystore/custody/wrapping_keys.h"
 #include "keystore/events/truth.h"
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 #include "keystore/operations/operations.h"
 #include "keystore/writer.h"
 #include "lib/base/encode.h"

@@ -1,6 +1,6 @@
 #include "tests/unit/support.h"
 
-#include "keystore/nonces.h"
+#include "keystore/gate/nonces.h"
 
 /* Each nonce is given out once. */
 

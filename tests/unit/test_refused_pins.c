@@ -2,7 +2,7 @@
 #include "tests/unit/scratch.h"
 #include "tests/unit/support.h"
 
-#include "keystore/refused_pins.h"
+#include "keystore/custody/refused_pins.h"
 #include "keystore/tokens/internal.h"
 
 #include <errno.h>

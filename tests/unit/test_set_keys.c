@@ -1,7 +1,7 @@
 #include "tests/unit/key_rows.h"
 
 #include "keystore/events/truth.h"
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 #include "keystore/operations/operations.h"
 #include "keystore/reads/set_keys.h"
 #include "lib/base/reader.h"

@@ -1,8 +1,8 @@
 #include "keystore/operations/internal.h"
 
-#include "keystore/lock.h"
 #include "keystore/operations/appliance/handlers.h"
-#include "keystore/state.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 
 /*
  * What officers decide of the appliance as a whole: that it is locked, that it is unlocked, and

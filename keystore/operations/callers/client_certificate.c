@@ -2,11 +2,11 @@
 
 #include "keystore/callers/client_nonces.h"
 #include "keystore/events/events.h"
-#include "keystore/lock.h"
 #include "keystore/operations/callers/clients.h"
 #include "keystore/operations/callers/handlers.h"
 #include "keystore/policy/access.h"
-#include "keystore/state.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 #include "lib/ceremony/people/client_statement.h"
 
 /*

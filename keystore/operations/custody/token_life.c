@@ -3,7 +3,7 @@
 #include "keystore/catalog/pin_record.h"
 #include "keystore/custody/inventory.h"
 #include "keystore/custody/wrapping_keys.h"
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 #include "keystore/operations/custody/handlers.h"
 #include "lib/base/encode.h"
 

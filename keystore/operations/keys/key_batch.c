@@ -1,8 +1,8 @@
 #include "keystore/operations/keys/batch.h"
 
-#include "keystore/lock.h"
 #include "keystore/operations/keys/handlers.h"
-#include "keystore/state.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 #include "lib/ceremony/operation/keys.h"
 
 #include <stdio.h>

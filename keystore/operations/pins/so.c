@@ -1,9 +1,9 @@
 #include "keystore/operations/pins/pins.h"
 
-#include "keystore/lock.h"
+#include "keystore/custody/refused_pins.h"
 #include "keystore/operations/pins/so_pin.h"
-#include "keystore/refused_pins.h"
-#include "keystore/state.h"
+#include "keystore/state/lock.h"
+#include "keystore/state/state.h"
 #include "keystore/tokens/approval.h"
 #include "keystore/tokens/unready.h"
 #include "lib/base/clock.h"

@@ -1,10 +1,10 @@
 #include "keystore/operations/pins/so_pin.h"
 
 #include "keystore/custody/custody.h"
+#include "keystore/custody/refused_pins.h"
 #include "keystore/events/events.h"
 #include "keystore/gate/gate.h"
 #include "keystore/operations/internal.h"
-#include "keystore/refused_pins.h"
 
 #include <assert.h>
 

@@ -1,4 +1,4 @@
-#include "keystore/refused_pins.h"
+#include "keystore/custody/refused_pins.h"
 
 #include "lib/ceremony/custody/pin_check.h"
 

@@ -1,4 +1,4 @@
-#include "keystore/clock_watch.h"
+#include "keystore/state/clock_watch.h"
 
 #define SETTLE_NS (300 * PS_NS_PER_S)
 #define BEHIND_NS (2 * PS_NS_PER_S)

@@ -1,4 +1,4 @@
-#include "keystore/key_version.h"
+#include "keystore/keys/key_version.h"
 
 #include <string.h>
 

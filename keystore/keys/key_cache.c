@@ -1,14 +1,14 @@
-#include "keystore/key_cache.h"
+#include "keystore/keys/key_cache.h"
 
 #include "keystore/custody/row_reader.h"
 #include "keystore/events/events.h"
 #include "keystore/events/truth.h"
-#include "keystore/keys_table.h"
+#include "keystore/keys/keys_table.h"
 #include "keystore/operations/operations.h"
 #include "keystore/snapshot/layered.h"
 #include "keystore/snapshot/saved.h"
 #include "keystore/snapshot/snapshot.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "lib/base/map.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
-#ifndef KEYSTORE_KEYS_H
-#define KEYSTORE_KEYS_H
+#ifndef KEYSTORE_KEYS_KEYS_H
+#define KEYSTORE_KEYS_KEYS_H
 
-#include "keystore/key_version.h"
+#include "keystore/keys/key_version.h"
 #include "lib/base/name.h"
 
 /*

@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_NONCES_H
-#define KEYSTORE_NONCES_H
+#ifndef KEYSTORE_GATE_NONCES_H
+#define KEYSTORE_GATE_NONCES_H
 
 #include "lib/base/buf.h"
 #include "lib/base/reader.h"

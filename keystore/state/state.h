@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_STATE_H
-#define KEYSTORE_STATE_H
+#ifndef KEYSTORE_STATE_STATE_H
+#define KEYSTORE_STATE_STATE_H
 
 #include "keystore/answer.h"
 

@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_DISK_WATCH_H
-#define KEYSTORE_DISK_WATCH_H
+#ifndef KEYSTORE_STATE_DISK_WATCH_H
+#define KEYSTORE_STATE_DISK_WATCH_H
 
 #include "keystore/internal.h"
 

@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_SETS_H
-#define KEYSTORE_SETS_H
+#ifndef KEYSTORE_KEYS_SETS_H
+#define KEYSTORE_KEYS_SETS_H
 
 #include "keystore/internal.h"
 

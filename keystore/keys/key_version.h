@@ -1,9 +1,9 @@
-#ifndef KEYSTORE_KEY_VERSION_H
-#define KEYSTORE_KEY_VERSION_H
+#ifndef KEYSTORE_KEYS_KEY_VERSION_H
+#define KEYSTORE_KEYS_KEY_VERSION_H
 
 #include "keystore/catalog/records.h"
 #include "keystore/certificates/key_certificate.h"
-#include "keystore/encryption_count.h"
+#include "keystore/keys/encryption_count.h"
 #include "keystore/tokens/process_set.h"
 #include "lib/formats/public_key/public_key.h"
 

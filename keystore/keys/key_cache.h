@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_KEY_CACHE_H
-#define KEYSTORE_KEY_CACHE_H
+#ifndef KEYSTORE_KEYS_KEY_CACHE_H
+#define KEYSTORE_KEYS_KEY_CACHE_H
 
 #include "keystore/internal.h"
 

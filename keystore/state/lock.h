@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_LOCK_H
-#define KEYSTORE_LOCK_H
+#ifndef KEYSTORE_STATE_LOCK_H
+#define KEYSTORE_STATE_LOCK_H
 
 #include "keystore/internal.h"
 

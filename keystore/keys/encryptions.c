@@ -1,4 +1,4 @@
-#include "keystore/encryptions.h"
+#include "keystore/keys/encryptions.h"
 
 #include "keystore/events/events.h"
 #include "keystore/signing/signer.h"

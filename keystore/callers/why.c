@@ -1,4 +1,4 @@
-#include "keystore/why.h"
+#include "keystore/callers/why.h"
 
 #include "keystore/writer.h"
 

@@ -1,7 +1,7 @@
-#include "keystore/disk_watch.h"
+#include "keystore/state/disk_watch.h"
 
 #include "keystore/events/events.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 
 #include <stdio.h>
 #include <sys/statvfs.h>

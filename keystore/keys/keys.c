@@ -1,6 +1,6 @@
-#include "keystore/keys.h"
+#include "keystore/keys/keys.h"
 
-#include "keystore/keys_table.h"
+#include "keystore/keys/keys_table.h"
 #include "lib/base/encode.h"
 #include "lib/base/map.h"
 

@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_CHECK_H
-#define KEYSTORE_CHECK_H
+#ifndef KEYSTORE_STATE_CHECK_H
+#define KEYSTORE_STATE_CHECK_H
 
 #include "keystore/internal.h"
 

@@ -1,4 +1,4 @@
-#include "keystore/nonces.h"
+#include "keystore/gate/nonces.h"
 
 #include "lib/base/encode.h"
 

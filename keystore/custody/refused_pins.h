@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_REFUSED_PINS_H
-#define KEYSTORE_REFUSED_PINS_H
+#ifndef KEYSTORE_CUSTODY_REFUSED_PINS_H
+#define KEYSTORE_CUSTODY_REFUSED_PINS_H
 
 #include "keystore/internal.h"
 

@@ -1,10 +1,10 @@
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 
 #include "keystore/backup/restored.h"
 #include "keystore/custody/custody.h"
 #include "keystore/events/anchor.h"
-#include "keystore/lock.h"
 #include "keystore/operations/operations.h"
+#include "keystore/state/lock.h"
 #include "keystore/tokens/approval.h"
 #include "keystore/writer.h"
 

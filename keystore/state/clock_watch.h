@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_CLOCK_WATCH_H
-#define KEYSTORE_CLOCK_WATCH_H
+#ifndef KEYSTORE_STATE_CLOCK_WATCH_H
+#define KEYSTORE_STATE_CLOCK_WATCH_H
 
 #include "lib/base/clock.h"
 

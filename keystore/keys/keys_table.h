@@ -1,7 +1,7 @@
-#ifndef KEYSTORE_KEYS_TABLE_H
-#define KEYSTORE_KEYS_TABLE_H
+#ifndef KEYSTORE_KEYS_KEYS_TABLE_H
+#define KEYSTORE_KEYS_KEYS_TABLE_H
 
-#include "keystore/keys.h"
+#include "keystore/keys/keys.h"
 
 /* The table of keys as whoever decides which of them are in it sees it: key_cache.h. */
 

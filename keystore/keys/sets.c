@@ -1,4 +1,4 @@
-#include "keystore/sets.h"
+#include "keystore/keys/sets.h"
 
 #include "keystore/catalog/records.h"
 

@@ -1,5 +1,5 @@
-#ifndef KEYSTORE_WHY_H
-#define KEYSTORE_WHY_H
+#ifndef KEYSTORE_CALLERS_WHY_H
+#define KEYSTORE_CALLERS_WHY_H
 
 #include "keystore/internal.h"
 

@@ -1,9 +1,9 @@
-#include "keystore/lock.h"
+#include "keystore/state/lock.h"
 
 #include "keystore/custody/custody.h"
 #include "keystore/events/anchor.h"
 #include "keystore/load.h"
-#include "keystore/state.h"
+#include "keystore/state/state.h"
 #include "keystore/writer.h"
 #include "lib/base/encode.h"
 

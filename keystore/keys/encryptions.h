@@ -1,8 +1,8 @@
-#ifndef KEYSTORE_ENCRYPTIONS_H
-#define KEYSTORE_ENCRYPTIONS_H
+#ifndef KEYSTORE_KEYS_ENCRYPTIONS_H
+#define KEYSTORE_KEYS_ENCRYPTIONS_H
 
 #include "keystore/internal.h"
-#include "keystore/keys.h"
+#include "keystore/keys/keys.h"
 #include "lib/base/reader.h"
 #include "lib/formats/json/json.h"
 
