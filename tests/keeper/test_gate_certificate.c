@@ -105,7 +105,7 @@ static unsigned renew(void)
 {
     uint8_t pin[PS_SHA256_LEN];
     PS_BUF_AUTO parameters = {.max = 8192};
-    struct msg_change message;
+    struct msg_change message = {0};
     struct wire_frame answer;
 
     put_renewal(&parameters);
@@ -214,7 +214,7 @@ static void begin_to_renew(void)
     const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
     uint8_t pin[PS_SHA256_LEN];
     PS_BUF_AUTO parameters = {.max = 8192};
-    struct msg_change message;
+    struct msg_change message = {0};
 
     put_renewal(&parameters);
     message = renewal_message(&parameters, pin);
