@@ -2,6 +2,7 @@
 
 #include "api/client/privyseal.h"
 #include "appliance/terminal.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/system/file.h"
 
@@ -87,7 +88,8 @@ int ceremony_check(const struct cli_run *run)
         if (cli_flag(run, "json")) {
             (void)printf("{\"good\":true,\"steps\":%zu}\n", script_count(script));
         } else {
-            (void)printf("%s: good, %zu steps\n", run->arguments[i], script_count(script));
+            (void)printf("%s: good, %s\n", run->arguments[i],
+                         ps_counted(script_count(script), "step", "steps").text);
         }
     }
     return CLI_DONE;

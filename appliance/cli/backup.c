@@ -2,6 +2,7 @@
 #include "appliance/cli/meter.h"
 #include "appliance/terminal.h"
 
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/backup/backup_read.h"
 #include "lib/ceremony/log/leaf.h"
@@ -83,8 +84,9 @@ static void print_json(const struct backup_summary *summary, enum ps_err err)
 
 static void print_good(const struct cli_run *run, const struct backup_summary *summary)
 {
-    (void)printf("PASS  %s, of %s: %" PRIu64 " leaves and %" PRIu64 " wrapped keys\n",
-                 summary->created, summary->origin, summary->leaves, summary->rows);
+    (void)printf("PASS  %s, of %s: %s and %s\n", summary->created, summary->origin,
+                 ps_counted(summary->leaves, "leaf", "leaves").text,
+                 ps_counted(summary->rows, "wrapped key", "wrapped keys").text);
     if (cli_value(run, "genesis") == NULL && summary->key_from_genesis) {
         (void)printf(
             "The log key was taken from the backup itself. To know that it is the right one,\n"

@@ -1,6 +1,7 @@
 #include "appliance/cli/body.h"
 #include "appliance/cli/commands.h"
 #include "appliance/terminal.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/formats/pem.h"
 #include "lib/system/file.h"
@@ -125,6 +126,7 @@ int cli_pdf_sign(const struct cli_run *run)
         terminal_complain("privyseal", "%s", ps_detail()->text);
         return CLI_FAILED;
     }
-    (void)printf("%s: %zu octets, signed\n", run->arguments[1], answer.len);
+    (void)printf("%s: %s, signed\n", run->arguments[1],
+                 ps_counted(answer.len, "octet", "octets").text);
     return CLI_DONE;
 }

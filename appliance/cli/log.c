@@ -1,6 +1,7 @@
 #include "appliance/cli/commands.h"
 #include "appliance/terminal.h"
 
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/bundle/bundle.h"
 #include "lib/ceremony/log/key.h"
@@ -85,14 +86,16 @@ static void print_summary(const struct report *report, const struct log_summary 
                      summary->covered, summary->pruned_shards, summary->failures);
         return;
     }
-    (void)printf("%s: %" PRIu64 " leaves in %u trees, %" PRIu64
-                 " of them covered by signed checkpoints\n",
-                 err == PS_OK ? "The log verifies" : "The log DOES NOT VERIFY", summary->leaves,
-                 summary->trees, summary->covered);
+    (void)printf("%s: %s in %s, %" PRIu64 " of them covered by signed checkpoints\n",
+                 err == PS_OK ? "The log verifies" : "The log DOES NOT VERIFY",
+                 ps_counted(summary->leaves, "leaf", "leaves").text,
+                 ps_counted(summary->trees, "tree", "trees").text, summary->covered);
     if (summary->pruned_shards != 0) {
-        (void)printf("%u shards were pruned; with their archives (--archive) they are verified "
-                     "too.\n",
-                     summary->pruned_shards);
+        (void)printf("%s (--archive).\n",
+                     ps_counted(summary->pruned_shards,
+                                "shard was pruned; it is verified too with its archive",
+                                "shards were pruned; they are verified too with their archives")
+                         .text);
     }
     if (err == PS_OK && summary->key_from_genesis) {
         (void)printf("The log key was taken from the log itself; to know that it is the right one, "

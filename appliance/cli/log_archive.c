@@ -1,6 +1,7 @@
 #include "appliance/cli/body.h"
 #include "appliance/cli/commands.h"
 #include "appliance/terminal.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/log/archive.h"
 #include "lib/ceremony/log/key.h"
@@ -93,8 +94,8 @@ static void print_archive(const struct cli_run *run, const char *shard,
         cli_put_octets("root", root, &out);
         ps_buf_printf(&out, ",\"leaves\":%" PRIu64 "}\n", archive->size);
     } else {
-        ps_buf_printf(&out, "Archived and verified: %" PRIu64 " leaves of use/%s in %s\n",
-                      archive->size, shard, archive->path);
+        ps_buf_printf(&out, "Archived and verified: %s of use/%s in %s\n",
+                      ps_counted(archive->size, "leaf", "leaves").text, shard, archive->path);
         ps_buf_put_str(&out, "SHA-256 of its manifest: ");
         ps_buf_put_hex(&out, ps_bytes(archive->manifest, PS_SHA256_LEN));
         ps_buf_put_str(&out, "\nRoot of its tree:        ");

@@ -2,6 +2,7 @@
 
 #include "appliance/cli/commands.h"
 #include "appliance/terminal.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/base/reader.h"
 #include "lib/ceremony/log/files.h"
@@ -106,10 +107,10 @@ static enum ps_err refuse(const char *directory, const struct ps_buf *note, uint
     PS_TRY(ps_buf_status(&file));
     PS_TRY(file_write((const char *)file.data, ps_buf_bytes(note), 0644));
     return ps_fail(PS_E_DENIED, 0,
-                   "the appliance signs %" PRIu64 " leaves that do not go on from the %" PRIu64
+                   "the appliance signs %s not go on from the %" PRIu64
                    " of this copy: it was put back or rewritten. Keep events/checkpoint and "
                    "checkpoint.refused, and tell the auditors",
-                   size, had);
+                   ps_counted(size, "leaf that does", "leaves that do").text, had);
 }
 
 /* The layout of a log that is being written: the appliance's own, or a mirror that it keeps. */

@@ -2,6 +2,7 @@
 
 #include "appliance/officer/officer.h"
 #include "appliance/terminal.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/system/file.h"
 
@@ -51,10 +52,9 @@ static void put_row(void *context, const struct log_row *row)
 static void put_end(const struct bundle_summary *summary, bool is_good, struct ps_buf *lines)
 {
     if (is_good) {
-        ps_buf_printf(lines,
-                      "The transcript verifies: %" PRIu64 " operations, %" PRIu64
-                      " leaves of a log of %" PRIu64 "\n",
-                      summary->operations, summary->leaves, summary->size);
+        ps_buf_printf(lines, "The transcript verifies: %s, %s of a log of %" PRIu64 "\n",
+                      ps_counted(summary->operations, "operation", "operations").text,
+                      ps_counted(summary->leaves, "leaf", "leaves").text, summary->size);
     } else {
         ps_buf_put_str(lines, "The transcript DOES NOT VERIFY\n");
     }

@@ -4,6 +4,7 @@
 #include "appliance/officer/transcript.h"
 #include "appliance/terminal.h"
 #include "lib/base/clock.h"
+#include "lib/base/counted.h"
 #include "lib/ceremony/operation/text.h"
 #include "lib/ceremony/people/quorum.h"
 #include "lib/ceremony/people/recovery.h"
@@ -236,8 +237,9 @@ static void put_quorum(struct judging *judging)
         line(judging, false, "quorum is not met: %s", quorum->text);
         return;
     }
-    line(judging, true, "quorum is met: %u officers, %u auditors", (unsigned)quorum->officers,
-         (unsigned)quorum->auditors);
+    line(judging, true, "quorum is met: %s, %s",
+         ps_counted(quorum->officers, "officer", "officers").text,
+         ps_counted(quorum->auditors, "auditor", "auditors").text);
     if (!judging->people.is_genesis && document->class != OPERATION_CLASS_A) {
         ps_buf_printf(&judging->lines,
                       "NOTE  this is the quorum of class %c, which %s has; a key of a higher class "

@@ -3,6 +3,7 @@
 #include "appliance/restore/internal.h"
 #include "appliance/terminal.h"
 #include "lib/base/clock.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/system/file.h"
 
@@ -237,8 +238,9 @@ static void print_mirror(const struct restore *restore)
     const uint64_t replayed = restore->gathered.leaves - restore->gathered.backup.leaves;
 
     if (is_mirrored(restore)) {
-        (void)printf("PASS  the mirror: %" PRIu64 " later entries, as they were signed for\n",
-                     replayed);
+        (void)printf(
+            "PASS  the mirror: %s signed for\n",
+            ps_counted(replayed, "later entry, as it was", "later entries, as they were").text);
     } else {
         (void)printf(
             "WARNING: without a mirror of the log (--events) nothing is known of what came\n"
@@ -256,16 +258,17 @@ static void print_seen(const struct restore *restore)
             "NOTE  no checkpoint of a witness was given (--checkpoint): whether the log had more\n"
             "entries than these is not known.\n");
     } else if (seen->missing == 0) {
-        (void)printf("PASS  the checkpoint given, of %" PRIu64
-                     " entries, cosigned by %u witnesses: they are all here\n",
-                     seen->size, seen->cosigned);
+        (void)printf("PASS  the checkpoint given, of %s, cosigned by %s: all of it is here\n",
+                     ps_counted(seen->size, "entry", "entries").text,
+                     ps_counted(seen->cosigned, "witness", "witnesses").text);
     } else {
-        (void)printf("WARNING: the checkpoint given is of %" PRIu64 " entries: %" PRIu64
+        (void)printf("WARNING: the checkpoint given is of %s: %" PRIu64
                      " of them, from entry %" PRIu64
                      " on,\nARE MISSING HERE. Look for a newer mirror "
                      "before you go on: what they say (an officer who\nwas removed, a key that was "
                      "destroyed) does not hold in the new appliance.\n",
-                     seen->size, seen->missing, restore->gathered.leaves);
+                     ps_counted(seen->size, "entry", "entries").text, seen->missing,
+                     restore->gathered.leaves);
     }
 }
 
@@ -276,9 +279,8 @@ static void print_lost(const struct restore *restore)
     if (restore->lost_count == 0) {
         return;
     }
-    ps_buf_printf(&text,
-                  "%zu keys CANNOT BE HAD ANY MORE with the tokens of this configuration:\n%s%s",
-                  restore->lost_count, restore->lost_text,
+    ps_buf_printf(&text, "%s CANNOT BE HAD ANY MORE with the tokens of this configuration:\n%s%s",
+                  ps_counted(restore->lost_count, "key", "keys").text, restore->lost_text,
                   restore->lost_count > restore->lost_shown ? "  (--json lists all)\n" : "");
     (void)cli_show(&text);
 }
@@ -286,10 +288,12 @@ static void print_lost(const struct restore *restore)
 static void print_passed_over(const struct gathered *gathered)
 {
     if (gathered->passed_over != 0) {
-        (void)printf("WARNING: %" PRIu64
-                     " rows of the backup are of no wrapped key, and were left out: somebody had\n"
-                     "written them into the catalog, or over a key that is lost then (below).\n",
-                     gathered->passed_over);
+        (void)printf("WARNING: %s left out: somebody had\n"
+                     "written that into the catalog, or over a key that is lost then (below).\n",
+                     ps_counted(gathered->passed_over,
+                                "row of the backup is of no wrapped key, and was",
+                                "rows of the backup are of no wrapped key, and were")
+                         .text);
     }
 }
 
@@ -297,10 +301,11 @@ static void print_good(const struct restore *restore)
 {
     const struct gathered *gathered = &restore->gathered;
 
-    (void)printf("PASS  the backup of %s, of %s: %" PRIu64 " entries and %" PRIu64
-                 " wrapped keys\n",
-                 gathered->backup.created, gathered->backup.origin, gathered->backup.leaves,
-                 gathered->backup.rows - gathered->passed_over);
+    (void)printf(
+        "PASS  the backup of %s, of %s: %s and %s\n", gathered->backup.created,
+        gathered->backup.origin, ps_counted(gathered->backup.leaves, "entry", "entries").text,
+        ps_counted(gathered->backup.rows - gathered->passed_over, "wrapped key", "wrapped keys")
+            .text);
     print_passed_over(gathered);
     print_mirror(restore);
     print_seen(restore);

@@ -2,6 +2,7 @@
 
 #include "appliance/witness/internal.h"
 #include "lib/base/clock.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/formats/tlog/proof_text.h"
 #include "lib/system/file.h"
@@ -96,8 +97,8 @@ static enum ps_err cosign(const struct witness *witness, struct ps_bytes text, s
 
 static enum witness_verdict conflict(const struct seen *seen, struct ps_buf *out)
 {
-    (void)ps_fail(PS_E_CONFLICT, 0, "it last cosigned this tree with %llu leaves",
-                  (unsigned long long)seen->size);
+    (void)ps_fail(PS_E_CONFLICT, 0, "it last cosigned this tree with %s",
+                  ps_counted(seen->size, "leaf", "leaves").text);
     ps_buf_put_decimal(out, seen->size);
     ps_buf_put_u8(out, '\n');
     return WITNESS_OTHER_SIZE;

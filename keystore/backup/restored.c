@@ -7,6 +7,7 @@
 #include "keystore/snapshot/snapshot.h"
 #include "keystore/state/state.h"
 #include "keystore/writer.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/backup/restore_format.h"
 #include "lib/ceremony/log/succession.h"
@@ -185,9 +186,8 @@ static enum ps_err go_on(struct restored *restored, struct derive *derive)
         return PS_OK;
     }
     if (log_size(keeper->events) != facts.leaves) {
-        return ps_fail(PS_E_DENIED, 0,
-                       "the log has %" PRIu64 " leaves, and %" PRIu64 " were restored",
-                       log_size(keeper->events), facts.leaves);
+        return ps_fail(PS_E_DENIED, 0, "the log has %s, and %" PRIu64 " were restored",
+                       ps_counted(log_size(keeper->events), "leaf", "leaves").text, facts.leaves);
     }
     note(restored, facts.created, facts.leaves, facts.mirrored);
     PS_TRY(record_leaf(restored, &facts));

@@ -2,6 +2,7 @@
 
 #include "keystore/certificates/tls_certificates.h"
 #include "keystore/events/events.h"
+#include "lib/base/counted.h"
 
 #include <stdio.h>
 
@@ -54,7 +55,7 @@ static bool tell_end(struct keeper *keeper, const struct key *key, uint64_t now_
 {
     const struct key_version *version = key->state == KEY_ACTIVE ? in_use(key) : NULL;
     struct key_certificate *certificate = version == NULL ? NULL : version->certificate;
-    char detail[160];
+    char detail[192];
 
     if (certificate == NULL ||
         !take_step(certificate->not_after_s, now_s, &certificate->told_steps)) {
@@ -67,8 +68,8 @@ static bool tell_end(struct keeper *keeper, const struct key *key, uint64_t now_
                                            : "the key goes on without a good one");
     } else {
         (void)snprintf(detail, sizeof detail,
-                       "the certificate of version %u ends within %llu days: renew it",
-                       version->number, (unsigned long long)steps[certificate->told_steps - 1]);
+                       "the certificate of version %u ends within %s: renew it", version->number,
+                       ps_counted(steps[certificate->told_steps - 1], "day", "days").text);
     }
     tell(keeper, key, detail);
     return true;
@@ -77,7 +78,7 @@ static bool tell_end(struct keeper *keeper, const struct key *key, uint64_t now_
 static bool tell_missing(struct keeper *keeper, const struct key *key, uint64_t now_s)
 {
     struct key_version *successor = key_successor(key);
-    char detail[160];
+    char detail[192];
 
     if (successor == NULL || key->state != KEY_ACTIVE || successor->activates_s > now_s ||
         successor->is_told || !version_lacks_certificate(successor, now_s)) {
@@ -102,7 +103,7 @@ static bool tell_tls_end(struct keeper *keeper, struct tls_certificate *certific
 {
     const char *whose =
         certificate->is_client ? "that the client comes with" : "that the listener shows";
-    char detail[160];
+    char detail[192];
 
     if (!tls_is_in_use(certificate, now_s) ||
         !take_step(certificate->not_after_s, now_s, &certificate->told_steps)) {
@@ -111,8 +112,8 @@ static bool tell_tls_end(struct keeper *keeper, struct tls_certificate *certific
     if (certificate->told_steps == PS_COUNT_OF(steps)) {
         (void)snprintf(detail, sizeof detail, "the certificate %s has ended", whose);
     } else {
-        (void)snprintf(detail, sizeof detail, "the certificate %s ends within %llu days: renew it",
-                       whose, (unsigned long long)steps[certificate->told_steps - 1]);
+        (void)snprintf(detail, sizeof detail, "the certificate %s ends within %s: renew it", whose,
+                       ps_counted(steps[certificate->told_steps - 1], "day", "days").text);
     }
     events_alarm(keeper, "tls-certificate", ps_bytes_str(certificate->name), detail);
     return true;

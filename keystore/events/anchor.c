@@ -7,6 +7,7 @@
 #include "keystore/snapshot/snapshot.h"
 #include "keystore/state/state.h"
 #include "keystore/writer.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 
 #include <stdlib.h>
@@ -164,8 +165,9 @@ static enum ps_err compare_tree(struct log *log, const char *shard, uint64_t siz
                        name);
     }
     if (tree_size(tree) < size) {
-        return ps_fail(PS_E_DENIED, 0, "%s has %llu leaves; the token knows of %llu", name,
-                       (unsigned long long)tree_size(tree), (unsigned long long)size);
+        return ps_fail(PS_E_DENIED, 0, "%s has %s; the token knows of %llu", name,
+                       ps_counted(tree_size(tree), "leaf", "leaves").text,
+                       (unsigned long long)size);
     }
     if (tree_is_pruned(tree) && size != tree_size(tree)) {
         return PS_OK; /* its whole root stands in `events`, which is compared too */

@@ -4,6 +4,7 @@
 #include "keystore/callers/authority.h"
 #include "keystore/events/checkpoints.h"
 #include "keystore/events/events.h"
+#include "lib/base/counted.h"
 #include "lib/ceremony/log/key.h"
 #include "lib/formats/tlog/cosignature.h"
 
@@ -94,8 +95,8 @@ static enum ps_err open_note(const struct keeper *keeper, const char *name, cons
         return ps_fail(PS_E_DENIED, 0, "the note is of another tree");
     }
     if (ret_checkpoint->size > tree_size(tree)) {
-        return ps_fail(PS_E_STATE, 0, "the log signed for %llu leaves of %s, and has %llu",
-                       (unsigned long long)ret_checkpoint->size, name,
+        return ps_fail(PS_E_STATE, 0, "the log signed for %s of %s, and has %llu",
+                       ps_counted(ret_checkpoint->size, "leaf", "leaves").text, name,
                        (unsigned long long)tree_size(tree));
     }
     PS_TRY(tree_root(tree, ret_checkpoint->size, &root));

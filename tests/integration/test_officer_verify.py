@@ -10,7 +10,7 @@ from harness.officers import (A, B, C, DONE, FAILED, ROLES, USAGE, call, room, s
 
 
 @pytest.mark.parametrize("operation, signers, code, said", [
-    (C, ["alice"], DONE, "quorum is met: 1 officers"),
+    (C, ["alice"], DONE, "quorum is met: 1 officer, 0 auditors"),
     (C, ["erin"], FAILED, "one officer"),
     (C, [], None, None),
     (B, ["bob", "carol"], DONE, "quorum is met: 2 officers"),
@@ -150,4 +150,4 @@ def test_more_signatures_than_people_are_refused(room, table):
     made = signatures(room, path, "alice")
     assert call("verify", path, *(130 * made), "--roster", room / "roster.json").returncode == USAGE
     done = call("verify", path, *(30 * made), "--roster", room / "roster.json")
-    assert done.returncode == DONE and "quorum is met: 1 officers" in done.stdout
+    assert done.returncode == DONE and "quorum is met: 1 officer, 0 auditors" in done.stdout

@@ -139,7 +139,7 @@ static void uses_that_were_set_back_are_told_of(void **state)
     (void)state;
     go_on(EC_KEY("a.one"));
     copy(begun, stack.directory, "data/log/use");
-    assert_told("use has 1 leaves; the token knows of 3");
+    assert_told("use has 1 leaf; the token knows of 3");
 }
 
 int main(void)

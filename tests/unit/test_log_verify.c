@@ -160,7 +160,7 @@ static void the_sample_verifies_with_its_key(void **state)
     assert_int_equal(summary.leaves, 4 + 260 + 5);
     assert_int_equal(summary.covered, 3 + 260 + 3);
     assert_false(summary.key_from_genesis);
-    assert_noted(&rows, "events: 1 leaves are not yet checkpointed");
+    assert_noted(&rows, "events: 1 leaf is not yet checkpointed");
     assert_noted(&rows, "use/2026-11-0002: 2 leaves are not yet checkpointed");
     free_sample(s);
 }

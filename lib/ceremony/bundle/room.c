@@ -1,5 +1,6 @@
 #include "lib/ceremony/bundle/internal.h"
 
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 
 #include <stdio.h>
@@ -174,8 +175,10 @@ enum ps_err bundle_room_verify(const struct bundle_room *room)
     }
     PS_TRY(check_lines(room, script));
     if (room->report->failures == before) {
-        (void)snprintf(text, sizeof text, "%zu lines agree with the log and with the script: %.*s",
-                       json_count(room->bundle->lines), PS_BYTES_FMT(script_title(script)));
+        (void)snprintf(
+            text, sizeof text, "%s with the log and with the script: %.*s",
+            ps_counted(json_count(room->bundle->lines), "line agrees", "lines agree").text,
+            PS_BYTES_FMT(script_title(script)));
         tell(room, LOG_PASS, text);
     }
     return PS_OK;

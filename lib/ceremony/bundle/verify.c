@@ -1,6 +1,7 @@
 #include "lib/ceremony/bundle/internal.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/counted.h"
 #include "lib/base/encode.h"
 #include "lib/ceremony/log/succession.h"
 #include "lib/ceremony/replay/replay.h"
@@ -160,8 +161,8 @@ static void check_checkpoint(struct verification *v)
         return;
     }
     v->summary.size = v->checkpoint.size;
-    tell(v, LOG_PASS, "checkpoint", "signed by %.*s for the first %llu leaves",
-         PS_BYTES_FMT(key.name), (unsigned long long)v->checkpoint.size);
+    tell(v, LOG_PASS, "checkpoint", "signed by %.*s for the tree of %s", PS_BYTES_FMT(key.name),
+         ps_counted(v->checkpoint.size, "leaf", "leaves").text);
 }
 
 static enum ps_err read_proof(struct json_value array, struct merkle_proof *ret_proof)
@@ -210,7 +211,8 @@ static enum ps_err check_inclusions(struct verification *v)
     }
     v->summary.leaves = v->bundle->leaf_count;
     if (v->report.failures == 0) {
-        tell(v, LOG_PASS, "leaves", "each of %zu leaves is in that log", v->bundle->leaf_count);
+        tell(v, LOG_PASS, "leaves", "%s in that log",
+             ps_counted(v->bundle->leaf_count, "leaf is", "leaves are").text);
     }
     return PS_OK;
 }
@@ -431,8 +433,8 @@ enum ps_err bundle_verify(const struct bundle *bundle, const struct bundle_check
     v.summary.failures = v.report.failures;
     *ret_summary = v.summary;
     if (v.report.failures != 0) {
-        return ps_fail(PS_E_DENIED, 0, "the transcript does not verify: %u failures",
-                       v.report.failures);
+        return ps_fail(PS_E_DENIED, 0, "the transcript does not verify: %s",
+                       ps_counted(v.report.failures, "failure", "failures").text);
     }
     return PS_OK;
 }

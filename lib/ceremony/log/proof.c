@@ -1,5 +1,6 @@
 #include "lib/ceremony/log/proof.h"
 
+#include "lib/base/counted.h"
 #include "lib/ceremony/log/files.h"
 
 #include <errno.h>
@@ -75,8 +76,8 @@ static enum ps_err read_hash(void *context, unsigned level, uint64_t index,
     PS_TRY(log_files_read_tile(proving->files, tile_level, tile, (unsigned)width, proving->tile,
                                &got, &place));
     if (got != width) {
-        return ps_fail(PS_E_INPUT, 0, "%s does not have the hashes of %llu leaves", place.file,
-                       (unsigned long long)proving->checkpoint.size);
+        return ps_fail(PS_E_INPUT, 0, "%s does not have the hashes of %s", place.file,
+                       ps_counted(proving->checkpoint.size, "leaf", "leaves").text);
     }
     for (uint64_t i = 0; i < span; i++) {
         merkle_edge_append(&edge, proving->tile[first % TILES_WIDTH + i]);
@@ -125,8 +126,8 @@ enum ps_err log_prove(const char *directory, const char *tree, uint64_t leaf, st
     }
     PS_TRY(open_tree(proving, directory, tree));
     if (leaf >= proving->checkpoint.size) {
-        return ps_fail(PS_E_NOT_FOUND, 0, "%s: the checkpoint covers %llu leaves, from 0 on", tree,
-                       (unsigned long long)proving->checkpoint.size);
+        return ps_fail(PS_E_NOT_FOUND, 0, "%s: the checkpoint covers %s, from 0 on", tree,
+                       ps_counted(proving->checkpoint.size, "leaf", "leaves").text);
     }
     PS_TRY(read_leaf(proving, leaf, &proof.extra));
     PS_TRY(merkle_prove_inclusion(&source, leaf, proving->checkpoint.size, &proof.path));

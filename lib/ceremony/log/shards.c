@@ -1,5 +1,7 @@
 #include "lib/ceremony/log/shards.h"
 
+#include "lib/base/counted.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -99,9 +101,9 @@ static void check_order(const struct shard_list *list, const struct log_shard *s
                        PS_BYTES_FMT(shard->name), last->name);
     } else if (shard->first != first) {
         log_report_row(report, LOG_FAIL, where,
-                       "shard %.*s begins at %llu, and those before it have %llu leaves",
+                       "shard %.*s begins at %llu, and those before it have %s",
                        PS_BYTES_FMT(shard->name), (unsigned long long)shard->first,
-                       (unsigned long long)first);
+                       ps_counted(first, "leaf", "leaves").text);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "lib/ceremony/log/succession.h"
 
+#include "lib/base/counted.h"
 #include "lib/formats/tlog/note.h"
 
 void log_succession_init(struct log_succession *succession)
@@ -63,8 +64,8 @@ static enum ps_err take_restored(struct log_succession *succession, uint64_t ind
     if (!ps_bytes_equal(checkpoint.origin, key.name) || checkpoint.extension.len != 0 ||
         checkpoint.size != index ||
         (root != NULL && memcmp(root, &checkpoint.root, sizeof *root) != 0)) {
-        return ps_fail(PS_E_DENIED, 0, "its checkpoint is not that of the %llu leaves before it",
-                       (unsigned long long)index);
+        return ps_fail(PS_E_DENIED, 0, "its checkpoint is not that of the %s before it",
+                       ps_counted(index, "leaf", "leaves").text);
     }
     succession->is_restored = true;
     return PS_OK;

@@ -1,6 +1,7 @@
 #include "lib/ceremony/internal.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/counted.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -277,12 +278,12 @@ static void check_known(struct tree_check *check)
     root = tiles_edge_root(&check->edge);
     if (memcmp(&root, &known->root, sizeof root) == 0) {
         ROW(check, LOG_PASS, "checkpoint", NULL, LOG_NOWHERE,
-            "it goes on from the checkpoint given, of %llu leaves",
-            (unsigned long long)known->size);
+            "it goes on from the checkpoint given, of %s",
+            ps_counted(known->size, "leaf", "leaves").text);
     } else {
         ROW(check, LOG_FAIL, "checkpoint", NULL, LOG_NOWHERE,
-            "its first %llu leaves are not those of the checkpoint given",
-            (unsigned long long)known->size);
+            "it does not go on from the checkpoint given, of %s",
+            ps_counted(known->size, "leaf", "leaves").text);
     }
 }
 
@@ -303,12 +304,12 @@ static void check_root(struct tree_check *check)
         root = tiles_edge_root(&check->edge);
         if (memcmp(&root, &check->checkpoint.root, sizeof root) == 0) {
             ROW(check, LOG_PASS, "checkpoint", NULL, LOG_NOWHERE,
-                "signed by %.*s for these first %llu leaves",
-                PS_BYTES_FMT(check->request->key->name), (unsigned long long)check->edge.size);
+                "signed by %.*s for the tree of %s", PS_BYTES_FMT(check->request->key->name),
+                ps_counted(check->edge.size, "leaf", "leaves").text);
         } else {
             ROW(check, LOG_FAIL, "checkpoint", NULL, LOG_NOWHERE,
-                "its root is not that of the first %llu leaves",
-                (unsigned long long)check->edge.size);
+                "its root is not that of the tree of %s",
+                ps_counted(check->edge.size, "leaf", "leaves").text);
         }
     }
     if (closed != NULL && closed->size == check->edge.size) {
@@ -460,27 +461,30 @@ static void summarize(struct tree_check *check)
 
     if (check->back_steps != 0) {
         ROW(check, LOG_NOTE, "times", NULL, check->back_leaf,
-            "the clock stepped back before %llu leaves, by at most %llu us; this is the first",
-            (unsigned long long)check->back_steps,
+            "the clock stepped back before %s, by at most %llu us; this is the first",
+            ps_counted(check->back_steps, "leaf", "leaves").text,
             (unsigned long long)(check->back_ns / PS_NS_PER_US));
     }
     if (check->missing != 0) {
-        ROW(check, LOG_NOTE, "hashes", NULL, LOG_NOWHERE,
-            "%llu hashes or offsets were not written yet; the appliance adds them",
-            (unsigned long long)check->missing);
+        ROW(check, LOG_NOTE, "hashes", NULL, LOG_NOWHERE, "%s",
+            ps_counted(check->missing, "hash or offset was not written yet; the appliance adds it",
+                       "hashes or offsets were not written yet; the appliance adds them")
+                .text);
     }
     if (size > covered && (check->has_checkpoint || check->request->closed != NULL)) {
-        ROW(check, LOG_NOTE, "checkpoint", NULL, covered, "%llu leaves are not yet checkpointed",
-            (unsigned long long)(size - covered));
+        ROW(check, LOG_NOTE, "checkpoint", NULL, covered, "%s not yet checkpointed",
+            ps_counted(size - covered, "leaf is", "leaves are").text);
     }
     if (report->in_tree > LOG_FAILURES_MAX) {
-        ROW(check, LOG_NOTE, "leaves", NULL, LOG_NOWHERE, "%u more failures are not shown",
-            report->in_tree - LOG_FAILURES_MAX);
+        ROW(check, LOG_NOTE, "leaves", NULL, LOG_NOWHERE, "%s not shown",
+            ps_counted(report->in_tree - LOG_FAILURES_MAX, "more failure is", "more failures are")
+                .text);
     }
     if (report->in_tree == 0) {
-        ROW(check, LOG_PASS, "leaves", NULL, LOG_NOWHERE,
-            "%llu leaves are of their schema, and all hashes follow from them",
-            (unsigned long long)size);
+        ROW(check, LOG_PASS, "leaves", NULL, LOG_NOWHERE, "%s",
+            ps_counted(size, "leaf is of its schema, and all hashes follow from it",
+                       "leaves are of their schema, and all hashes follow from them")
+                .text);
     }
 }
 

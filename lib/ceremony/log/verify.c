@@ -1,5 +1,6 @@
 #include "lib/ceremony/log/verify.h"
 
+#include "lib/base/counted.h"
 #include "lib/ceremony/log/verification.h"
 
 #include <errno.h>
@@ -475,7 +476,8 @@ enum ps_err log_verify(const struct log_verify_request *request, log_row_fn *fn,
     v.summary.failures = v.report.failures;
     *ret_summary = v.summary;
     if (err == PS_OK && v.report.failures != 0) {
-        return ps_fail(PS_E_DENIED, 0, "the log does not verify: %u failures", v.report.failures);
+        return ps_fail(PS_E_DENIED, 0, "the log does not verify: %s",
+                       ps_counted(v.report.failures, "failure", "failures").text);
     }
     return err;
 }

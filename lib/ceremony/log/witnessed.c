@@ -1,6 +1,7 @@
 #include "lib/ceremony/log/witnessed.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/counted.h"
 
 #include <stdio.h>
 
@@ -88,15 +89,15 @@ static void tell_good(const struct log_witnessed_judge *judge, const struct log_
 
     if (result->cosigned == 0) {
         log_report_row(judge->report, LOG_NOTE, where,
-                       "kept as seen by a witness, for the first %llu leaves; its key was not "
+                       "kept as seen by a witness, for a tree of %s; its key was not "
                        "given (--witness)",
-                       (unsigned long long)result->size);
+                       ps_counted(result->size, "leaf", "leaves").text);
         return;
     }
     when[ps_time_format(result->time_s * PS_NS_PER_S, 0, when)] = '\0';
     log_report_row(judge->report, LOG_PASS, where,
-                   "cosigned for the first %llu leaves by %u of the witnesses given, last at %s",
-                   (unsigned long long)result->size, result->cosigned, when);
+                   "cosigned for a tree of %s by %u of the witnesses given, last at %s",
+                   ps_counted(result->size, "leaf", "leaves").text, result->cosigned, when);
 }
 
 static enum ps_err tell_one(const struct log_witnessed_note *note,
@@ -119,8 +120,9 @@ static enum ps_err tell_one(const struct log_witnessed_note *note,
     }
     if (result.missing != 0) {
         log_report_row(judge->report, LOG_FAIL, &where,
-                       "the log signed for %llu leaves, and has %llu: it was put back, or cut off",
-                       (unsigned long long)result.size, (unsigned long long)judge->leaves);
+                       "the log signed for %s, and has %llu: it was put back, or cut off",
+                       ps_counted(result.size, "leaf", "leaves").text,
+                       (unsigned long long)judge->leaves);
         return PS_OK;
     }
     tell_good(judge, &where, &result);

@@ -1,5 +1,7 @@
 #include "lib/ceremony/words/sentence.h"
 
+#include "lib/base/counted.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +28,7 @@ static void add_count(char *text, size_t size, const struct sentence_part *part)
     if (part->count < PS_COUNT_OF(words)) {
         sentence_add(text, size, "%s %s", words[part->count], noun);
     } else {
-        sentence_add(text, size, "%u %s", part->count, noun);
+        sentence_add(text, size, "%s", ps_counted(part->count, part->one, part->many).text);
     }
 }
 
