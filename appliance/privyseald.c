@@ -87,7 +87,7 @@ static int run_supervisor(int argc, char **argv)
     bool check = false;
     int option;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'v') {
             (void)puts("privyseald " PRIVYSEAL_VERSION);
             return EXIT_DONE;

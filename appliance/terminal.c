@@ -73,6 +73,11 @@ void terminal_put_line(const char *text, struct ps_buf *out)
     operation_text_put_line(ps_bytes_str(text), out);
 }
 
+bool terminal_asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 bool terminal_is_there(void)
 {
     return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;

@@ -22,6 +22,9 @@ PS_PRINTF(2, 3) void terminal_complain(const char *program, const char *format, 
 /* Appends text in which a newline is not ours (a file's name) so that it stays one line. */
 void terminal_put_line(const char *text, struct ps_buf *out);
 
+/* Whether a word of the command line is "--help" or "-h". */
+bool terminal_asks_for_help(const char *word);
+
 /* Whether somebody can be asked: standard input and output are a terminal. */
 bool terminal_is_there(void);
 

@@ -1,5 +1,7 @@
 #include "appliance/cli/cli.h"
 
+#include "appliance/terminal.h"
+
 #include <stdio.h>
 
 static int print_help(const struct cli_command *command)
@@ -24,7 +26,7 @@ int cli_main(int argc, char **argv)
         (void)printf("%s %s\n", cli_program.name, PRIVYSEAL_VERSION);
         return CLI_DONE;
     }
-    if (argc < 2 || strcmp(argv[1], "--help") == 0) {
+    if (argc < 2 || terminal_asks_for_help(argv[1])) {
         code = print_help(NULL);
         return argc < 2 ? CLI_USAGE : code;
     }

@@ -1,5 +1,7 @@
 #include "appliance/cli/cli.h"
 
+#include "appliance/terminal.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -52,7 +54,7 @@ size_t cli_put_group(const char *word, struct ps_buf *out)
 static int refuse_command(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
-    const bool asks_for_help = argc > 2 && strcmp(argv[2], "--help") == 0;
+    const bool asks_for_help = argc > 2 && terminal_asks_for_help(argv[2]);
     PS_BUF_AUTO group;
 
     ps_buf_init(&group, 65536);
@@ -95,7 +97,7 @@ static int keep_value(const struct cli_option *option, const char *value, struct
 /* One option at argv[*at]; moves past its argument. */
 static int parse_option(int argc, char **argv, int *at, struct cli_run *run)
 {
-    const char *name = argv[*at] + 2;
+    const char *name = terminal_asks_for_help(argv[*at]) ? "help" : argv[*at] + 2;
     const size_t len = strcspn(name, "=");
     const char *value = name[len] == '=' ? name + len + 1 : NULL;
     const char **place;
@@ -168,7 +170,8 @@ int cli_parse(int argc, char **argv, struct cli_run *ret_run)
     for (int i = 1 + words; i < argc; i++) {
         if (!only_arguments && strcmp(argv[i], "--") == 0) {
             only_arguments = true;
-        } else if (!only_arguments && strncmp(argv[i], "--", 2) == 0) {
+        } else if (!only_arguments &&
+                   (strncmp(argv[i], "--", 2) == 0 || terminal_asks_for_help(argv[i]))) {
             const int code = parse_option(argc, argv, &i, &run);
 
             if (code != CLI_DONE) {

@@ -1,5 +1,6 @@
 #include "appliance/dev/dev.h"
 #include "appliance/dev/gate.h"
+#include "appliance/terminal.h"
 #include "lib/ceremony/operation/text.h"
 #include "lib/formats/json/json.h"
 
@@ -219,7 +220,7 @@ int dev_approve_main(int argc, char **argv)
     struct approver approver = {.watch = false};
     enum ps_err err;
 
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (argc == 2 && terminal_asks_for_help(argv[1])) {
         (void)fputs(dev_approve_usage, stdout);
         return EXIT_DONE;
     }

@@ -1,6 +1,7 @@
 #include "appliance/dev/dev.h"
 
 #include "appliance/dev/internal.h"
+#include "appliance/terminal.h"
 #include "lib/system/file.h"
 
 #include <errno.h>
@@ -97,7 +98,7 @@ int dev_main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "approve-all") == 0) {
         return dev_approve_main(argc - 1, argv + 1);
     }
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (argc == 2 && terminal_asks_for_help(argv[1])) {
         (void)fputs(dev_usage, stdout);
         return EXIT_DONE;
     }

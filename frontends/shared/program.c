@@ -286,7 +286,7 @@ int program_main(const struct program_kind *kind, int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         return printf("%s %s\n", kind->name, PRIVYSEAL_VERSION) < 0;
     }
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         put_usage(kind, stdout);
         return 0;
     }

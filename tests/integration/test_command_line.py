@@ -77,6 +77,13 @@ def test_check_config_names_what_a_start_would_refuse(appliance, tmp_path, secti
     assert done.returncode == FAILED and said in done.stderr, done
 
 
+def test_the_daemon_says_how_it_is_started():
+    for option in ("--help", "-h"):
+        done = subprocess.run([str(PRIVYSEALD), option], text=True, capture_output=True, check=False)
+        assert done.returncode == DONE and not done.stderr, done
+        assert done.stdout.startswith("usage: privyseald --config FILE")
+
+
 def test_which_appliance_is_asked_when_nothing_says_so(call):
     bare = {"PATH": os.environ["PATH"]}
     for words, variable in ((["system"], "PRIVYSEAL_MANAGEMENT_SOCKET"),
@@ -156,10 +163,14 @@ def test_every_command_has_help_and_takes_json(call):
         assert asked.returncode == DONE and asked.stdout.startswith(f"usage: privyseal {words[0]}")
         if words != ["dev"]:
             assert option.stdout == asked.stdout and "--json" in asked.stdout
+        short = call(*words, "-h")
+        assert (short.returncode, short.stdout) == (DONE, option.stdout), short
     for group in ("keys", "jws", "log", "client", "grant", "operation", "ceremony"):
-        for words in ([group, "--help"], ["help", group]):
+        for words in ([group, "--help"], [group, "-h"], ["help", group]):
             done = call(*words)
             assert done.returncode == DONE and f"privyseal {group} " in done.stdout
+    asked, short = call("--help"), call("-h")
+    assert short.returncode == DONE and short.stdout == asked.stdout == call("help").stdout
 
 
 def test_what_is_read_is_json_with_json_and_lines_without(appliance, call, tmp_path):

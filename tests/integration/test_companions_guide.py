@@ -179,8 +179,9 @@ def run(*words):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
 def test_each_program_says_how_it_is_started(program):
-    asked, wrong = run(program, "--help"), run(program)
+    asked, wrong, short = run(program, "--help"), run(program), run(program, "-h")
     assert (asked.returncode, asked.stderr) == (0, "") and asked.stdout.startswith(f"usage: {program.name} ")
+    assert (short.returncode, short.stdout, short.stderr) == (0, asked.stdout, "")
     assert (wrong.returncode, wrong.stdout, wrong.stderr) == (2, "", asked.stdout)
 
 
