@@ -225,11 +225,17 @@ static void ask(struct unproven *unproven)
     }
 }
 
+/* There is nothing left to show, nor anybody to be shown it; or its row says that it was shown. */
+static bool is_over(const struct unproven *unproven)
+{
+    return !unproven->is_asked && (is_gone(unproven->version) || !unproven->version->is_unproven);
+}
+
 /* A row that says so is in the log behind the leaf that made the version. */
 bool operations_is_proving(const struct operations *operations)
 {
     for (const struct unproven *at = operations->unproven; at != NULL; at = at->next) {
-        if (!at->version->is_marked) {
+        if (!at->version->is_marked && !is_over(at)) {
             return true;
         }
     }
@@ -270,12 +276,6 @@ static void ask_some(struct operations *operations, bool again)
         ask(at);
         asked += at->is_asked ? 1 : 0;
     }
-}
-
-/* There is nothing left to show, nor anybody to be shown it; or its row says that it was shown. */
-static bool is_over(const struct unproven *unproven)
-{
-    return !unproven->is_asked && (is_gone(unproven->version) || !unproven->version->is_unproven);
 }
 
 static void forget_some(struct operations *operations)

@@ -34,11 +34,11 @@ static int make_stack(void **state)
 }
 
 /* Its result is in the log, and in no checkpoint. */
-static void make_a_key_and_die(void)
+static void make_a_key_and_die(const char *parameters)
 {
     DRAFT_AUTO draft;
 
-    ask_and_approve("key.create", "", EC_KEY("p.lost"), &draft);
+    ask_and_approve("key.create", "", parameters, &draft);
     faults_kill_at_leaf(stack.faults, DONE_LEAF, 1);
     (void)draft_execute(&stack, &draft, &body);
     assert_true(faults_clear(stack.faults));
@@ -106,7 +106,7 @@ static void what_the_token_has_not_shown_is_said_once(void **state)
     unsigned before;
 
     (void)state;
-    make_a_key_and_die();
+    make_a_key_and_die(EC_KEY("p.lost"));
     before = done();
     change_store("mv store newer && mv older store");
     die_at_each_leaf_of("key.unproven");
@@ -129,10 +129,27 @@ static void what_the_token_has_not_shown_is_said_once(void **state)
     assert_int_equal(done(), before + 2);
 }
 
+/* The log gets its checkpoints, and people their operations, from that row on. */
+static void nothing_waits_for_what_the_token_has_shown(void **state)
+{
+    (void)state;
+    start();
+    make_a_key_and_die(EC_KEY("p.late"));
+    change_store("mv store newer && mv older store");
+    start();
+    assert_int_equal(published(), 2);
+    assert_int_equal(stack_stop_keeper(&stack), 0);
+    change_store("mv store older && mv newer store");
+    start();
+    wait_for_text(READ_JWKS, "p.set", "\"kid\"", 3);
+    expect(201, change("key.create", "", EC_KEY("p.next")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_token_has_not_shown_is_said_once),
+        cmocka_unit_test(nothing_waits_for_what_the_token_has_shown),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
