@@ -1,4 +1,6 @@
-"""Ten thousand wrapped keys: each is opened once for its uses, and what was changed is not used."""
+"""Ten thousand wrapped keys: each is opened once for its uses, and what was changed is not used.
+
+Each test has keys of its own to damage, or puts back what it changed: any of them runs alone."""
 
 import sqlite3
 
@@ -9,7 +11,9 @@ from harness.appliance import Appliance, wait_until
 from harness.leaves import read_events
 
 COUNT = 10_000
-SIGNING = [f"w.{number}" for number in range(8)]  # the others have their rows only
+SIGNING = [f"w.{number}" for number in range(8)]  # the fillers have their rows only
+SWAPPED = ["swapped.0", "swapped.1"]
+ROTATED = {says: f"rotated.{says}.0" for says in ("1", "2")}
 
 
 @pytest.fixture(scope="module", name="appliance")
@@ -17,9 +21,24 @@ def appliance_with_many_keys():
     with Appliance() as appliance:
         many_keys.make_wrapping_keys(appliance)
         many_keys.make(appliance, "w.", len(SIGNING))
+        many_keys.make(appliance, "swapped.", len(SWAPPED))
+        for says, name in ROTATED.items():
+            many_keys.make(appliance, f"rotated.{says}.", 1)
+            rotate(appliance, name)
         many_keys.fill(appliance, SIGNING[0], "filler.", COUNT - len(SIGNING))
         wait_until(lambda: sign(appliance, SIGNING[0]).status == 200, 60, "a signature")
         yield appliance
+
+
+def state_of(appliance, name, number):
+    versions = appliance.client().get(f"/v1/keys/{name}").json()["versions"]
+    return next((version["state"] for version in versions if version["version"] == number), None)
+
+
+def rotate(appliance, name):
+    for verb, state in (("rotate", "pre-activation"), ("activate", "active")):
+        many_keys.done(appliance.change("POST", f"/v1/keys/{name}/{verb}", {}))
+        wait_until(lambda wanted=state: state_of(appliance, name, 2) == wanted, 60, f"it to {verb}")
 
 
 def sign(appliance, name):
@@ -74,15 +93,20 @@ def test_a_set_of_all_of_them_is_refused_and_said_so_where_it_is_made(appliance)
     assert answer.status == 422 and "make a set `default`" in answer.json()["detail"]
 
 
-def test_a_record_that_opens_nothing_is_refused_with_an_alarm(appliance):
-    answer = sign(appliance, "filler.77")
-    assert answer.status == 503 and answer.json()["code"] == "record-damaged"
-    wait_until(lambda: "record-damaged" in alarms(appliance), 60, "the alarm's leaf")
-
-
 def alarms(appliance):
     return [leaf["data"]["alarm"] for leaf in read_events(appliance.directory / "data" / "log")
             if leaf["kind"] == "alarm"]
+
+
+def assert_refused_with_an_alarm(appliance, name):
+    before = alarms(appliance).count("record-damaged")
+    answer = sign(appliance, name)
+    assert answer.status == 503 and answer.json()["code"] == "record-damaged"
+    wait_until(lambda: alarms(appliance).count("record-damaged") > before, 60, "the alarm's leaf")
+
+
+def test_a_record_that_opens_nothing_is_refused_with_an_alarm(appliance):
+    assert_refused_with_an_alarm(appliance, "filler.77")
 
 
 def database(appliance):
@@ -93,29 +117,19 @@ def test_a_record_of_another_key_is_refused_with_an_alarm(appliance):
     appliance.stop()
     with database(appliance) as rows:
         blobs = dict(rows.execute("select json_extract(body, '$.key'), body from row "
-                                  "where kind = 'wrapped' and body like '%\"w.%'"))
+                                  "where kind = 'wrapped' and body like '%\"swapped.%'"))
+        mine, other = SWAPPED
         rows.execute("update row set body = ? where kind = 'wrapped' and body = ?",
-                     (blobs["w.2"].replace('"w.2"', '"w.1"'), blobs["w.1"]))
+                     (blobs[other].replace(f'"{other}"', f'"{mine}"'), blobs[mine]))
     appliance.start()
-    wait_until(lambda: sign(appliance, "w.3").status == 200, 60, "a signature")
-    before = alarms(appliance).count("record-damaged")
-    answer = sign(appliance, "w.1")
-    assert answer.status == 503 and answer.json()["code"] == "record-damaged"
-    wait_until(lambda: alarms(appliance).count("record-damaged") > before, 60, "the alarm's leaf")
+    wait_until(lambda: sign(appliance, SIGNING[0]).status == 200, 60, "a signature")
+    assert_refused_with_an_alarm(appliance, mine)
 
 
-def state_of(appliance, name, number):
-    versions = appliance.client().get(f"/v1/keys/{name}").json()["versions"]
-    return next((version["state"] for version in versions if version["version"] == number), None)
-
-
-@pytest.mark.parametrize("says", ["1", "2"])
+@pytest.mark.parametrize("says", sorted(ROTATED))
 def test_a_record_of_an_older_version_is_refused_with_an_alarm(appliance, says):
     """Whole as it was, or with the number of the version in whose place it is."""
-    name, = many_keys.make(appliance, f"rotated.{says}.", 1)
-    for verb, state in (("rotate", "pre-activation"), ("activate", "active")):
-        many_keys.done(appliance.change("POST", f"/v1/keys/{name}/{verb}", {}))
-        wait_until(lambda wanted=state: state_of(appliance, name, 2) == wanted, 60, f"it to {verb}")
+    name = ROTATED[says]
     assert sign(appliance, name).status == 200
     appliance.stop()
     with database(appliance) as rows:
@@ -124,18 +138,24 @@ def test_a_record_of_an_older_version_is_refused_with_an_alarm(appliance, says):
         older = records[1].replace('"version":1,', f'"version":{says},')
         rows.execute("update row set body = ? where kind = 'wrapped' and body = ?", (older, records[2]))
     appliance.start()
-    wait_until(lambda: sign(appliance, "w.3").status == 200, 60, "a signature")
-    before = alarms(appliance).count("record-damaged")
-    answer = sign(appliance, name)
-    assert answer.status == 503 and answer.json()["code"] == "record-damaged"
-    wait_until(lambda: alarms(appliance).count("record-damaged") > before, 60, "the alarm's leaf")
+    wait_until(lambda: sign(appliance, SIGNING[0]).status == 200, 60, "a signature")
+    assert_refused_with_an_alarm(appliance, name)
+
+
+def set_state(appliance, name, before, after):
+    """In its row, and nowhere else."""
+    with database(appliance) as rows:
+        rows.execute("update row set body = replace(body, ?, ?) where kind = 'key' and name = ?",
+                     (f'"state":"{before}"', f'"state":"{after}"', name))
 
 
 def test_a_row_that_was_changed_is_not_used(appliance):
     before = alarms(appliance).count("catalog")
-    with database(appliance) as rows:
-        rows.execute("update row set body = replace(body, '\"state\":\"active\"', "
-                     "'\"state\":\"suspended\"') where kind = 'key' and name = 'filler.4321'")
-    assert sign(appliance, "filler.4321").status in (409, 503)
-    wait_until(lambda: alarms(appliance).count("catalog") > before, 60, "the alarm's leaf")
-    wait_until(lambda: sign(appliance, "w.3").status == 503, 60, "it to sign no more")
+    set_state(appliance, "filler.4321", "active", "suspended")
+    try:
+        assert sign(appliance, "filler.4321").status in (409, 503)
+        wait_until(lambda: alarms(appliance).count("catalog") > before, 60, "the alarm's leaf")
+        wait_until(lambda: sign(appliance, SIGNING[0]).status == 503, 60, "it to sign no more")
+    finally:
+        set_state(appliance, "filler.4321", "suspended", "active")
+    wait_until(lambda: sign(appliance, SIGNING[0]).status == 200, 60, "it to sign again")
