@@ -246,20 +246,20 @@ static void clear_received(struct received *received)
     for (size_t i = 0; i < received->text_count; i++) {
         free(received->texts[i]);
     }
-    ps_buf_wipe(&received->frame);
+    ps_buf_clear(&received->frame);
 }
 
 int role_run(int argc, char **argv, const struct role_programs *programs)
 {
     const enum ipc_role role = role_of(argc, argv);
     static char label[ROLE_LABEL_MAX];
-    PS_CLEANUP(clear_received) struct received received = {.info = NULL};
+    PS_CLEANUP(clear_received)
+    struct received received = {.frame = PS_BUF_SECRET(IPC_FRAME_MAX), .info = NULL};
     struct ps_loop *loop = NULL;
     int code;
 
     put_name(argc, argv, label);
     ps_line_init(label, PS_INFO);
-    ps_buf_init(&received.frame, IPC_FRAME_MAX);
     if (enter(&received, role, &loop) != PS_OK) {
         ps_line(PS_ERROR, "role_cannot_start", PS_STR("reason", ps_detail()->text));
         return ps_detail()->err == PS_E_STATE ? EXIT_NOT_A_ROLE : EXIT_CANNOT_START;

@@ -97,6 +97,7 @@ static void put_in_order(struct exchange *exchange)
     struct sign_work *work = &exchange->sign;
     struct ps_buf *out = http_request_out(exchange->request);
 
+    (void)ps_buf_reserve(out, work->results.len + work->count + sizeof "{\"items\":[]}");
     ps_buf_put_str(out, "{\"items\":[");
     for (uint32_t i = 0; i < work->count; i++) {
         if (i != 0) {
@@ -121,7 +122,21 @@ static void end_batch(struct exchange *exchange)
         exchange_refuse(exchange, PS_PROBLEM_OVERLOADED, NULL);
     }
     free(items);
-    ps_buf_wipe(&results); /* plaintexts, it may be */
+    ps_buf_clear(&results);
+}
+
+/*
+ * Room for those that are to come, which are mostly as long as the first: what grows is copied, and
+ * wiped where it was.
+ */
+static void reserve_rest(struct sign_work *work, uint32_t len)
+{
+    const size_t rest = (size_t)len * (work->left - 1);
+    const size_t most = RESULTS_MAX - len;
+
+    if (work->left == work->count) {
+        (void)ps_buf_reserve(&work->results, rest < most ? rest : most);
+    }
 }
 
 /* A result of a batch: what the keeper answered, or a problem. */
@@ -141,11 +156,11 @@ static void put_result(struct exchange *exchange, uint32_t number, const struct 
         work->verb->write(item, message, &work->results);
     }
     if (work->results.len > RESULTS_MAX || work->results.err == PS_E_LIMIT) {
-        work->results.len = item->result;
-        work->results.err = PS_OK;
+        ps_buf_cut(&work->results, item->result);
         put_problem_item(exchange, number, &too_large, &work->results);
     }
     item->result_len = (uint32_t)(work->results.len - item->result);
+    reserve_rest(work, item->result_len);
     if (--work->left == 0) {
         end_batch(exchange);
     }
@@ -270,7 +285,7 @@ static void sign_batch(struct exchange *exchange, struct json_value body)
         exchange_refuse(exchange, PS_PROBLEM_OVERLOADED, NULL);
         return;
     }
-    ps_buf_init(&work->results, HTTP_ANSWER_MAX);
+    work->results = PS_BUF_SECRET(HTTP_ANSWER_MAX); /* plaintexts, it may be */
     sign_items(exchange, batch.key, batch.items);
 }
 

@@ -27,14 +27,13 @@ bool build_refuse_error(struct problem_answer *ret_answer, enum ps_err err)
 static enum ps_err drop_hashed(struct sign_request *request)
 {
     const size_t kept = request->header_len;
-    struct ps_buf header;
+    struct ps_buf header = PS_BUF_SECRET(request->input.max);
 
     if (request->input.cap <= KEPT_WHOLE) {
         return PS_OK;
     }
-    ps_buf_init(&header, request->input.max);
     ps_buf_put(&header, ps_bytes(request->input.data, kept));
-    ps_buf_wipe(&request->input);
+    ps_buf_clear(&request->input);
     request->input = header;
     return ps_buf_status(&request->input);
 }

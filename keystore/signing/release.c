@@ -51,7 +51,7 @@ void sign_request_abandon(struct sign_request *request, const struct problem_ans
     refuse(request, answer);
     request->step = STEP_ABANDONED;
     ps_wipe(request->signature, sizeof request->signature);
-    ps_buf_wipe(&request->payload);
+    ps_buf_clear(&request->payload);
 }
 
 static void on_leaf_durable(void *context, bool is_durable)

@@ -29,9 +29,10 @@ enum ps_err sign_request_new(struct signer *signer, struct sign_request **ret_re
             return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
         }
         request->signer = signer;
-        ps_buf_init(&request->input, INPUT_MAX);
-        ps_buf_init(&request->payload, INPUT_MAX);
-        ps_buf_init(&request->associated, INPUT_MAX);
+        /* What was signed may be about a person, what was decrypted a secret. */
+        request->input = PS_BUF_SECRET(INPUT_MAX);
+        request->payload = PS_BUF_SECRET(INPUT_MAX);
+        request->associated = PS_BUF_SECRET(INPUT_MAX);
     }
     request->step = STEP_ADMITTED;
     request->key = NULL;
@@ -76,22 +77,20 @@ static void unlink_request(struct sign_request *request)
     signer->count--;
 }
 
-/* What was signed may be about a person. */
-static void wipe(struct ps_buf *buf)
+static void shed(struct ps_buf *buf)
 {
     if (buf->cap > KEEP_OCTETS) {
-        ps_buf_wipe(buf);
-    } else if (buf->len != 0) {
-        ps_wipe(buf->data, buf->len);
+        ps_buf_clear(buf);
+    } else {
+        ps_buf_reset(buf);
     }
-    ps_buf_reset(buf);
 }
 
 static void destroy(struct sign_request *request)
 {
-    ps_buf_wipe(&request->input);
-    ps_buf_wipe(&request->payload);
-    ps_buf_wipe(&request->associated);
+    ps_buf_clear(&request->input);
+    ps_buf_clear(&request->payload);
+    ps_buf_clear(&request->associated);
     free(request);
 }
 
@@ -106,9 +105,9 @@ void sign_request_free(struct sign_request *request)
     unlink_request(request);
     signer->octets -= request->octets;
     request->octets = 0;
-    wipe(&request->input);
-    wipe(&request->payload);
-    wipe(&request->associated);
+    shed(&request->input);
+    shed(&request->payload);
+    shed(&request->associated);
     ps_wipe(request->signature, sizeof request->signature);
     request->step = STEP_FREE;
     if (signer->free_count >= KEEP_REQUESTS) {

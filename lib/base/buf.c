@@ -15,10 +15,19 @@ void ps_buf_init(struct ps_buf *buf, size_t max)
     *buf = (struct ps_buf){.max = max};
 }
 
+/* Of the memory, all: what was reserved may have been written, and never committed. */
+static void release(const struct ps_buf *buf)
+{
+    if (buf->is_secret && buf->data != NULL) {
+        ps_wipe(buf->data, buf->cap);
+    }
+    free(buf->data);
+}
+
 void ps_buf_clear(struct ps_buf *buf)
 {
-    free(buf->data);
-    ps_buf_init(buf, buf->max);
+    release(buf);
+    *buf = (struct ps_buf){.max = buf->max, .is_secret = buf->is_secret};
 }
 
 void ps_buf_wipe(struct ps_buf *buf)
@@ -29,10 +38,19 @@ void ps_buf_wipe(struct ps_buf *buf)
     ps_buf_clear(buf);
 }
 
+void ps_buf_cut(struct ps_buf *buf, size_t len)
+{
+    assert(len <= buf->len);
+    if (buf->is_secret && len != buf->len) {
+        ps_wipe(buf->data + len, buf->len - len);
+    }
+    buf->len = len;
+    buf->err = PS_OK;
+}
+
 void ps_buf_reset(struct ps_buf *buf)
 {
-    buf->len = 0;
-    buf->err = PS_OK;
+    ps_buf_cut(buf, 0);
 }
 
 void ps_buf_consume(struct ps_buf *buf, size_t count)
@@ -45,6 +63,21 @@ void ps_buf_consume(struct ps_buf *buf, size_t count)
     if (buf->len != 0) {
         memmove(buf->data, buf->data + count, buf->len);
     }
+    if (buf->is_secret) {
+        ps_wipe(buf->data + buf->len, count);
+    }
+}
+
+/* realloc would leave a copy where it was. */
+static uint8_t *move_secret(const struct ps_buf *buf, size_t cap)
+{
+    uint8_t *data = malloc(cap);
+
+    if (data != NULL && buf->data != NULL) {
+        memcpy(data, buf->data, buf->len);
+        release(buf);
+    }
+    return data;
 }
 
 static bool grow(struct ps_buf *buf, size_t needed)
@@ -55,7 +88,7 @@ static bool grow(struct ps_buf *buf, size_t needed)
     while (cap < needed) {
         cap *= 2;
     }
-    data = realloc(buf->data, cap);
+    data = buf->is_secret ? move_secret(buf, cap) : realloc(buf->data, cap);
     if (data == NULL) {
         buf->err = PS_E_NO_MEMORY;
         return false;
@@ -184,6 +217,9 @@ PS_PRINTF(2, 0) static void put_long(struct ps_buf *buf, const char *format, va_
         return;
     }
     ps_buf_put(buf, ps_bytes(text, (size_t)length));
+    if (buf->is_secret) {
+        ps_wipe(text, (size_t)length);
+    }
     free(text);
 }
 
@@ -202,6 +238,9 @@ void ps_buf_printf(struct ps_buf *buf, const char *format, ...)
     va_end(args);
     if (length >= 0 && (size_t)length < sizeof text) {
         ps_buf_put(buf, ps_bytes(text, (size_t)length));
+        if (buf->is_secret) {
+            ps_wipe(text, (size_t)length);
+        }
         return;
     }
     va_start(args, format);

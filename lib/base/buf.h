@@ -14,12 +14,16 @@ struct ps_buf {
     size_t cap;
     size_t max;
     enum ps_err err;
+    bool is_secret; /* what it lets go of is wiped: when it grows, is cut, emptied or cleared */
 };
+
+/* One for secrets, of at most so many octets: PS_BUF_AUTO key = PS_BUF_SECRET(4096); */
+#define PS_BUF_SECRET(most) ((struct ps_buf){.max = (most), .is_secret = true})
 
 /* `max`: the most octets it may ever hold. Allocates nothing yet. */
 void ps_buf_init(struct ps_buf *buf, size_t max);
 
-/* Frees the memory; the buffer may be used again with its old maximum. */
+/* Frees the memory; the buffer may be used again with its old maximum, and is of its old kind. */
 void ps_buf_clear(struct ps_buf *buf);
 
 /* As ps_buf_clear, and wipes the octets first. */
@@ -27,6 +31,9 @@ void ps_buf_wipe(struct ps_buf *buf);
 
 /* Forgets the content and the error, keeps the memory. */
 void ps_buf_reset(struct ps_buf *buf);
+
+/* Forgets the error, and what stands behind the first `len` octets (at most len). */
+void ps_buf_cut(struct ps_buf *buf, size_t len);
 
 /* Drops the first `count` octets (at most len). */
 void ps_buf_consume(struct ps_buf *buf, size_t count);

@@ -3,7 +3,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
-#include "lib/base/secret.h"
 #include "lib/http/internal.h"
 
 #include <assert.h>
@@ -52,8 +51,9 @@ static struct http_request *take(struct http_server *server)
     }
     request = malloc(sizeof *request + server->handler.extra);
     if (request != NULL) {
-        ps_buf_init(&request->in, 0);
-        ps_buf_init(&request->out, HTTP_ANSWER_MAX);
+        /* Bodies and answers may be about a person, and are gone when they are answered. */
+        request->in = PS_BUF_SECRET(0);
+        request->out = PS_BUF_SECRET(HTTP_ANSWER_MAX);
     }
     return request;
 }
@@ -80,8 +80,6 @@ static void reset(struct http_request *request, struct http_connection *connecti
     request->body_limit = 0;
     request->discarded = 0;
     request->held = 0;
-    ps_buf_reset(&request->in);
-    ps_buf_reset(&request->out);
     request->response = NULL;
     request->status = 0;
     request->id_len = 0;
@@ -106,11 +104,10 @@ struct http_request *request_new(struct http_connection *connection, const char 
     return request;
 }
 
-/* Bodies and answers may be about a person, and are gone when they are answered. */
 void request_free(struct http_request *request)
 {
-    ps_buf_wipe(&request->in);
-    ps_buf_wipe(&request->out);
+    ps_buf_clear(&request->in);
+    ps_buf_clear(&request->out);
     free(request);
 }
 
@@ -129,15 +126,15 @@ void request_let_go(struct http_request *request)
 {
     request->server->held -= request->held;
     request->held = 0;
-    ps_buf_wipe(&request->in);
+    ps_buf_clear(&request->in);
 }
 
 static void shed(struct ps_buf *buf)
 {
     if (buf->cap > KEEP_OCTETS) {
-        ps_buf_wipe(buf);
-    } else if (buf->len != 0) {
-        ps_wipe(buf->data, buf->len);
+        ps_buf_clear(buf);
+    } else {
+        ps_buf_reset(buf);
     }
 }
 

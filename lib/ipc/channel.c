@@ -2,7 +2,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/reader.h"
-#include "lib/base/secret.h"
 #include "lib/ipc/frame.h"
 
 #include <assert.h>
@@ -56,11 +55,11 @@ static void on_flush(void *context);
 static void on_resume(void *context);
 static void on_events(void *context, uint32_t events);
 
-/* Buffers that hold a PIN for a moment do not grow then: what they leave behind is not wiped. */
+/* Frames hold PINs, plaintexts and what people signed. */
 static enum ps_err prepare_buffers(struct channel *channel)
 {
-    ps_buf_init(&channel->in, IPC_FRAME_MAX + 2 * READ_SIZE);
-    ps_buf_init(&channel->out, OUT_MAX);
+    channel->in = PS_BUF_SECRET(IPC_FRAME_MAX + 2 * READ_SIZE);
+    channel->out = PS_BUF_SECRET(OUT_MAX);
     if (ps_buf_reserve(&channel->in, 2 * READ_SIZE) == NULL ||
         ps_buf_reserve(&channel->out, READ_SIZE) == NULL) {
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
@@ -106,11 +105,10 @@ enum ps_err channel_new(struct ps_loop *loop, int fd, const struct ipc_set *set,
     return PS_OK;
 }
 
-/* Frames may have held a PIN. */
 static void destroy(struct channel *channel)
 {
-    ps_buf_wipe(&channel->in);
-    ps_buf_wipe(&channel->out);
+    ps_buf_clear(&channel->in);
+    ps_buf_clear(&channel->out);
     free(channel);
 }
 
@@ -170,7 +168,6 @@ static bool write_out(struct channel *channel)
         }
         channel->out_written += (size_t)sent;
     }
-    ps_wipe(channel->out.data, channel->out.len);
     ps_buf_reset(&channel->out);
     channel->out_written = 0;
     return true;
@@ -312,7 +309,7 @@ static enum ps_err queue_rest(struct channel *channel, struct ps_bytes rest)
 enum ps_err channel_send_fd(struct channel *channel, const struct ipc_message *info, uint64_t id,
                             const void *message, int fd)
 {
-    PS_BUF_AUTO frame = {.max = IPC_FRAME_MAX};
+    PS_BUF_AUTO frame = PS_BUF_SECRET(IPC_FRAME_MAX);
     enum ps_err err;
     size_t sent = 0;
 
@@ -422,15 +419,9 @@ static enum ps_err handle_frame(struct channel *channel, const struct ipc_frame 
                                         channel->message, fd);
 }
 
-/* Drops what has been handled, and wipes where it was: it may have held a PIN. */
 static void drop_handled(struct channel *channel)
 {
-    const size_t handled = channel->in_used;
-
-    ps_buf_consume(&channel->in, handled);
-    if (handled != 0) {
-        ps_wipe(channel->in.data + channel->in.len, handled);
-    }
+    ps_buf_consume(&channel->in, channel->in_used);
     channel->in_used = 0;
 }
 

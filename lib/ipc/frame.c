@@ -91,8 +91,7 @@ enum ps_err ipc_frame_put(const struct ipc_message *info, uint64_t id, const voi
     }
     if (err != PS_OK) {
         /* What is queued before stays sendable. */
-        out->len = start;
-        out->err = PS_OK;
+        ps_buf_cut(out, start);
         return err;
     }
     ps_buf_set_u32(out, start, (uint32_t)(out->len - start));

@@ -67,7 +67,6 @@ enum ps_err ipc_encode(const struct ipc_message *info, const void *message, stru
 
         PS_TRY(add_encoded_len(field, (const uint8_t *)message + field->offset, &len));
     }
-    /* Some messages hold a PIN: what a buffer leaves behind when it grows is not wiped. */
     if (ps_buf_reserve(out, len) == NULL) {
         return ps_buf_status(out);
     }

@@ -92,7 +92,7 @@ static void free_job(struct admin_job *job)
     }
     admin_answer_clear(&job->answer);
     /* It may hold PINs. */
-    ps_buf_wipe(&job->payload);
+    ps_buf_clear(&job->payload);
     ps_wipe(job->message, sizeof job->message);
     free(job);
 }
@@ -236,7 +236,7 @@ static struct admin_job *new_job(struct token *token, const struct admin_route *
     job->route = route;
     job->id = id;
     job->epoch = token->keeper_epoch;
-    ps_buf_init(&job->payload, IPC_FRAME_MAX);
+    job->payload = PS_BUF_SECRET(IPC_FRAME_MAX);
     return job;
 }
 

@@ -5,13 +5,17 @@ they are found in the token process shows that the search works. Needs root, sin
 not dumpable.
 """
 
+import contextlib
+import json
 import os
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from harness.callers import over_tls, over_unix
 from harness.fake_keys import private_keys
 from harness.fake_token import fake_appliance
 from harness.http_unix import b64u
@@ -94,3 +98,54 @@ def test_a_message_is_gone_when_it_is_answered(appliance):
     # Neither the body of a request nor what was read of it.
     pieces = memory_of(appliance.pids("api clients")[0])
     assert not held(pieces, [message[:24] for message in messages])
+
+
+def peer_of(appliance, way):
+    environment = appliance.environment
+    if way == "unix":
+        return over_unix(environment["PRIVYSEAL_SOCKET"])
+    return over_tls(urlsplit(environment["PRIVYSEAL_URL"]).port, environment["PRIVYSEAL_CA"],
+                    environment["PRIVYSEAL_CERT"], environment["PRIVYSEAL_KEY"])
+
+
+def ask(peer, target, body):
+    answer = peer.request("POST", target, json.dumps(body).encode(),
+                          {"Content-Type": "application/json"})
+    assert answer.status == 200, answer
+    return json.loads(answer.body)
+
+
+def decrypt_each(appliance, peer, sizes):
+    """By an AES key; what is encrypted comes another way."""
+    texts = [os.urandom(size) for size in sizes]
+    with contextlib.closing(peer_of(appliance, "unix")) as other:
+        sealed = [ask(other, "/v1/keys/test.aes/encrypt", {"plaintext": b64u(text)})["ciphertext"]
+                  for text in texts]
+    for text, ciphertext in zip(texts, sealed):
+        opened = ask(peer, "/v1/keys/test.aes/decrypt", {"ciphertext": ciphertext})
+        assert opened["plaintext"] == b64u(text)
+    return texts
+
+
+def decrypt_together(peer, key, count):
+    """JWEs in one request, whose answers are put together in a buffer that grows."""
+    texts = [os.urandom(48) for _ in range(count)]
+    items = [{"jwe": jwe_with(key, os.urandom(32), text)} for text in texts]
+    opened = ask(peer, "/v1/jwe/decrypt", {"key": "oidc.decrypt", "items": items})["items"]
+    assert [item["plaintext"] for item in opened] == [b64u(text) for text in texts]
+    return texts
+
+
+@pytest.mark.parametrize("way", ["unix", "tls"])
+def test_what_was_decrypted_is_gone_when_it_is_answered(appliance, way):
+    """Short and long, one by one and many in a request: no process of ours has it, whoever asked how."""
+    public = appliance.client().get("/v1/keys/oidc.decrypt/public",
+                                    headers={"Accept": "application/x-pem-file"}).body
+    with contextlib.closing(peer_of(appliance, way)) as peer:
+        texts = decrypt_each(appliance, peer, (32, 5000, 200_000))
+        texts += decrypt_together(peer, serialization.load_pem_public_key(public), 20)
+        marks = {text[:32] for text in texts} | {text[-32:] for text in texts if len(text) > 100}
+        for role in ("token", "keeper", "api clients", "api management"):
+            pieces = memory_of(appliance.pids(role)[0])
+            assert role not in KNOWN or any(KNOWN[role] in piece for piece in pieces)
+            assert not held(pieces, marks), role

@@ -26,6 +26,7 @@ static void free_blocks(struct json_block *block)
     while (block != NULL) {
         struct json_block *older = block->older;
 
+        ps_wipe(block->data, block->used);
         free(block);
         block = older;
     }
@@ -98,6 +99,7 @@ static void reset(struct json *json)
     if (json->blocks != NULL) {
         free_blocks(json->blocks->older);
         json->blocks->older = NULL;
+        ps_wipe(json->blocks->data, json->blocks->used);
         json->blocks->used = 0;
     }
     json->count = 0;
@@ -107,9 +109,6 @@ static void reset(struct json *json)
 
 void json_forget(struct json *json)
 {
-    for (struct json_block *block = json->blocks; block != NULL; block = block->older) {
-        ps_wipe(block->data, block->used);
-    }
     json->text = ps_bytes(NULL, 0);
     reset(json);
     /* What a usual text needs is kept for the next one. */
