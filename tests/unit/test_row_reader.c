@@ -2,6 +2,8 @@
 
 #include "keystore/custody/records.h"
 #include "keystore/custody/row_reader.h"
+#include "lib/ceremony/backup/backup_format.h"
+#include "lib/ipc/messages_token.h"
 
 /* The memory catalog, and how often it is asked for a row. */
 static struct catalog *memory;
@@ -128,6 +130,31 @@ static void a_row_of_another_form_is_an_input_error(void **state)
     assert_row("another", 2);
 }
 
+/* Of the longest blob that a token may answer with: a row that none could read would be a key lost.
+ */
+static void the_longest_row_is_read_and_a_backup_holds_it(void **state)
+{
+    static const uint8_t octets[WRAPPED_BLOB_MAX];
+    const struct ps_bytes blob = ps_bytes(octets, sizeof octets);
+    char name[PS_NAME_MAX + 1] = {0};
+    PS_BUF_AUTO body = {.max = BACKUP_RECORD_MAX - CATALOG_NAME_MAX - 64};
+    struct wrapped_row row;
+
+    (void)state;
+    assert_int_equal(TOKEN_BLOB_MAX, WRAPPED_BLOB_MAX);
+    memset(name, 'n', PS_NAME_MAX);
+    wrapped_row_put(&(struct wrapped_row){.blob = blob,
+                                          .mac = ps_bytes(octets, WRAPPED_MAC_LEN),
+                                          .key = ps_bytes_str(name),
+                                          .version = UINT32_MAX,
+                                          .wrapping = UINT32_MAX},
+                    &body);
+    assert_ok(ps_buf_status(&body));
+    put_body("one", 0, ps_buf_bytes(&body));
+    assert_ok(row_reader_get(reader, catalog, id_of("one"), &row));
+    assert_true(ps_bytes_equal(row.blob, blob));
+}
+
 static void what_was_read_ahead_is_not_asked_for_again_in_the_same_turn(void **state)
 {
     (void)state;
@@ -188,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_are_read_one_after_the_other, make, clear),
         cmocka_unit_test_setup_teardown(a_row_of_another_form_is_an_input_error, make, clear),
+        cmocka_unit_test_setup_teardown(the_longest_row_is_read_and_a_backup_holds_it, make, clear),
         cmocka_unit_test_setup_teardown(what_was_read_ahead_is_not_asked_for_again_in_the_same_turn,
                                         make, clear),
         cmocka_unit_test_setup_teardown(what_was_read_ahead_is_forgotten_at_the_end_of_the_turn,
