@@ -3,7 +3,7 @@
 
 #include "keystore/answer.h"
 #include "keystore/callers/authority.h"
-#include "keystore/signing/queue.h"
+#include "keystore/queue.h"
 #include "keystore/signing/signer.h"
 #include "lib/formats/x509/certificate.h"
 

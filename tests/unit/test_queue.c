@@ -1,9 +1,9 @@
 #include "tests/unit/support.h"
 
-#include "keystore/signing/queue.h"
+#include "keystore/queue.h"
 #include "lib/base/clock.h"
 
-/* The fair queue of signature requests. */
+/* The fair queue of requests. */
 
 #define MAX 1000u
 

@@ -1,15 +1,19 @@
-#ifndef KEYSTORE_SIGNING_QUEUE_H
-#define KEYSTORE_SIGNING_QUEUE_H
+#ifndef KEYSTORE_QUEUE_H
+#define KEYSTORE_QUEUE_H
 
 #include "lib/base/bytes.h"
 #include "lib/base/err.h"
 
 /*
- * Signature requests that wait for one token, in one line per client and mechanism class, served by
- * deficit round robin (Shreedhar, Varghese 1995) weighted with what a signature costs: a client
- * with a thousand RSA signatures takes turns with one that wants a single ES256.
+ * Requests that wait for one token, or for the keeper itself, in one line per client and class,
+ * served by deficit round robin (Shreedhar, Varghese 1995) weighted with what a request costs: a
+ * client with a thousand RSA signatures takes turns with one that wants a single ES256.
  */
 struct queue;
+
+/* What a line may spend in one turn; below the dearest cost, so that such a one takes some turns.
+ */
+#define QUEUE_QUANTUM 10u
 
 /* Embedded in what waits, as its first member. */
 struct queue_item {
@@ -17,7 +21,7 @@ struct queue_item {
     uint64_t client;     /* a number that stands for the client */
     uint64_t arrived_ns; /* monotonic */
     uint32_t cost;       /* ES256 is 1 */
-    uint8_t class;       /* of mechanism: enum ps_scheme */
+    uint8_t class;       /* of mechanism (enum ps_scheme), or of request */
 };
 
 /* `max`: of waiting items in all; one line takes at most half of it. */

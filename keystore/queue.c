@@ -1,4 +1,4 @@
-#include "keystore/signing/queue.h"
+#include "keystore/queue.h"
 
 #include "lib/base/clock.h"
 
@@ -6,10 +6,6 @@
 #include <stdlib.h>
 
 enum { BUCKETS = 256 };
-
-/* What a line may spend in one turn; below the dearest cost, so that such a one takes some turns.
- */
-#define QUANTUM 10u
 
 /* A backlog is so many, while for so long no line was through with fewer than FEW. */
 #define BACKLOG    64u
@@ -116,7 +112,7 @@ enum ps_err queue_push(struct queue *queue, struct queue_item *item)
     struct line *line;
 
     if (queue->count >= queue->max) {
-        return ps_fail(PS_E_LIMIT, 0, "%zu requests wait for the token", queue->count);
+        return ps_fail(PS_E_LIMIT, 0, "%zu requests wait", queue->count);
     }
     line = line_for(queue, item);
     if (line == NULL) {
@@ -124,8 +120,7 @@ enum ps_err queue_push(struct queue *queue, struct queue_item *item)
     }
     /* A line that was just made is empty, so that a refusal never leaves an empty one behind. */
     if (line->count > queue->max / 2) {
-        return ps_fail(PS_E_LIMIT, 0, "%zu requests of this client wait for the token",
-                       line->count);
+        return ps_fail(PS_E_LIMIT, 0, "%zu requests of this client wait", line->count);
     }
     item->next = NULL;
     if (line->tail == NULL) {
@@ -204,7 +199,7 @@ static struct line *turn(struct queue *queue)
     while (queue->round_head->deficit < queue->round_head->head->cost) {
         struct line *line = leave_round(queue);
 
-        line->deficit += QUANTUM;
+        line->deficit += QUEUE_QUANTUM;
         join_round(queue, line);
     }
     return queue->round_head;
