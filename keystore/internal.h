@@ -15,8 +15,6 @@
 #include "lib/ipc/messages_keeper.h"
 #include "lib/ipc/messages_supervisor.h"
 
-/* The keeper process. Its parts see each other through struct keeper; each has its own header. */
-
 /* Why nothing may be signed. Each is a row of `reasons` in state.c. */
 enum reason {
     REASON_CATALOG_DIFFERS,
@@ -81,12 +79,14 @@ struct reply_to {
     uint64_t id;
 };
 
+/* The keeper process. Its parts see each other through this; each has its own header. */
 struct keeper {
     struct ps_loop *loop;
     const struct msg_keeper_config *config;
     struct channel *supervisor;
     struct api_peer clients;
     struct api_peer management;
+    struct request_queue *requests;
     bool was_told_to_start;
     bool started;
     bool stopping;

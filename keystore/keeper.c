@@ -7,6 +7,7 @@
 #include "keystore/callers/api_peers.h"
 #include "keystore/callers/authority.h"
 #include "keystore/callers/client_nonces.h"
+#include "keystore/callers/request_queue.h"
 #include "keystore/callers/why.h"
 #include "keystore/certificates/crls.h"
 #include "keystore/certificates/profiles.h"
@@ -212,9 +213,14 @@ static void on_start(struct keeper *keeper)
     signer_tick(keeper->signer);
 }
 
+static size_t requests_left(const struct keeper *keeper)
+{
+    return signer_count(keeper->signer) + request_queue_count(keeper->requests);
+}
+
 static bool is_drained(const struct keeper *keeper)
 {
-    return signer_count(keeper->signer) == 0 && operations_count(keeper->operations) == 0;
+    return requests_left(keeper) == 0 && operations_count(keeper->operations) == 0;
 }
 
 static void record_stop(struct keeper *keeper)
@@ -228,7 +234,7 @@ static void record_stop(struct keeper *keeper)
 
 static void finish_stop(struct keeper *keeper)
 {
-    ps_line(PS_INFO, "stopped", PS_NUM("requests_left", signer_count(keeper->signer)),
+    ps_line(PS_INFO, "stopped", PS_NUM("requests_left", requests_left(keeper)),
             PS_NUM("operations_left", operations_count(keeper->operations)));
     record_stop(keeper);
     keeper_flush_peers(keeper);
@@ -426,6 +432,7 @@ static enum ps_err make_parts(struct keeper *keeper)
     PS_TRY(anchor_new(keeper, &keeper->anchor));
     PS_TRY(gate_new(keeper, &keeper->gate));
     PS_TRY(client_nonces_new(&keeper->client_nonces));
+    PS_TRY(request_queue_new(keeper, &keeper->requests));
     PS_TRY(operations_new(keeper, &keeper->operations));
     PS_TRY(randoms_new(keeper, &keeper->randoms));
     PS_TRY(audits_new(keeper, &keeper->audits));
@@ -460,6 +467,7 @@ static void clear_process(struct process *process)
     ps_timer_free(process->slow);
     ps_timer_free(keeper->stop_deadline);
     keeper_clear_peers(keeper);
+    request_queue_free(keeper->requests);
     tokens_free(keeper->tokens);
     held_free(keeper->use_held);
     held_free(keeper->events_held);

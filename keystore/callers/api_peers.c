@@ -1,6 +1,7 @@
 #include "keystore/callers/api_peers.h"
 
 #include "keystore/answer.h"
+#include "keystore/callers/request_queue.h"
 #include "keystore/custody/custody.h"
 #include "keystore/custody/tasks.h"
 #include "keystore/operations/operations.h"
@@ -12,8 +13,6 @@
 #include <unistd.h>
 
 #define METRICS_MAX (64u * 1024u)
-
-typedef void request_fn(struct keeper *keeper, const struct reply_to *to, const void *message);
 
 static void on_jws_sign(struct keeper *keeper, const struct reply_to *to, const void *message)
 {
@@ -127,32 +126,29 @@ static void on_cosignatures(struct keeper *keeper, const struct reply_to *to, co
 }
 
 /* What an api process may send, the busiest first. */
-static const struct {
-    const struct ipc_message *info;
-    request_fn *fn;
-} requests[] = {
-    {&msg_jws_sign_info, on_jws_sign},
-    {&msg_jwt_sign_info, on_jwt_sign},
-    {&msg_sd_jwt_sign_info, on_sd_jwt_sign},
-    {&msg_raw_sign_info, on_raw_sign},
-    {&msg_cose_sign_info, on_cose_sign},
-    {&msg_cwt_sign_info, on_cwt_sign},
-    {&msg_data_integrity_sign_info, on_data_integrity_sign},
-    {&msg_x509_issue_info, on_x509_issue},
-    {&msg_jwe_decrypt_info, on_jwe_decrypt},
-    {&msg_key_use_info, on_key_use},
-    {&msg_cms_sign_info, on_cms_sign},
-    {&msg_cms_signer_info, on_cms_signer},
-    {&msg_read_info, on_read},
-    {&msg_verify_keys_info, on_verify_keys},
-    {&msg_jwe_recipient_info, on_jwe_recipient},
-    {&msg_access_check_info, on_access_check},
-    {&msg_random_info, on_random},
-    {&msg_change_info, on_change},
-    {&msg_operation_step_info, on_operation_step},
-    {&msg_task_info, on_task},
-    {&msg_unlock_share_info, on_unlock_share},
-    {&msg_cosignatures_info, on_cosignatures},
+static const struct request_type requests[] = {
+    {&msg_jws_sign_info, on_jws_sign, false},
+    {&msg_jwt_sign_info, on_jwt_sign, false},
+    {&msg_sd_jwt_sign_info, on_sd_jwt_sign, false},
+    {&msg_raw_sign_info, on_raw_sign, false},
+    {&msg_cose_sign_info, on_cose_sign, false},
+    {&msg_cwt_sign_info, on_cwt_sign, false},
+    {&msg_data_integrity_sign_info, on_data_integrity_sign, false},
+    {&msg_x509_issue_info, on_x509_issue, false},
+    {&msg_jwe_decrypt_info, on_jwe_decrypt, false},
+    {&msg_key_use_info, on_key_use, false},
+    {&msg_cms_sign_info, on_cms_sign, false},
+    {&msg_cms_signer_info, on_cms_signer, false},
+    {&msg_read_info, on_read, true},
+    {&msg_verify_keys_info, on_verify_keys, false},
+    {&msg_jwe_recipient_info, on_jwe_recipient, false},
+    {&msg_access_check_info, on_access_check, true},
+    {&msg_random_info, on_random, false},
+    {&msg_change_info, on_change, true},
+    {&msg_operation_step_info, on_operation_step, true},
+    {&msg_task_info, on_task, false},
+    {&msg_unlock_share_info, on_unlock_share, false},
+    {&msg_cosignatures_info, on_cosignatures, true},
 };
 
 static enum ps_err take_metrics(struct api_peer *peer, const struct msg_api_metrics *message)
@@ -160,6 +156,17 @@ static enum ps_err take_metrics(struct api_peer *peer, const struct msg_api_metr
     ps_buf_reset(&peer->metrics);
     ps_buf_put(&peer->metrics, message->rows);
     return ps_buf_status(&peer->metrics);
+}
+
+static void begin(const struct reply_to *to, const struct request_type *type, const void *message)
+{
+    struct keeper *keeper = to->peer->keeper;
+
+    if (type->waits) {
+        request_queue_add(keeper->requests, to, type, message);
+    } else {
+        type->fn(keeper, to, message);
+    }
 }
 
 static enum ps_err on_message(void *context, struct channel *channel,
@@ -180,7 +187,7 @@ static enum ps_err on_message(void *context, struct channel *channel,
     }
     for (size_t i = 0; i < PS_COUNT_OF(requests); i++) {
         if (requests[i].info == info) {
-            requests[i].fn(peer->keeper, &to, message);
+            begin(&to, &requests[i], message);
             return PS_OK;
         }
     }

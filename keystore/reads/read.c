@@ -1,9 +1,12 @@
 #include "keystore/reads/reads.h"
 
+#include "keystore/callers/request_queue.h"
 #include "keystore/reads/internal.h"
 #include "keystore/state/state.h"
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
+
+#include <stdlib.h>
 
 enum serves { SERVES_PUBLIC, SERVES_REGISTERED, SERVES_GRANTED };
 
@@ -103,6 +106,15 @@ static const struct resource resources[READ_RESOURCE_COUNT] = {
     [READ_WHY] = {SERVES_GRANTED, GRANTED_SYSTEM_READ, false, true, false, MEDIA_JSON, read_why},
 };
 
+/* Once more in each turn of one that takes several, and counted once. */
+static struct authority decide(const struct read *read, struct question question)
+{
+    question.is_free = !request_queue_is_first(read->keeper->requests);
+    return question.is_free
+               ? authority_decide(read->keeper, &question)
+               : authority_decide_request(read->keeper, &question, read->message->request_id);
+}
+
 static bool is_permitted(struct read *read, const struct resource *resource,
                          const struct reply_to *to)
 {
@@ -126,7 +138,7 @@ static bool is_permitted(struct read *read, const struct resource *resource,
         authority_is_administrator(read->keeper, &message->caller)) {
         return true;
     }
-    read->authority = authority_decide_request(read->keeper, &question, message->request_id);
+    read->authority = decide(read, question);
     if (read->authority.problem != PS_PROBLEM_NONE) {
         answer_problem(to, &(struct problem_answer){.problem = read->authority.problem,
                                                     .retry_after_s = read->authority.retry_after_s,
@@ -199,36 +211,87 @@ void read_tag_body(struct read *read)
 
 /* --- Lists --- */
 
+/*
+ * Rows that are looked at in one turn of the loop. There may be any number that the caller does not
+ * see between two that it does, and each takes some microseconds.
+ */
+#define LOOK_AT 256u
+
+/* A page under way; it outlives the read of one turn. */
 struct page {
     struct read *read;
     read_item_fn *fn;
+    struct ps_buf body;
     struct writer json;
     uint32_t count;
     uint32_t limit;
-    char last[CATALOG_NAME_MAX + 1];
+    uint32_t looked_at;              /* in this turn */
+    char last[CATALOG_NAME_MAX + 1]; /* of those in the page */
+    char at[CATALOG_NAME_MAX + 1];   /* of those that were looked at */
     bool has_more;
+    bool goes_on;
 };
+
+static void page_free(void *context)
+{
+    struct page *page = context;
+
+    if (page != NULL) {
+        ps_buf_clear(&page->body);
+        free(page);
+    }
+}
+
+static void page_free_cleanup(struct page **page)
+{
+    page_free(*page);
+}
+
+static enum ps_err page_new(const struct read *read, struct page **ret_page)
+{
+    const uint32_t asked = read->message->limit;
+    struct page *page = calloc(1, sizeof *page);
+
+    if (page == NULL) {
+        return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
+    }
+    page->limit = asked == 0 ? 100 : asked > 1000 ? 1000 : asked;
+    ps_buf_init(&page->body, IPC_DOCUMENT_MAX);
+    page->json = writer(&page->body);
+    writer_begin_object(&page->json, NULL);
+    writer_begin_array(&page->json, "items");
+    *ret_page = page;
+    return PS_OK;
+}
+
+static void keep_name(char *kept, struct ps_bytes name)
+{
+    memcpy(kept, name.data, name.len);
+    kept[name.len] = 0;
+}
 
 static enum ps_err add_item(void *context, const struct catalog_row *row)
 {
     struct page *page = context;
-    const size_t before = page->read->body.len;
+    const size_t before = page->body.len;
     const uint32_t members = page->json.has_member;
     bool written = false;
 
-    if (page->count == page->limit) {
-        /* One more than fits; whether it may be seen is looked at with the next page. */
-        page->has_more = true;
+    /* One more than fits; whether it may be seen is looked at with the next page. */
+    page->has_more = page->count == page->limit;
+    page->goes_on = !page->has_more && page->looked_at == LOOK_AT;
+    if (page->has_more || page->goes_on) {
         return PS_E_LIMIT;
     }
     PS_TRY(page->fn(page->read, row, &page->json, &written));
+    page->looked_at++;
+    keep_name(page->at, row->name);
     if (!written) {
-        page->read->body.len = before;
+        page->body.len = before;
         page->json.has_member = members;
         return PS_OK;
     }
-    memcpy(page->last, row->name.data, row->name.len);
-    page->last[row->name.len] = 0;
+    keep_name(page->last, row->name);
     page->count++;
     return PS_OK;
 }
@@ -238,32 +301,51 @@ static bool is_known_whole(enum catalog_kind kind)
     return kind < CATALOG_AUTHORISING_COUNT && !catalog_kind_is_of_keys(kind);
 }
 
-enum ps_err read_list(struct read *read, enum catalog_kind kind, read_item_fn *fn)
+static enum ps_err look_on(struct page *page, enum catalog_kind kind)
 {
-    const uint32_t asked = read->message->limit;
-    struct page page = {.read = read,
-                        .fn = fn,
-                        .json = writer(&read->body),
-                        .limit = asked == 0     ? 100
-                                 : asked > 1000 ? 1000
-                                                : asked};
+    const struct keeper *keeper = page->read->keeper;
+    const struct ps_bytes after =
+        page->at[0] == 0 ? page->read->message->after : ps_bytes_str(page->at);
     enum ps_err err;
 
-    writer_begin_object(&page.json, NULL);
-    writer_begin_array(&page.json, "items");
-    err = catalog_list(is_known_whole(kind) ? read->keeper->known : read->keeper->catalog, kind,
-                       read->message->after, UINT32_MAX, add_item, &page);
+    page->looked_at = 0;
+    page->goes_on = false;
+    err = catalog_list(is_known_whole(kind) ? keeper->known : keeper->catalog, kind, after,
+                       UINT32_MAX, add_item, page);
     if (err == PS_E_DENIED) {
         /* Nothing that the caller may not do: somebody wrote to the database. */
         return ps_fail(PS_E_STORAGE, 0, "the catalog was changed from outside");
     }
-    if (err != PS_OK && !page.has_more) {
-        return err;
+    return page->has_more || page->goes_on ? PS_OK : err;
+}
+
+static void end_page(struct page *page)
+{
+    writer_end_array(&page->json);
+    if (page->has_more) {
+        writer_str(&page->json, "next", page->last);
     }
-    writer_end_array(&page.json);
-    if (page.has_more) {
-        writer_str(&page.json, "next", page.last);
+    writer_end_object(&page->json);
+}
+
+enum ps_err read_list(struct read *read, enum catalog_kind kind, read_item_fn *fn)
+{
+    struct request_queue *requests = read->keeper->requests;
+    PS_CLEANUP(page_free_cleanup) struct page *page = request_queue_take_state(requests);
+
+    if (page == NULL) {
+        PS_TRY(page_new(read, &page));
     }
-    writer_end_object(&page.json);
-    return PS_OK;
+    page->read = read;
+    page->fn = fn;
+    PS_TRY(look_on(page, kind));
+    if (page->goes_on) {
+        read->is_under_way = true;
+        request_queue_go_on(requests, page, page_free);
+        page = NULL;
+        return PS_OK;
+    }
+    end_page(page);
+    ps_buf_put(&read->body, ps_buf_bytes(&page->body));
+    return ps_buf_status(&page->body);
 }

@@ -339,6 +339,32 @@ static void a_stop_finishes_what_is_in_flight(void **state)
     restart_keeper(APPLIANCE_OPERATIONAL);
 }
 
+#define READS 300u
+
+/* Documents that wait for the keeper's turn, too; what comes after the order is refused. */
+static void a_stop_answers_what_waits(void **state)
+{
+    const struct msg_read message = {.caller = stack_caller(),
+                                     .request_id = ps_bytes_str("read"),
+                                     .resource = READ_KEYS,
+                                     .limit = 1000};
+    struct wire_frame answer;
+    unsigned answered = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < READS; i++) {
+        wire_send(&stack.clients, &msg_read_info, &message);
+    }
+    assert_true(wire_read(&stack.clients, WIRE_LIMIT_MS, &answer));
+    answered += answer.id != 0 ? 1 : 0;
+    wire_send(&stack.supervisor, &msg_stop_info, &(struct msg_stop){.within_ms = WIRE_LIMIT_MS});
+    while (wire_read(&stack.clients, WIRE_LIMIT_MS, &answer)) {
+        answered += answer.id != 0 ? 1 : 0;
+    }
+    assert_int_equal(answered, READS);
+    restart_keeper(APPLIANCE_OPERATIONAL);
+}
+
 static void the_end_of_the_supervisors_channel_ends_the_keeper(void **state)
 {
     (void)state;
@@ -389,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_rotation_under_load_refuses_nothing),
         cmocka_unit_test(a_key_half_made_is_settled),
         cmocka_unit_test(a_stop_finishes_what_is_in_flight),
+        cmocka_unit_test(a_stop_answers_what_waits),
         cmocka_unit_test(the_end_of_the_supervisors_channel_ends_the_keeper),
         cmocka_unit_test(a_wrong_pin_is_tried_once),
     };

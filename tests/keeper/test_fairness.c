@@ -8,6 +8,7 @@
 static int make_stack(void **state)
 {
     (void)state;
+    stack_use_memory();
     fixture_begin(1);
     return 0;
 }
@@ -131,11 +132,106 @@ static void who_asks_for_many_signatures_holds_up_no_others(void **state)
     }
 }
 
+/* Documents that a client asks for at once, and a signature behind them. */
+#define READS 300u
+
+/* The frames' last is refused as it is admitted. How many documents were answered before that. */
+static unsigned read_before_refusal(uint64_t refused)
+{
+    unsigned before = 0;
+    bool is_refused = false;
+
+    for (unsigned answers = 0; answers < READS + 1;) {
+        struct wire_frame answer;
+
+        assert_true(wire_read(&stack.clients, WIRE_LIMIT_MS, &answer));
+        if (answer.id == 0) {
+            continue; /* a notice */
+        }
+        answers++;
+        is_refused = is_refused || answer.id == refused;
+        before += is_refused ? 0 : 1;
+        assert_ptr_equal(answer.info,
+                         answer.id == refused ? &msg_problem_info : &msg_document_info);
+    }
+    return before;
+}
+
+/*
+ * Documents are read one at a time, and what comes for signatures meanwhile is done between. What
+ * is asked for here cannot be signed, which the keeper says without the token: the answer stands
+ * where the request was admitted.
+ */
+static void a_signature_does_not_wait_for_documents(void **state)
+{
+    const struct msg_read read = {.caller = stack_caller(),
+                                  .request_id = ps_bytes_str("read"),
+                                  .resource = READ_KEYS,
+                                  .limit = 1000};
+    const struct msg_jws_sign sign_one = {.caller = stack_caller(),
+                                          .request_id = ps_bytes_str("sign-3"),
+                                          .key = ps_bytes_str("there.is.none"),
+                                          .payload = ps_bytes_str("x")};
+    PS_BUF_AUTO frames;
+
+    (void)state;
+    ps_buf_init(&frames, (size_t)(READS + 1) * 1024);
+    for (unsigned i = 0; i < READS; i++) {
+        assert_ok(ipc_frame_put(&msg_read_info, ++stack.clients.next_id, &read, &frames));
+    }
+    assert_ok(ipc_frame_put(&msg_jws_sign_info, ++stack.clients.next_id, &sign_one, &frames));
+    wire_send_octets(&stack.clients, ps_buf_bytes(&frames));
+    /* Not none: the socket may hand the frames over in some pieces. */
+    assert_in_range(read_before_refusal(stack.clients.next_id), 0, READS / 10);
+}
+
+/* More than are looked at in one turn of the keeper's loop. */
+#define ROWS 300u
+
+/*
+ * A list over many rows, of which the caller sees few, is read in pieces: what is asked for behind
+ * it is answered before, and the list has all that it is to have.
+ */
+static void a_long_list_holds_up_no_others(void **state)
+{
+    const struct msg_access_check check = {.caller = stack_caller(),
+                                           .request_id = ps_bytes_str("check"),
+                                           .operation = ps_bytes_str("system.read")};
+    const struct msg_read list = {.caller = stack_caller(),
+                                  .request_id = ps_bytes_str("list"),
+                                  .resource = READ_OPERATIONS,
+                                  .name = ps_bytes_str("done"),
+                                  .limit = 1000};
+    PS_BUF_AUTO frames = {.max = 4096};
+    struct wire_frame answer;
+
+    (void)state;
+    for (unsigned i = 0; i < ROWS; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "s%u", i);
+        expect(201, change("set.put", name, "{\"keys\":[\"a.es256\"]}"));
+    }
+    assert_ok(ipc_frame_put(&msg_read_info, stack.management.next_id + 1, &list, &frames));
+    assert_ok(ipc_frame_put(&msg_access_check_info, stack.management.next_id + 2, &check, &frames));
+    wire_send_octets(&stack.management, ps_buf_bytes(&frames));
+    for (unsigned i = 2; i > 0; i -= answer.id != 0 ? 1 : 0) {
+        assert_true(wire_read(&stack.management, WIRE_LIMIT_MS, &answer));
+        assert_true(answer.id == 0 || answer.id == stack.management.next_id + i);
+    }
+    stack.management.next_id += 2;
+    expect(200, stack_status_of(&answer, &body));
+    assert_int_equal(body_count("\"type\":\"set.put\""), ROWS);
+    assert_false(body_has("\"next\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_asks_for_many_signatures_holds_up_no_others),
         cmocka_unit_test(random_octets_leave_room_for_signatures),
+        cmocka_unit_test(a_signature_does_not_wait_for_documents),
+        cmocka_unit_test(a_long_list_holds_up_no_others),
     };
 
     return cmocka_run_group_tests(tests, make_stack, fixture_end);
