@@ -12,6 +12,8 @@
 
 /* Leaves go on while the token is away, for so long. */
 #define LATE_NS               (3600 * PS_NS_PER_S)
+#define FIRST_LINE_NS         (5 * PS_NS_PER_S)   /* of one that waits, a line; */
+#define LINE_NS               (600 * PS_NS_PER_S) /* and then so often */
 #define WAITERS_MAX           64u
 #define SHARDS_FIRST          16u
 #define NOTE_MAX              16384u
@@ -40,6 +42,8 @@ struct checkpoints {
     uint64_t use_signed;
     char use_shard[TREE_NAME_MAX + 1]; /* of which shard `use_signed` is */
     uint64_t news_since_ns; /* of a leaf that waits, since the last signature; 0: none waits */
+    uint64_t next_line_ns;  /* so long after that */
+    char why_not[240];      /* the last attempt came to no signature */
     struct waiter waiters[WAITERS_MAX]; /* for `events` */
     size_t waiter_count;
     struct tree_info *shards; /* completed, not signed yet */
@@ -120,6 +124,16 @@ enum ps_err checkpoints_find_key(const struct keeper *keeper, const char *tree,
     return note_key_of((const char *)origin->data, version_spki(version), ret_key);
 }
 
+static void note_why_not(struct checkpoints *checkpoints, const char *why)
+{
+    (void)snprintf(checkpoints->why_not, sizeof checkpoints->why_not, "%s", why);
+}
+
+const char *checkpoints_why_not(const struct checkpoints *checkpoints)
+{
+    return checkpoints->why_not;
+}
+
 /* A checkpoint that was in flight already may not reach as far as a waiter wants. */
 static void tell_waiters(struct checkpoints *checkpoints, bool is_signed)
 {
@@ -190,26 +204,39 @@ static enum ps_err keep_note(struct checkpoints *checkpoints, struct ps_bytes si
     return log_set_checkpoint(target->log, ps_buf_bytes(&note));
 }
 
+static enum ps_err take_signature(struct checkpoints *checkpoints,
+                                  const struct token_answer *answer)
+{
+    const struct msg_token_signed *message = answer->message;
+
+    if (answer->outcome == TOKEN_REFUSED) {
+        return ps_fail(PS_E_TOKEN, 0, "%.*s", PS_BYTES_FMT(answer->problem->detail));
+    }
+    if (answer->outcome == TOKEN_GONE) {
+        return ps_fail(PS_E_TOKEN, 0, "the token process that was asked has ended");
+    }
+    if (answer->info != &msg_token_signed_info) {
+        return ps_fail(PS_E_DENIED, 0, "the token answered with something else");
+    }
+    return keep_note(checkpoints, message->signature);
+}
+
 static void on_signed(void *context, const struct token_answer *answer)
 {
     struct checkpoints *checkpoints = context;
-    enum ps_err err = PS_E_TOKEN;
+    enum ps_err err;
 
     checkpoints->is_busy = false;
-    if (answer->outcome == TOKEN_ANSWERED) {
-        const struct msg_token_signed *message = answer->message;
-
-        err = answer->info == &msg_token_signed_info ? keep_note(checkpoints, message->signature)
-                                                     : PS_E_DENIED;
-        if (err != PS_OK) {
+    err = take_signature(checkpoints, answer);
+    if (err != PS_OK) {
+        note_why_not(checkpoints, ps_detail()->text);
+        if (answer->outcome == TOKEN_ANSWERED) {
             events_alarm(checkpoints->keeper, "checkpoint", ps_bytes_str(LOG_KEY_NAME),
-                         ps_detail()->text);
+                         checkpoints->why_not);
         }
         if (err == PS_E_DENIED) {
             tokens_condemn(answer->process, "wrong-signature");
         }
-    }
-    if (err != PS_OK) {
         tell_waiters(checkpoints, false);
         return;
     }
@@ -239,6 +266,7 @@ static enum ps_err sign(struct checkpoints *checkpoints, const struct target *ta
     checkpoints->current = *target;
     PS_TRY(tokens_call(token, &msg_token_sign_info, &message, 0, on_signed, checkpoints));
     checkpoints->is_busy = true;
+    note_why_not(checkpoints, "the token has not answered yet");
     return PS_OK;
 }
 
@@ -291,19 +319,47 @@ bool checkpoints_may_vouch(const struct keeper *keeper)
     return !keeper->state.is_set[REASON_LOG_DAMAGED] && !operations_is_proving(keeper->operations);
 }
 
+/* NULL: nothing. A log that was put back to an earlier state must not get a signature for it. */
+static const char *what_forbids(const struct keeper *keeper)
+{
+    if (!keeper->appliance.exists) {
+        return "there was no genesis";
+    }
+    if (lock_is_on(keeper) || restored_waits(keeper->restored)) {
+        return "the appliance is locked";
+    }
+    if (log_has_failed(keeper->events) || log_has_failed(keeper->use)) {
+        return "a log cannot be written";
+    }
+    if (!anchor_is_checked(keeper->anchor)) {
+        return "the token with the log key has not shown its anchor of the logs yet";
+    }
+    if (!checkpoints_may_vouch(keeper)) {
+        return keeper->state.is_set[REASON_LOG_DAMAGED]
+                   ? "the log is damaged"
+                   : "a token has not shown a key yet that only an unsigned leaf names";
+    }
+    return NULL;
+}
+
 static void sign_what_is_due(struct checkpoints *checkpoints)
 {
     const struct keeper *keeper = checkpoints->keeper;
+    const char *why;
 
-    /* Who waits is told when the token has answered. */
-    if (checkpoints->is_busy || operations_asks_for_proof(keeper->operations)) {
+    if (checkpoints->is_busy) {
         return;
     }
-    /* A log that was put back to an earlier state must not get a signature for it. */
-    if (!keeper->appliance.exists || !anchor_is_checked(keeper->anchor) || lock_is_on(keeper) ||
-        !checkpoints_may_vouch(keeper) || restored_waits(keeper->restored) ||
-        log_has_failed(keeper->events) || log_has_failed(keeper->use) ||
-        sign_next(checkpoints) != PS_OK) {
+    why = what_forbids(keeper);
+    if (why == NULL && sign_next(checkpoints) != PS_OK) {
+        why = ps_detail()->text;
+    }
+    if (why == NULL) {
+        return;
+    }
+    note_why_not(checkpoints, why);
+    /* Who waits is told when the token has answered. */
+    if (!operations_asks_for_proof(keeper->operations)) {
         tell_waiters(checkpoints, false);
     }
 }
@@ -311,12 +367,22 @@ static void sign_what_is_due(struct checkpoints *checkpoints)
 void checkpoints_request(struct checkpoints *checkpoints, checkpoint_fn *fn, void *context)
 {
     if (checkpoints->waiter_count == WAITERS_MAX) {
+        note_why_not(checkpoints, "too many wait for it");
         fn(context, false);
         return;
     }
     checkpoints->waiters[checkpoints->waiter_count++] = (struct waiter){
         .fn = fn, .context = context, .size = log_tree_size(checkpoints->keeper->events)};
     sign_what_is_due(checkpoints);
+}
+
+static void say_it_waits(struct checkpoints *checkpoints, uint64_t waited_ns)
+{
+    if (waited_ns > checkpoints->next_line_ns) {
+        checkpoints->next_line_ns = waited_ns + LINE_NS;
+        ps_line(PS_WARNING, "checkpoint_waits", PS_NUM("seconds", waited_ns / PS_NS_PER_S),
+                PS_STR("why", checkpoints->why_not));
+    }
 }
 
 static void watch_lateness(struct checkpoints *checkpoints)
@@ -335,7 +401,9 @@ static void watch_lateness(struct checkpoints *checkpoints)
     }
     if (checkpoints->news_since_ns == 0) {
         checkpoints->news_since_ns = now;
+        checkpoints->next_line_ns = FIRST_LINE_NS;
     }
+    say_it_waits(checkpoints, now - checkpoints->news_since_ns);
     if (now - checkpoints->news_since_ns > LATE_NS && (token == NULL || !tokens_is_ready(token))) {
         state_raise(keeper, REASON_CHECKPOINT_LATE,
                     "the token with the log key has been away for too long");

@@ -19,6 +19,8 @@ PS_DEFINE_CLEANUP(struct checkpoints, checkpoints_free)
 /* Signs what is durable now in `events`; `fn` hears whether it worked. */
 typedef void checkpoint_fn(void *context, bool is_signed);
 void checkpoints_request(struct checkpoints *checkpoints, checkpoint_fn *fn, void *context);
+/* Of the last that did not; the end of a sentence. */
+const char *checkpoints_why_not(const struct checkpoints *checkpoints);
 
 /*
  * Whether the logs may get a signature, or the token learn of them. Neither while a leaf may name a

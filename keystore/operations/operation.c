@@ -345,7 +345,8 @@ static void on_checkpoint(void *context, bool is_signed)
     struct operation *op = context;
 
     if (!is_signed && op->type->needs_token) {
-        operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the token with the log key is away");
+        operation_failed(op, PS_PROBLEM_TOKEN_UNAVAILABLE, "the log was not signed for: %s",
+                         checkpoints_why_not(op->keeper->checkpoints));
         return;
     }
     execute(op);

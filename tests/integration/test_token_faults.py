@@ -1,6 +1,7 @@
 """The token fails under load: no restart, no wrong signature released, back by itself."""
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -171,10 +172,19 @@ def test_logged_out(fake, control):
     under_load(fake, lambda: felt(control, "C_Login", lambda: control("log-out", 0)), lambda: None)
 
 
+def why_the_log_waits(appliance):
+    lines = (appliance.directory / "privyseald.log").read_text().splitlines()
+    return [json.loads(line)["why"] for line in lines if '"checkpoint_waits"' in line]
+
+
 def test_the_device_removed_for_ten_seconds(fake, control):
+    """One line says why the log gets no checkpoint."""
     def start():
+        before = len(why_the_log_waits(fake))
         control("vanish", 0)
         stays_away(fake, 10)
+        why = wait_until(lambda: why_the_log_waits(fake)[before:], 10, "a line that says why")
+        assert len(why) == 1 and why[0].endswith("is away")
 
     under_load(fake, start, lambda: control("return", 0))
 

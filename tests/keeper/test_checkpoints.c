@@ -156,9 +156,21 @@ static void a_shard_is_not_pruned_before_it_is_signed_for(void **state)
     expect(202, ask_to_prune(completed, root.text));
 }
 
+static void who_is_refused_for_want_of_one_is_told_why(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROCESSES; i++) {
+        tap_set_about(stack.tokens[i].tap, &msg_token_sign_info, "/events", TAP_REFUSE);
+    }
+    expect(503, change("key.create", "", EC_KEY("s.why")));
+    assert_true(body_has("no answer of the token's"));
+    let_go();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_refused_for_want_of_one_is_told_why),
         cmocka_unit_test(a_shard_completed_meanwhile_is_signed_for_whole),
         cmocka_unit_test(each_of_many_shards_is_signed_for_once_the_token_answers),
         cmocka_unit_test(a_shard_is_not_pruned_before_it_is_signed_for),

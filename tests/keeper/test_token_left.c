@@ -32,6 +32,20 @@ static void ask_and_approve_it(const char *type, const char *subject, const char
     ask_and_approve(type, subject, parameters, &draft);
 }
 
+static void fail_if_answered(uint64_t id)
+{
+    struct wire_frame answer;
+
+    while (wire_has_come(&stack.management) &&
+           wire_read(&stack.management, WIRE_LIMIT_MS, &answer)) {
+        if (answer.id == id) {
+            print_error("%u: ", stack_status_of(&answer, &body));
+            print_error("%.*s\n", PS_BYTES_FMT(ps_buf_bytes(&body)));
+            fail();
+        }
+    }
+}
+
 /* Begun, and nobody answers: the token does not hear of a request of this kind. */
 static void hold_at(size_t number, const struct ipc_message *info)
 {
@@ -39,11 +53,13 @@ static void hold_at(size_t number, const struct ipc_message *info)
     struct tap *tap = stack.tokens[number].tap;
     const unsigned before = tap_count(tap, info);
     const struct msg_operation_step message = step_message(&draft, "execute");
+    uint64_t id;
 
     tap_set(tap, info, 0, TAP_HOLD);
-    (void)wire_send(&stack.management, &msg_operation_step_info, &message);
+    id = wire_send(&stack.management, &msg_operation_step_info, &message);
     while (tap_count(tap, info) == before) {
         assert_true(ps_clock_mono_ns() < deadline);
+        fail_if_answered(id);
         (void)usleep(1000);
     }
     stack_kill_keeper(&stack);
