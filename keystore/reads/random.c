@@ -1,5 +1,6 @@
 #include "keystore/reads/random.h"
 
+#include "keystore/queue.h"
 #include "keystore/reads/internal.h"
 #include "keystore/state/state.h"
 
@@ -9,9 +10,8 @@
 #define WAITING_MAX 64u
 
 struct pending {
-    struct pending *next;
+    struct queue_item item; /* first */
     struct reply_to to;
-    uint64_t client;
     uint32_t count;
 };
 
@@ -22,9 +22,7 @@ struct pending {
 struct randoms {
     struct keeper *keeper;
     struct ps_defer *next;
-    struct pending *first; /* waits longest */
-    struct pending *last;
-    size_t count;
+    struct queue *waiting;
     struct pending *current; /* at the token */
 };
 
@@ -38,37 +36,24 @@ enum ps_err randoms_new(struct keeper *keeper, struct randoms **ret_randoms)
         return ps_fail(PS_E_NO_MEMORY, 0, "out of memory");
     }
     randoms->keeper = keeper;
+    PS_TRY(queue_new(WAITING_MAX, &randoms->waiting));
     PS_TRY(ps_defer_new(keeper->loop, on_next, randoms, &randoms->next));
     *ret_randoms = randoms;
     randoms = NULL;
     return PS_OK;
 }
 
-static struct pending *take_first(struct randoms *randoms)
-{
-    struct pending *pending = randoms->first;
-
-    if (pending == NULL) {
-        return NULL;
-    }
-    randoms->first = pending->next;
-    if (randoms->first == NULL) {
-        randoms->last = NULL;
-    }
-    randoms->count--;
-    return pending;
-}
-
 void randoms_free(struct randoms *randoms)
 {
-    struct pending *pending;
+    struct queue_item *item;
 
     if (randoms == NULL) {
         return;
     }
-    while ((pending = take_first(randoms)) != NULL) {
-        free(pending);
+    while (randoms->waiting != NULL && (item = queue_pop(randoms->waiting)) != NULL) {
+        free(item);
     }
+    queue_free(randoms->waiting);
     free(randoms->current);
     ps_defer_free(randoms->next);
     free(randoms);
@@ -83,7 +68,7 @@ static void end(struct randoms *randoms, struct pending *pending, struct ps_byte
                        &(struct problem_answer){.problem = PS_PROBLEM_TOKEN_UNAVAILABLE});
     }
     free(pending);
-    if (randoms->first != NULL) {
+    if (queue_count(randoms->waiting) != 0) {
         /* Not at once: signatures that wait for this call to end come first. */
         ps_defer_arm(randoms->next);
     }
@@ -105,7 +90,8 @@ static void on_next(void *context)
 {
     struct randoms *randoms = context;
     struct token *token = keeper_main_token(randoms->keeper);
-    struct pending *pending = randoms->current == NULL ? take_first(randoms) : NULL;
+    struct pending *pending =
+        randoms->current == NULL ? (struct pending *)queue_pop(randoms->waiting) : NULL;
     struct msg_token_random ask = {0};
 
     if (pending == NULL) {
@@ -146,41 +132,30 @@ static bool may_read(struct keeper *keeper, const struct reply_to *to,
     return true;
 }
 
-/* One client has half of the places at most. */
-static bool has_room(const struct randoms *randoms, uint64_t client)
-{
-    size_t own = 0;
-
-    for (const struct pending *at = randoms->first; at != NULL; at = at->next) {
-        own += at->client == client ? 1 : 0;
-    }
-    return randoms->count < WAITING_MAX && own < WAITING_MAX / 2;
-}
-
 void read_answer_random(struct keeper *keeper, const struct reply_to *to,
                         const struct msg_random *message)
 {
     struct randoms *randoms = keeper->randoms;
     uint64_t client = 0;
     struct problem_answer refusal = {0};
+    const struct problem_answer overloaded = {.problem = PS_PROBLEM_OVERLOADED};
     struct pending *pending;
 
     if (!may_read(keeper, to, message, &client, &refusal)) {
         answer_problem(to, &refusal);
         return;
     }
-    pending = has_room(randoms, client) ? malloc(sizeof *pending) : NULL;
+    pending = malloc(sizeof *pending);
     if (pending == NULL) {
-        answer_problem(to, &(struct problem_answer){.problem = PS_PROBLEM_OVERLOADED});
+        answer_problem(to, &overloaded);
         return;
     }
-    *pending = (struct pending){.to = *to, .client = client, .count = message->count};
-    if (randoms->last == NULL) {
-        randoms->first = pending;
-    } else {
-        randoms->last->next = pending;
+    *pending = (struct pending){
+        .item = {.client = client, .cost = QUEUE_QUANTUM}, .to = *to, .count = message->count};
+    if (queue_push(randoms->waiting, &pending->item) != PS_OK) {
+        free(pending);
+        answer_problem(to, &overloaded);
+        return;
     }
-    randoms->last = pending;
-    randoms->count++;
     ps_defer_arm(randoms->next);
 }

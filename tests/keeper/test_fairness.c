@@ -5,11 +5,15 @@
  * something else says what the keeper gave it before, whatever the scheduler did meanwhile.
  */
 
+/* The uid of another client. */
+#define SECOND 50031u
+
 static int make_stack(void **state)
 {
     (void)state;
     stack_use_memory();
     fixture_begin(1);
+    expect(201, change("client.register", "", "{\"name\":\"second\",\"uids\":[50031]}"));
     return 0;
 }
 
@@ -118,10 +122,9 @@ static void who_asks_for_many_signatures_holds_up_no_others(void **state)
              "\"formats\":[\"jws\"],\"algorithms\":[\"RS256\"]}");
     make_key("{\"name\":\"a.es256\",\"type\":\"ec-p256\",\"usage\":\"sign\","
              "\"formats\":[\"jws\"]}");
-    expect(201, change("client.register", "", "{\"name\":\"second\",\"uids\":[50031]}"));
     expect(201, change("grant.add", "",
                        "{\"client\":\"second\",\"keys\":\"a.rsa\",\"operations\":[\"jws.sign\"]}"));
-    others[0].caller.uid = 50031;
+    others[0].caller.uid = SECOND;
     others[1].key = ps_bytes_str("a.es256");
     for (size_t i = 0; i < PS_COUNT_OF(others); i++) {
         const unsigned before = served_before(&many, &others[i], &made);
@@ -130,6 +133,31 @@ static void who_asks_for_many_signatures_holds_up_no_others(void **state)
             fail_msg("after %u of %u", before, made);
         }
     }
+}
+
+/* Of two clients each in its turn, however much one of them has asked for. */
+static void who_asks_for_many_random_octets_holds_up_no_others(void **state)
+{
+    struct msg_random message = {
+        .caller = stack_caller(), .request_id = ps_bytes_str("random-2"), .count = 32};
+    const unsigned many = 30; /* there is room for them */
+    struct wire_frame answer = {.id = 0};
+    PS_BUF_AUTO frames = {.max = 65536};
+    unsigned before = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < many; i++) {
+        assert_ok(ipc_frame_put(&msg_random_info, ++stack.clients.next_id, &message, &frames));
+    }
+    message.caller.uid = SECOND;
+    assert_ok(ipc_frame_put(&msg_random_info, ++stack.clients.next_id, &message, &frames));
+    wire_send_octets(&stack.clients, ps_buf_bytes(&frames));
+    for (unsigned answers = 0; answers < many + 1; answers += answer.id != 0 ? 1 : 0) {
+        assert_true(wire_read(&stack.clients, WIRE_LIMIT_MS, &answer));
+        assert_true(answer.id == 0 || answer.info == &msg_octets_info);
+        before = answer.id == stack.clients.next_id ? answers : before;
+    }
+    assert_in_range(before, 0, 3);
 }
 
 /* Documents that a client asks for at once, and a signature behind them. */
@@ -230,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_asks_for_many_signatures_holds_up_no_others),
         cmocka_unit_test(random_octets_leave_room_for_signatures),
+        cmocka_unit_test(who_asks_for_many_random_octets_holds_up_no_others),
         cmocka_unit_test(a_signature_does_not_wait_for_documents),
         cmocka_unit_test(a_long_list_holds_up_no_others),
     };
