@@ -13,8 +13,8 @@ struct answer_memory *answer_memory_new(void)
     struct answer_memory *memory = calloc(1, sizeof *memory);
 
     if (memory != NULL) {
-        ps_buf_init(&memory->body, CLIENT_ANSWER_MAX);
-        ps_buf_init(&memory->texts, PROBLEM_TEXT_MAX);
+        memory->body = PS_BUF_SECRET(CLIENT_ANSWER_MAX);
+        memory->texts = PS_BUF_SECRET(PROBLEM_TEXT_MAX);
     }
     return memory;
 }
@@ -33,17 +33,6 @@ void privyseal_answer_clear(struct privyseal_answer *answer)
 {
     answer_memory_free(answer->memory);
     *answer = (struct privyseal_answer){0};
-}
-
-void client_wipe_answer(struct privyseal_answer *answer)
-{
-    struct answer_memory *memory = answer->memory;
-
-    if (memory != NULL) {
-        ps_buf_wipe(&memory->body);
-        ps_buf_wipe(&memory->texts);
-    }
-    privyseal_answer_clear(answer);
 }
 
 /* Copies a string member; its place in `texts` is kept as an offset, since the buffer may move. */

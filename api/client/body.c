@@ -112,6 +112,6 @@ enum privyseal_result client_post_once(struct privyseal *client, const char *pat
         result = client_fail(client, PRIVYSEAL_USAGE, "more than %u octets for one request",
                              CLIENT_BODY_MAX);
     }
-    ps_buf_wipe(body);
+    ps_buf_clear(body);
     return result;
 }

@@ -69,7 +69,7 @@ enum privyseal_result privyseal_make_key(struct privyseal *client,
                                          const struct privyseal_new_key *request,
                                          struct privyseal_made_key *ret_made)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
     PS_BUF_AUTO once = {.max = 2 * ONCE_LEN + 1};
     enum privyseal_result result;
     char path[CLIENT_PATH_MAX];

@@ -45,9 +45,6 @@ struct answer_memory *answer_memory_new(void);
 void answer_memory_free(struct answer_memory *memory);
 PS_DEFINE_CLEANUP(struct answer_memory, answer_memory_free)
 
-/* Clears an answer that had a secret in it, and leaves nothing of it in the memory. */
-void client_wipe_answer(struct privyseal_answer *answer);
-
 /* Only what needs no escapes, so that no other path can come of it. */
 bool client_name_is_valid(const char *name);
 

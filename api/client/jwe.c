@@ -31,7 +31,7 @@ enum privyseal_result privyseal_encrypt_jwe(struct privyseal *client,
     const int targets = (request->jwk != NULL ? 1 : 0) + (request->certificate != NULL ? 1 : 0) +
                         (request->key != NULL ? 1 : 0);
     enum privyseal_result result;
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_encrypted = (struct privyseal_encrypted){0};
     if (targets != 1) {
@@ -55,7 +55,7 @@ enum privyseal_result privyseal_encrypt_jwe(struct privyseal *client,
 
 void privyseal_decrypted_clear(struct privyseal_decrypted *result)
 {
-    client_wipe_answer(&result->answer);
+    privyseal_answer_clear(&result->answer);
     *result = (struct privyseal_decrypted){0};
 }
 
@@ -93,7 +93,7 @@ enum privyseal_result privyseal_decrypt_jwe(struct privyseal *client, const char
                                             struct privyseal_decrypted *ret_decrypted)
 {
     enum privyseal_result result;
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_decrypted = (struct privyseal_decrypted){0};
     if (key == NULL || jwe == NULL) {

@@ -6,7 +6,7 @@
 
 void privyseal_octets_clear(struct privyseal_octets *result)
 {
-    client_wipe_answer(&result->answer);
+    privyseal_answer_clear(&result->answer);
     *result = (struct privyseal_octets){0};
 }
 
@@ -57,7 +57,7 @@ enum privyseal_result privyseal_make_mac(struct privyseal *client, const char *k
                                          const void *message, size_t len,
                                          struct privyseal_octets *ret_mac)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
     char path[CLIENT_PATH_MAX];
 
     *ret_mac = (struct privyseal_octets){0};
@@ -88,7 +88,7 @@ enum privyseal_result privyseal_verify_mac(struct privyseal *client,
                                            const struct privyseal_mac *request, int *ret_valid)
 {
     struct privyseal_answer answer = {0};
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
     enum privyseal_result result;
     char path[CLIENT_PATH_MAX];
 
@@ -112,7 +112,7 @@ enum privyseal_result privyseal_encrypt(struct privyseal *client,
                                         const struct privyseal_crypt *request,
                                         struct privyseal_octets *ret_ciphertext)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
     char path[CLIENT_PATH_MAX];
 
     *ret_ciphertext = (struct privyseal_octets){0};
@@ -129,7 +129,7 @@ enum privyseal_result privyseal_decrypt(struct privyseal *client,
                                         const struct privyseal_crypt *request,
                                         struct privyseal_octets *ret_plaintext)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
     char path[CLIENT_PATH_MAX];
 
     *ret_plaintext = (struct privyseal_octets){0};

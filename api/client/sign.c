@@ -68,7 +68,7 @@ enum privyseal_result privyseal_sign_jws(struct privyseal *client,
                                          const struct privyseal_jws *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || (unsigned)request->serialization > PRIVYSEAL_DETACHED) {
@@ -94,7 +94,7 @@ enum privyseal_result privyseal_sign_jwt(struct privyseal *client,
                                          const struct privyseal_jwt *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->claims == NULL) {
@@ -111,7 +111,7 @@ enum privyseal_result privyseal_sign_sd_jwt(struct privyseal *client,
                                             const struct privyseal_sd_jwt *request,
                                             struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->payload == NULL || request->type == NULL) {
@@ -128,7 +128,7 @@ enum privyseal_result privyseal_sign_data_integrity(struct privyseal *client,
                                                     const struct privyseal_proof *request,
                                                     struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->cryptosuite == NULL || request->proof_hash == NULL ||
@@ -155,7 +155,7 @@ enum privyseal_result privyseal_sign_cose(struct privyseal *client,
                                           const struct privyseal_cose *request,
                                           struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL) {
@@ -176,7 +176,7 @@ enum privyseal_result privyseal_sign_cwt(struct privyseal *client,
                                          const struct privyseal_cwt *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || request->claims == NULL) {
@@ -194,7 +194,7 @@ enum privyseal_result privyseal_sign_cms(struct privyseal *client,
                                          const struct privyseal_cms *request,
                                          struct privyseal_signed *ret_signed)
 {
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_signed = (struct privyseal_signed){0};
     if (request->key == NULL || (request->content == NULL) == (request->digest == NULL)) {

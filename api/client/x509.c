@@ -75,7 +75,7 @@ enum privyseal_result privyseal_issue_certificate(struct privyseal *client,
 {
     enum privyseal_result result;
     char validity[16];
-    PS_BUF_AUTO body = {.max = CLIENT_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLIENT_BODY_MAX);
 
     *ret_issued = (struct privyseal_issued){0};
     if (request->profile == NULL || (request->csr_len == 0) == (request->public_jwk == NULL)) {

@@ -68,7 +68,7 @@ static int print_plaintext(struct ps_bytes answer)
     PS_CLEANUP(delete_json)
     cJSON *parsed = cJSON_ParseWithLength((const char *)answer.data, answer.len);
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(parsed, "plaintext");
-    PS_BUF_AUTO octets = {.max = CLI_BODY_MAX};
+    PS_BUF_AUTO octets = PS_BUF_SECRET(CLI_BODY_MAX);
     bool written;
 
     if (!cJSON_IsString(text) ||
@@ -77,18 +77,13 @@ static int print_plaintext(struct ps_bytes answer)
         return CLI_FAILED;
     }
     written = terminal_give(ps_buf_bytes(&octets)) == PS_OK;
-    ps_buf_wipe(&octets);
     ps_wipe(text->valuestring, strlen(text->valuestring));
     return written ? CLI_DONE : CLI_FAILED;
 }
 
-int cli_print_plaintext(const struct cli_run *run, struct ps_buf *answer)
+int cli_print_plaintext(const struct cli_run *run, struct ps_bytes answer)
 {
-    const int code = cli_flag(run, "json") ? cli_render(run, ps_buf_bytes(answer))
-                                           : print_plaintext(ps_buf_bytes(answer));
-
-    ps_buf_wipe(answer);
-    return code;
+    return cli_flag(run, "json") ? cli_render(run, answer) : print_plaintext(answer);
 }
 
 unsigned cli_file_mode(void)

@@ -17,11 +17,8 @@ PS_MUST_USE enum ps_err cli_begin_body(const struct cli_run *run, struct ps_buf 
 void cli_put_text(const char *name, struct ps_bytes text, struct ps_buf *body);
 void cli_put_octets(const char *name, struct ps_bytes octets, struct ps_buf *body); /* base64url */
 
-/*
- * Of an answer with a plaintext: its octets, or the answer as it is with --json. An exit code. The
- * answer is wiped.
- */
-int cli_print_plaintext(const struct cli_run *run, struct ps_buf *answer);
+/* Of an answer with a plaintext: its octets, or the answer as it is with --json. An exit code. */
+int cli_print_plaintext(const struct cli_run *run, struct ps_bytes answer);
 
 /* Of files that are written anew: what the user's umask leaves of 0644. */
 unsigned cli_file_mode(void);

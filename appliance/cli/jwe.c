@@ -1,7 +1,6 @@
 #include "appliance/cli/body.h"
 #include "appliance/cli/commands.h"
 #include "lib/base/encode.h"
-#include "lib/base/secret.h"
 #include "lib/formats/pem.h"
 
 #include <stdio.h>
@@ -33,7 +32,7 @@ static int make_body(const struct cli_run *run,
                      void (*put)(struct ps_bytes file, struct ps_buf *body), struct ps_buf *body)
 {
     const char *certificate = cli_value(run, "certificate");
-    PS_BUF_AUTO file = {.max = CLI_BODY_MAX};
+    PS_BUF_AUTO file = PS_BUF_SECRET(CLI_BODY_MAX);
 
     if (cli_read_file(run->argument_count == 0 ? NULL : run->arguments[0], &file) != PS_OK ||
         cli_begin_body(run, body) != PS_OK) {
@@ -44,7 +43,6 @@ static int make_body(const struct cli_run *run,
     }
     put(ps_buf_bytes(&file), body);
     ps_buf_put_u8(body, '}');
-    ps_wipe(file.data, file.len);
     if (ps_buf_status(body) != PS_OK) {
         (void)fprintf(stderr, "privyseal: more than the appliance takes in one request\n");
         return CLI_USAGE;
@@ -80,7 +78,7 @@ static int needs_recipient(const struct cli_run *run)
 
 int cli_jwe_encrypt(const struct cli_run *run)
 {
-    PS_BUF_AUTO body = {.max = CLI_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLI_BODY_MAX);
     PS_BUF_AUTO answer = {.max = 2 * CLI_BODY_MAX};
     int code = needs_recipient(run);
 
@@ -95,8 +93,8 @@ int cli_jwe_encrypt(const struct cli_run *run)
 
 int cli_jwe_decrypt(const struct cli_run *run)
 {
-    PS_BUF_AUTO body = {.max = CLI_BODY_MAX};
-    PS_BUF_AUTO answer = {.max = 2 * CLI_BODY_MAX};
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLI_BODY_MAX);
+    PS_BUF_AUTO answer = PS_BUF_SECRET(2 * CLI_BODY_MAX);
     int code = cli_needs_key(run);
 
     if (code == CLI_DONE) {
@@ -105,5 +103,5 @@ int cli_jwe_decrypt(const struct cli_run *run)
     if (code == CLI_DONE) {
         code = cli_send(run, run->command->path, ps_buf_bytes(&body), &answer);
     }
-    return code == CLI_DONE ? cli_print_plaintext(run, &answer) : code;
+    return code == CLI_DONE ? cli_print_plaintext(run, ps_buf_bytes(&answer)) : code;
 }

@@ -1,6 +1,5 @@
 #include "appliance/cli/body.h"
 #include "appliance/cli/commands.h"
-#include "lib/base/secret.h"
 
 #include <stdio.h>
 
@@ -10,8 +9,8 @@ typedef void put_fn(struct ps_bytes file, struct ps_buf *body);
 
 static int use_file(const struct cli_run *run, put_fn *put, struct ps_buf *answer)
 {
-    PS_BUF_AUTO file = {.max = CLI_BODY_MAX};
-    PS_BUF_AUTO body = {.max = CLI_BODY_MAX};
+    PS_BUF_AUTO file = PS_BUF_SECRET(CLI_BODY_MAX);
+    PS_BUF_AUTO body = PS_BUF_SECRET(CLI_BODY_MAX);
     PS_BUF_AUTO path = {.max = 512};
     int code = CLI_USAGE;
 
@@ -28,8 +27,6 @@ static int use_file(const struct cli_run *run, put_fn *put, struct ps_buf *answe
     if (code == CLI_DONE) {
         code = cli_send(run, (const char *)path.data, ps_buf_bytes(&body), answer);
     }
-    ps_buf_wipe(&file);
-    ps_buf_wipe(&body);
     return code;
 }
 
@@ -68,10 +65,10 @@ int cli_key_encrypt(const struct cli_run *run)
 
 int cli_key_decrypt(const struct cli_run *run)
 {
-    PS_BUF_AUTO answer = {.max = 2 * CLI_BODY_MAX};
+    PS_BUF_AUTO answer = PS_BUF_SECRET(2 * CLI_BODY_MAX);
     const int code = use_file(run, put_ciphertext, &answer);
 
-    return code == CLI_DONE ? cli_print_plaintext(run, &answer) : code;
+    return code == CLI_DONE ? cli_print_plaintext(run, ps_buf_bytes(&answer)) : code;
 }
 
 int cli_key_mac_verify(const struct cli_run *run)

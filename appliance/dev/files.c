@@ -110,9 +110,8 @@ static enum ps_err make_pin(const struct dev *dev, const char *name)
     char path[DEV_PATH_MAX];
     uint8_t octets[PIN_OCTETS];
     enum ps_err err;
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf text;
+    PS_BUF_AUTO text = PS_BUF_SECRET(2 * sizeof octets);
 
-    ps_buf_init(&text, 2 * sizeof octets);
     dev_path(dev, name, path);
     if (access(path, F_OK) == 0) {
         return PS_OK;

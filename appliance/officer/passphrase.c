@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SECRET_AUTO PS_CLEANUP(ps_buf_wipe) struct ps_buf
-
 static enum ps_err read_descriptor(int fd, struct ps_buf *out)
 {
     uint8_t octet = 0;
@@ -58,7 +56,7 @@ static enum ps_err ask(const struct cli_run *run, const char *question, struct p
 enum ps_err passphrase_ask(const struct cli_run *run, const char *what,
                            struct ps_secret **ret_passphrase)
 {
-    SECRET_AUTO typed = {.max = BOX_PASSPHRASE_MAX};
+    PS_BUF_AUTO typed = PS_BUF_SECRET(BOX_PASSPHRASE_MAX);
     char question[256];
 
     (void)snprintf(question, sizeof question, "Passphrase of %.180s: ", what);
@@ -68,8 +66,8 @@ enum ps_err passphrase_ask(const struct cli_run *run, const char *what,
 
 enum ps_err passphrase_ask_new(const struct cli_run *run, struct ps_secret **ret_passphrase)
 {
-    SECRET_AUTO typed = {.max = BOX_PASSPHRASE_MAX};
-    SECRET_AUTO again = {.max = BOX_PASSPHRASE_MAX};
+    PS_BUF_AUTO typed = PS_BUF_SECRET(BOX_PASSPHRASE_MAX);
+    PS_BUF_AUTO again = PS_BUF_SECRET(BOX_PASSPHRASE_MAX);
 
     PS_TRY(ask(run, "New passphrase (several words): ", &typed));
     if (cli_value(run, "passphrase-fd") == NULL) {

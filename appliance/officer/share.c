@@ -22,8 +22,6 @@
 #define MODE_FOR_ALL 0644u
 #define UNLOCK_MAX   (256u * 1024u)
 
-#define SECRET_AUTO PS_CLEANUP(ps_buf_wipe) struct ps_buf
-
 /* --- Files --- */
 
 static enum ps_err read_input(const char *path, struct ps_buf *out)
@@ -32,9 +30,9 @@ static enum ps_err read_input(const char *path, struct ps_buf *out)
     ssize_t got;
 
     if (strcmp(path, "-") != 0) {
-        return file_read(path, PAPER_TEXT_MAX, out);
+        return file_read_secret(path, PAPER_TEXT_MAX, out);
     }
-    *out = (struct ps_buf){.max = PAPER_TEXT_MAX};
+    *out = PS_BUF_SECRET(PAPER_TEXT_MAX);
     while ((got = read(STDIN_FILENO, room, sizeof room)) > 0) {
         ps_buf_put(out, ps_bytes(room, (size_t)got));
     }
@@ -190,7 +188,7 @@ static enum ps_err open_cms(const struct cli_run *run, struct ps_bytes sealed, s
 {
     const char *path = cli_value(run, "key");
     PS_BUF_AUTO text = {0};
-    SECRET_AUTO key = {.max = BOX_CONTENT_MAX};
+    PS_BUF_AUTO key = PS_BUF_SECRET(BOX_CONTENT_MAX);
 
     if (path == NULL) {
         return ps_fail(PS_E_INPUT, 0,
@@ -207,7 +205,7 @@ static enum ps_err take_share(const struct cli_run *run, struct ps_buf *octets,
                               struct share *ret_share)
 {
     const char *path = run->arguments[0];
-    SECRET_AUTO input = {0};
+    PS_BUF_AUTO input = PS_BUF_SECRET(0);
     enum ps_err err;
 
     PS_TRY(read_input(path, &input));
@@ -250,7 +248,7 @@ static enum ps_err print_share(const struct share *share, struct ps_bytes octets
 static enum ps_err open_share(const struct cli_run *run)
 {
     const char *keep = cli_value(run, "keep");
-    SECRET_AUTO octets = {.max = SHARE_OCTETS_MAX};
+    PS_BUF_AUTO octets = PS_BUF_SECRET(SHARE_OCTETS_MAX);
     struct share share;
 
     PS_TRY(take_share(run, &octets, &share));
@@ -403,7 +401,7 @@ static enum ps_err seal_share(const struct cli_run *run, const char *path_to, co
 {
     ONE_TIME_FOR_AUTO to = {.key = NULL};
     PS_BUF_AUTO sealed = {.max = ONE_TIME_SEALED_MAX};
-    SECRET_AUTO octets = {.max = SHARE_OCTETS_MAX};
+    PS_BUF_AUTO octets = PS_BUF_SECRET(SHARE_OCTETS_MAX);
     struct share share;
 
     PS_TRY(read_one_time(run, path_to, &to));

@@ -109,7 +109,7 @@ static enum ps_err make_directories(const char *directory)
 static enum ps_err write_key(const char *directory, struct ps_bytes name, struct ps_bytes seed,
                              struct ps_buf *ret_key)
 {
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf text = {.max = KEY_TEXT_MAX};
+    PS_BUF_AUTO text = PS_BUF_SECRET(KEY_TEXT_MAX);
     char path[WITNESS_PATH_MAX];
     struct note_key key;
 
@@ -162,7 +162,7 @@ static enum ps_err load_key(struct witness *witness)
 {
     PS_CLEANUP(file_close_cleanup) int fd = -1;
     PS_CLEANUP(ps_secret_free_cleanup) struct ps_secret *text = NULL;
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf decoded = {.max = 2 + SEED_LEN};
+    PS_BUF_AUTO decoded = PS_BUF_SECRET(2 + SEED_LEN);
     char path[WITNESS_PATH_MAX];
     struct ps_bytes name = {0};
     struct ps_bytes seed;

@@ -38,8 +38,8 @@ static struct asking *asking_new(struct exchange *exchange)
 
     if (asking != NULL) {
         asking->exchange = exchange;
-        ps_buf_init(&asking->memory, 4 * (size_t)TOKEN_TEXT_MAX);
-        ps_buf_init(&asking->credential, 4 * PROVIDER_DATA_MAX);
+        asking->memory = PS_BUF_SECRET(4 * (size_t)TOKEN_TEXT_MAX);
+        asking->credential = PS_BUF_SECRET(4 * PROVIDER_DATA_MAX);
         token_init(&asking->token);
         proof_init(&asking->proof);
     }
@@ -48,8 +48,8 @@ static struct asking *asking_new(struct exchange *exchange)
 
 static void asking_free(struct asking *asking)
 {
-    ps_buf_wipe(&asking->memory);
-    ps_buf_wipe(&asking->credential);
+    ps_buf_clear(&asking->memory);
+    ps_buf_clear(&asking->credential);
     token_clear(&asking->token);
     proof_clear(&asking->proof);
     configuration_release(asking->configuration);

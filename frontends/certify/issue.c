@@ -172,7 +172,7 @@ static enum ps_err make(const struct issue *issue, struct privyseal *client, str
 enum ps_err issue_credential(const struct issue *issue, struct privyseal *client,
                              struct ps_buf *credential)
 {
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf data = {.max = PROVIDER_DATA_MAX};
+    PS_BUF_AUTO data = PS_BUF_SECRET(PROVIDER_DATA_MAX);
     enum ps_err err;
 
     PS_TRY(fetch(issue, &data));

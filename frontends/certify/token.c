@@ -8,8 +8,8 @@ void token_init(struct token *token)
 {
     const struct ps_buf empty = {.max = TOKEN_TEXT_MAX};
 
-    *token = (struct token){
-        .subject = empty, .client = empty, .scope = empty, .claims = empty, .nonce = empty};
+    *token = (struct token){.subject = empty, .client = empty, .scope = empty, .nonce = empty};
+    token->claims = PS_BUF_SECRET(TOKEN_TEXT_MAX);
     ps_buf_init(&token->whose, 2 * (size_t)TOKEN_TEXT_MAX + 1);
 }
 
@@ -19,7 +19,7 @@ void token_clear(struct token *token)
     ps_buf_clear(&token->client);
     ps_buf_clear(&token->whose);
     ps_buf_clear(&token->scope);
-    ps_buf_wipe(&token->claims);
+    ps_buf_clear(&token->claims);
     ps_buf_clear(&token->nonce);
 }
 

@@ -28,11 +28,11 @@ static void grant_free(struct grant *grant)
 {
     if (grant != NULL) {
         transaction_clear(&grant->transaction);
-        ps_buf_wipe(&grant->code);
+        ps_buf_clear(&grant->code);
         ps_buf_clear(&grant->mint.access_claims);
         ps_buf_clear(&grant->mint.id_claims);
-        ps_buf_wipe(&grant->mint.access_token);
-        ps_buf_wipe(&grant->mint.id_token);
+        ps_buf_clear(&grant->mint.access_token);
+        ps_buf_clear(&grant->mint.id_token);
         free(grant);
     }
 }
@@ -45,11 +45,11 @@ static struct grant *grant_new(struct exchange *exchange)
     if (grant != NULL) {
         grant->exchange = exchange;
         transaction_init(&grant->transaction);
-        ps_buf_init(&grant->code, CODE_MAX);
+        grant->code = PS_BUF_SECRET(CODE_MAX);
         ps_buf_init(&grant->mint.access_claims, CLAIMS_MAX);
         ps_buf_init(&grant->mint.id_claims, CLAIMS_MAX);
-        ps_buf_init(&grant->mint.access_token, 2 * CLAIMS_MAX);
-        ps_buf_init(&grant->mint.id_token, 2 * CLAIMS_MAX);
+        grant->mint.access_token = PS_BUF_SECRET(2 * CLAIMS_MAX);
+        grant->mint.id_token = PS_BUF_SECRET(2 * CLAIMS_MAX);
         grant->now_s = ps_clock_real_ns() / PS_NS_PER_S;
     }
     return grant;

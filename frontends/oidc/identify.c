@@ -22,7 +22,7 @@ static void asking_free(struct asking *asking)
 {
     if (asking != NULL) {
         login_clear(&asking->login);
-        ps_buf_wipe(&asking->individual);
+        ps_buf_clear(&asking->individual);
         ps_buf_clear(&asking->acrs);
         free(asking);
     }
@@ -51,7 +51,7 @@ asking_new(struct login *login, enum question_kind kind, const struct identify_t
     asking->teller = teller;
     asking->question.kind = kind;
     asking->question.done = answered;
-    ps_buf_init(&asking->individual, PRIVYSEAL_AUTH_ID_MAX);
+    asking->individual = PS_BUF_SECRET(PRIVYSEAL_AUTH_ID_MAX);
     ps_buf_init(&asking->acrs, TRANSACTION_LIST_MAX);
     return asking;
 }

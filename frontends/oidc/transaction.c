@@ -9,7 +9,7 @@
 void transaction_init(struct transaction *transaction)
 {
     for (size_t i = 0; i < TRANSACTION_FIELDS; i++) {
-        ps_buf_init(&transaction->of[i], FIELD_MAX);
+        transaction->of[i] = PS_BUF_SECRET(FIELD_MAX);
     }
     transaction->of[TRANSACTION_CLAIMS].max = TRANSACTION_CLAIMS_MAX;
 }
@@ -17,7 +17,7 @@ void transaction_init(struct transaction *transaction)
 void transaction_clear(struct transaction *transaction)
 {
     for (size_t i = 0; i < TRANSACTION_FIELDS; i++) {
-        ps_buf_wipe(&transaction->of[i]);
+        ps_buf_clear(&transaction->of[i]);
     }
 }
 

@@ -21,9 +21,9 @@ struct telling {
 static void telling_free(struct telling *telling)
 {
     if (telling != NULL) {
-        ps_buf_wipe(&telling->made.claims);
+        ps_buf_clear(&telling->made.claims);
         ps_buf_clear(&telling->made.recipient);
-        ps_buf_wipe(&telling->made.jwt);
+        ps_buf_clear(&telling->made.jwt);
         free(telling);
     }
 }
@@ -192,9 +192,9 @@ static void tell(struct exchange *exchange, const struct transaction *transactio
     telling->exchange = exchange;
     telling->made.call = (struct call){.work = mint_userinfo, .done = on_made};
     telling->made.key = service->config->oidc.userinfo_key;
-    ps_buf_init(&telling->made.claims, CLAIMS_MAX);
+    telling->made.claims = PS_BUF_SECRET(CLAIMS_MAX);
     ps_buf_init(&telling->made.recipient, CLIENT_TEXT_MAX);
-    ps_buf_init(&telling->made.jwt, 4 * CLAIMS_MAX);
+    telling->made.jwt = PS_BUF_SECRET(4 * CLAIMS_MAX);
     err = prepare(telling, transaction);
     if (err == PS_OK && telling->made.claims.len == 0 && telling->made.recipient.len == 0) {
         answer(telling);

@@ -47,7 +47,7 @@ static void free_waiting(struct waiting *waiting)
     if (waiting->state != NULL) {
         waiting->clear(waiting->state);
     }
-    ps_buf_wipe(&waiting->payload);
+    ps_buf_clear(&waiting->payload);
     free(waiting);
 }
 
@@ -85,7 +85,7 @@ static uint64_t client_of(const struct keeper *keeper, const struct reply_to *to
 
 static enum ps_err wait(struct request_queue *queue, struct waiting *waiting, const void *message)
 {
-    ps_buf_init(&waiting->payload, IPC_FRAME_MAX);
+    waiting->payload = PS_BUF_SECRET(IPC_FRAME_MAX);
     PS_TRY(ipc_encode(waiting->type->info, message, &waiting->payload));
     return queue_push(queue->queue, &waiting->item);
 }

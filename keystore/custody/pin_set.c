@@ -1,7 +1,5 @@
 #include "keystore/custody/pin_set.h"
 
-#define SECRET_AUTO PS_CLEANUP(ps_buf_wipe) struct ps_buf
-
 struct values {
     struct ps_secret *of[SHARE_COUNT_MAX];
 };
@@ -23,7 +21,7 @@ void pin_set_clear(struct pin_set *set)
 static enum ps_err seal(const struct pin_set_spec *spec, size_t index, struct ps_bytes value,
                         struct pin_set_share *share)
 {
-    SECRET_AUTO octets = {.max = SHARE_OCTETS_MAX};
+    PS_BUF_AUTO octets = PS_BUF_SECRET(SHARE_OCTETS_MAX);
     uint8_t blind[SHARE_BLIND_LEN];
     enum ps_err err;
     struct share plain = {.pin = spec->pin,

@@ -17,11 +17,9 @@
  * the token.
  */
 
-#define SECRET_AUTO PS_CLEANUP(ps_buf_wipe) struct ps_buf
-
 /* Whom a share is from, and of what. */
 struct given {
-    struct ps_buf octets; /* to be wiped */
+    struct ps_buf octets;
     struct share share;
     struct token *token;
     struct custody_token *known;
@@ -85,7 +83,7 @@ static bool open_with(struct custody_token *known, enum share_pin pin, struct ga
                                       .ciphertext = message->ciphertext,
                                       .tag = message->tag};
 
-    ps_buf_wipe(&opening->given->octets);
+    ps_buf_clear(&opening->given->octets);
     opening->err = one_time_open(gathering->key, message->point, &sealed, &opening->given->octets);
     if (opening->err == PS_OK) {
         opening->given->known = known;
@@ -441,7 +439,7 @@ static void take(struct custody *custody, const struct reply_to *to,
 
 static void given_clear(struct given *given)
 {
-    ps_buf_wipe(&given->octets);
+    ps_buf_clear(&given->octets);
 }
 
 static bool is_any(struct custody_token *known, enum share_pin pin, struct gathering *gathering,
@@ -457,7 +455,7 @@ static bool is_any(struct custody_token *known, enum share_pin pin, struct gathe
 void custody_take_share(struct custody *custody, const struct reply_to *to,
                         const struct msg_unlock_share *message)
 {
-    PS_CLEANUP(given_clear) struct given given = {.octets = {.max = SHARE_OCTETS_MAX}};
+    PS_CLEANUP(given_clear) struct given given = {.octets = PS_BUF_SECRET(SHARE_OCTETS_MAX)};
 
     if (!is_permitted(custody, to, message)) {
         return;

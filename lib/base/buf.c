@@ -30,14 +30,6 @@ void ps_buf_clear(struct ps_buf *buf)
     *buf = (struct ps_buf){.max = buf->max, .is_secret = buf->is_secret};
 }
 
-void ps_buf_wipe(struct ps_buf *buf)
-{
-    if (buf->data != NULL) {
-        ps_wipe(buf->data, buf->cap);
-    }
-    ps_buf_clear(buf);
-}
-
 void ps_buf_cut(struct ps_buf *buf, size_t len)
 {
     assert(len <= buf->len);

@@ -26,9 +26,6 @@ void ps_buf_init(struct ps_buf *buf, size_t max);
 /* Frees the memory; the buffer may be used again with its old maximum, and is of its old kind. */
 void ps_buf_clear(struct ps_buf *buf);
 
-/* As ps_buf_clear, and wipes the octets first. */
-void ps_buf_wipe(struct ps_buf *buf);
-
 /* Forgets the content and the error, keeps the memory. */
 void ps_buf_reset(struct ps_buf *buf);
 

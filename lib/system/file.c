@@ -73,14 +73,12 @@ static enum ps_err read_some(int fd, const char *path, void *to, size_t len, siz
     return PS_OK;
 }
 
-enum ps_err file_read(const char *path, size_t max, struct ps_buf *ret_content)
+static enum ps_err read_whole(const char *path, size_t max, struct ps_buf *ret_content)
 {
     PS_CLEANUP(file_close_cleanup) int fd = -1;
     struct stat found;
     size_t got;
 
-    /* One octet of room more than allowed tells a file that is too long. */
-    ps_buf_init(ret_content, max + 1);
     PS_TRY(open_regular(path, &fd, &found));
     do {
         const size_t room = max + 1 - ret_content->len;
@@ -94,6 +92,19 @@ enum ps_err file_read(const char *path, size_t max, struct ps_buf *ret_content)
         }
     } while (got != 0);
     return PS_OK;
+}
+
+/* One octet of room more than allowed tells a file that is too long. */
+enum ps_err file_read(const char *path, size_t max, struct ps_buf *ret_content)
+{
+    ps_buf_init(ret_content, max + 1);
+    return read_whole(path, max, ret_content);
+}
+
+enum ps_err file_read_secret(const char *path, size_t max, struct ps_buf *ret_content)
+{
+    *ret_content = PS_BUF_SECRET(max + 1);
+    return read_whole(path, max, ret_content);
 }
 
 static void free_digest(EVP_MD_CTX **context)

@@ -11,6 +11,8 @@
  * Errors: PS_E_NOT_FOUND, PS_E_DENIED, PS_E_LIMIT (more than max), PS_E_STORAGE, PS_E_NO_MEMORY
  */
 PS_MUST_USE enum ps_err file_read(const char *path, size_t max, struct ps_buf *ret_content);
+/* The same, and ret_content is a buffer for secrets. */
+PS_MUST_USE enum ps_err file_read_secret(const char *path, size_t max, struct ps_buf *ret_content);
 
 /* SHA-256 of a file of any size. Errors: as file_read. */
 PS_MUST_USE enum ps_err file_hash(const char *path, uint8_t ret_sha256[PS_SHA256_LEN]);

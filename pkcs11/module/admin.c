@@ -17,7 +17,7 @@ enum ps_err admin_sync(struct admin_context *context)
 
 void admin_answer_clear(struct admin_answer *answer)
 {
-    ps_buf_wipe(&answer->first);
-    ps_buf_wipe(&answer->second);
-    ps_buf_wipe(&answer->third);
+    ps_buf_clear(&answer->first);
+    ps_buf_clear(&answer->second);
+    ps_buf_clear(&answer->third);
 }

@@ -25,7 +25,7 @@ enum ps_err data_random(struct admin_context *context, const void *message,
     if (asked->count == 0 || asked->count > RANDOM_MAX) {
         return ps_fail(PS_E_INPUT, 0, "1 to %d random octets at once", RANDOM_MAX);
     }
-    ps_buf_init(&ret_answer->first, RANDOM_MAX);
+    ret_answer->first = PS_BUF_SECRET(RANDOM_MAX);
     to = ps_buf_reserve(&ret_answer->first, asked->count);
     if (to == NULL) {
         return ps_buf_status(&ret_answer->first);

@@ -352,7 +352,10 @@ def test_the_pin_is_nowhere_but_in_the_token_the_keeper_and_the_supervisor(unloc
         # The search finds it where it is, if the kernel has no pages that nobody may read.
         for pid in unlock.appliance.roles()[role]:
             hidden = "secretmem" in Path(f"/proc/{pid}/maps").read_text()
-            assert hidden or memory.held(memory.memory_of(pid), [pin]), role
+            pieces = memory.memory_of(pid)
+            assert hidden or memory.held(pieces, [pin]), role
+            # What was put together is not kept; nor are the shares once it is.
+            assert memory.held(pieces, parts(opened)) == [], role
 
 
 def cores_of(directory):

@@ -333,9 +333,9 @@ void tap_free(struct tap *tap)
         beside_end(&line->beside);
         (void)close(line->keeper);
         (void)close(line->token);
-        ps_buf_wipe(&line->from_keeper);
-        ps_buf_wipe(&line->from_token);
-        ps_buf_wipe(&line->held);
+        ps_buf_clear(&line->from_keeper);
+        ps_buf_clear(&line->from_token);
+        ps_buf_clear(&line->held);
         free(line);
     }
     if (tap != NULL) {

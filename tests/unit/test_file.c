@@ -52,6 +52,20 @@ static void what_is_written_is_read_and_hashed(void **state)
     assert_string_equal(hex, abc);
 }
 
+static void a_secret_is_read_into_a_buffer_for_secrets(void **state)
+{
+    PS_BUF_AUTO content = {0};
+
+    (void)state;
+    assert_int_equal(file_write(path, ps_bytes("abc", 3), 0600), PS_OK);
+    assert_int_equal(file_read_secret(path, 2, &content), PS_E_LIMIT);
+    ps_buf_clear(&content);
+    assert_int_equal(file_read_secret(path, 3, &content), PS_OK);
+    assert_true(content.is_secret);
+    assert_int_equal(content.len, 3);
+    assert_memory_equal(content.data, "abc", 3);
+}
+
 static void what_is_not_synced_replaces_what_was_there_too(void **state)
 {
     struct stat found;
@@ -216,6 +230,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read_and_hashed, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(a_secret_is_read_into_a_buffer_for_secrets, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(what_is_not_synced_replaces_what_was_there_too,
                                         make_directory, remove_directory),

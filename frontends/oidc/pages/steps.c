@@ -196,7 +196,7 @@ static void step_answer(struct login *login, const struct form *form)
     const char *code = NULL;
     struct ps_bytes way;
     PS_BUF_AUTO ways = {.max = WAYS_TEXT_MAX};
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf memory = {.max = WAYS_MEMORY_MAX};
+    PS_BUF_AUTO memory = PS_BUF_SECRET(WAYS_MEMORY_MAX);
     enum ps_err err;
 
     ways_put(login, &ways);
@@ -362,7 +362,7 @@ static enum ps_err open_form(const struct exchange *exchange, struct ps_buf *mem
 
 void pages_step(struct exchange *exchange, const struct endpoint *endpoint)
 {
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf memory = {.max = FORM_MAX + 1};
+    PS_BUF_AUTO memory = PS_BUF_SECRET(FORM_MAX + 1);
     struct form form = {.count = 0};
     LOGIN_AUTO login;
     enum ps_err err;

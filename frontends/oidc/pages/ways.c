@@ -144,7 +144,7 @@ static enum ps_err put_knowledge(const struct service *service, const struct for
     struct ways_fields fields;
     const char *before = "{";
     size_t start;
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf document = {.max = KNOWLEDGE_MAX};
+    PS_BUF_AUTO document = PS_BUF_SECRET(KNOWLEDGE_MAX);
 
     PS_TRY(ways_read_fields(service->readers[0],
                             authenticator_description(service->authenticator)->kbi_form, "eng",

@@ -3,7 +3,6 @@
 #include "frontends/plugins/http/wire.h"
 #include "frontends/plugins/privyseal_authenticator.h"
 #include "lib/base/clock.h"
-#include "lib/base/secret.h"
 #include "lib/system/file.h"
 
 #include <stdio.h>
@@ -31,8 +30,8 @@ struct errand {
 static void drop(struct transfer *transfer)
 {
     ps_buf_clear(&transfer->url);
-    ps_buf_wipe(&transfer->body);
-    ps_buf_wipe(&transfer->answer);
+    ps_buf_clear(&transfer->body);
+    ps_buf_clear(&transfer->answer);
     free(transfer);
 }
 
@@ -65,8 +64,8 @@ static enum ps_err prepare(struct errand *errand, const struct privyseal_auth_re
     struct transfer *transfer = &errand->transfer;
 
     transfer->url = (struct ps_buf){.max = URL_MAX};
-    transfer->body = (struct ps_buf){.max = BODY_MAX};
-    transfer->answer = (struct ps_buf){.max = ANSWER_MAX};
+    transfer->body = PS_BUF_SECRET(BODY_MAX);
+    transfer->answer = PS_BUF_SECRET(ANSWER_MAX);
     transfer->post = errand->kind != IDENTITY_KEYS;
     transfer->timeout_ms = request->timeout_ms;
     transfer->done = done;
@@ -143,6 +142,7 @@ static enum ps_err read_pem(const char *path, bool private, struct ps_buf *out)
         PS_CLEANUP(file_close_cleanup) int fd = -1;
 
         PS_TRY(file_open_private(path, &fd));
+        return file_read_secret(path, PEM_MAX, out);
     }
     return file_read(path, PEM_MAX, out);
 }
@@ -152,7 +152,7 @@ static enum ps_err make_wire(struct plugin *plugin)
     const struct identity_config *config = plugin->config;
     PS_BUF_AUTO ca = {.max = 0};
     PS_BUF_AUTO certificate = {.max = 0};
-    PS_CLEANUP(ps_buf_wipe) struct ps_buf key = {.max = 0};
+    PS_BUF_AUTO key = PS_BUF_SECRET(0);
     struct wire_options options = {.connections = (long)config->connections,
                                    .waiting = (size_t)config->waiting};
 

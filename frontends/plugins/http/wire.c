@@ -1,7 +1,6 @@
 #include "frontends/plugins/http/wire.h"
 
 #include "lib/base/hash.h"
-#include "lib/base/secret.h"
 #include "lib/formats/json/json.h"
 
 #include <pthread.h>
@@ -188,6 +187,7 @@ static enum ps_err open_wire(struct wire *wire, const struct wire_options *optio
 {
     PS_TRY(copy(&wire->ca, options->ca));
     PS_TRY(copy(&wire->certificate, options->certificate));
+    wire->key = PS_BUF_SECRET(0);
     PS_TRY(copy(&wire->key, options->key));
     wire->multi = curl_multi_init();
     wire->headers = curl_slist_append(NULL, "Content-Type: application/json");
@@ -268,7 +268,7 @@ void wire_free(struct wire *wire)
     curl_slist_free_all(wire->headers);
     ps_buf_clear(&wire->ca);
     ps_buf_clear(&wire->certificate);
-    ps_buf_wipe(&wire->key);
+    ps_buf_clear(&wire->key);
     (void)pthread_mutex_destroy(&wire->mutex);
     free(wire);
 }

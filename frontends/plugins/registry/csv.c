@@ -6,7 +6,7 @@
 
 void csv_record_clear(struct csv_record *record)
 {
-    ps_buf_wipe(&record->text);
+    ps_buf_clear(&record->text);
 }
 
 struct csv csv_begin(struct ps_bytes text)
@@ -103,6 +103,7 @@ static enum ps_err take_record(struct csv *csv, struct csv_record *record)
 
     ps_buf_reset(&record->text);
     record->text.max = CSV_RECORD_MAX;
+    record->text.is_secret = true;
     record->count = 0;
     csv->line = csv->lines + 1;
     while (more) {

@@ -77,7 +77,7 @@ static enum ps_err wrong(void)
 
 static enum ps_err check_knowledge(struct trial *trial, struct ps_bytes challenge)
 {
-    PS_BUF_AUTO text = {.max = 0};
+    PS_BUF_AUTO text = PS_BUF_SECRET(0);
     struct knowledge knowledge;
     enum ps_err err = knowledge_read(trial->json, challenge, &text, &knowledge);
 
@@ -85,7 +85,6 @@ static enum ps_err check_knowledge(struct trial *trial, struct ps_bytes challeng
         (err == PS_OK && !knowledge_matches(trial->claims, &knowledge, &trial->person))) {
         err = wrong();
     }
-    ps_buf_wipe(&text);
     return err;
 }
 

@@ -27,10 +27,10 @@ static void work(void *context)
 {
     struct errand *errand = context;
     struct plugin *plugin = errand->plugin;
-    struct registry_said said = {.one = {.max = PRIVYSEAL_AUTH_CLAIMS_MAX},
-                                 .two = {.max = PRIVYSEAL_AUTH_ID_MAX},
+    struct registry_said said = {.one = PS_BUF_SECRET(PRIVYSEAL_AUTH_CLAIMS_MAX),
+                                 .two = PS_BUF_SECRET(PRIVYSEAL_AUTH_ID_MAX),
                                  .metadata = {.max = PRIVYSEAL_AUTH_CLAIMS_MAX},
-                                 .mail = {.max = PERSON_VALUE_MAX}};
+                                 .mail = PS_BUF_SECRET(PERSON_VALUE_MAX)};
     struct privyseal_auth_answer answer;
 
     errand->fn(&plugin->registry, &errand->asked->request, &said, &answer);

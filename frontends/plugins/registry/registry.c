@@ -96,10 +96,10 @@ enum ps_err registry_tidy(struct registry *registry)
 
 void registry_said_clear(struct registry_said *said)
 {
-    ps_buf_wipe(&said->one);
-    ps_buf_wipe(&said->two);
+    ps_buf_clear(&said->one);
+    ps_buf_clear(&said->two);
     ps_buf_clear(&said->metadata);
-    ps_buf_wipe(&said->mail);
+    ps_buf_clear(&said->mail);
     ps_wipe(said->otp, sizeof said->otp);
 }
 
