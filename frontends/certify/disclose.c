@@ -54,7 +54,7 @@ static enum ps_err put_disclosure(struct disclosing *disclosing, const struct ps
     uint8_t salt[SALT_LEN];
     uint8_t hash[PS_SHA256_LEN];
     const size_t start = disclosing->disclosures->len;
-    PS_BUF_AUTO text = {.max = VALUE_MAX + 1024};
+    PS_BUF_AUTO text = PS_BUF_SECRET(VALUE_MAX + 1024);
 
     ps_random(salt, sizeof salt);
     ps_buf_put_str(&text, "[\"");
@@ -132,7 +132,7 @@ static enum ps_err put_members(struct disclosing *disclosing, struct json_value 
     while (json_next(object, &cursor, &name, &value)) {
         PS_TRY(enter(disclosing, name));
         if (is_listed(disclosing)) {
-            PS_BUF_AUTO hidden = {.max = VALUE_MAX};
+            PS_BUF_AUTO hidden = PS_BUF_SECRET(VALUE_MAX);
 
             PS_TRY(put_value(disclosing, value, &hidden));
             PS_TRY(put_disclosure(disclosing, &name, ps_buf_bytes(&hidden), &digests));
@@ -160,7 +160,7 @@ static enum ps_err put_elements(struct disclosing *disclosing, struct json_value
     listed = is_listed(disclosing);
     ps_buf_put_u8(out, '[');
     for (bool first = true; json_next(array, &cursor, NULL, &value); first = false) {
-        PS_BUF_AUTO hidden = {.max = VALUE_MAX};
+        PS_BUF_AUTO hidden = PS_BUF_SECRET(VALUE_MAX);
 
         ps_buf_put_str(out, first ? "" : ",");
         PS_TRY(put_value(disclosing, value, listed ? &hidden : out));

@@ -26,10 +26,10 @@ static enum ps_err as_text(const struct ps_buf *buf, struct ps_buf *out)
 
 static enum ps_err fetch(const struct issue *issue, struct ps_buf *data)
 {
-    PS_BUF_AUTO subject = {.max = TOKEN_TEXT_MAX + 1};
+    PS_BUF_AUTO subject = PS_BUF_SECRET(TOKEN_TEXT_MAX + 1);
     PS_BUF_AUTO client = {.max = TOKEN_TEXT_MAX + 1};
     PS_BUF_AUTO scope = {.max = TOKEN_TEXT_MAX + 1};
-    PS_BUF_AUTO claims = {.max = TOKEN_TEXT_MAX + 1};
+    PS_BUF_AUTO claims = PS_BUF_SECRET(TOKEN_TEXT_MAX + 1);
     struct privyseal_data_request request = {.size = sizeof request};
 
     ps_buf_put(&scope, issue->configuration->scope);
@@ -150,8 +150,8 @@ static enum ps_err sign_sd_jwt(const struct issue *issue, struct privyseal *clie
 static enum ps_err issue_sd_jwt(const struct issue *issue, struct privyseal *client,
                                 struct ps_bytes rendered, struct ps_buf *credential)
 {
-    PS_BUF_AUTO payload = {.max = CREDENTIAL_MAX};
-    PS_BUF_AUTO disclosures = {.max = CREDENTIAL_MAX};
+    PS_BUF_AUTO payload = PS_BUF_SECRET(CREDENTIAL_MAX);
+    PS_BUF_AUTO disclosures = PS_BUF_SECRET(CREDENTIAL_MAX);
 
     PS_TRY(put_payload(issue, rendered, &payload, &disclosures));
     return sign_sd_jwt(issue, client, (const char *)payload.data, ps_buf_bytes(&disclosures),
@@ -161,7 +161,7 @@ static enum ps_err issue_sd_jwt(const struct issue *issue, struct privyseal *cli
 static enum ps_err make(const struct issue *issue, struct privyseal *client, struct ps_bytes data,
                         struct ps_buf *credential)
 {
-    PS_BUF_AUTO rendered = {.max = CREDENTIAL_MAX};
+    PS_BUF_AUTO rendered = PS_BUF_SECRET(CREDENTIAL_MAX);
 
     PS_TRY(render(issue, data, &rendered));
     return issue->configuration->format == CREDENTIAL_LDP_VC

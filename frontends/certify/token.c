@@ -6,11 +6,14 @@ static const struct json_limits limits = {TOKEN_TEXT_MAX, 16, 2000, false};
 
 void token_init(struct token *token)
 {
-    const struct ps_buf empty = {.max = TOKEN_TEXT_MAX};
+    const struct ps_buf empty = PS_BUF_SECRET(TOKEN_TEXT_MAX);
 
-    *token = (struct token){.subject = empty, .client = empty, .scope = empty, .nonce = empty};
-    token->claims = PS_BUF_SECRET(TOKEN_TEXT_MAX);
-    ps_buf_init(&token->whose, 2 * (size_t)TOKEN_TEXT_MAX + 1);
+    *token = (struct token){.subject = empty,
+                            .client = empty,
+                            .scope = empty,
+                            .claims = empty,
+                            .nonce = empty,
+                            .whose = PS_BUF_SECRET(2 * (size_t)TOKEN_TEXT_MAX + 1)};
 }
 
 void token_clear(struct token *token)

@@ -199,7 +199,7 @@ static enum ps_err find_slot(const struct template_values *values, const struct 
 static enum ps_err put_text(struct ps_bytes text, const struct template_values *values,
                             struct slot slot, struct ps_buf *out)
 {
-    PS_BUF_AUTO made = {.max = TEXT_MAX};
+    PS_BUF_AUTO made = PS_BUF_SECRET(TEXT_MAX);
     size_t from = 0;
     bool found_slot = true;
 

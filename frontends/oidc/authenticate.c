@@ -25,7 +25,7 @@ static void put_member(struct ps_buf *out, const char *name, struct ps_bytes tex
 
 static void answer_sent(struct login *login, const struct identify_sent *sent)
 {
-    PS_BUF_AUTO response = {.max = 4096};
+    PS_BUF_AUTO response = PS_BUF_SECRET(4096);
 
     ps_buf_printf(&response, "{\"transactionId\":\"%s\"", login->handle);
     put_member(&response, "maskedEmail", sent->email);
@@ -36,7 +36,7 @@ static void answer_sent(struct login *login, const struct identify_sent *sent)
 
 static void answer_identified(struct login *login)
 {
-    PS_BUF_AUTO response = {.max = 1024};
+    PS_BUF_AUTO response = PS_BUF_SECRET(1024);
 
     ps_buf_printf(&response, "{\"transactionId\":\"%s\",\"consentAction\":\"%.*s\"}", login->handle,
                   PS_BYTES_FMT(transaction_text(&login->transaction, TRANSACTION_CONSENT_ACTION)));

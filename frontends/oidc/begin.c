@@ -10,7 +10,7 @@ enum ps_err begin_take_pushed(struct service *service, struct ps_bytes client, s
 {
     const struct ps_bytes urn = ps_bytes_str(PAR_URN);
     const struct store_key key = {STORE_PUSHED, ps_bytes_from(uri, urn.len)};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX + 1};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX + 1);
 
     if (!ps_bytes_starts_with(uri, urn)) {
         return ps_fail(PS_E_NOT_FOUND, 0, "no request_uri of ours");
@@ -34,7 +34,7 @@ enum ps_err begin_keep(const struct exchange *exchange, struct transaction *tran
     char source[LOGIN_SOURCE_MAX];
     uint8_t id[10];
     PS_BUF_AUTO owner = {.max = LOGIN_SOURCE_MAX + 8};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX);
 
     ps_random(id, sizeof id);
     ps_buf_put_hex(&transaction->of[TRANSACTION_AUTHENTICATOR_ID], ps_bytes(id, sizeof id));

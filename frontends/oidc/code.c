@@ -125,7 +125,7 @@ static enum ps_err put_code(struct login *login, char ret_code[STORE_HANDLE_LEN 
     const struct service *service = login->exchange->service;
     const uint64_t now_s = ps_clock_real_ns() / PS_NS_PER_S;
     const struct store_key key = {STORE_CODE, ps_bytes(ret_code, STORE_HANDLE_LEN)};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX);
 
     store_make_handle(ret_code);
     PS_TRY(transaction_write(&login->transaction, &record));
@@ -225,7 +225,7 @@ static void write_down(struct login *login, const struct code_teller *teller)
 static enum ps_err take(struct login *login)
 {
     const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(login->handle)};
-    PS_BUF_AUTO old = {.max = STORE_RECORD_MAX + 1};
+    PS_BUF_AUTO old = PS_BUF_SECRET(STORE_RECORD_MAX + 1);
 
     return store_take(login->exchange->service->store, &key, STORE_AUTHENTICATED,
                       ps_clock_real_ns() / PS_NS_PER_S, &old);
@@ -257,7 +257,7 @@ static void put_text(struct ps_buf *out, const char *name, struct ps_bytes text)
 static void answer_given(struct login *login, const char *code)
 {
     const struct transaction *transaction = &login->transaction;
-    PS_BUF_AUTO response = {.max = ENVELOPE_MAX};
+    PS_BUF_AUTO response = PS_BUF_SECRET(ENVELOPE_MAX);
 
     ps_buf_printf(&response, "{\"code\":\"%s\"", code);
     put_text(&response, "redirectUri", transaction_text(transaction, TRANSACTION_REDIRECT_URI));
@@ -308,7 +308,7 @@ void code_tell_claims(struct exchange *exchange, const struct endpoint *endpoint
     const char *code = NULL;
     const char *before = "";
     LOGIN_AUTO login;
-    PS_BUF_AUTO response = {.max = ENVELOPE_MAX};
+    PS_BUF_AUTO response = PS_BUF_SECRET(ENVELOPE_MAX);
     enum ps_err err;
 
     (void)endpoint;

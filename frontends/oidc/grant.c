@@ -46,8 +46,8 @@ static struct grant *grant_new(struct exchange *exchange)
         grant->exchange = exchange;
         transaction_init(&grant->transaction);
         grant->code = PS_BUF_SECRET(CODE_MAX);
-        ps_buf_init(&grant->mint.access_claims, CLAIMS_MAX);
-        ps_buf_init(&grant->mint.id_claims, CLAIMS_MAX);
+        grant->mint.access_claims = PS_BUF_SECRET(CLAIMS_MAX);
+        grant->mint.id_claims = PS_BUF_SECRET(CLAIMS_MAX);
         grant->mint.access_token = PS_BUF_SECRET(2 * CLAIMS_MAX);
         grant->mint.id_token = PS_BUF_SECRET(2 * CLAIMS_MAX);
         grant->now_s = ps_clock_real_ns() / PS_NS_PER_S;
@@ -66,7 +66,7 @@ static enum ps_err move(struct grant *grant, enum store_state from, enum store_s
 {
     const struct store_key key = key_of(grant);
     const struct store_move move = {from, to, ps_clock_real_ns() / PS_NS_PER_S, expires_s};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX);
 
     PS_TRY(transaction_write(&grant->transaction, &record));
     return store_move(grant->exchange->service->store, &key, &move, ps_buf_bytes(&record));
@@ -75,7 +75,7 @@ static enum ps_err move(struct grant *grant, enum store_state from, enum store_s
 static enum ps_err load(struct grant *grant, enum store_state state)
 {
     const struct store_key key = key_of(grant);
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX + 1};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX + 1);
 
     PS_TRY(store_get(grant->exchange->service->store, &key, state, grant->now_s, &record));
     return transaction_read(ps_buf_bytes(&record), &grant->transaction);
@@ -151,7 +151,7 @@ static enum ps_err keep(struct grant *grant)
     const struct ps_bytes token = ps_buf_bytes(&grant->mint.access_token);
     const struct store_key key = {STORE_TOKEN, token};
     const uint64_t expires_s = grant->now_s + grant->life_s;
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX);
     enum ps_err err;
 
     PS_TRY(transaction_write(&grant->transaction, &record));

@@ -180,7 +180,7 @@ static enum ps_err keep(struct asking *asking, const struct privyseal_auth_answe
     const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(asking->login.handle)};
     const struct store_move move = {STORE_OPEN, STORE_AUTHENTICATED, now_s,
                                     now_s + service->config->oidc.authenticated_s};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX);
 
     PS_TRY(transaction_set(transaction, TRANSACTION_INDIVIDUAL, ps_buf_bytes(&asking->individual)));
     PS_TRY(transaction_set(transaction, TRANSACTION_KYC_TOKEN,

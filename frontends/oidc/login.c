@@ -22,7 +22,7 @@ void login_clear(struct login *login)
 enum ps_err login_find(struct login *login, struct ps_bytes handle, enum store_state state)
 {
     const struct store_key key = {STORE_TRANSACTION, ps_bytes(login->handle, STORE_HANDLE_LEN)};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX + 1};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX + 1);
     enum ps_err err;
 
     login->state = state;
@@ -43,7 +43,7 @@ enum ps_err login_save(struct login *login)
     const struct store_key key = {STORE_TRANSACTION, ps_bytes_str(login->handle)};
     const struct store_move move = {
         .from = login->state, .to = login->state, .now_s = ps_clock_real_ns() / PS_NS_PER_S};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX);
 
     PS_TRY(transaction_write(&login->transaction, &record));
     return store_move(login->exchange->service->store, &key, &move, ps_buf_bytes(&record));

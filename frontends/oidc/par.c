@@ -75,7 +75,7 @@ static enum ps_err keep(struct service *service, const struct transaction *trans
     const struct store_key key = {STORE_PUSHED, ps_bytes_str(handle)};
     const uint64_t expires_s =
         ps_clock_real_ns() / PS_NS_PER_S + service->config->oidc.pushed_request_s;
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX);
     PS_BUF_AUTO owner = {.max = CLIENT_ID_MAX + 8};
 
     ps_buf_put_str(&owner, "client ");
@@ -91,7 +91,7 @@ void par_take(struct exchange *exchange, const struct endpoint *endpoint)
     struct service *service = exchange->service;
     char handle[STORE_HANDLE_LEN + 1];
     const char *code = NULL;
-    PS_BUF_AUTO memory = {.max = FORM_MAX + 1};
+    PS_BUF_AUTO memory = PS_BUF_SECRET(FORM_MAX + 1);
     struct form form = {.count = 0};
     CLIENT_AUTO client;
     TRANSACTION_AUTO transaction;

@@ -81,7 +81,7 @@ static bool read_grant(struct exchange *exchange, const struct form *form,
 
 void token_give(struct exchange *exchange, const struct endpoint *endpoint)
 {
-    PS_BUF_AUTO memory = {.max = FORM_MAX + 1};
+    PS_BUF_AUTO memory = PS_BUF_SECRET(FORM_MAX + 1);
     struct form form = {.count = 0};
     struct grant_request request = {.code = {NULL, 0}};
     struct dpop_key key = {.jkt = {0}};

@@ -74,7 +74,7 @@ static enum ps_err find(struct exchange *exchange, struct ps_bytes token,
                         struct transaction *transaction)
 {
     const struct store_key key = {STORE_TOKEN, token};
-    PS_BUF_AUTO record = {.max = STORE_RECORD_MAX + 1};
+    PS_BUF_AUTO record = PS_BUF_SECRET(STORE_RECORD_MAX + 1);
 
     PS_TRY(store_get(exchange->service->store, &key, STORE_OPEN, ps_clock_real_ns() / PS_NS_PER_S,
                      &record));

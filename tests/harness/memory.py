@@ -1,11 +1,14 @@
 """What a process holds in its memory, and what lies in files beside it: searched for octets that have no place there."""
 
+import array
 import base64
 import contextlib
 import pathlib
 import re
+import sys
 
 PIECE = 1 << 20
+WORD = array.array("Q").itemsize
 
 
 def readable(memory, low, high):
@@ -49,9 +52,27 @@ def forms(secret):
             *in_base64(secret))
 
 
+def words_of(piece):
+    """The whole words of WORD octets, each once, as numbers: looked up instead of searched for."""
+    words = array.array("Q")
+    words.frombytes(memoryview(piece)[:len(piece) // WORD * WORD])
+    return set(words)
+
+
+def may_be_among(words, form):
+    """Wherever a form lies, one of its first words is a whole one, if it is long enough to have one at all."""
+    return len(form) < 2 * WORD - 1 or any(
+        int.from_bytes(form[at:at + WORD], sys.byteorder) in words for at in range(WORD))
+
+
 def held(pieces, secrets):
-    return [secret for secret in secrets
-            if any(form in piece for form in forms(secret) for piece in pieces)]
+    wanted = [(secret, set(forms(secret))) for secret in secrets]
+    found = set()
+    for piece in pieces:
+        words = words_of(piece)
+        found.update(secret for secret, made in wanted if secret not in found and
+                     any(may_be_among(words, form) and form in piece for form in made))
+    return [secret for secret in secrets if secret in found]
 
 
 def found_on_disk(directory, secrets, but=()):

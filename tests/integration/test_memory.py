@@ -16,10 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from harness.callers import over_tls, over_unix
+from harness.certify import Authority, Certify, Wallet, body_1_0, configuration
 from harness.fake_keys import private_keys
 from harness.fake_token import fake_appliance
 from harness.http_unix import b64u
 from harness.memory import held, memory_of
+from harness.oidc import BASE, Oidc
+from harness.persons import People
+from harness.relying_party import CALLBACK, Browser, RelyingParty
 
 
 # What each process certainly holds: that it is found shows that its memory was read.
@@ -149,3 +153,55 @@ def test_what_was_decrypted_is_gone_when_it_is_answered(appliance, way):
             pieces = memory_of(appliance.pids(role)[0])
             assert role not in KNOWN or any(KNOWN[role] in piece for piece in pieces)
             assert not held(pieces, marks), role
+
+
+def stand_in(pieces, texts):
+    """Which of these stand there as they are; one that does shows that the memory was read."""
+    return [name for name, text in texts.items() if any(text.encode() in piece for piece in pieces)]
+
+
+def told_about(oidc, people, person):
+    """A login with two one-time passwords, of which the first is not used, up to what userinfo tells; and that first one."""
+    party, browser = RelyingParty(oidc, "portal"), Browser(oidc)
+    claims = {"userinfo": {"name": {"essential": True}, "email": None}}
+    browser.open(browser.begin(party.request(claims=claims, prompt="consent")))
+    sent = []
+    for _ in range(2):
+        assert browser.send_otp(person).json()["errors"] == []
+        sent.append(people.otp(person))
+    assert browser.authenticate(person, "OTP", sent[1]).json()["errors"] == []
+    code = browser.consent(["name", "email"]).json()["response"]["code"]
+    browser.close()
+    answer = party.post(f"{BASE}/oauth/v2/token", {
+        "grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK,
+        "client_id": party.name, **party.authenticated()})
+    with contextlib.closing(oidc.public()) as client:
+        told = client.get(f"{BASE}/oidc/userinfo",
+                          headers={"Authorization": f"Bearer {answer.json()['access_token']}"})
+    assert told.status == 200, told
+    return sent[0]
+
+
+def test_what_a_registry_says_of_a_person_is_gone_when_it_is_told(appliance):
+    """Neither as it said it, nor in a record, nor in a message to the person. SQLite keeps pages of the registry."""
+    people = People()
+    try:
+        with Oidc(appliance.environment["PRIVYSEAL_SOCKET"], more=people.settings()) as oidc:
+            otp = told_about(oidc, people, "1000000001")
+            assert stand_in(memory_of(oidc.process.pid), {
+                "row": "one@example.org", "answer": '{"name":"Sample One","email":"one@example.org"',
+                "message": f'"address":"one@example.org","otp":"{otp}"'}) == ["row"]
+    finally:
+        people.close()
+
+
+def test_what_a_credential_is_made_of_is_gone_when_it_is_issued(appliance, tmp_path):
+    """The filled template, and what is disclosed before it is encoded."""
+    authority = Authority(tmp_path / "jwks.json")
+    with Certify(appliance.environment["PRIVYSEAL_SOCKET"], authority) as certify:
+        assert certify.configure(configuration()).status == 201
+        answer = certify.ask(authority.token(), body_1_0(Wallet().proof(certify.nonce())))
+        assert answer.status == 200, answer
+        assert stand_in(memory_of(certify.process.pid), {
+            "table": "ann@mail.example", "template": '"given_name":"Ann é","greeting":"Hello',
+            "disclosure": '","given_name","Ann é"]'}) == ["table"]

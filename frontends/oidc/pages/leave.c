@@ -2,8 +2,6 @@
 
 #include "frontends/oidc/pages/show.h"
 
-#include <stdio.h>
-
 /* Room for what is ours besides the state, each octet of which becomes three. */
 #define ADDRESS_MAX (8u * 1024u)
 
@@ -60,7 +58,7 @@ struct oauth_error leave_error_of(const char *code)
 void leave_redirect(struct exchange *exchange, const struct leave *leave)
 {
     static const struct http_field fields[] = {{"Referrer-Policy", "no-referrer"}};
-    PS_BUF_AUTO address = {.max = HTTP_LOCATION_MAX};
+    PS_BUF_AUTO address = PS_BUF_SECRET(HTTP_LOCATION_MAX);
 
     if (leave_put(leave, exchange->service->places.issuer, &address) != PS_OK) {
         show_request_mistake(exchange, "state");
@@ -76,7 +74,7 @@ void leave_show(struct login *login, const struct leave *leave)
 {
     const enum language language = page_language_of(login);
     struct page page;
-    PS_BUF_AUTO address = {.max = ADDRESS_MAX};
+    PS_BUF_AUTO address = PS_BUF_SECRET(ADDRESS_MAX);
     PS_BUF_AUTO client = {.max = SHOW_NAME_MAX};
     enum ps_err err = leave_put(leave, login->exchange->service->places.issuer, &address);
 

@@ -168,7 +168,7 @@ static void keep_typed(struct login *login, struct ps_bytes individual)
 static void step_otp(struct login *login, const struct form *form)
 {
     struct ps_bytes individual = ps_bytes(NULL, 0);
-    PS_BUF_AUTO memory = {.max = TYPED_MAX};
+    PS_BUF_AUTO memory = PS_BUF_SECRET(TYPED_MAX);
 
     (void)form_get(form, "individual", &individual);
     ps_buf_reset(&login->transaction.of[TRANSACTION_SENT_TO]);

@@ -5,7 +5,6 @@
 #include "lib/base/hash.h"
 #include "lib/system/file.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #define CA_MAX      (1024u * 1024u)
@@ -49,7 +48,7 @@ const char *delivery_channels(const struct registry_config *config)
 static enum ps_err write_file(const struct delivery *delivery, const struct delivery_item *item)
 {
     PS_BUF_AUTO path = {.max = 4096};
-    PS_BUF_AUTO text = {.max = MESSAGE_MAX};
+    PS_BUF_AUTO text = PS_BUF_SECRET(MESSAGE_MAX);
 
     ps_buf_printf(&path, "%s/%.*s.json", delivery->config->otp.directory,
                   PS_BYTES_FMT(item->person));
@@ -123,7 +122,7 @@ void delivery_put_message(const struct registry_smtp *smtp, const struct deliver
 
 static enum ps_err send_message(const struct delivery *delivery, const struct delivery_item *item)
 {
-    PS_BUF_AUTO message = {.max = MESSAGE_MAX};
+    PS_BUF_AUTO message = PS_BUF_SECRET(MESSAGE_MAX);
 
     delivery_put_message(&delivery->config->smtp, item, ps_clock_real_ns(), &message);
     PS_TRY(ps_buf_status(&message));

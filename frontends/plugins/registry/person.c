@@ -8,11 +8,11 @@ static const struct json_limits claims_limits = {PERSON_CLAIMS_MAX, 4, 1000, fal
 void person_init(struct person *person)
 {
     *person = (struct person){
-        .id = {.max = PERSON_ID_MAX},
-        .policy = {.max = PERSON_ID_MAX},
-        .pin = {.max = SECRET_HASH_MAX},
-        .password = {.max = SECRET_HASH_MAX},
-        .claims = {.max = PERSON_CLAIMS_MAX},
+        .id = PS_BUF_SECRET(PERSON_ID_MAX),
+        .policy = PS_BUF_SECRET(PERSON_ID_MAX),
+        .pin = PS_BUF_SECRET(SECRET_HASH_MAX),
+        .password = PS_BUF_SECRET(SECRET_HASH_MAX),
+        .claims = PS_BUF_SECRET(PERSON_CLAIMS_MAX),
     };
 }
 

@@ -6,8 +6,6 @@
 #include "lib/base/encode.h"
 #include "lib/system/file.h"
 
-#include <stdlib.h>
-
 /* A checkpoint after so many answers, of some ten pages each; and how long the log may grow. */
 #define ANSWERS_BETWEEN 64u
 #define PAGES_MAX       8192u
@@ -155,7 +153,7 @@ static enum ps_err find_claims_locked(struct registry *registry, const struct lo
                                       struct person *person)
 {
     DB_TRANSACTION_AUTO transaction = {0};
-    PS_BUF_AUTO id = {.max = PERSON_ID_MAX};
+    PS_BUF_AUTO id = PS_BUF_SECRET(PERSON_ID_MAX);
     enum ps_err err;
 
     PS_TRY(db_begin(registry->db, &transaction));

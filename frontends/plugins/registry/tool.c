@@ -154,7 +154,7 @@ static enum ps_err write_line(struct ps_buf *line)
 
 static enum ps_err print(void *context, const struct person *person)
 {
-    PS_BUF_AUTO line = {.max = 2 * PERSON_CLAIMS_MAX};
+    PS_BUF_AUTO line = PS_BUF_SECRET(2 * PERSON_CLAIMS_MAX);
 
     (void)context;
     ps_buf_put_str(&line, "{\"id\":");
@@ -182,7 +182,7 @@ static void clear_namer(struct namer *namer)
 static enum ps_err print_subject(void *context, const struct person *person)
 {
     const struct namer *namer = context;
-    PS_BUF_AUTO line = {.max = 8 * PERSON_ID_MAX};
+    PS_BUF_AUTO line = PS_BUF_SECRET(8 * PERSON_ID_MAX);
 
     ps_buf_put_str(&line, "{\"id\":");
     ps_buf_put_json_string(&line, ps_buf_bytes(&person->id));
