@@ -47,6 +47,17 @@ static struct authority conclude(enum ps_problem problem, enum access_rule rule,
         .problem = problem, .rule = info->name, .text = info->text, .client = client};
 }
 
+/* Before the catalog is loaded nobody is a stranger. */
+static enum ps_problem why_unknown(const struct keeper *keeper, enum access_rule rule)
+{
+    const enum ps_problem problem = state_refuses_change(keeper);
+
+    if (rule != ACCESS_RULE_NOT_LOADED) {
+        return PS_PROBLEM_UNAUTHENTICATED;
+    }
+    return problem == PS_PROBLEM_NONE ? PS_PROBLEM_KEEPER_UNAVAILABLE : problem;
+}
+
 struct authority authority_decide(struct keeper *keeper, const struct question *question)
 {
     const enum access_listener listener = authority_listener(question->role);
@@ -57,7 +68,7 @@ struct authority authority_decide(struct keeper *keeper, const struct question *
     struct authority authority;
 
     if (client == NULL) {
-        return conclude(PS_PROBLEM_UNAUTHENTICATED, rule, NULL);
+        return conclude(why_unknown(keeper, rule), rule, NULL);
     }
     tls_certificates_note(keeper->tls_certificates, access_client_name(client), question->caller,
                           real_now_s());

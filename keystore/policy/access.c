@@ -130,7 +130,7 @@ const struct access_client *access_resolve(const struct access *access,
                                            const struct msg_caller *caller,
                                            enum access_rule *ret_rule)
 {
-    enum access_rule rule = ACCESS_RULE_NO_IDENTITY;
+    enum access_rule rule = ACCESS_RULE_NOT_LOADED;
     const struct access_client *client =
         access->index == NULL ? NULL : find_client(access, caller, &rule);
 
@@ -237,10 +237,9 @@ static size_t count_matches(const struct access_client *client, struct ps_bytes 
 }
 
 static struct matches *find_matches(const struct access_client *client, struct ps_bytes name,
-                                    struct ps_bytes key)
+                                    struct ps_bytes key, size_t octets)
 {
-    struct matches *matches =
-        calloc(1, sizeof *matches + count_matches(client, key) * sizeof(struct access_grant *));
+    struct matches *matches = calloc(1, octets);
 
     if (matches == NULL) {
         return NULL;
@@ -256,11 +255,15 @@ static struct matches *find_matches(const struct access_client *client, struct p
 }
 
 /* Starts anew when there are too many: whoever asks for many keys may not fill the memory. */
-static bool make_room(struct index *index)
+static bool make_room(struct index *index, size_t octets)
 {
     struct ps_map *map = NULL;
 
-    if (ps_map_count(index->remembered) < REMEMBERED_MAX) {
+    if (octets > REMEMBERED_OCTETS_MAX) {
+        return false;
+    }
+    if (ps_map_count(index->remembered) < REMEMBERED_MAX &&
+        index->remembered_octets <= REMEMBERED_OCTETS_MAX - octets) {
         return true;
     }
     if (ps_map_new(&map) != PS_OK) {
@@ -268,17 +271,39 @@ static bool make_room(struct index *index)
     }
     ps_map_free(index->remembered, free);
     index->remembered = map;
+    index->remembered_octets = 0;
     return true;
 }
 
-/* Without memory all grants of the client are looked at, which is only slower. */
+/* NULL when there is no room for it. */
+static const struct matches *remember(struct index *index, const struct access_client *client,
+                                      struct ps_bytes name, struct ps_bytes key)
+{
+    const size_t octets =
+        sizeof(struct matches) + count_matches(client, key) * sizeof(struct access_grant *);
+    struct matches *matches =
+        make_room(index, octets) ? find_matches(client, name, key, octets) : NULL;
+
+    if (matches == NULL) {
+        return NULL;
+    }
+    if (ps_map_add(index->remembered, ps_bytes(matches->name, matches->name_len), matches) !=
+        PS_OK) {
+        free(matches);
+        return NULL;
+    }
+    index->remembered_octets += octets;
+    return matches;
+}
+
+/* Where there is no room all grants of the client are looked at, which is only slower. */
 static struct candidates candidates(struct access *access, const struct access_client *client,
                                     const struct access_question *question)
 {
     const struct candidates all = {.grants = client->grants, .count = client->grant_count};
     uint8_t octets[sizeof client->number + PS_NAME_MAX];
+    const struct matches *matches;
     struct ps_bytes name;
-    struct matches *matches;
 
     if (client->grant_count <= FEW_GRANTS || !is_about_this_key(question) ||
         question->key.len > PS_NAME_MAX) {
@@ -289,15 +314,10 @@ static struct candidates candidates(struct access *access, const struct access_c
     name = ps_bytes(octets, sizeof client->number + question->key.len);
     matches = ps_map_get(access->index->remembered, name);
     if (matches == NULL) {
-        matches = make_room(access->index) ? find_matches(client, name, question->key) : NULL;
-        if (matches == NULL) {
-            return all;
-        }
-        if (ps_map_add(access->index->remembered, ps_bytes(matches->name, matches->name_len),
-                       matches) != PS_OK) {
-            free(matches);
-            return all;
-        }
+        matches = remember(access->index, client, name, question->key);
+    }
+    if (matches == NULL) {
+        return all;
     }
     return (struct candidates){.grants = matches->grants, .count = matches->count};
 }

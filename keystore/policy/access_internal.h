@@ -9,8 +9,13 @@
 /* Up to so many grants a client's are looked through each time; more are looked up by key name. */
 #define FEW_GRANTS 8u
 
-/* Key names whose grants are remembered, of all clients together. */
-#define REMEMBERED_MAX 16384u
+/*
+ * Key names whose grants are remembered, of all clients together, and the octets of all of them:
+ * room for that many names with 40 grants each. With more grants to a name it is fewer names:
+ * finding those of one again takes twice as long as deciding among so many takes each time.
+ */
+#define REMEMBERED_MAX        16384u
+#define REMEMBERED_OCTETS_MAX (8u << 20)
 
 /* One operation that a grant names. */
 struct granted {
@@ -69,6 +74,7 @@ struct index {
     struct ps_map *rules;
     struct ps_map *grants;     /* by id; owns them */
     struct ps_map *remembered; /* struct matches; owns them */
+    size_t remembered_octets;  /* of all of these */
 };
 
 struct access {

@@ -160,6 +160,7 @@ static inline PS_UNUSED void lose_pin(void)
     stack_stop_token(&stack, 0);
     ps_buf_reset(&stack.tokens[0].kept_pin);
     stack_start_keeper(&stack);
+    stack_wait_started(&stack);
     stack_start_token(&stack, 0);
     wait_for_text(READ_SYSTEM, "", "waits for 2 officers", 1);
 }

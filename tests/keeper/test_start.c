@@ -121,7 +121,9 @@ static void a_pin_that_was_refused_is_not_tried_by_one_that_was_put_off(void **s
     assert_int_equal(symlink("restore", path), 0); /* leads nowhere */
     stack_start(&stack);
     stack_wait_state(&stack, APPLIANCE_FAILED);
-    send_pin(stack.pin); /* while the start is put off */
+    send_pin(stack.pin);                                     /* while the start is put off */
+    expect(503, stack_read(&stack, READ_SYSTEM, "", &body)); /* nobody is a stranger yet */
+    assert_true(body_has("log-unavailable"));
     assert_int_equal(unlink(path), 0);
     stack_wait_state(&stack, APPLIANCE_DEGRADED);
     wait_for_text(READ_SYSTEM, "", "\"state\":\"needs-login\"", 2);

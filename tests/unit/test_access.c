@@ -27,7 +27,7 @@ static void nobody_is_known_before_the_first_load(void **state)
 {
     (void)state;
     put_client((struct client_row){.name = "oidc", .uids = "7"});
-    assert_nobody(peer(7), ACCESS_RULE_NO_IDENTITY);
+    assert_nobody(peer(7), ACCESS_RULE_NOT_LOADED);
     load();
     assert_is(peer(7), "oidc");
 }
@@ -252,7 +252,7 @@ static void nobody_is_known_after_a_failed_load(void **state)
         load();
         put_row(cases[i].kind, cases[i].name, cases[i].body);
         assert_fails(PS_E_INPUT, access_load(access_, catalog));
-        assert_nobody(peer(7), ACCESS_RULE_NO_IDENTITY);
+        assert_nobody(peer(7), ACCESS_RULE_NOT_LOADED);
         assert_ok(catalog_apply(catalog, &removal, 1, 2, NULL));
         load();
         assert_is(peer(7), "oidc");
