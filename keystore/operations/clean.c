@@ -206,7 +206,7 @@ static void end_sweep(struct sweep *sweep, bool is_clean)
     struct operation *op = sweep->op;
     void (*fn)(struct operation * op, bool is_clean) = sweep->fn;
 
-    operations->is_sweeping = false;
+    operations->sweep = NULL;
     if (is_clean && op == NULL && sweep->count < SWEEP_MAX) {
         operations->swept |= UINT32_C(1) << sweep->number;
         inventory_tick(operations->keeper->inventory);
@@ -275,7 +275,7 @@ static void begin_sweep(struct operations *operations, unsigned number, struct o
                         void (*fn)(struct operation *op, bool is_clean))
 {
     struct keeper *keeper = operations->keeper;
-    struct sweep *sweep = operations->is_sweeping ? NULL : calloc(1, sizeof *sweep);
+    struct sweep *sweep = operations->sweep != NULL ? NULL : calloc(1, sizeof *sweep);
 
     if (sweep == NULL) {
         if (op != NULL) {
@@ -288,7 +288,7 @@ static void begin_sweep(struct operations *operations, unsigned number, struct o
                             .number = number,
                             .op = op,
                             .fn = fn};
-    operations->is_sweeping = true;
+    operations->sweep = sweep;
     if (catalog_list(keeper->catalog, CATALOG_RESERVED, ps_bytes(NULL, 0), UINT32_MAX, on_reserved,
                      sweep) != PS_OK) {
         end_sweep(sweep, false);
@@ -317,4 +317,10 @@ void clean_sweep_then(struct operation *op, void (*fn)(struct operation *op, boo
         number++;
     }
     begin_sweep(op->operations, number, op, fn);
+}
+
+void clean_free(struct operations *operations)
+{
+    free(operations->sweep);
+    operations->sweep = NULL;
 }

@@ -66,6 +66,8 @@ void reserved_put(const struct token *token, struct ps_buf *out);
 void clean_sweep(struct operations *operations);
 /* The same for a token that is being taken in; `fn` hears whether all went. */
 void clean_sweep_then(struct operation *op, void (*fn)(struct operation *op, bool is_clean));
+/* When the keeper ends: nobody hears of a sweep that is under way. */
+void clean_free(struct operations *operations);
 
 /* --- settle.c --- */
 /* Nothing is looked for or destroyed while an earlier keeper's calls may still be running. */

@@ -9,7 +9,6 @@
 #include "lib/ceremony/operation/keys.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define TEXT_MAX 2048u

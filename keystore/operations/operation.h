@@ -124,10 +124,10 @@ struct operations {
     size_t count;
     uint8_t last_id[OPERATION_ID_OCTETS]; /* of the newest operation */
     struct operation *committing;
-    bool is_sweeping;
-    uint32_t quiet;    /* tokens, by number, that have done what an earlier keeper asked */
-    uint32_t quieting; /* those that are being waited for */
-    uint32_t swept;    /* tokens, by number, that hold no reserved ids of before the start */
+    struct sweep *sweep; /* that is under way: see clean.c */
+    uint32_t quiet;      /* tokens, by number, that have done what an earlier keeper asked */
+    uint32_t quieting;   /* those that are being waited for */
+    uint32_t swept;      /* tokens, by number, that hold no reserved ids of before the start */
     struct unproven *unproven; /* versions of keys that a token has to show */
     bool was_proving;          /* when it was last looked at */
     struct ps_buf restored;    /* data of a result whose bookkeeping is to be made up for */

@@ -33,6 +33,7 @@ void operations_free(struct operations *operations)
     while (operations->first != NULL) {
         operation_free(operations->first);
     }
+    clean_free(operations);
     remembered_free(operations);
     operations_forget_unproven(operations);
     free(operations);
@@ -513,7 +514,8 @@ void operations_token_changed(struct operations *operations, struct token *token
         return;
     }
     go_on_all(operations, may_go_on_with_token(keeper));
-    if (may_go_on_with_token(keeper)) {
+    /* One that stops ends what it has begun. */
+    if (may_go_on_with_token(keeper) && !keeper->stopping) {
         clean_sweep(operations);
         operations_prove(operations);
     }

@@ -9,8 +9,6 @@
 #include "pkcs11/token/token.h"
 #include "tests/keeper/draft.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -561,15 +559,20 @@ void stack_start(struct stack *stack)
     }
 }
 
-int stack_stop_keeper(struct stack *stack)
+int stack_stop_keeper_within(struct stack *stack, uint32_t within_ms)
 {
     int status = -1;
 
-    wire_send(&stack->supervisor, &msg_stop_info, &(struct msg_stop){.within_ms = WIRE_LIMIT_MS});
+    wire_send(&stack->supervisor, &msg_stop_info, &(struct msg_stop){.within_ms = within_ms});
     assert_int_equal(waitpid(stack->keeper, &status, 0), stack->keeper);
     stack->keeper = 0;
     stack_kill_keeper(stack);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int stack_stop_keeper(struct stack *stack)
+{
+    return stack_stop_keeper_within(stack, WIRE_LIMIT_MS);
 }
 
 void stack_stop_token(struct stack *stack, size_t number)

@@ -111,6 +111,8 @@ void stack_connect_api(struct stack *stack, struct wire *wire, uint8_t role);
 
 /* Orders a stop and waits for the keeper's end; its exit status. */
 int stack_stop_keeper(struct stack *stack);
+/* The same, of one that has so long for what it was asked for. */
+int stack_stop_keeper_within(struct stack *stack, uint32_t within_ms);
 
 /* Reads what the keeper tells until it is in this state. */
 void stack_wait_state(struct stack *stack, enum appliance_state state);

@@ -117,6 +117,36 @@ static void what_is_reserved_no_more_is_settled_all_the_same(void **state)
     wait_for_tokens();
 }
 
+/* Nor is it waited for: what is reserved still is swept at the next start. */
+static void a_sweep_under_way_ends_with_the_keeper(void **state)
+{
+    struct tap *tap = stack.tokens[HOME_AT].tap;
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    int reserved = 1;
+
+    (void)state;
+    ask_and_approve_it("key.create", "", WRAPPED_IN("t.begun", HOME));
+    faults_kill_at_leaf(stack.faults, "\"kind\":\"intent\"", 0);
+    (void)draft_execute(&stack, &draft, &body);
+    assert_true(faults_clear(stack.faults));
+    stack_kill_keeper(&stack);
+    tap_set(tap, &msg_token_destroy_info, 0, TAP_HOLD);
+    stack_start_keeper(&stack);
+    while (tap_held(tap, &msg_token_destroy_info) == 0) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+    }
+    assert_int_equal(stack_stop_keeper(&stack), 0);
+    tap_set(tap, &msg_token_destroy_info, 0, TAP_PASS);
+    start();
+    while (reserved != 0) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+        sql_each("select count(*) from row where kind = 'reserved'", take_number, &reserved);
+    }
+    wait_for_tokens();
+}
+
 /* And what nobody sweeps for want of a row is named. */
 static void what_is_reserved_no_more_is_found_by_an_inventory(void **state)
 {
@@ -226,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_made_goes_when_the_token_is_back),
         cmocka_unit_test(what_is_reserved_no_more_is_settled_all_the_same),
+        cmocka_unit_test(a_sweep_under_way_ends_with_the_keeper),
         cmocka_unit_test(what_is_reserved_no_more_is_found_by_an_inventory),
         cmocka_unit_test(keys_of_a_batch_that_are_recorded_stay),
         cmocka_unit_test(keys_are_wrapped_anew_no_more),
