@@ -23,14 +23,18 @@
 /* Of a row of msg_token_objects, as far as something hangs on it. */
 enum { CLASS_PRIVATE = 1, CLASS_PUBLIC = 2, CLASS_SECRET = 3, CLASS_DATA = 5 };
 
+struct result {
+    uint32_t objects;
+    size_t keys;
+    uint32_t found;
+};
+
 /* What is known of a token from its last inventory. */
 struct stock {
     bool is_asked;
     uint64_t next_ns;    /* monotonic: when it is due; 0: at once */
     uint64_t finished_s; /* 0: there was none yet */
-    uint32_t objects;
-    size_t keys;
-    uint32_t found;
+    struct result result;
     struct ps_buf findings; /* items of an array */
 };
 
@@ -52,6 +56,7 @@ struct pass {
     size_t at;       /* next holding to compare, or unknown object to ask for */
     size_t batch[TOKEN_CHECK_KEYS_MAX];
     size_t batch_count;
+    struct result result; /* when its leaf is on the way */
 };
 
 struct inventory {
@@ -110,54 +115,70 @@ static void give_up(struct inventory *inventory)
 }
 
 /* Members of an open object, in lexical order. */
-static void put_stock(const struct stock *stock, struct writer *json)
+static void put_result(const struct result *result, struct ps_bytes findings, struct writer *json)
 {
     writer_begin_array(json, "findings");
-    ps_buf_put(json->out, ps_buf_bytes(&stock->findings));
+    ps_buf_put(json->out, findings);
     writer_end_array(json);
-    writer_number(json, "found", stock->found);
-    writer_number(json, "keys", stock->keys);
-    writer_number(json, "objects", stock->objects);
+    writer_number(json, "found", result->found);
+    writer_number(json, "keys", result->keys);
+    writer_number(json, "objects", result->objects);
 }
 
-static void record(struct inventory *inventory, const struct stock *stock)
+/* Nobody hears of it before its leaf is durable. */
+static void on_recorded(void *context, bool is_durable)
 {
+    struct inventory *inventory = context;
+    const struct pass *pass = &inventory->pass;
+    struct stock *stock = &inventory->stocks[pass->index];
+
+    if (!is_durable) {
+        give_up(inventory);
+        return;
+    }
+    stock->next_ns = ps_clock_mono_ns() + PERIOD_NS;
+    stock->finished_s = real_now_s();
+    stock->result = pass->result;
+    ps_buf_reset(&stock->findings);
+    ps_buf_put(&stock->findings, ps_buf_bytes(&pass->findings.items));
+    ps_line(PS_INFO, "inventory", PS_TEXT("token", tokens_name(pass->token)),
+            PS_NUM("objects", stock->result.objects), PS_NUM("keys", stock->result.keys),
+            PS_NUM("found", stock->result.found));
+    clear_pass(&inventory->pass);
+}
+
+static enum ps_err record(struct inventory *inventory)
+{
+    const struct pass *pass = &inventory->pass;
     PS_BUF_AUTO data = {.max = DATA_MAX};
     struct writer json = writer(&data);
     struct event_leaf leaf = {.time_ns = ps_clock_real_ns(), .kind = "inventory"};
 
     writer_begin_object(&json, NULL);
-    put_stock(stock, &json);
-    writer_text(&json, "token", tokens_name(inventory->pass.token));
+    put_result(&pass->result, ps_buf_bytes(&pass->findings.items), &json);
+    writer_text(&json, "token", tokens_name(pass->token));
     writer_end_object(&json);
+    PS_TRY(ps_buf_status(&data));
     leaf.data = ps_buf_bytes(&data);
-    if (ps_buf_status(&data) != PS_OK ||
-        events_record(inventory->keeper, &leaf, NULL, NULL) != PS_OK) {
-        ps_line(PS_WARNING, "event_not_recorded", PS_STR("kind", leaf.kind),
-                PS_STR("detail", ps_detail()->text));
-    }
+    return events_record(inventory->keeper, &leaf, on_recorded, inventory);
 }
 
+/* The alarm's leaf goes first: it is there, too, when the inventory's is. */
 static void finish(struct inventory *inventory)
 {
-    const struct pass *pass = &inventory->pass;
-    const struct ps_bytes token = tokens_name(pass->token);
-    struct stock *stock = &inventory->stocks[pass->index];
+    struct pass *pass = &inventory->pass;
 
-    stock->next_ns = ps_clock_mono_ns() + PERIOD_NS;
-    stock->finished_s = real_now_s();
-    stock->objects = pass->objects;
-    stock->keys = pass->holdings.count;
-    stock->found = pass->findings.count;
-    ps_buf_reset(&stock->findings);
-    ps_buf_put(&stock->findings, ps_buf_bytes(&pass->findings.items));
-    record(inventory, stock);
-    if (stock->found != 0) {
-        events_alarm(inventory->keeper, "inventory", token, pass->findings.first);
+    pass->result = (struct result){
+        .objects = pass->objects, .keys = pass->holdings.count, .found = pass->findings.count};
+    if (pass->result.found != 0) {
+        events_alarm(inventory->keeper, "inventory", tokens_name(pass->token),
+                     pass->findings.first);
     }
-    ps_line(PS_INFO, "inventory", PS_TEXT("token", token), PS_NUM("objects", stock->objects),
-            PS_NUM("keys", stock->keys), PS_NUM("found", stock->found));
-    clear_pass(&inventory->pass);
+    if (record(inventory) != PS_OK) {
+        ps_line(PS_WARNING, "event_not_recorded", PS_STR("kind", "inventory"),
+                PS_STR("detail", ps_detail()->text));
+        give_up(inventory);
+    }
 }
 
 /* --- Objects that no key has --- */
@@ -542,7 +563,7 @@ bool inventory_count(const struct inventory *inventory, const struct token *toke
 {
     for (size_t i = 0; i < TOKENS; i++) {
         if (tokens_at(inventory->keeper->tokens, i) == token) {
-            *ret_objects = inventory->stocks[i].objects;
+            *ret_objects = inventory->stocks[i].result.objects;
             return inventory->stocks[i].finished_s != 0;
         }
     }
@@ -569,7 +590,7 @@ void inventory_put(const struct inventory *inventory, struct ps_buf *out)
                                                   : "done");
         if (stock->finished_s != 0) {
             writer_time_s(&json, "finished", stock->finished_s);
-            put_stock(stock, &json);
+            put_result(&stock->result, ps_buf_bytes(&stock->findings), &json);
         }
         writer_end_object(&json);
     }

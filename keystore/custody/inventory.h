@@ -6,8 +6,8 @@
 
 /*
  * Compares every object of every token with the catalog, attributes included: when a token is first
- * there after a start, once a day, and when asked. Each inventory of a token is a leaf `inventory`;
- * one that finds something also an alarm.
+ * there after a start, once a day, and when asked. Each inventory of a token is a leaf `inventory`,
+ * and is told once that is durable; one that finds something also an alarm.
  */
 struct inventory;
 
