@@ -119,6 +119,18 @@ static void what_keys_are_under_is_not_destroyed(void **state)
     assert_true(body_has("8 keys are under version 1"));
 }
 
+static void a_wrong_so_pin_is_tried_once(void **state)
+{
+    (void)state;
+    configure_so_pin("00000000");
+    expect(503, change("wrapping.rewrap", "", "{}"));
+    assert_true(body_has("the token refused the SO PIN"));
+    stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    expect(422, change_when_free("wrapping.rewrap", "", "{}"));
+    assert_true(body_has("has refused this SO PIN before"));
+    configure_so_pin(STACK_SO_PIN);
+}
+
 /* After three keys the copy is gone, and no other can be made; then the keeper dies. */
 static void what_was_begun_goes_on_after_a_death(void **state)
 {
@@ -404,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_an_older_version_there_is_nothing_to_do),
         cmocka_unit_test(what_keys_are_under_is_not_destroyed),
+        cmocka_unit_test(a_wrong_so_pin_is_tried_once),
         cmocka_unit_test(what_was_begun_goes_on_after_a_death),
         cmocka_unit_test(nothing_stays_of_it_in_the_token),
         cmocka_unit_test(a_record_that_does_not_open_is_left_and_told_of),

@@ -1,4 +1,5 @@
 #include "tests/keeper/gate_fixture.h"
+#include "tests/keeper/set_clock.h"
 #include "tests/keeper/shares.h"
 
 /*
@@ -12,6 +13,7 @@
 static int make_stack(void **state)
 {
     (void)state;
+    set_clock_begin();
     stack_use_memory();
     ps_buf_init(&body, IPC_DOCUMENT_MAX);
     stack_make(&stack, 1);
@@ -154,6 +156,40 @@ static void released_and_not_needed_any_more_it_is_forgotten(void **state)
     wait_until_so_is_asked_for();
     expect(422, draft_execute(&stack, &second, &body));
     cancel(&second);
+}
+
+static void released_for_one_operation_it_is_for_no_other(void **state)
+{
+    DRAFT_AUTO draft;
+    DRAFT_AUTO second;
+
+    (void)state;
+    approve_and_release_so_change(&draft);
+    ask_for_so_change(&second);
+    expect(422, draft_execute(&stack, &second, &body));
+    assert_true(body_has("gave their shares for another operation"));
+    expect(201, draft_execute(&stack, &draft, &body));
+    cancel(&second);
+    assert_settled();
+}
+
+static void released_for_nothing_it_is_forgotten_after_a_while(void **state)
+{
+    DRAFT_AUTO draft;
+
+    (void)state;
+    approve_and_release_so_change(&draft);
+    set_clock_pass(14 * 60);
+    wait_for_token();
+    expect(200, stack_read(&stack, READ_UNLOCK, "", &body));
+    assert_false(body_has("\"pin\":\"so\""));
+    set_clock_pass(2 * 60);
+    wait_until_so_is_asked_for();
+    expect(422, draft_execute(&stack, &draft, &body));
+    assert_true(body_has("give their shares first"));
+    shares_release_so(&stack, STACK_TOKEN);
+    expect(201, draft_execute(&stack, &draft, &body));
+    assert_settled();
 }
 
 static void a_so_pin_that_the_token_did_not_take_is_not_its_pin(void **state)
@@ -453,6 +489,8 @@ int main(void)
         cmocka_unit_test(its_first_pin_of_the_token_s_making_takes_the_place_of_the_configured_one),
         cmocka_unit_test(its_holders_release_it_for_an_operation_that_waits),
         cmocka_unit_test(released_and_not_needed_any_more_it_is_forgotten),
+        cmocka_unit_test(released_for_one_operation_it_is_for_no_other),
+        cmocka_unit_test(released_for_nothing_it_is_forgotten_after_a_while),
         cmocka_unit_test(a_so_pin_that_the_token_did_not_take_is_not_its_pin),
         cmocka_unit_test(a_so_pin_that_it_took_without_saying_so_is_its_pin),
         cmocka_unit_test(a_death_in_a_change_of_it_leaves_one_so_pin),

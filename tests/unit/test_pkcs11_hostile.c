@@ -212,6 +212,45 @@ static void wrong_pin_is_tried_once(void **state)
     assert_int_equal(calls(FAKE_C_Login), logins + 2);
 }
 
+/* The token counts tries, also of what cannot be its PIN. */
+static void pin_that_is_too_short_for_the_token_is_not_tried(void **state)
+{
+    struct process_setup setup = fake_setup();
+    struct process_answer answer;
+    uint64_t logins;
+
+    (void)state;
+    restart(&setup);
+    process_wait_state(&process, TOKEN_NEEDS_LOGIN);
+    logins = calls(FAKE_C_Login);
+    process_login(&process, "123", "", &answer);
+    assert_problem(PS_PROBLEM_REFUSED, &answer);
+    assert_int_equal(process.state, TOKEN_WRONG_PIN);
+    assert_int_equal(calls(FAKE_C_Login), logins);
+    process_login(&process, TEST_PIN, "", &answer);
+    assert_answered(&answer);
+}
+
+/* Whoever that is has not shown this PIN: the token is to forget it, and is asked again. */
+static void pin_is_not_taken_for_right_because_somebody_is_logged_in(void **state)
+{
+    struct process_setup setup = fake_setup();
+    struct process_answer answer;
+    uint64_t logouts;
+
+    (void)state;
+    restart(&setup);
+    process_wait_state(&process, TOKEN_NEEDS_LOGIN);
+    logouts = calls(FAKE_C_Logout);
+    script(FAKE_C_Login, FAKE_RV, CKR_USER_ALREADY_LOGGED_IN, 1);
+    process_login(&process, "000000", "", &answer);
+    assert_problem(PS_PROBLEM_TOKEN_UNAVAILABLE, &answer); /* in truth nobody was */
+    assert_int_equal(calls(FAKE_C_Logout), logouts + 1);
+    process_wait_state(&process, TOKEN_NEEDS_LOGIN);
+    process_login(&process, "000000", "", &answer);
+    assert_int_equal(process.state, TOKEN_WRONG_PIN);
+}
+
 static void locked_pin_is_said(void **state)
 {
     struct process_setup setup = fake_setup();
@@ -436,6 +475,8 @@ int main(void)
         FAKE_TEST(modulus_of_another_key_is_found_out),
         FAKE_TEST(raw_points_need_the_profile_to_say_so),
         FAKE_TEST(wrong_pin_is_tried_once),
+        FAKE_TEST(pin_that_is_too_short_for_the_token_is_not_tried),
+        FAKE_TEST(pin_is_not_taken_for_right_because_somebody_is_logged_in),
         FAKE_TEST(locked_pin_is_said),
         FAKE_TEST(login_that_fails_without_a_reason_is_not_tried_for_ever),
         FAKE_TEST(token_with_another_serial_gets_no_pin),

@@ -1,7 +1,9 @@
+#include "tests/quick_scrypt.h"
 #include "tests/unit/file_limit.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/support.h"
 
+#include "keystore/custody/internal.h"
 #include "keystore/custody/refused_pins.h"
 #include "keystore/tokens/internal.h"
 
@@ -76,7 +78,7 @@ static int begin(void **state)
     token = add_token(TOKEN);
     other = add_token(OTHER);
     asked[0] = 0;
-    sync_fails = false;
+    sync_fails = quick_scrypt_fails = false;
     return 0;
 }
 
@@ -206,6 +208,26 @@ static void marks_that_cannot_be_read_are_of_any_pin(void **state)
     assert_false(is_refused(token, "1111"));
 }
 
+/* It may be the one that was refused, and may be another than the one that was split. */
+static void a_pin_that_cannot_be_compared_is_not_tried(void **state)
+{
+    struct pin_check check;
+    struct pin_row row = {.parser = NULL};
+
+    (void)state;
+    refuse("1111");
+    assert_ok(pin_check_make(ps_bytes_str("2222"), &check));
+    row.record.salt = ps_bytes(check.salt, sizeof check.salt);
+    row.record.check = ps_bytes(check.value, sizeof check.value);
+    assert_true(pin_row_is_of(&row, ps_bytes_str("2222")));
+    quick_scrypt_fails = true;
+    assert_false(pin_row_is_of(&row, ps_bytes_str("2222")));
+    assert_false(pin_row_is_of(&row, ps_bytes_str("1111")));
+    assert_true(is_refused(token, "2222"));
+    quick_scrypt_fails = false;
+    assert_false(is_refused(token, "2222"));
+}
+
 static void a_mark_takes_the_place_of_damaged_ones(void **state)
 {
     (void)state;
@@ -253,6 +275,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_last_four_are_known, begin, end),
         cmocka_unit_test_setup_teardown(each_pin_of_each_token_has_marks_of_its_own, begin, end),
         cmocka_unit_test_setup_teardown(marks_that_cannot_be_read_are_of_any_pin, begin, end),
+        cmocka_unit_test_setup_teardown(a_pin_that_cannot_be_compared_is_not_tried, begin, end),
         cmocka_unit_test_setup_teardown(a_mark_takes_the_place_of_damaged_ones, begin, end),
         cmocka_unit_test_setup_teardown(a_mark_is_durable_before_it_has_its_name, begin, end),
         cmocka_unit_test_setup_teardown(where_no_mark_can_be_written_those_of_before_stay, begin,
