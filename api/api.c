@@ -5,7 +5,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/line.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 /* The longest there is: the three texts of a PDF's box, each octet as three. */

@@ -9,12 +9,11 @@
 #include "lib/sandbox/variant.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>

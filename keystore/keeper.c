@@ -43,7 +43,6 @@
 #include "lib/base/encode.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define TICK_NS (50 * PS_NS_PER_MS)

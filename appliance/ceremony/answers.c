@@ -3,8 +3,6 @@
 #include "appliance/terminal.h"
 #include "lib/system/file.h"
 
-#include <stdio.h>
-
 #define TRIES 5
 
 /* Answers to the questions of a script: from --set, or typed in the room. */

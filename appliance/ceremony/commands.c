@@ -7,7 +7,6 @@
 #include "lib/system/file.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -9,7 +9,6 @@
 
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A signature as a person has put it beside the document. */
 struct signature {

@@ -5,8 +5,6 @@
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #define CELL_MAX   48
 #define NAME_WIDTH 16

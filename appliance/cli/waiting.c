@@ -4,8 +4,6 @@
 #include "lib/formats/json/json.h"
 #include "lib/system/file.h"
 
-#include <stdio.h>
-
 /* What people have to do before a change is done. */
 
 struct waiting {

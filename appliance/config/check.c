@@ -8,11 +8,9 @@
 #include "lib/sandbox/sandbox.h"
 #include "lib/system/file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* Every check goes on after a mistake, so that one run names them all. */
 struct check {

@@ -4,7 +4,6 @@
 #include "lib/ceremony/operation/text.h"
 #include "lib/formats/json/json.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>

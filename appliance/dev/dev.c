@@ -2,12 +2,11 @@
 
 #include "appliance/dev/internal.h"
 #include "appliance/terminal.h"
+#include "lib/base/loop_signals.h"
 #include "lib/system/file.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };

@@ -1,7 +1,6 @@
 #include "appliance/dev/gate.h"
 #include "lib/base/clock.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
 #define GENESIS_NS   (60 * PS_NS_PER_S)

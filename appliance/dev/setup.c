@@ -2,7 +2,6 @@
 #include "lib/base/clock.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define REQUEST_MAX 8192u
 

@@ -4,8 +4,6 @@
 #include "lib/formats/ssh/ssh_key.h"
 #include "lib/system/file.h"
 
-#include <stdio.h>
-
 /* Which keys may approve: those of ssh_key.h, and for sk- keys what a policy asks of them. */
 static void put_verdict(const struct ssh_key *key, struct ps_buf *out)
 {

@@ -7,7 +7,6 @@
 #include "lib/system/file.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 enum ps_err transcript_load(const char *path, struct ps_buf *octets, struct bundle **ret_bundle)
 {

@@ -3,7 +3,6 @@
 #include "lib/system/file.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 static bool is_api(const struct role_id *id)
 {

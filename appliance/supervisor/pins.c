@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* systemd owns the directory and lets only the service in; files there may carry access lists. */
 static enum ps_err open_credential(const char *name, int *ret_fd)

@@ -4,7 +4,6 @@
 #include "lib/base/line.h"
 #include "lib/system/file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static void on_ready(void *context, struct child *child, struct ps_bytes status);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define HASHES_MAX     (16u * 1024u)
 #define LOW_DESCRIPTOR 10 /* roles get 0 to 3 */

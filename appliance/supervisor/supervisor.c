@@ -2,6 +2,7 @@
 
 #include "appliance/supervisor/internal.h"
 #include "lib/base/line.h"
+#include "lib/base/loop_signals.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -7,7 +7,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <time.h>
-#include <unistd.h>
 
 /* The fields of msg_tls. */
 #define CERTIFICATE_MAX (64u * 1024u)

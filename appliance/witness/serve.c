@@ -1,11 +1,11 @@
 #include "appliance/witness/witness.h"
 
 #include "lib/base/line.h"
+#include "lib/base/loop_signals.h"
 #include "lib/formats/tlog/proof_text.h"
 #include "lib/http/server.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>

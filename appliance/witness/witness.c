@@ -7,10 +7,7 @@
 #include "lib/formats/tlog/proof_text.h"
 #include "lib/system/file.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 

@@ -2,6 +2,7 @@
 
 #include "frontends/shared/caller.h"
 #include "lib/base/line.h"
+#include "lib/base/loop_signals.h"
 #include "lib/sandbox/sandbox.h"
 #include "lib/sandbox/variant.h"
 #include "lib/system/file.h"

@@ -3,7 +3,6 @@
 #include "keystore/backup/shelf.h"
 #include "keystore/log/io.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>

@@ -7,7 +7,6 @@
 #include "lib/base/reader.h"
 #include "lib/formats/json/json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define BUNDLE     256u

@@ -9,7 +9,6 @@
 #include "lib/base/clock.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include <unistd.h>

@@ -2,8 +2,6 @@
 
 #include "keystore/log/record.h"
 
-#include <stdlib.h>
-
 /* Leaves between two comparisons: keeps them whole tiles and the buffers small. */
 #define RUN TILES_WIDTH
 

@@ -5,8 +5,6 @@
 #include "lib/base/hash.h"
 #include "lib/base/secret.h"
 
-#include <stdio.h>
-
 /* What leaf and log lines call it. */
 static const char *name_of(const struct sign_request *request)
 {

@@ -6,8 +6,6 @@
 #include "keystore/snapshot/saved.h"
 #include "keystore/state/disk_watch.h"
 
-#include <unistd.h>
-
 /* Making the next table, some rows at a time. */
 
 bool snapshots_is_due(const struct snapshots *snapshots)

@@ -1,7 +1,6 @@
 #include "lib/base/clock.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <time.h>
 
 static uint64_t now_ns(clockid_t clock)

@@ -1,7 +1,5 @@
 #include "lib/base/encode.h"
 
-#include <stdio.h>
-
 static const char url_alphabet[64] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char std_alphabet[64] =

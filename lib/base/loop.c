@@ -1,6 +1,7 @@
 #include "lib/base/loop.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/loop_signals.h"
 
 #include <errno.h>
 #include <stdlib.h>

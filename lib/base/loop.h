@@ -3,13 +3,11 @@
 
 #include "lib/base/err.h"
 
-#include <signal.h>
 #include <stdint.h>
-#include <sys/signalfd.h>
 
 /*
- * One thread's event loop: descriptors (epoll), timers, signals (signalfd), work to do before the
- * next sleep, and work to do between other things. Callbacks run one at a time and may add or
+ * One thread's event loop: descriptors (epoll), timers, signals (loop_signals.h), work to do before
+ * the next sleep, and work to do between other things. Callbacks run one at a time and may add or
  * remove anything, themselves included.
  */
 struct ps_loop;
@@ -68,10 +66,5 @@ PS_MUST_USE enum ps_err ps_idle_new(struct ps_loop *loop, ps_timer_fn *fn, void 
 void ps_idle_arm(struct ps_idle *idle);
 void ps_idle_free(struct ps_idle *idle);
 PS_DEFINE_CLEANUP(struct ps_idle, ps_idle_free)
-
-/* Blocks the signals in `set` for this thread and delivers them here. Once per loop. */
-typedef void ps_signal_fn(void *context, const struct signalfd_siginfo *info);
-PS_MUST_USE enum ps_err ps_loop_signals(struct ps_loop *loop, const sigset_t *set, ps_signal_fn *fn,
-                                        void *context);
 
 #endif

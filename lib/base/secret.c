@@ -3,7 +3,6 @@
 #include "lib/base/buf.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>

@@ -3,7 +3,6 @@
 #include "lib/base/encode.h"
 #include "lib/base/hash.h"
 
-#include <stdlib.h>
 #include <strings.h>
 
 #define HEADERS_MAX 64u

@@ -4,7 +4,6 @@
 #include "lib/sandbox/own_pid.h"
 #include "lib/sandbox/seccomp.h"
 
-#include <errno.h>
 #include <grp.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>

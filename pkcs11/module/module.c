@@ -1,7 +1,6 @@
 #include "pkcs11/module/module.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>

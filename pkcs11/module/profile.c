@@ -5,7 +5,6 @@
 #include "pkcs11/use/mechanism.h"
 
 #include <cjson/cJSON.h>
-#include <stdlib.h>
 
 #define FILE_MAX    (64u * 1024u)
 #define MEMBERS_MAX 32u

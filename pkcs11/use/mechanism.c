@@ -1,7 +1,6 @@
 #include "pkcs11/use/mechanism.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #define DER(...)                                                                                   \
     {                                                                                              \

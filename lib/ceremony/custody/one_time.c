@@ -4,7 +4,6 @@
 #include "lib/base/secret.h"
 #include "lib/ceremony/words/pgp_words.h"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>

@@ -83,6 +83,7 @@ static enum ps_err sort_members(struct json *json, uint32_t object, uint32_t *re
 {
     const uint32_t count = json->tokens[object].count;
     const uint32_t first = json->order_count;
+    bool in_order = true;
     uint32_t at = object + 1;
 
     if (!json_grow((void **)&json->order, &json->order_cap, sizeof *json->order, first + count)) {
@@ -91,10 +92,15 @@ static enum ps_err sort_members(struct json *json, uint32_t object, uint32_t *re
     for (uint32_t i = 0; i < count; i++) {
         PS_TRY(check_name(json, at));
         json->order[first + i] = at;
+        if (i != 0 &&
+            compare_members(&json->order[first + i - 1], &json->order[first + i], json) > 0) {
+            in_order = false;
+        }
         at = json->tokens[at + 1].next;
     }
     json->order_count = first + count;
-    if (count > 1) {
+    /* Of what is canonical already, they are. */
+    if (!in_order) {
         /* ASCII names sort by octets as they do by UTF-16 code units, RFC 8785 section 3.2.3. */
         qsort_r(json->order + first, count, sizeof *json->order, compare_members, json);
     }
