@@ -47,6 +47,7 @@ SLOWEST = 5
 FIRST_WORD = re.compile(r"^\[  ERROR   \] |ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error:",
                         re.M)
 LINES_AROUND = 20
+GROUP_FAILED = re.compile(r"^\[  FAILED  \] GROUP (?:SETUP|TEARDOWN)$", re.M)
 
 
 class Result(NamedTuple):
@@ -164,6 +165,9 @@ def split_cmocka(suite, row, outcome) -> Iterator[Result]:
     for state, test in found:
         if state == "FAILED" or results.get(test) != "failed":
             results[test] = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}[state]
+    # The program's exit status does not tell of it.
+    if GROUP_FAILED.search(output):
+        outcome = "failed"
     if not results or (outcome == "failed" and "failed" not in results.values()):
         begun = re.findall(r"^\[ RUN      \] (\S+)$", output, re.M)
         yield Result(suite, row["name"], outcome, f"{row['result']}; the last test that began: "

@@ -2,6 +2,7 @@
 
 #include "lib/base/encode.h"
 #include "lib/base/line.h"
+#include "lib/base/loop_signals.h"
 #include "lib/ipc/channel.h"
 
 #include <stdio.h>

@@ -5,8 +5,6 @@
 #include "frontends/plugins/load.h"
 #include "lib/base/clock.h"
 
-#include <pthread.h>
-
 #define OTHER_USER 65534
 
 static void probe_path(const char *name, char out[SCRATCH_PATH_MAX])

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <time.h>
-#include <unistd.h>
 
 #define CALIBRATIONS      200u
 #define CALIBRATION_STEPS 100000u

@@ -1,6 +1,7 @@
 #include "cipher.h"
 
 #include <limits.h>
+#include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>

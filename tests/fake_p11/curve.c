@@ -1,5 +1,6 @@
 #include "curve.h"
 
+#include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 #include <string.h>
 

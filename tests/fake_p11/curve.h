@@ -1,7 +1,7 @@
 #ifndef FAKE_P11_CURVE_H
 #define FAKE_P11_CURVE_H
 
-#include <openssl/evp.h>
+#include <openssl/types.h>
 
 #include "attrs.h"
 

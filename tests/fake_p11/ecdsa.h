@@ -1,7 +1,7 @@
 #ifndef FAKE_P11_ECDSA_H
 #define FAKE_P11_ECDSA_H
 
-#include <openssl/evp.h>
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 #ifndef FAKE_P11_KEYS_H
 #define FAKE_P11_KEYS_H
 
-#include <openssl/evp.h>
+#include <openssl/types.h>
 
 #include "attrs.h"
 

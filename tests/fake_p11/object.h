@@ -1,7 +1,7 @@
 #ifndef FAKE_P11_OBJECT_H
 #define FAKE_P11_OBJECT_H
 
-#include <openssl/evp.h>
+#include <openssl/types.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,5 +1,7 @@
 #include "operation.h"
 
+#include <openssl/evp.h>
+
 static void drop_contexts(struct operation *operation)
 {
     EVP_PKEY_CTX_free(operation->pkey_context);

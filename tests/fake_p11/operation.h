@@ -1,7 +1,7 @@
 #ifndef FAKE_P11_OPERATION_H
 #define FAKE_P11_OPERATION_H
 
-#include <openssl/evp.h>
+#include <openssl/types.h>
 
 #include "ecdsa.h"
 #include "mechanism.h"

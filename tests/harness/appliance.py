@@ -38,6 +38,22 @@ def wait_until(condition, limit_s, what, step_s=0.02):
         time.sleep(step_s)
 
 
+def children_of(pid):
+    try:
+        return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has ended
+        return []
+
+
+def words_of(pid):
+    """The command line of a privyseald; nothing of another program, or of one that has ended."""
+    try:
+        words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+    return [word for word in words if word] if words[0].endswith(b"privyseald") else []
+
+
 # What decides how one is set up. Other arguments are settings, which a copy takes when it starts.
 SET_UP = {"--attended", "--module", "--no-tls"}
 
@@ -145,28 +161,16 @@ class Appliance:
 
     def roles(self):
         """{role: [pid]} of the running processes, read from their command lines."""
-        found = {}
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except (OSError, ValueError, IndexError):
-                continue
-            if not words or not words[0].endswith(b"privyseald"):
-                continue
-            pid = int(entry.name)
-            if b"--config" in words and self.process.pid in (pid, parent):
-                found["supervisor"] = [pid]
-                continue
-            role = b" ".join(word for word in words[1:] if word).decode()
-            found.setdefault(role, []).append((pid, parent))
-        supervisor = found.get("supervisor", [None])[0]
-        own = {role: pids if role == "supervisor" else
-               sorted(pid for pid, parent in pids if parent == supervisor)
-               for role, pids in found.items()}
-        return {role: pids for role, pids in own.items() if pids}  # not those of other appliances
+        of_dev = {pid: words_of(pid) for pid in (self.process.pid, *children_of(self.process.pid))}
+        supervisor = next((pid for pid, words in of_dev.items() if b"--config" in words), None)
+        if supervisor is None:
+            return {}
+        found = {"supervisor": [supervisor]}
+        for pid in sorted(children_of(supervisor)):
+            words = words_of(pid)
+            if words:
+                found.setdefault(b" ".join(words[1:]).decode(), []).append(pid)
+        return found
 
     def pids(self, prefix):
         return [pid for role, pids in self.roles().items() if role.startswith(prefix)

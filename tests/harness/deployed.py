@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 
+from .appliance import PATIENCE_S
 from .booted import Booted
 from .installed import PIN, SOFTHSM
 from .places import BUILD, TOP
@@ -17,13 +18,46 @@ MIRROR = "/srv/mirror"
 PLAY_LIMIT_S = 600
 # How often Ansible looks whether a task has ended: a thousand times a second, while others need the processor.
 POLL = "[defaults]\ninternal_poll_interval = 0.01\n"
+# What Ansible gives to Python, a module with all that it imports, Python reads octet by octet and compiles anew for
+# each task. Here it is read as a whole, and what the machine's own Ansible has of it is there already.
+INTERPRETER = PLACE / "python3"
+READS_AT_ONCE = """#!/usr/bin/python3
+import sys
+import ansible.module_utils.basic
+exec(compile(sys.stdin.buffer.read(), "task", "exec"))
+"""
+
+
+# ansible-playbook for one playbook after the other: what it packs for a module is packed once for all of them.
+PLAYER = """#!/usr/bin/python3
+import json, os, signal, sys
+from ansible.cli.playbook import PlaybookCLI
+
+def play(words):
+    signal.alarm(@LIMIT@)
+    said = os.open("@SAID@", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream, fd in enumerate((os.open(os.devnull, os.O_RDONLY), said, said)):
+        os.dup2(fd, stream)
+    try:
+        PlaybookCLI.cli_executor(words)
+    except SystemExit as end:
+        sys.stdout.flush()
+        os._exit(end.code or 0)
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        play(json.loads(line))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+SAID = PLACE / "said"
 
 
 class Played:
     """How a run of ansible-playbook ended."""
 
-    def __init__(self, done):
-        self.code, self.text = done.returncode, done.stdout + done.stderr
+    def __init__(self, code, text):
+        self.code, self.text = code, text
         recap = re.findall(r"ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", self.text)
         self.changed = sum(int(row[1]) for row in recap) if recap else None
 
@@ -44,9 +78,20 @@ class Deployed(Booted):
         shutil.copytree(TOP / "ansible", place / "ansible")
         config = place / "ansible" / "ansible.cfg"
         config.write_text(config.read_text().replace("[defaults]\n", POLL, 1))
+        (place / INTERPRETER.name).write_text(READS_AT_ONCE)
+        (place / INTERPRETER.name).chmod(0o755)
+        (place / "player").write_text(PLAYER.replace("@LIMIT@", str(PLAY_LIMIT_S)).replace("@SAID@", str(SAID)))
+        self.player = subprocess.Popen(
+            self.command("env", "HOME=/root", "LC_ALL=C.UTF-8", "ANSIBLE_NOCOLOR=1",
+                         f"ANSIBLE_CONFIG={PLACE}/ansible/ansible.cfg", "/usr/bin/python3", PLACE / "player"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.releases = {}
         self.add_release("first", release.read_bytes())
         return self
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        self.player.communicate(timeout=PATIENCE_S)  # it has ended with the machine
 
     def add_release(self, name, octets):
         (self.seen(PLACE) / f"{name}.tar.gz").write_bytes(octets)
@@ -62,7 +107,7 @@ class Deployed(Booted):
         manifest = place / "MANIFEST"
         manifest.write_text(manifest.read_text().replace(f"  {prefix}/{lacks}\n",
                                                          f"  {prefix}/{has}\n"))
-        subprocess.run(["tar", "-czf", place / "all.tar.gz", "-C", place, "MANIFEST", "usr"], check=True)
+        subprocess.run(["tar", "-I", "gzip -1", "-cf", place / "all.tar.gz", "-C", place, "MANIFEST", "usr"], check=True)
         self.add_release(name, (place / "all.tar.gz").read_bytes())
 
     def configuration(self, **appliance):
@@ -91,13 +136,15 @@ class Deployed(Booted):
         values = {"privyseal_release_file": str(PLACE / f"{release}.tar.gz"),
                   "privyseal_release_sha256": self.releases[release],
                   "privyseal_release_prefix": self.prefix, **variables}
-        hosts = {"ansible_connection": "local", "ansible_become": False}
+        hosts = {"ansible_connection": "local", "ansible_become": False,
+                 "ansible_python_interpreter": str(INTERPRETER)}
         groups = ("appliances", "witnesses", "log_copies", "officers")
         inventory = {group: {"hosts": {"this": hosts}} for group in groups}
         for name, content in (("inventory.json", inventory), ("variables.json", values)):
             (self.seen(PLACE) / name).write_text(json.dumps(content))
-        return Played(self.inside(
-            "env", "HOME=/root", "LC_ALL=C.UTF-8", "ANSIBLE_NOCOLOR=1",
-            f"ANSIBLE_CONFIG={PLACE}/ansible/ansible.cfg", "ansible-playbook",
-            f"--inventory={PLACE}/inventory.json", f"--extra-vars=@{PLACE}/variables.json", *words,
-            PLACE / "ansible" / playbook, check=False, timeout=PLAY_LIMIT_S))
+        self.player.stdin.write(json.dumps([
+            "ansible-playbook", f"--inventory={PLACE}/inventory.json",
+            f"--extra-vars=@{PLACE}/variables.json", *words, str(PLACE / "ansible" / playbook)]) + "\n")
+        self.player.stdin.flush()
+        code = int(self.player.stdout.readline())
+        return Played(code, self.seen(SAID).read_text())

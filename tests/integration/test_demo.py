@@ -49,31 +49,35 @@ def log_in(driver, person, pin):
     driver.find_element(By.CSS_SELECTOR, "button[value=answer]").click()
 
 
+@pytest.fixture(scope="module", name="driver")
+def browser():
+    with chromium() as running:
+        yield running
+
+
 @pytest.mark.parametrize("width", sorted(WIDTHS))
-def test_somebody_clicks_through_it(portal, width):
-    with chromium() as driver:
-        become(driver, "en", width)
-        driver.get(portal)
-        picture(driver, f"demo-{width}-1-portal")
-        driver.find_element(By.CSS_SELECTOR, "a.go").click()
-        log_in(driver, "1000000002", "222222")
-        wait(driver, lambda: driver.find_elements(By.CSS_SELECTOR, "button[value=agree]"), "consent")
-        driver.find_element(By.CSS_SELECTOR, "button[value=agree]").click()
-        wait(driver, lambda: heading(driver) == "Welcome, Sample Two", "the portal")
-        picture(driver, f"demo-{width}-2-welcome")
-        shown = driver.find_element(By.TAG_NAME, "body").text
-        assert '"acr": "mosip:idp:acr:static-code"' in shown and "email" not in shown
-        driver.find_element(By.CSS_SELECTOR, "a.go").click()
-        log_in(driver, "1000000002", "222222")
-        wait(driver, lambda: heading(driver) == "Your identity card", "the credential")
-        picture(driver, f"demo-{width}-3-credential")
-        assert '"given_name": "Sample"' in driver.find_element(By.TAG_NAME, "body").text
-        assert [one for one in complaints(driver) if "/favicon.ico" not in one["message"]] == []
+def test_somebody_clicks_through_it(portal, driver, width):
+    become(driver, "en", width)
+    driver.get(portal)
+    picture(driver, f"demo-{width}-1-portal")
+    driver.find_element(By.CSS_SELECTOR, "a.go").click()
+    log_in(driver, "1000000002", "222222")
+    wait(driver, lambda: driver.find_elements(By.CSS_SELECTOR, "button[value=agree]"), "consent")
+    driver.find_element(By.CSS_SELECTOR, "button[value=agree]").click()
+    wait(driver, lambda: heading(driver) == "Welcome, Sample Two", "the portal")
+    picture(driver, f"demo-{width}-2-welcome")
+    shown = driver.find_element(By.TAG_NAME, "body").text
+    assert '"acr": "mosip:idp:acr:static-code"' in shown and "email" not in shown
+    driver.find_element(By.CSS_SELECTOR, "a.go").click()
+    log_in(driver, "1000000002", "222222")
+    wait(driver, lambda: heading(driver) == "Your identity card", "the credential")
+    picture(driver, f"demo-{width}-3-credential")
+    assert '"given_name": "Sample"' in driver.find_element(By.TAG_NAME, "body").text
+    assert [one for one in complaints(driver) if "/favicon.ico" not in one["message"]] == []
 
 
-def test_nobody_else_ends_a_login_that_was_begun_here(portal):
-    with chromium() as driver:
-        become(driver, "en", "desk")
-        driver.get(f"{portal}/back?state=x&code=y")
-        assert heading(driver) == "That did not work"
-        assert "another browser" in driver.find_element(By.TAG_NAME, "body").text
+def test_nobody_else_ends_a_login_that_was_begun_here(portal, driver):
+    become(driver, "en", "desk")
+    driver.get(f"{portal}/back?state=x&code=y")
+    assert heading(driver) == "That did not work"
+    assert "another browser" in driver.find_element(By.TAG_NAME, "body").text

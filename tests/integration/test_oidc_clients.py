@@ -19,9 +19,12 @@ def b64u(number, length):
     return base64.urlsafe_b64encode(number.to_bytes(length, "big")).rstrip(b"=").decode()
 
 
-def rsa_jwk(**more):
-    numbers = rsa.generate_private_key(65537, 2048).public_key().public_numbers()
-    return {"kty": "RSA", "n": b64u(numbers.n, 256), "e": "AQAB", **more}
+# A key belongs to one client: the second and the third are registered, and the first is refused or encrypted to.
+RSA = [rsa.generate_private_key(65537, 2048).public_key().public_numbers() for _ in range(3)]
+
+
+def rsa_jwk(number=0, **more):
+    return {"kty": "RSA", "n": b64u(RSA[number].n, 256), "e": "AQAB", **more}
 
 
 def ec_jwk(curve=None, name="P-256", length=32, **more):
@@ -106,7 +109,7 @@ def test_of_patches_at_once_each_is_kept(oidc):
                         for _column, value in changes.values())
 
 
-@pytest.mark.parametrize("key", [rsa_jwk(alg="PS256", use="sig"), rsa_jwk(alg="RS256"),
+@pytest.mark.parametrize("key", [rsa_jwk(1, alg="PS256", use="sig"), rsa_jwk(2, alg="RS256"),
                                  ec_jwk(alg="ES256", kid="mine")])
 def test_keys_that_can_verify_an_assertion_are_taken(oidc, key):
     name = f"key-{key['kty']}-{key.get('alg', '')}"

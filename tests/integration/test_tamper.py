@@ -38,8 +38,7 @@ def rows_of(connection, kind):
 def restart_keeper(appliance):
     keeper = appliance.pids("keeper")[0]
     os.kill(keeper, signal.SIGKILL)
-    wait_until(lambda: appliance.pids("keeper") and keeper not in appliance.pids("keeper"), 10,
-               "a new keeper")
+    wait_until(lambda: set(appliance.pids("keeper")) - {keeper}, 10, "a new keeper")
 
 
 def kinds(connection):

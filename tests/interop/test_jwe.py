@@ -309,12 +309,11 @@ def wrong_points(text):
     yield with_header(text, apu=b64u(b"Mallory"))
 
 
-def made_for(client, key_type, name, algorithm):
+def made_for(client, key_type, name, algorithm, stranger):
     jwk = public_jwk(client, name)
     text = make_with_jwcrypto({"alg": algorithm, "enc": "A256GCM", "kid": jwk["kid"]}, jwk)
-    stranger = json.loads(jwcrypto_jwk.JWK.generate(**KEY_TYPES[key_type]).export_public())
     yield from damaged(text, KEY_TYPES[key_type].get("size", 320) // 8)
-    yield make_with_jwcrypto({"alg": algorithm, "enc": "A256GCM"}, stranger)
+    yield make_with_jwcrypto({"alg": algorithm, "enc": "A256GCM"}, stranger.export_public(as_dict=True))
     if not key_type.startswith("rsa"):
         yield from wrong_points(text)
 
@@ -326,14 +325,14 @@ def counted(appliance):
             if line.startswith("privyseal_operation_seconds_count")]
 
 
-def test_whatever_cannot_be_opened_has_one_answer(appliance, client, keys):
+def test_whatever_cannot_be_opened_has_one_answer(appliance, client, keys, theirs):
     answers = {}
     uses = UseCounter(appliance.directory / "data/log")
     before = uses.count()
     done = counted(appliance)
     for key_type, algorithms in ALGORITHMS.items():
         for algorithm in algorithms:
-            for text in made_for(client, key_type, keys[key_type], algorithm):
+            for text in made_for(client, key_type, keys[key_type], algorithm, theirs[key_type]):
                 answer = decrypt(client, keys[key_type], text)
                 answers.setdefault((answer.status, json.dumps(
                     {**answer.json(), "instance": ""}, sort_keys=True)), []).append(text)

@@ -4,6 +4,7 @@
 #include "tests/keeper/gate_fixture.h"
 
 #include "lib/ceremony/people/policy.h"
+#include "tests/unit/ssh_support.h"
 
 /*
  * Changes of people and policy, for test_gate_kill.c: each round finds the same people, whatever

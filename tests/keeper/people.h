@@ -1,7 +1,9 @@
 #ifndef TESTS_KEEPER_PEOPLE_H
 #define TESTS_KEEPER_PEOPLE_H
 
-#include "tests/unit/ssh_support.h"
+#include "tests/unit/support.h"
+
+struct ssh_test_key; /* ssh_support.h */
 
 /*
  * The people of every stack, with their keys: officers alice, bob, carol and dave, auditors amira

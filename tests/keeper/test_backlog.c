@@ -2,6 +2,8 @@
 
 #include "tests/keeper/tap.h"
 
+#include <signal.h>
+
 /*
  * How many signatures a token process is given before it answers: more where many wait, unless
  * somebody has few among them. The process is stopped meanwhile. And which leaves wait for others.

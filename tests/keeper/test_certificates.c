@@ -1,3 +1,4 @@
+#include "lib/base/encode.h"
 #include "tests/keeper/fixture.h"
 #include "tests/keeper/leaves.h"
 

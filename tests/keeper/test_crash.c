@@ -5,10 +5,6 @@
 #include "lib/formats/jose/jws.h"
 #include "lib/formats/json/json.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/stat.h>
-
 /* Processes die at the worst of moments: what was answered is recorded, and work goes on. */
 
 #define KEY "c.es256"

@@ -3,7 +3,6 @@
 #include "lib/base/problem.h"
 
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 /*

@@ -1,3 +1,4 @@
+#include "lib/base/encode.h"
 #include "tests/keeper/gate_fixture.h"
 #include "tests/unit/signing.h"
 

@@ -3,6 +3,7 @@
 #include "tests/keeper/set_clock.h"
 
 #include "lib/formats/tlog/cosignature.h"
+#include "tests/unit/ssh_support.h"
 
 #include <openssl/evp.h>
 

@@ -30,15 +30,6 @@ static void kill_first_token(void)
     }
 }
 
-static void send_so_pin(const char *pin)
-{
-    const struct msg_pin message = {
-        .token = ps_bytes_str(STACK_TOKEN), .pin = ps_bytes_str(pin), .is_so = 1};
-
-    wire_send(&stack.supervisor, &msg_pin_info, &message);
-    stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT); /* comes after it */
-}
-
 /*
  * As soon as the keeper has found its tokens, and what failed before is over: that was answered
  * before it was recorded.
@@ -82,16 +73,16 @@ static void a_second_token_is_prepared(void **state)
 static void a_wrong_so_pin_is_tried_once(void **state)
 {
     (void)state;
-    send_so_pin("00000000");
+    configure_so_pin("00000000");
     expect_soon(503, "wrapping.carry");
     assert_true(body_has("the token refused the SO PIN"));
     expect_soon(422, "wrapping.carry");
     assert_true(body_has("has refused this SO PIN before"));
     restart_keeper(APPLIANCE_OPERATIONAL); /* it has the right one */
-    send_so_pin("00000000");
+    configure_so_pin("00000000");
     expect_soon(422, "wrapping.carry");
     assert_true(body_has("has refused this SO PIN before"));
-    send_so_pin(STACK_SO_PIN);
+    configure_so_pin(STACK_SO_PIN);
 }
 
 static void wait_for_what_failed(void)

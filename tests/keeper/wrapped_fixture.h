@@ -23,6 +23,16 @@ static inline PS_UNUSED void begin_with_room(size_t processes, uint32_t cache_ke
     stack_genesis(&stack);
 }
 
+/* Of the first token, as the supervisor does. */
+static inline PS_UNUSED void configure_so_pin(const char *pin)
+{
+    const struct msg_pin message = {
+        .token = ps_bytes_str(STACK_TOKEN), .pin = ps_bytes_str(pin), .is_so = 1};
+
+    wire_send(&stack.supervisor, &msg_pin_info, &message);
+    stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT); /* comes after it */
+}
+
 /* kind: members of its parameters, "\"type\":..." */
 static inline PS_UNUSED void make_wrapped_key(const char *name, const char *kind)
 {

@@ -119,23 +119,37 @@ def symbols(path, *options):
     return {line.split()[-1] for line in listing.splitlines() if line.strip()}
 
 
+# What nm says of a symbol: that it is wanted, and that others see it.
+WANTED = "Uvw"
+SEEN = "ABCDGRSTVWiu"
+
+
 @functools.cache
-def symbols_of_objects(*options):
-    """{path: names} of all, which is read by one program."""
-    found = {path: set() for path in objects()}
-    if found:
-        listing = subprocess.run(["nm", "-A", *options, *map(str, found)], check=True, text=True,
-                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-        for line in listing.splitlines():
-            path, _, rest = line.partition(":")
-            found[pathlib.Path(path)].add(rest.split()[-1])
-    return found
+def listing_of_objects():
+    """[(path, rows)] of all, each row a letter and a name: one program reads them once."""
+    found = {str(path): (path, []) for path in objects()}
+    listing = subprocess.run(["nm", "-A", *found], check=True, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL).stdout if found else ""
+    for line in listing.splitlines():
+        path, _, rest = line.partition(":")
+        found[path][1].append(rest.split()[-2:])
+    return list(found.values())
+
+
+def symbols_of_objects(is_meant):
+    """{path: names} of those whose letter is."""
+    return {path: {name for letter, name in rows if is_meant(letter)}
+            for path, rows in listing_of_objects()}
+
+
+def is_defined(letter):
+    return letter not in WANTED
 
 
 def check_symbols():
     if not objects():
         yield f"no objects under {BUILD}"
-    for path, used in symbols_of_objects("-u").items():
+    for path, used in symbols_of_objects(WANTED.__contains__).items():
         folder = folder_of_object(path)
         for symbol in used:
             for pattern, only in ONLY:
@@ -149,7 +163,7 @@ def check_names():
     without a word.
     """
     places = {}
-    for path, defined in symbols_of_objects("-g", "--defined-only").items():
+    for path, defined in symbols_of_objects(SEEN.__contains__).items():
         if path.parent.name.endswith(".a.p"):
             for symbol in defined:
                 places.setdefault(symbol, set()).add(f"{folder_of_object(path)}/{path.name}")
@@ -164,14 +178,14 @@ def check_officer():
     if "operation_document_parse" not in own:
         yield f"{OFFICER.name} has no symbols to be checked by"
     # A static function of one of its parts may be called as a function elsewhere.
-    parts = set().union(*(defined for path, defined in symbols_of_objects("--defined-only").items()
+    parts = set().union(*(defined for path, defined in symbols_of_objects(is_defined).items()
                           if folder_of_object(path) in OFFICERS_PARTS))
     for library in ("libc.a", "libcrypto.a", "libgfshare.a", "libqrcodegen.a", "libsodium.a"):
         place = subprocess.run(["cc", f"-print-file-name={library}"], check=True, text=True,
                                capture_output=True).stdout.strip()
         parts |= symbols(place, "--defined-only")
     foreign = {symbol for symbol in own if NOT_FOR_OFFICERS.search(symbol)}
-    for path, defined in symbols_of_objects("-g", "--defined-only").items():
+    for path, defined in symbols_of_objects(SEEN.__contains__).items():
         if folder_of_object(path) not in OFFICERS_PARTS:
             foreign |= (own & defined) - parts
     for symbol in sorted(foreign):

@@ -28,17 +28,30 @@ static void put_mark(struct ps_buf *buf)
     ps_buf_commit(buf, MARK_LEN);
 }
 
+static bool is_mark(const uint8_t *octets)
+{
+    for (size_t i = 0; i < MARK_LEN; i++) {
+        if (octets[i] != mark_at(i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* libc looks for the first octet: there is all of a process's memory to look through. */
 static size_t count_in(const uint8_t *octets, size_t len)
 {
     size_t count = 0;
 
-    for (size_t at = 0; at + MARK_LEN <= len; at++) {
-        size_t same = 0;
+    while (len >= MARK_LEN) {
+        const uint8_t *found = memchr(octets, mark_at(0), len - (MARK_LEN - 1));
 
-        while (same < MARK_LEN && octets[at + same] == mark_at(same)) {
-            same++;
+        if (found == NULL) {
+            break;
         }
-        count += same == MARK_LEN;
+        count += is_mark(found);
+        len -= (size_t)(found - octets) + 1;
+        octets = found + 1;
     }
     return count;
 }

@@ -3,7 +3,6 @@
 
 #include "api/client/internal.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>

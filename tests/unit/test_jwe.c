@@ -4,9 +4,6 @@
 #include "lib/base/encode.h"
 #include "lib/formats/jose/jwe_internal.h"
 
-#include <openssl/core_names.h>
-#include <openssl/param_build.h>
-
 /* What a token does: RSA-OAEP-256, or ECDH with a point X || Y. Empty when it cannot. */
 static struct ps_bytes ask_token(EVP_PKEY *pkey, const struct jwe_parsed *jwe, uint8_t out[512])
 {

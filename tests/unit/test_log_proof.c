@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* Proofs from the log of tests/vectors/log/sample, and from an export of it. */
 

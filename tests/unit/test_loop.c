@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/loop.h"
+#include "lib/base/loop_signals.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>

@@ -4,8 +4,6 @@
 #include "keystore/backup/mirror_files.h"
 #include "lib/formats/tlog/note.h"
 
-#include <sys/file.h>
-
 /* What a mirror's checkpoint covers is there, whatever ended its writer in between. */
 
 static struct merkle_edge edge; /* of the leaves that were put */

@@ -1,7 +1,10 @@
 #include "tests/unit/softhsm.h"
 #include "tests/unit/token_keys.h"
 
-/* The token process against the real SoftHSM: what it makes, signs, keeps and refuses. */
+/*
+ * The token process against the real SoftHSM: what it makes, signs, keeps and refuses. Ed25519 is
+ * in test_pkcs11_sessions.c.
+ */
 
 static struct process shared;
 
@@ -19,15 +22,16 @@ static int end_shared(void **state)
     return 0;
 }
 
-static void every_elliptic_algorithm_signs(void **state)
+static void ecdsa_signs_on_every_curve(void **state)
 {
     static const struct {
         enum ps_alg alg;
         enum ps_key_type type;
     } rows[] = {
-        {PS_ALG_ES256, PS_KEY_EC_P256}, {PS_ALG_ES384, PS_KEY_EC_P384},
-        {PS_ALG_ES512, PS_KEY_EC_P521}, {PS_ALG_ES256K, PS_KEY_EC_SECP256K1},
-        {PS_ALG_EDDSA, PS_KEY_ED25519},
+        {PS_ALG_ES256, PS_KEY_EC_P256},
+        {PS_ALG_ES384, PS_KEY_EC_P384},
+        {PS_ALG_ES512, PS_KEY_EC_P521},
+        {PS_ALG_ES256K, PS_KEY_EC_SECP256K1},
     };
 
     (void)state;
@@ -59,21 +63,6 @@ static void every_rsa_algorithm_signs(void **state)
             must_sign(&shared, &key, (enum ps_alg)algs[i]);
         }
     }
-}
-
-static void eddsa_signs_a_long_message_and_an_empty_one(void **state)
-{
-    static uint8_t octets[IPC_PAYLOAD_MAX];
-    struct test_key key;
-    struct process_answer answer;
-
-    (void)state;
-    make_key(&shared, PS_ALG_EDDSA, PS_KEY_ED25519, &key);
-    ps_random(octets, sizeof octets);
-    ask_to_sign(&shared, &key, PS_ALG_EDDSA, ps_bytes(octets, sizeof octets), &answer);
-    assert_true(verifies(&key, PS_ALG_EDDSA, ps_bytes(octets, sizeof octets), &answer));
-    ask_to_sign(&shared, &key, PS_ALG_EDDSA, ps_bytes(octets, 0), &answer);
-    assert_true(verifies(&key, PS_ALG_EDDSA, ps_bytes(octets, 0), &answer));
 }
 
 static void digest_of_another_length_is_refused(void **state)
@@ -302,9 +291,8 @@ static void token_is_initialised_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_elliptic_algorithm_signs),
+        cmocka_unit_test(ecdsa_signs_on_every_curve),
         cmocka_unit_test(every_rsa_algorithm_signs),
-        cmocka_unit_test(eddsa_signs_a_long_message_and_an_empty_one),
         cmocka_unit_test(digest_of_another_length_is_refused),
         cmocka_unit_test(key_and_algorithm_must_go_together),
         cmocka_unit_test(unknown_id_is_not_found),

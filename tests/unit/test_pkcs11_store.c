@@ -319,36 +319,6 @@ static void unusable_configuration_ends_the_process(void **state)
     }
 }
 
-static void threads_share_the_work(void **state)
-{
-    struct process_setup setup = softhsm_setup();
-    static uint8_t digests[200][32];
-    struct test_key key;
-    struct process_answer answer;
-    uint64_t first;
-
-    (void)state;
-    make_key(&process, PS_ALG_ES256, PS_KEY_EC_P256, &key);
-    setup.sessions = 4;
-    restart(&setup);
-    process_make_ready(&process);
-    assert_int_equal(process.sessions, 4);
-    first = process.next_id;
-    for (size_t i = 0; i < PS_COUNT_OF(digests); i++) {
-        struct msg_token_sign message = sign_message(&key, PS_ALG_ES256, ps_bytes(digests[i], 32));
-
-        ps_random(digests[i], 32);
-        (void)process_send(&process, &msg_token_sign_info, &message);
-    }
-    for (size_t i = 0; i < PS_COUNT_OF(digests); i++) {
-        assert_true(process_receive(&process, ps_clock_mono_ns() + WAIT_NS, &answer));
-        assert_true(
-            verifies(&key, PS_ALG_ES256, ps_bytes(digests[answer.id - first], 32), &answer));
-    }
-    make_key(&process, PS_ALG_EDDSA, PS_KEY_ED25519, &key);
-    must_sign(&process, &key, PS_ALG_EDDSA);
-}
-
 #define PROCESS_TEST(function) cmocka_unit_test_setup_teardown(function, make_process, end_process)
 
 int main(void)
@@ -368,7 +338,6 @@ int main(void)
         PROCESS_TEST(unknown_module_is_looked_for_again),
         PROCESS_TEST(module_of_another_maker_is_refused),
         PROCESS_TEST(unusable_configuration_ends_the_process),
-        PROCESS_TEST(threads_share_the_work),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

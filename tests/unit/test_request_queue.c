@@ -4,7 +4,6 @@
 #include "keystore/callers/request_queue.h"
 #include "lib/ipc/frame.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

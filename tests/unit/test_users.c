@@ -1,6 +1,5 @@
 #include "appliance/supervisor/users.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,6 +8,7 @@
 
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 
 /* A server with TLS in the test's thread; the client is OpenSSL. */
 #define DAY         86400l
