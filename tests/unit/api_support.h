@@ -28,6 +28,7 @@ static struct {
     pid_t pid;
     char path[SCRATCH_PATH_MAX];
     script_fn *script;
+    void (*room)(struct channel *channel); /* after a script found none; may be NULL */
     bool ready;
     bool supervisor_ended;
     bool keeper_ended;
@@ -51,6 +52,14 @@ static inline PS_UNUSED enum ps_err on_keeper_message(void *context, struct chan
     api_test.last = info;
     assert_non_null(api_test.script);
     return api_test.script(channel, info, id, message);
+}
+
+static inline PS_UNUSED void on_keeper_room(void *context, struct channel *channel)
+{
+    (void)context;
+    if (api_test.room != NULL) {
+        api_test.room(channel);
+    }
 }
 
 static inline PS_UNUSED void on_keeper_end(void *context, struct channel *channel, enum ps_err why)
@@ -84,8 +93,8 @@ static inline PS_UNUSED void on_supervisor_end(void *context, struct channel *ch
     api_test.supervisor_ended = true;
 }
 
-static const struct channel_handler api_keeper_handler = {.on_message = on_keeper_message,
-                                                          .on_end = on_keeper_end};
+static const struct channel_handler api_keeper_handler = {
+    .on_message = on_keeper_message, .on_room = on_keeper_room, .on_end = on_keeper_end};
 static const struct channel_handler api_supervisor_handler = {.on_message = on_supervisor_message,
                                                               .on_end = on_supervisor_end};
 
@@ -174,6 +183,7 @@ static inline PS_UNUSED void api_start_configured(const struct msg_api_config *c
     api_test.ready = api_test.supervisor_ended = api_test.keeper_ended = false;
     api_test.asked = 0;
     api_test.script = NULL;
+    api_test.room = NULL;
     ps_buf_init(&api_test.metrics, 65536);
     assert_ok(ps_loop_new(&api_test.loop));
     assert_ok(channel_new(api_test.loop, fds[0], &supervisor_set, IPC_CLIENT,
