@@ -50,11 +50,12 @@ static struct authority conclude(enum ps_problem problem, enum access_rule rule,
 /* Before the catalog is loaded nobody is a stranger. */
 static enum ps_problem why_unknown(const struct keeper *keeper, enum access_rule rule)
 {
-    const enum ps_problem problem = state_refuses_change(keeper);
+    enum ps_problem problem;
 
     if (rule != ACCESS_RULE_NOT_LOADED) {
         return PS_PROBLEM_UNAUTHENTICATED;
     }
+    problem = state_refuses_change(keeper);
     return problem == PS_PROBLEM_NONE ? PS_PROBLEM_KEEPER_UNAVAILABLE : problem;
 }
 

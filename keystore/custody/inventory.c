@@ -56,7 +56,6 @@ struct pass {
     size_t at;       /* next holding to compare, or unknown object to ask for */
     size_t batch[TOKEN_CHECK_KEYS_MAX];
     size_t batch_count;
-    struct result result; /* when its leaf is on the way */
 };
 
 struct inventory {
@@ -114,15 +113,20 @@ static void give_up(struct inventory *inventory)
     clear_pass(&inventory->pass);
 }
 
+static struct result result_of(const struct pass *pass)
+{
+    return (struct result){pass->objects, pass->holdings.count, pass->findings.count};
+}
+
 /* Members of an open object, in lexical order. */
-static void put_result(const struct result *result, struct ps_bytes findings, struct writer *json)
+static void put_result(struct result result, struct ps_bytes findings, struct writer *json)
 {
     writer_begin_array(json, "findings");
     ps_buf_put(json->out, findings);
     writer_end_array(json);
-    writer_number(json, "found", result->found);
-    writer_number(json, "keys", result->keys);
-    writer_number(json, "objects", result->objects);
+    writer_number(json, "found", result.found);
+    writer_number(json, "keys", result.keys);
+    writer_number(json, "objects", result.objects);
 }
 
 /* Nobody hears of it before its leaf is durable. */
@@ -138,7 +142,7 @@ static void on_recorded(void *context, bool is_durable)
     }
     stock->next_ns = ps_clock_mono_ns() + PERIOD_NS;
     stock->finished_s = real_now_s();
-    stock->result = pass->result;
+    stock->result = result_of(pass);
     ps_buf_reset(&stock->findings);
     ps_buf_put(&stock->findings, ps_buf_bytes(&pass->findings.items));
     ps_line(PS_INFO, "inventory", PS_TEXT("token", tokens_name(pass->token)),
@@ -155,7 +159,7 @@ static enum ps_err record(struct inventory *inventory)
     struct event_leaf leaf = {.time_ns = ps_clock_real_ns(), .kind = "inventory"};
 
     writer_begin_object(&json, NULL);
-    put_result(&pass->result, ps_buf_bytes(&pass->findings.items), &json);
+    put_result(result_of(pass), ps_buf_bytes(&pass->findings.items), &json);
     writer_text(&json, "token", tokens_name(pass->token));
     writer_end_object(&json);
     PS_TRY(ps_buf_status(&data));
@@ -166,11 +170,9 @@ static enum ps_err record(struct inventory *inventory)
 /* The alarm's leaf goes first: it is there, too, when the inventory's is. */
 static void finish(struct inventory *inventory)
 {
-    struct pass *pass = &inventory->pass;
+    const struct pass *pass = &inventory->pass;
 
-    pass->result = (struct result){
-        .objects = pass->objects, .keys = pass->holdings.count, .found = pass->findings.count};
-    if (pass->result.found != 0) {
+    if (pass->findings.count != 0) {
         events_alarm(inventory->keeper, "inventory", tokens_name(pass->token),
                      pass->findings.first);
     }
@@ -581,16 +583,14 @@ void inventory_put(const struct inventory *inventory, struct ps_buf *out)
          i++) {
         const struct stock *stock = &inventory->stocks[i];
         const bool is_due = stock->is_asked || ps_clock_mono_ns() >= stock->next_ns;
+        const char *at_rest = is_due ? "due" : "done";
 
         writer_begin_object(&json, NULL);
         writer_text(&json, "token", tokens_name(token));
-        writer_str(&json, "state",
-                   inventory->pass.token == token ? "running"
-                   : is_due                       ? "due"
-                                                  : "done");
+        writer_str(&json, "state", inventory->pass.token == token ? "running" : at_rest);
         if (stock->finished_s != 0) {
             writer_time_s(&json, "finished", stock->finished_s);
-            put_result(&stock->result, ps_buf_bytes(&stock->findings), &json);
+            put_result(stock->result, ps_buf_bytes(&stock->findings), &json);
         }
         writer_end_object(&json);
     }

@@ -147,6 +147,29 @@ static void a_sweep_under_way_ends_with_the_keeper(void **state)
     wait_for_tokens();
 }
 
+/* While its leaf is on the way to the disk, none of the tokens has one that is done. */
+static void an_inventory_is_told_when_it_is_recorded(void **state)
+{
+    const struct msg_task task = {
+        .caller = stack_caller(), .request_id = ps_bytes_str("task-1"), .task = TASK_INVENTORY};
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    struct wire_frame answer;
+
+    (void)state;
+    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 3);
+    faults_set(stack.faults, FAULT_HOLD_EVENTS, 0);
+    stack_call(&stack, &stack.management, &msg_task_info, &task, &answer);
+    expect(202, stack_status_of(&answer, &body));
+    while (!faults_happened(stack.faults)) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+    }
+    expect(200, stack_read(&stack, READ_INVENTORY, "", &body));
+    assert_true(faults_clear(stack.faults));
+    assert_int_equal(body_count("\"state\":\"done\""), 0);
+    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 3);
+}
+
 /* And what nobody sweeps for want of a row is named. */
 static void what_is_reserved_no_more_is_found_by_an_inventory(void **state)
 {
@@ -257,6 +280,7 @@ int main(void)
         cmocka_unit_test(what_was_made_goes_when_the_token_is_back),
         cmocka_unit_test(what_is_reserved_no_more_is_settled_all_the_same),
         cmocka_unit_test(a_sweep_under_way_ends_with_the_keeper),
+        cmocka_unit_test(an_inventory_is_told_when_it_is_recorded),
         cmocka_unit_test(what_is_reserved_no_more_is_found_by_an_inventory),
         cmocka_unit_test(keys_of_a_batch_that_are_recorded_stay),
         cmocka_unit_test(keys_are_wrapped_anew_no_more),
