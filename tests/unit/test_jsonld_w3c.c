@@ -185,8 +185,7 @@ static void every_test_that_applies_holds(void **state)
     PS_BUF_AUTO manifest = {0};
 
     (void)state;
-    assert_ok(json_new(&json));
-    entries = w3c_manifest(json, FOLDER, "toRdf-manifest.jsonld", "sequence", &manifest);
+    entries = w3c_manifest(&json, FOLDER, "toRdf-manifest.jsonld", "sequence", &manifest);
     assert_ok(jsonld_contexts_new(&contexts));
     add_contexts(entries);
     while (json_next(entries, &cursor, NULL, &entry)) {

@@ -74,8 +74,7 @@ static void every_test_of_the_suite_holds(void **state)
     PS_BUF_AUTO manifest = {0};
 
     (void)state;
-    assert_ok(json_new(&json));
-    entries = w3c_manifest(json, FOLDER, "manifest.jsonld", "entries", &manifest);
+    entries = w3c_manifest(&json, FOLDER, "manifest.jsonld", "entries", &manifest);
     while (json_next(entries, &cursor, NULL, &entry)) {
         char id[64];
         char type[64];
