@@ -317,7 +317,7 @@ static void on_readable(struct load *load, struct connection *connection)
         len = answer_len(connection, &head, &status);
         if (len != 0) {
             consume_answer(load, connection, head, len, status);
-            if (connection->ssl == NULL) {
+            if (connection->ssl == NULL || SSL_has_pending(connection->ssl) == 0) {
                 return;
             }
         }
@@ -381,6 +381,8 @@ static SSL_CTX *tls_context(const struct load_plan *plan)
         stop("TLS files");
     }
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+    /* An answer is two records, of which each would be read in two steps. */
+    SSL_CTX_set_read_ahead(tls, 1);
     return tls;
 }
 
