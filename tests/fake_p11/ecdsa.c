@@ -10,7 +10,7 @@
 
 #include "curve.h"
 
-/* So many nonces are made together, with two inversions, and then used over and over. */
+/* How many nonces share the two inversions, modulo the order and in the field. */
 #define STOCK 32
 
 /* A number modulo the order, in Montgomery's form, and the base point times that number. */
@@ -33,7 +33,7 @@ struct ecdsa {
     BIGNUM *work;
     int octets; /* of a coordinate */
     struct multiple next, step;
-    size_t at; /* of the stock: the next one to use */
+    size_t left; /* of the stock, which is used from its end */
     struct nonce stock[STOCK];
 };
 
@@ -97,6 +97,16 @@ static bool prepare(struct ecdsa *ecdsa, const EVP_PKEY *pkey, const struct curv
     for (size_t i = 0; sound && i < STOCK; i++)
         sound = new_nonce(ecdsa, &ecdsa->stock[i]);
     return sound && take_key(ecdsa, pkey) && draw(ecdsa, &ecdsa->next) && draw(ecdsa, &ecdsa->step);
+}
+
+struct ecdsa *ecdsa_new(EVP_PKEY *pkey)
+{
+    const struct curve *curve = curve_of_pkey(pkey);
+    struct ecdsa *ecdsa = curve && curve->key_type == CKK_EC ? calloc(1, sizeof(*ecdsa)) : NULL;
+    if (!ecdsa || prepare(ecdsa, pkey, curve))
+        return ecdsa;
+    ecdsa_free(ecdsa);
+    return NULL;
 }
 
 void ecdsa_free(struct ecdsa *ecdsa)
@@ -170,17 +180,9 @@ static bool fill_stock(struct ecdsa *ecdsa)
     bool sound = true;
     for (size_t i = 0; sound && i < STOCK; i++)
         sound = step(ecdsa, &ecdsa->stock[i].at);
-    return sound && invert_stock(ecdsa) && read_stock(ecdsa);
-}
-
-struct ecdsa *ecdsa_new(EVP_PKEY *pkey)
-{
-    const struct curve *curve = curve_of_pkey(pkey);
-    struct ecdsa *ecdsa = curve && curve->key_type == CKK_EC ? calloc(1, sizeof(*ecdsa)) : NULL;
-    if (!ecdsa || (prepare(ecdsa, pkey, curve) && fill_stock(ecdsa)))
-        return ecdsa;
-    ecdsa_free(ecdsa);
-    return NULL;
+    sound = sound && invert_stock(ecdsa) && read_stock(ecdsa);
+    ecdsa->left = sound ? STOCK : 0;
+    return sound;
 }
 
 /* FIPS 186-5, 6.4.1: of a digest longer than the order, its leftmost bits; here below the order. */
@@ -209,7 +211,9 @@ bool ecdsa_sign(struct ecdsa *ecdsa, const unsigned char *digest, size_t length,
 {
     struct nonce *nonce;
     do {
-        nonce = &ecdsa->stock[ecdsa->at++ % STOCK];
+        if (ecdsa->left == 0 && !fill_stock(ecdsa))
+            return false;
+        nonce = &ecdsa->stock[--ecdsa->left];
         if (!take_digest(ecdsa, digest, length) || !compute(ecdsa, nonce))
             return false;
     } while (BN_is_zero(nonce->r) || BN_is_zero(nonce->product));

@@ -7,8 +7,8 @@
 
 /*
  * ECDSA signatures that cost the host next to nothing, as those of an HSM at the other end of a
- * network do. They verify like any other, but their nonces follow from one another and come again,
- * so that a few of them give the key away.
+ * network do: a tenth of what OpenSSL's take. They verify like any other, but their nonces follow
+ * from one another, so that a few of them give the key away.
  */
 struct ecdsa;
 
