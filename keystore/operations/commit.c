@@ -257,6 +257,8 @@ static void answer(struct operation *op)
         return;
     }
     op->is_answered = true;
+    /* Who heard the answer first would refuse what the operation has made possible. */
+    state_tell_changes(op->keeper);
     answer_document(&op->to, &(struct msg_document){.status = op->status,
                                                     .media = MEDIA_JSON,
                                                     .etag = ps_buf_bytes(&op->etag),

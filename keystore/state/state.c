@@ -270,9 +270,8 @@ static void say_status(struct keeper *keeper)
     }
 }
 
-static void on_tell(void *context)
+void state_tell_changes(struct keeper *keeper)
 {
-    struct keeper *keeper = context;
     const enum appliance_state now = state_now(keeper);
     PS_BUF_AUTO body;
 
@@ -291,4 +290,9 @@ static void on_tell(void *context)
     say_status(keeper);
     state_tell(keeper, &keeper->clients);
     state_tell(keeper, &keeper->management);
+}
+
+static void on_tell(void *context)
+{
+    state_tell_changes(context);
 }

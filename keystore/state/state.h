@@ -21,6 +21,8 @@ bool state_is_practice(const struct keeper *keeper);
 
 /* Looks again, at the end of this turn of the loop, whether there is something to tell. */
 void state_look(struct keeper *keeper);
+/* The same at once: who is answered after this finds it so. */
+void state_tell_changes(struct keeper *keeper);
 
 /* Tells a new api process how things are. */
 void state_tell(struct keeper *keeper, struct api_peer *peer);

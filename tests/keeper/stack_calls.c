@@ -242,6 +242,8 @@ void stack_genesis(struct stack *stack)
     if (status != 201) {
         fail_msg("genesis: %u %.*s", status, PS_BYTES_FMT(ps_buf_bytes(&body)));
     }
+    /* Told before the answer: who hears that goes on at once. */
+    assert_int_not_equal(stack->state, APPLIANCE_UNINITIALISED);
     stack_wait_state(stack, APPLIANCE_OPERATIONAL);
     assert_int_equal(stack_change(stack, "grant.add", "",
                                   "{\"client\":\"tester\",\"keys\":\"*\",\"operations\":[\"jws."
