@@ -13,6 +13,7 @@
 #define DEFAULT_TIMEOUT_MS 10000u
 #define DEFAULT_RETRIES    2u
 #define SHORTEST_WAIT_MS   50u
+#define LONGEST_WAIT_MS    5000u /* between two tries: beyond it the caller decides */
 
 enum privyseal_result client_fail(struct privyseal *client, enum privyseal_result result,
                                   const char *format, ...)
@@ -335,7 +336,7 @@ static bool may_repeat(const struct privyseal_request *request, enum privyseal_r
         if (answer->problem.retry_after_s != 0) {
             *ret_wait_ms = (uint64_t)answer->problem.retry_after_s * 1000;
         }
-        return true;
+        return *ret_wait_ms <= LONGEST_WAIT_MS;
     }
     return result == PRIVYSEAL_UNREACHABLE && is_safe(request);
 }

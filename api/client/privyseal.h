@@ -89,8 +89,9 @@ struct privyseal_request {
  * Any request. The answer is filled for PRIVYSEAL_OK (2xx, 304) and PRIVYSEAL_REFUSED; clear it.
  *
  * Repeated on a broken connection: GET, PUT, DELETE, and POST with an idempotency key. Repeated on
- * 429 and 503, after `Retry-After` and within timeout_ms: everything, since the appliance says so
- * only when nothing was released.
+ * 429 and 503, after a `Retry-After` of at most 5 seconds and within timeout_ms: everything, since
+ * the appliance says so only when nothing was released. Who is told to come back later than that
+ * hears it at once.
  */
 PRIVYSEAL_API PRIVYSEAL_MUST_USE enum privyseal_result
 privyseal_call(struct privyseal *client, const struct privyseal_request *request,

@@ -332,6 +332,24 @@ static void a_refusal_is_a_value_and_asked_for_once(void **state)
     assert_int_equal(peer.requests, PS_COUNT_OF(statuses));
 }
 
+/* It would be silent meanwhile, and people may have to do something first. */
+static void a_minute_is_not_waited_for(void **state)
+{
+    static const struct step steps[] = {
+        {.deed = ANSWER, .status = 503, .more = ",\"retry_after_s\":60"}, GOOD};
+    struct privyseal_answer answer = {0};
+
+    (void)state;
+    script(steps, PS_COUNT_OF(steps));
+    open_client(120000, 2);
+    assert_int_equal(privyseal_call(client, &get, &answer), PRIVYSEAL_REFUSED);
+    assert_int_equal(answer.problem.retry_after_s, 60);
+    privyseal_answer_clear(&answer);
+    assert_int_equal(call(&get), PRIVYSEAL_OK);
+    finish();
+    assert_int_equal(peer.requests, 2);
+}
+
 /* The time is of the whole call: who is told to come later than that is told so at once. */
 static void nobody_waits_longer_than_asked_for(void **state)
 {
@@ -363,6 +381,7 @@ int main(void)
         TEST(it_is_sent_again_as_often_as_asked_for),
         TEST(what_waiting_helps_is_sent_again_whatever_it_is),
         TEST(a_refusal_is_a_value_and_asked_for_once),
+        TEST(a_minute_is_not_waited_for),
         TEST(nobody_waits_longer_than_asked_for),
     };
 
