@@ -213,6 +213,19 @@ static enum ps_err catch_up(struct check *check, bool *ret_even)
     return PS_OK;
 }
 
+/*
+ * Begun with the end of what comes before it: between the two somebody might write again, and who
+ * goes on writing would have no walk ever begin.
+ */
+static enum ps_err begin_walk(struct check *check)
+{
+    const enum ps_err err =
+        check->walk == NULL ? log_walk_new(check->keeper->events, &check->walk) : PS_OK;
+
+    check->phase = err == PS_OK ? CHECK_LOG : CHECK_NOTHING;
+    return err == PS_E_NOT_FOUND ? PS_OK : err;
+}
+
 /* What came while the rows were read was derived from leaves as well. */
 static enum ps_err end_rows(struct check *check)
 {
@@ -228,11 +241,14 @@ static enum ps_err end_rows(struct check *check)
         check->is_due = false;
         err = snapshots_begin(check->keeper->snapshots, check->derive);
     }
-    check->phase = err == PS_OK ? CHECK_SNAPSHOT : CHECK_LOG;
-    if (err != PS_OK && err != PS_E_NOT_FOUND) {
+    if (err == PS_OK) {
+        check->phase = CHECK_SNAPSHOT;
+        return PS_OK;
+    }
+    if (err != PS_E_NOT_FOUND) {
         ps_line(PS_INFO, "snapshot_not_made", PS_STR("detail", ps_detail()->text));
     }
-    return PS_OK;
+    return begin_walk(check);
 }
 
 static enum ps_err compare_some(struct check *check)
@@ -266,10 +282,10 @@ static enum ps_err make_some(struct check *check)
     if (err != PS_OK) {
         ps_line(PS_WARNING, "snapshot_not_made", PS_STR("detail", ps_detail()->text));
     }
-    check->phase = done || err != PS_OK ? CHECK_LOG : CHECK_SNAPSHOT;
-    return PS_OK;
+    return done || err != PS_OK ? begin_walk(check) : PS_OK;
 }
 
+/* What a start passes over and what somebody changed since. */
 static enum ps_err walk_on(struct check *check)
 {
     bool done;
@@ -279,23 +295,11 @@ static enum ps_err walk_on(struct check *check)
         ps_line(PS_INFO, "events_checked", PS_NUM("leaves", log_walk_all(check->walk)));
         check->walked++;
         end_walk(check);
+        if (check->phase == CHECK_LOG) {
+            check->phase = CHECK_NOTHING;
+        }
     }
     return PS_OK;
-}
-
-/* What a start passes over and what somebody changed since. */
-static enum ps_err walk_some(struct check *check)
-{
-    enum ps_err err = PS_OK;
-
-    if (check->walk == NULL) {
-        err = log_walk_new(check->keeper->events, &check->walk);
-    }
-    if (err == PS_OK) {
-        err = walk_on(check);
-    }
-    check->phase = check->walk == NULL ? CHECK_NOTHING : CHECK_LOG;
-    return err == PS_E_NOT_FOUND ? PS_OK : err;
 }
 
 /* A walk that was under way when somebody wrote to the catalog goes on beside the comparison. */
@@ -312,7 +316,7 @@ static enum ps_err do_slice(struct check *check)
     case CHECK_SNAPSHOT:
         return make_some(check);
     case CHECK_LOG:
-        return walk_some(check);
+        return walk_on(check);
     case CHECK_NOTHING:
         break;
     }
