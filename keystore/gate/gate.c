@@ -298,6 +298,15 @@ void gate_not_executed(struct gate *gate, const char *id)
     }
 }
 
+const char *gate_state_before_intent(const struct gate *gate, struct ps_bytes id)
+{
+    const struct entry *entry = entry_find(gate, id);
+
+    return entry != NULL && entry->is_executing && gate->keeper->appliance.exists
+               ? waiting_state_name(entry->state)
+               : NULL;
+}
+
 void gate_each_waits(const struct gate *gate, gate_waits_fn *fn, const void *context)
 {
     for (const struct entry *entry = gate->first; entry != NULL; entry = entry->next) {

@@ -90,6 +90,12 @@ void gate_executed(struct gate *gate, const char *id);
 /* It came to an end before that, so that it can be executed still. */
 void gate_not_executed(struct gate *gate, const char *id);
 
+/*
+ * The state of one whose intent is on its way to the log, where it would be again after a crash
+ * ("approved"). NULL: of any other; a genesis has no intent.
+ */
+const char *gate_state_before_intent(const struct gate *gate, struct ps_bytes id);
+
 /* Signatures of an operation that waits, as an array of objects; for the first leaf. */
 void gate_put_signatures(const struct gate *gate, const char *id, struct writer *json);
 

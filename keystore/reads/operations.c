@@ -35,12 +35,20 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct operation_row, type, JSON_KIND_STRING, true, 0),
 };
 
-static enum ps_err parse(struct read *read, struct ps_bytes body, struct operation_row *ret_row)
+/* Its row is ahead of the log for as long as a leaf takes: nobody is told what is not in the log.
+ */
+static enum ps_err parse(struct read *read, const struct catalog_row *row,
+                         struct operation_row *ret_row)
 {
+    const char *before = gate_state_before_intent(read->keeper->gate, row->name);
     struct json_value root;
 
-    PS_TRY(json_parse(read->parser, body, &JSON_LIMITS_REQUEST, &root));
-    return json_read_object(root, fields, PS_COUNT_OF(fields), ret_row, NULL);
+    PS_TRY(json_parse(read->parser, row->body, &JSON_LIMITS_REQUEST, &root));
+    PS_TRY(json_read_object(root, fields, PS_COUNT_OF(fields), ret_row, NULL));
+    if (before != NULL) {
+        ret_row->state = ps_bytes_str(before);
+    }
+    return PS_OK;
 }
 
 static void put_members(struct ps_bytes id, const struct operation_row *row, struct writer *json)
@@ -64,7 +72,7 @@ static enum ps_err put_item(struct read *read, const struct catalog_row *row, st
 {
     struct operation_row operation = {.event = 0};
 
-    PS_TRY(parse(read, row->body, &operation));
+    PS_TRY(parse(read, row, &operation));
     if (read->message->name.len != 0 && !ps_bytes_equal(read->message->name, operation.state)) {
         return PS_OK; /* the list is of those in another state */
     }
@@ -109,7 +117,7 @@ static enum ps_err find(struct read *read, struct ps_buf *memory, struct catalog
         return ps_fail(PS_E_NOT_FOUND, 0, "there is no such operation");
     }
     PS_TRY(err);
-    return parse(read, ret_row->body, ret_operation);
+    return parse(read, ret_row, ret_operation);
 }
 
 /* While it is executed the row knows less than who executes it. */

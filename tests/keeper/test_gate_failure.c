@@ -185,6 +185,30 @@ static void a_restart_after_failures_finds_what_was_told(void **state)
     assert_true(leaves_tell(&stack, draft.id, DONE));
 }
 
+/* Who saw it executed could go on from there, and after a crash it would wait again. */
+static void what_has_no_intent_yet_is_told_to_wait(void **state)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    struct msg_operation_step message;
+    DRAFT_AUTO draft;
+
+    (void)state;
+    ask_and_approve("key.create", "", EC_KEY("fail.held"), &draft);
+    message = step_message(&draft, "execute");
+    faults_set(stack.faults, FAULT_HOLD_EVENTS, 0);
+    (void)wire_send(&stack.management, &msg_operation_step_info, &message);
+    while (!faults_happened(stack.faults)) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+    }
+    expect(200, stack_read(&stack, READ_OPERATION, draft.id, &body));
+    assert_true(body_has("\"state\":\"approved\""));
+    expect(200, stack_read(&stack, READ_OPERATIONS, "executing", &body));
+    assert_false(body_has(draft.id));
+    assert_true(faults_clear(stack.faults));
+    leaves_wait(&stack, draft.id, DONE);
+}
+
 /* The keeper dies after an operation began, and before the end of what was to cancel it. */
 static void a_cancellation_ends_after_a_start_too(void **state)
 {
@@ -210,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_result_that_cannot_be_written_is_written_later),
         cmocka_unit_test(a_rejection_whose_end_cannot_be_written_ends_it_later),
         cmocka_unit_test(a_restart_after_failures_finds_what_was_told),
+        cmocka_unit_test(what_has_no_intent_yet_is_told_to_wait),
         cmocka_unit_test(a_cancellation_ends_after_a_start_too),
     };
 
