@@ -189,7 +189,7 @@ static void a_restart_after_failures_finds_what_was_told(void **state)
 static void what_has_no_intent_yet_is_told_to_wait(void **state)
 {
     const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
-    struct msg_operation_step message;
+    struct msg_operation_step message = {0};
     DRAFT_AUTO draft;
 
     (void)state;
