@@ -24,18 +24,9 @@ static enum ps_problem state_problem(enum appliance_state state)
     }
 }
 
-static uint32_t retry_after_s(enum ps_problem problem)
-{
-    const struct ps_problem_info *info = ps_problem_info(problem);
-
-    return info != NULL && info->retry_helps ? 1 : 0;
-}
-
 void exchange_refuse(struct exchange *exchange, enum ps_problem problem, const char *detail)
 {
-    const struct http_problem refusal = {.problem = problem,
-                                         .detail = ps_bytes_str(detail),
-                                         .retry_after_s = retry_after_s(problem)};
+    const struct http_problem refusal = {.problem = problem, .detail = ps_bytes_str(detail)};
 
     http_refuse(exchange->request, &refusal);
 }
@@ -174,8 +165,7 @@ static void refuse_state(struct exchange *exchange, enum appliance_state state)
 {
     const enum ps_problem problem = state_problem(state);
     const struct http_problem refusal = {.problem = problem,
-                                         .state = ps_bytes_str(appliance_state_name(state)),
-                                         .retry_after_s = retry_after_s(problem)};
+                                         .state = ps_bytes_str(appliance_state_name(state))};
 
     http_refuse(exchange->request, &refusal);
 }

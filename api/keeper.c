@@ -199,10 +199,8 @@ static void deliver(struct keeper *keeper, uint32_t slot, const struct ipc_messa
 
 static struct msg_problem lost(enum ps_problem problem)
 {
-    const struct ps_problem_info *info = ps_problem_info(problem);
-
     return (struct msg_problem){.problem = (uint16_t)problem,
-                                .retry_after_s = info->retry_helps ? 1 : 0};
+                                .retry_after_s = ps_problem_wait_s(problem)};
 }
 
 static void fail_calls(struct keeper *keeper, struct exchange *exchange, enum ps_problem problem)

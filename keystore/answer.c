@@ -17,12 +17,6 @@ void answer_send(const struct reply_to *to, const struct ipc_message *info, cons
     }
 }
 
-/* Only where waiting helps; short, since most of it is over when a process has come back. */
-static uint32_t usual_wait(enum ps_problem problem)
-{
-    return ps_problem_info(problem)->retry_helps ? 1 : 0;
-}
-
 void answer_problem(const struct reply_to *to, const struct problem_answer *answer)
 {
     struct msg_problem message = {.problem = (uint16_t)answer->problem,
@@ -31,7 +25,7 @@ void answer_problem(const struct reply_to *to, const struct problem_answer *answ
                                   .state = ps_bytes_str(answer->state)};
 
     if (message.retry_after_s == 0) {
-        message.retry_after_s = usual_wait(answer->problem);
+        message.retry_after_s = ps_problem_wait_s(answer->problem);
     }
     if (message.detail.len > IPC_DETAIL_MAX) {
         message.detail.len = IPC_DETAIL_MAX;

@@ -74,7 +74,7 @@ void browser_fail(struct exchange *exchange, enum ps_err err)
 
     ps_line(PS_ERROR, "request_failed", PS_TEXT("request", http_request_id(exchange->request)),
             PS_STR("why", ps_detail()->text));
-    http_refuse(exchange->request, &(struct http_problem){.problem = problem, .retry_after_s = 1});
+    http_refuse(exchange->request, &(struct http_problem){.problem = problem});
 }
 
 /* The cookie stays as it is while the browser has one, so that its windows do not disturb others.

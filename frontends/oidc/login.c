@@ -170,8 +170,8 @@ struct ps_bytes login_source(const struct exchange *exchange, char text[LOGIN_SO
 
 void login_answer_away(struct exchange *exchange)
 {
-    http_refuse(exchange->request,
-                &(struct http_problem){.problem = PS_PROBLEM_KEEPER_UNAVAILABLE,
-                                       .detail = ps_bytes_str("who people are cannot be asked now"),
-                                       .retry_after_s = 1});
+    http_refuse(
+        exchange->request,
+        &(struct http_problem){.problem = PS_PROBLEM_KEEPER_UNAVAILABLE,
+                               .detail = ps_bytes_str("who people are cannot be asked now")});
 }

@@ -119,8 +119,7 @@ static void answer(const struct jwks *jwks, struct http_request *request)
         http_refuse(request,
                     &(struct http_problem){
                         .problem = PS_PROBLEM_KEEPER_UNAVAILABLE,
-                        .detail = ps_bytes_str("the appliance that holds the keys is away"),
-                        .retry_after_s = 1});
+                        .detail = ps_bytes_str("the appliance that holds the keys is away")});
         return;
     }
     if (named.data != NULL && http_etag_named(named, told.etag)) {

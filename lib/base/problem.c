@@ -37,6 +37,13 @@ enum ps_problem ps_problem_by_code(struct ps_bytes code)
     return PS_PROBLEM_NONE;
 }
 
+uint32_t ps_problem_wait_s(enum ps_problem problem)
+{
+    const struct ps_problem_info *info = ps_problem_info(problem);
+
+    return info != NULL && info->retry_helps ? 1 : 0;
+}
+
 enum ps_problem ps_problem_of_err(enum ps_err err)
 {
     return (unsigned)err < PS_E_COUNT ? of_err[err] : PS_PROBLEM_INTERNAL;

@@ -29,6 +29,10 @@ const struct ps_problem_info *ps_problem_info(enum ps_problem problem);
 /* PS_PROBLEM_NONE when no code has this name. */
 enum ps_problem ps_problem_by_code(struct ps_bytes code);
 
+/* Seconds after which the same may be tried again: few, as most of it is over soon; 0: it is no
+ * use. */
+uint32_t ps_problem_wait_s(enum ps_problem problem);
+
 /* The problem that an error becomes when nothing more exact is known. */
 enum ps_problem ps_problem_of_err(enum ps_err err);
 

@@ -159,6 +159,16 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
     }
 }
 
+/* Of what waits for people: not soon. */
+static uint32_t usual_wait_s(enum ps_problem problem)
+{
+    const uint32_t soon_s = ps_problem_wait_s(problem);
+
+    return soon_s == 0 && http_problem_status(problem) == MHD_HTTP_SERVICE_UNAVAILABLE
+               ? RETRY_LATER_S
+               : soon_s;
+}
+
 static void refuse(struct http_request *request, const struct http_problem *problem, bool close)
 {
     struct http_problem told = *problem;
@@ -166,8 +176,8 @@ static void refuse(struct http_request *request, const struct http_problem *prob
                                  .media = http_problem_media,
                                  .close = close};
 
-    if (answer.status == MHD_HTTP_SERVICE_UNAVAILABLE && told.retry_after_s == 0) {
-        told.retry_after_s = RETRY_LATER_S;
+    if (told.retry_after_s == 0) {
+        told.retry_after_s = usual_wait_s(problem->problem);
     }
     answer.retry_after_s = told.retry_after_s;
     ps_buf_reset(&request->out);
@@ -190,10 +200,7 @@ void http_refuse(struct http_request *request, const struct http_problem *proble
 void answer_refuse_and_close(struct http_request *request, enum ps_problem problem,
                              const char *detail)
 {
-    const struct ps_problem_info *info = ps_problem_info(problem);
-    const struct http_problem refusal = {.problem = problem,
-                                         .detail = ps_bytes_str(detail),
-                                         .retry_after_s = info->retry_helps ? 1 : 0};
+    const struct http_problem refusal = {.problem = problem, .detail = ps_bytes_str(detail)};
 
     refuse(request, &refusal, true);
 }

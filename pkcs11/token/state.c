@@ -78,10 +78,9 @@ void token_answer_done(struct token *token, uint64_t id)
 void token_answer_problem(struct token *token, uint64_t id, enum ps_problem problem,
                           const char *detail)
 {
-    const struct ps_problem_info *info = ps_problem_info(problem);
     const struct msg_problem message = {
         .problem = (uint16_t)problem,
-        .retry_after_s = info != NULL && info->retry_helps ? 1 : 0,
+        .retry_after_s = ps_problem_wait_s(problem),
         .detail = text(detail),
         .state = text(token_state_name(token->state)),
     };

@@ -279,6 +279,7 @@ static void bodies_together_are_limited(void **state)
     client_send(&clients[open - 1], ps_bytes(part, 1));
     client_wait(&clients[open - 1], &response);
     assert_int_equal(response.status, 503);
+    assert_non_null(strstr(response.head, "\r\nRetry-After: 1\r\n"));
     assert_in_range(open, 32, 34);
     /* What is small goes on; what is large does again when the others are gone. */
     client_drop(&clients[open - 1], &response);
