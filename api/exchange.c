@@ -302,17 +302,14 @@ static void write_line(struct http_request *request, const struct exchange *exch
 {
     const struct route *route = exchange->match.route;
     char text[64];
-    const struct ps_line_field fields[] = {
-        PS_TEXT("request", http_request_id(request)),
-        caller_field(http_request_caller(request), text),
-        PS_STR("method", http_method_name(http_request_method(request))),
-        PS_STR("route", route == NULL ? "none" : route->path),
-        PS_TEXT("name", exchange_variable(exchange, 0)),
-        PS_NUM("status", status),
-        PS_NUM("micros", micros),
-    };
 
-    ps_line_write(status < 400 ? PS_DEBUG : PS_INFO, "request", fields, PS_COUNT_OF(fields));
+    ps_line(status < 400 ? PS_DEBUG : PS_INFO, "request",
+            PS_TEXT("request", http_request_id(request)),
+            caller_field(http_request_caller(request), text),
+            PS_STR("method", http_method_name(http_request_method(request))),
+            PS_STR("route", route == NULL ? "none" : route->path),
+            PS_TEXT("name", exchange_variable(exchange, 0)), PS_NUM("status", status),
+            PS_NUM("micros", micros));
 }
 
 static void on_answer(void *context, struct http_request *request, unsigned status)

@@ -65,6 +65,7 @@ struct authority authority_decide(struct keeper *keeper, const struct question *
     enum access_rule rule;
     const struct access_client *client =
         access_resolve(keeper->access, listener, question->caller, &rule);
+    const uint64_t now_s = real_now_s();
     struct access_decision decision;
     struct authority authority;
 
@@ -72,7 +73,7 @@ struct authority authority_decide(struct keeper *keeper, const struct question *
         return conclude(why_unknown(keeper, rule), rule, NULL);
     }
     tls_certificates_note(keeper->tls_certificates, access_client_name(client), question->caller,
-                          real_now_s());
+                          now_s);
     if (question->operation == GRANTED_NONE) {
         return conclude(PS_PROBLEM_NONE, rule, client);
     }
@@ -81,7 +82,7 @@ struct authority authority_decide(struct keeper *keeper, const struct question *
                                                        .key = question->key,
                                                        .parameter = question->parameter,
                                                        .format = question->format,
-                                                       .now_s = real_now_s()});
+                                                       .now_s = now_s});
     authority = conclude(problem_of[decision.outcome], decision.rule, client);
     if (authority.problem == PS_PROBLEM_NONE && !question->is_free &&
         access_take(&decision, question->is_look ? ACCESS_LOOKS : ACCESS_USES, 1,

@@ -188,23 +188,26 @@ static void refuse_lane(struct signer *signer, struct lane *lane)
 void dispatch_lane(struct signer *signer, struct token *token)
 {
     struct lane *lane = tokens_data(token);
+    uint64_t now_ns;
     bool is_backlog;
     uint32_t cost;
 
     if (lane != NULL && lock_is_on(signer->keeper)) {
         refuse_lane(signer, lane);
     }
-    if (lane == NULL || !anchor_is_checked(signer->keeper->anchor)) {
+    if (lane == NULL || queue_count(lane->queue) == 0 ||
+        !anchor_is_checked(signer->keeper->anchor)) {
         return;
     }
-    is_backlog = queue_count(lane->queue) != 0 && queue_is_backlog(lane->queue, ps_clock_mono_ns());
+    now_ns = ps_clock_mono_ns();
+    is_backlog = queue_is_backlog(lane->queue, now_ns);
     while ((cost = queue_peek_cost(lane->queue)) != 0 && tokens_has_room(token, cost, is_backlog)) {
         struct sign_request *request = (struct sign_request *)queue_pop(lane->queue);
         enum ps_err err;
 
         assert(request != NULL);
         request->step = STEP_AT_TOKEN;
-        request->sent_ns = ps_clock_mono_ns();
+        request->sent_ns = now_ns;
         keeper_metrics_note_queued(signer->keeper->metrics, token,
                                    request->sent_ns - request->item.arrived_ns);
         err = send(request, token, is_backlog);

@@ -36,13 +36,18 @@ static void put_field(struct ps_buf *buf, const struct ps_line_field *field)
     }
 }
 
+bool ps_line_is_told(enum ps_level level)
+{
+    return level >= least_level;
+}
+
 void ps_line_write(enum ps_level level, const char *event, const struct ps_line_field *fields,
                    size_t count)
 {
     PS_BUF_AUTO buf = {.max = LINE_MAX_OCTETS};
     size_t whole;
 
-    if (level < least_level) {
+    if (!ps_line_is_told(level)) {
         return;
     }
     ps_buf_put_str(&buf, "{\"time\":\"");

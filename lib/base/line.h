@@ -28,14 +28,21 @@ struct ps_line_field {
 #define PS_NUM(field_name, value)                                                                  \
     ((struct ps_line_field){.name = (field_name), .kind = PS_LINE_NUMBER, .number = (value)})
 
+bool ps_line_is_told(enum ps_level level);
+
 /* Writes {"time", "level", "process", "event", fields...}. Use through the macro below. */
 void ps_line_write(enum ps_level level, const char *event, const struct ps_line_field *fields,
                    size_t count);
 
-/* ps_line(PS_INFO, "token_up", PS_STR("token", name), PS_NUM("sessions", n)); */
+/*
+ * ps_line(PS_INFO, "token_up", PS_STR("token", name), PS_NUM("sessions", n));
+ * The fields are worked out only when the line is written.
+ */
 #define ps_line(level, event, ...)                                                                 \
-    ps_line_write((level), (event), (const struct ps_line_field[]){__VA_ARGS__},                   \
-                  sizeof((const struct ps_line_field[]){__VA_ARGS__}) /                            \
-                      sizeof(struct ps_line_field))
+    (ps_line_is_told(level)                                                                        \
+         ? ps_line_write((level), (event), (const struct ps_line_field[]){__VA_ARGS__},            \
+                         sizeof((const struct ps_line_field[]){__VA_ARGS__}) /                     \
+                             sizeof(struct ps_line_field))                                         \
+         : (void)0)
 
 #endif
