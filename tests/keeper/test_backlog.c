@@ -31,6 +31,8 @@ static int make_stack(void **state)
     ps_buf_init(&body, IPC_DOCUMENT_MAX);
     stack_start(&stack);
     stack_genesis(&stack);
+    /* Its leaf is signed for, and signatures are counted. */
+    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 1);
     expect(201, change("key.create", "", EC_KEY(KEY)));
     expect(201, change("key.create", "",
                        "{\"name\":\"" DEAR_KEY "\",\"type\":\"ed25519\",\"usage\":\"sign\","

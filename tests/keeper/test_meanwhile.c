@@ -36,6 +36,8 @@ static int make_stack(void **state)
     tap = stack.tokens[0].tap = tap_new();
     stack_start(&stack);
     stack_genesis(&stack);
+    /* The first inventory has a leaf of its own, and those of the tests are counted. */
+    wait_for_text(READ_INVENTORY, "", "\"state\":\"done\"", 1);
     expect(201, change("key.create", "",
                        "{\"name\":\"" KEY "\",\"type\":\"ed25519\",\"usage\":\"sign\","
                        "\"formats\":[\"jws\"]}"));

@@ -82,11 +82,25 @@ static void spoil_catalog(void)
     stack_wait_state(&stack, APPLIANCE_FAILED);
 }
 
+static unsigned change_would_be(void)
+{
+    struct msg_change message = stack_change_message("key.suspend", KEY, "{}");
+    struct wire_frame answer;
+
+    message.dry_run = 1;
+    stack_call(&stack, &stack.management, &msg_change_info, &message, &answer);
+    return stack_status_of(&answer, &body);
+}
+
 static void mend_catalog(void)
 {
     sql("update row set body = replace(body, '\"raw\"', '\"jws\"') where kind = 'key' and name = "
         "'" KEY "'");
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
+    /* Which may be told before the last of what was written was noticed. */
+    while (change_would_be() == 503) {
+        rest_a_while();
+    }
 }
 
 static void a_signature_leaves_when_its_leaf_is_durable(void **state)
