@@ -248,18 +248,12 @@ enum ps_err keeper_connect_peers(struct keeper *keeper, uint8_t role, int fd)
     return PS_OK;
 }
 
-static bool flush_peer(struct channel *channel)
+void keeper_flush_peers(struct keeper *keeper)
 {
-    if (channel == NULL) {
-        return true;
+    if (keeper->clients.channel != NULL) {
+        channel_flush(keeper->clients.channel);
     }
-    channel_flush(channel);
-    return channel_queued(channel) == 0;
-}
-
-bool keeper_flush_peers(struct keeper *keeper)
-{
-    const bool have_clients_all = flush_peer(keeper->clients.channel);
-
-    return flush_peer(keeper->management.channel) && have_clients_all;
+    if (keeper->management.channel != NULL) {
+        channel_flush(keeper->management.channel);
+    }
 }
