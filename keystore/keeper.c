@@ -217,9 +217,11 @@ static size_t requests_left(const struct keeper *keeper)
     return signer_count(keeper->signer) + request_queue_count(keeper->requests);
 }
 
-static bool is_drained(const struct keeper *keeper)
+/* What is answered and has not gone out yet would go with the process. */
+static bool is_drained(struct keeper *keeper)
 {
-    return requests_left(keeper) == 0 && operations_count(keeper->operations) == 0;
+    return requests_left(keeper) == 0 && operations_count(keeper->operations) == 0 &&
+           keeper_flush_peers(keeper);
 }
 
 static void record_stop(struct keeper *keeper)
@@ -236,7 +238,7 @@ static void finish_stop(struct keeper *keeper)
     ps_line(PS_INFO, "stopped", PS_NUM("requests_left", requests_left(keeper)),
             PS_NUM("operations_left", operations_count(keeper->operations)));
     record_stop(keeper);
-    keeper_flush_peers(keeper);
+    (void)keeper_flush_peers(keeper);
     ps_loop_stop(keeper->loop);
 }
 

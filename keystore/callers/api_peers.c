@@ -248,12 +248,18 @@ enum ps_err keeper_connect_peers(struct keeper *keeper, uint8_t role, int fd)
     return PS_OK;
 }
 
-void keeper_flush_peers(struct keeper *keeper)
+static bool flush_peer(struct channel *channel)
 {
-    if (keeper->clients.channel != NULL) {
-        channel_flush(keeper->clients.channel);
+    if (channel == NULL) {
+        return true;
     }
-    if (keeper->management.channel != NULL) {
-        channel_flush(keeper->management.channel);
-    }
+    channel_flush(channel);
+    return channel_queued(channel) == 0;
+}
+
+bool keeper_flush_peers(struct keeper *keeper)
+{
+    const bool have_clients_all = flush_peer(keeper->clients.channel);
+
+    return flush_peer(keeper->management.channel) && have_clients_all;
 }

@@ -13,7 +13,7 @@ void keeper_clear_peers(struct keeper *keeper);
  */
 PS_MUST_USE enum ps_err keeper_connect_peers(struct keeper *keeper, uint8_t role, int fd);
 
-/* Requests that are on their way out go out now. */
-void keeper_flush_peers(struct keeper *keeper);
+/* Answers that are on their way out go out now. False: a peer has no room for all of them yet. */
+bool keeper_flush_peers(struct keeper *keeper);
 
 #endif
