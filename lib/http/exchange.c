@@ -145,29 +145,38 @@ static void on_body(struct http_request *request, const char *data, size_t size)
     }
 }
 
+/* Who is told to wait is out of libmicrohttpd's sight until the handler has answered. */
+static enum MHD_Result hand_over(struct http_request *request)
+{
+    request->server->handler.on_request(request->server->context, request);
+    if (request->failed) {
+        return MHD_NO;
+    }
+    if (request->status != 0) {
+        return answer_queue(request);
+    }
+    request->suspended = true;
+    MHD_suspend_connection(request->mhd);
+    return MHD_YES;
+}
+
+/*
+ * libmicrohttpd calls twice, and only the second call hands over. What it waits for is decided
+ * between the two: suspended in the first, it would read from the socket first thing after resuming
+ * and, finding that the client has closed its half, drop the answer. And a client that goes away
+ * between the two takes its request with it, which nobody works on then.
+ */
 static enum MHD_Result on_end(struct http_request *request)
 {
-    struct http_server *server = request->server;
-
-    if (request->status == 0 && !request->working) {
-        connection_enter(request->connection, PHASE_WORK);
-        request->working = true;
-        server->handler.on_request(server->context, request);
-        /*
-         * Not suspended yet: libmicrohttpd would read from the socket first thing after resuming
-         * and, finding that the client has closed its half, drop the answer. Called again without
-         * an answer it waits for nothing from the client.
-         */
-        if (request->status == 0 && !request->failed) {
-            return MHD_YES;
-        }
+    if (request->status != 0) {
+        return answer_queue(request);
     }
-    if (request->status == 0) {
-        request->suspended = true;
-        MHD_suspend_connection(request->mhd);
+    if (!request->complete) {
+        request->complete = true;
+        connection_enter(request->connection, PHASE_WORK);
         return MHD_YES;
     }
-    return answer_queue(request);
+    return hand_over(request);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's type, parameters and all. */

@@ -57,7 +57,7 @@ struct http_request {
     uint64_t body_length; /* announced; 0 with chunks too */
     bool chunked;
     bool head_seen;
-    bool working;   /* the handler has it */
+    bool complete;  /* its end was seen; the next call hands it over */
     bool suspended; /* MHD was told to wait for the answer */
     bool failed;    /* no answer can follow: close */
     size_t body_limit;

@@ -74,7 +74,7 @@ static void reset(struct http_request *request, struct http_connection *connecti
     request->body_length = 0;
     request->chunked = false;
     request->head_seen = false;
-    request->working = false;
+    request->complete = false;
     request->suspended = false;
     request->failed = false;
     request->body_limit = 0;

@@ -1,5 +1,7 @@
 """What a hostile or broken client sends: refused with 4xx or closed, others unharmed, memory flat."""
 
+import base64
+import contextlib
 import json
 import random
 import re
@@ -13,6 +15,7 @@ import pytest
 from harness.appliance import PATIENCE_S, wait_until
 from harness.callers import over_tls
 from harness.http_unix import Client, b64u
+from harness.load import SigningLoad
 
 KEY = "certify.vc-jwt"
 BODY = json.dumps({"key": KEY, "payload": b64u(b"x")})
@@ -353,6 +356,32 @@ def test_a_thousand_idle_connections_harm_nobody(appliance):
     finally:
         for sock in idle:
             sock.close()
+
+
+def hang_up(appliance, rounds, at_once=8, latest_s=0.0004):
+    """Connections that send a request and end within the time that the api needs to pass it on."""
+    for _ in range(rounds):
+        socks = [connected(appliance) for _ in range(at_once)]
+        for sock in socks:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # too many
+                sock.send(post())
+        until = time.perf_counter() + random.uniform(0, latest_s)
+        while time.perf_counter() < until:
+            pass
+        for sock in socks:
+            sock.close()
+
+
+def test_clients_that_hang_up_while_they_are_worked_for_harm_nobody(appliance):
+    """Nobody else gets their answers, nor misses the own, and no process ends of it."""
+    roles = appliance.roles()
+    with SigningLoad(appliance.environment["PRIVYSEAL_SOCKET"], KEY, connections=6) as load:
+        hang_up(appliance, 1500)
+        wait_until(lambda: len(load.received) > 100, 60, "signatures for others")
+    assert appliance.roles() == roles
+    payloads = [base64.urlsafe_b64decode(jws.split(".")[1] + "==") for jws in load.received]
+    assert len(set(payloads)) == len(payloads) and b"x" not in payloads
+    assert statuses(raw(appliance, post())) == [200]
 
 
 def test_nothing_but_the_deadline_ends_a_silent_connection(appliance):

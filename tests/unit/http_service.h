@@ -22,6 +22,8 @@ static unsigned requests;
 static unsigned last_status;
 static bool drained;
 static struct http_caller last_caller;
+static struct client *leaving_at_head; /* goes away while its head is handed over */
+static struct client *leaving;         /* the same of its request */
 
 static inline PS_UNUSED void answer_with_body(struct http_request *request)
 {
@@ -42,12 +44,21 @@ static inline PS_UNUSED void use_extra(struct http_request *request)
     memset(http_request_extra(request), 0xff, EXTRA);
 }
 
+static inline PS_UNUSED void leave(struct client **who)
+{
+    if (*who != NULL) {
+        client_close(*who);
+        *who = NULL;
+    }
+}
+
 static inline PS_UNUSED void on_head(void *context, struct http_request *request)
 {
     const struct http_problem refusal = {.problem = PS_PROBLEM_NOT_FOUND};
 
     (void)context;
     use_extra(request);
+    leave(&leaving_at_head);
     last_caller = *http_request_caller(request);
     if (ps_bytes_equal_str(http_request_target(request)->path, "/refused")) {
         http_refuse(request, &refusal);
@@ -62,6 +73,7 @@ static inline PS_UNUSED void on_request(void *context, struct http_request *requ
 {
     (void)context;
     requests++;
+    leave(&leaving);
     if (ps_bytes_equal_str(http_request_target(request)->path, "/later")) {
         assert_true(later_count < LATER_MAX);
         later[later_count++] = request;

@@ -141,6 +141,54 @@ static void a_client_that_went_away_harms_nothing(void **state)
     }
 }
 
+static void a_client_that_goes_away_before_is_not_worked_for(void **state)
+{
+    struct client client;
+    struct client other;
+
+    (void)state;
+    client_open(&other, loop, path);
+    assert_int_equal(client_status(&other, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
+    client_open(&client, loop, path);
+    leaving_at_head = &client;
+    assert_int_equal(send(client.fd, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n", 32, 0), 32);
+    while (leaving_at_head != NULL || http_server_requests(server) != 0) {
+        assert_ok(ps_loop_turn(loop, 1));
+    }
+    assert_int_equal(later_count, 0);
+    assert_int_equal(requests, 1);
+    client_close(&other);
+}
+
+/* Its request is still the handler's, and nobody else's is made of it. */
+static void a_client_that_goes_away_at_once_harms_nobody(void **state)
+{
+    struct client client;
+    struct client other;
+    struct response response;
+
+    (void)state;
+    client_open(&other, loop, path);
+    assert_int_equal(client_status(&other, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
+    client_open(&client, loop, path);
+    leaving = &client;
+    assert_int_equal(send(client.fd, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n", 32, 0), 32);
+    wait_for_later(1);
+    assert_null(leaving);
+    assert_int_equal(http_server_requests(server), 1);
+    client_send_str(&other, "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nother");
+    wait_for_later(2);
+    assert_int_equal(http_server_requests(server), 2);
+    assert_ptr_not_equal(later[0], later[1]);
+    answer_all();
+    client_wait(&other, &response);
+    assert_true(ps_bytes_equal_str(response.body, "other!"));
+    client_close(&other);
+    while (http_server_requests(server) != 0) {
+        assert_ok(ps_loop_turn(loop, 1));
+    }
+}
+
 static void chunks_are_put_together(void **state)
 {
     struct client client;
@@ -379,6 +427,8 @@ int main(void)
         TEST(an_answer_may_come_later),
         TEST(a_client_that_closed_its_half_gets_the_answer),
         TEST(a_client_that_went_away_harms_nothing),
+        TEST(a_client_that_goes_away_before_is_not_worked_for),
+        TEST(a_client_that_goes_away_at_once_harms_nobody),
         TEST(chunks_are_put_together),
         TEST(a_refused_body_is_read_and_the_connection_goes_on),
         TEST(who_expects_100_is_refused_at_once),
