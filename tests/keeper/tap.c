@@ -29,6 +29,7 @@ struct line {
 struct row {
     const struct ipc_message *info;
     unsigned count;
+    unsigned meant;           /* of them, by what was set then */
     unsigned held;            /* of them */
     unsigned passed;          /* so many more */
     enum tap_refusal refusal; /* of those that come then */
@@ -73,6 +74,16 @@ unsigned tap_count(struct tap *tap, const struct ipc_message *info)
     count = row_of(tap, info)->count;
     (void)pthread_mutex_unlock(&tap->lock);
     return count;
+}
+
+unsigned tap_count_meant(struct tap *tap, const struct ipc_message *info)
+{
+    unsigned meant;
+
+    (void)pthread_mutex_lock(&tap->lock);
+    meant = row_of(tap, info)->meant;
+    (void)pthread_mutex_unlock(&tap->lock);
+    return meant;
 }
 
 unsigned tap_held(struct tap *tap, const struct ipc_message *info)
@@ -180,6 +191,7 @@ static enum tap_refusal note_request(struct tap *tap, const struct ipc_message *
     (void)pthread_mutex_lock(&tap->lock);
     row = row_of(tap, info);
     row->count++;
+    row->meant += is_about(row, octets) ? 1 : 0;
     *ret_let_go = tap->let_go;
     if (row->passed != 0) {
         row->passed--;

@@ -18,6 +18,8 @@ void tap_join(struct tap *tap, int keeper, int token);
 
 /* Requests of this kind so far. */
 unsigned tap_count(struct tap *tap, const struct ipc_message *info);
+/* Those of them that what was set then was about. */
+unsigned tap_count_meant(struct tap *tap, const struct ipc_message *info);
 
 enum tap_refusal {
     TAP_PASS,
