@@ -26,15 +26,46 @@ static void a_key_is_rotated_when_its_period_is_over(void **state)
     assert_true(body_has("\"request_id\":\"scheduled-"));
 }
 
+#define SHORT_S   10u
+#define LONGEST_S (16 * SHORT_S)
+
+/* So long that it signs before its end: on a slow machine not the first of them does. */
+static void make_short(char name[32])
+{
+    unsigned validity_s = SHORT_S;
+    char parameters[200];
+    unsigned status;
+
+    do {
+        (void)snprintf(name, 32, "s.short%u", validity_s);
+        (void)snprintf(parameters, sizeof parameters,
+                       "{\"name\":\"%s\",\"type\":\"ec-p256\",\"usage\":\"sign\","
+                       "\"formats\":[\"jws\"],\"validity_s\":%u}",
+                       name, validity_s);
+        expect(201, change_when_free("key.create", "", parameters));
+        status = stack_sign_jws(&stack, name, "", "x", &body);
+        validity_s *= 2;
+    } while (status == 409 && validity_s <= LONGEST_S);
+    expect(200, status);
+}
+
 static void an_expired_version_signs_no_more_and_is_deactivated(void **state)
 {
+    char name[32];
+
     (void)state;
-    expect(201, change_when_free("key.create", "",
-                                 "{\"name\":\"s.short\",\"type\":\"ec-p256\",\"usage\":\"sign\","
-                                 "\"formats\":[\"jws\"],\"validity_s\":10}"));
-    expect(200, stack_sign_jws(&stack, "s.short", "", "x", &body));
-    wait_for_text(READ_KEY, "s.short", "\"version\":1,\"state\":\"deactivated\"", 1);
-    expect(409, stack_sign_jws(&stack, "s.short", "", "x", &body));
+    make_short(name);
+    wait_for_text(READ_KEY, name, "\"version\":1,\"state\":\"deactivated\"", 1);
+    expect(409, stack_sign_jws(&stack, name, "", "x", &body));
+}
+
+/* No period gives it one, whenever it is looked at. */
+static void a_key_without_a_successor_has_none_to_withdraw(void **state)
+{
+    (void)state;
+    expect(201, change_when_free("key.create", "", EC_KEY("s.lasting")));
+    expect(409, change_when_free("key.withdraw", "s.lasting", "{}"));
+    assert_true(body_has("no successor of this key waits"));
 }
 
 /* The first is withdrawn, so that the period asks for another, which is withdrawn by its number. */
@@ -46,7 +77,6 @@ static void a_withdrawn_successor_never_signs_and_another_is_made(void **state)
                             "{\"name\":\"s.withdrawn\",\"type\":\"ec-p256\",\"usage\":\"sign\","
                             "\"formats\":[\"raw\"],\"rotation\":{\"period_s\":3001,"
                             "\"publish_ahead_s\":3000,\"retain_s\":60}}"));
-    expect(409, change_when_free("key.withdraw", "s.withdrawn", "{}"));
     expect(409, change_when_free("key.withdraw", "s.withdrawn", "{\"version\":1}"));
     wait_for_text(READ_KEY, "s.withdrawn", "\"version\":2,\"state\":\"pre-activation\"", 1);
     expect(201, change_when_free("key.withdraw", "s.withdrawn", "{}"));
@@ -215,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_rotated_when_its_period_is_over),
         cmocka_unit_test(an_expired_version_signs_no_more_and_is_deactivated),
+        cmocka_unit_test(a_key_without_a_successor_has_none_to_withdraw),
         cmocka_unit_test(a_withdrawn_successor_never_signs_and_another_is_made),
         cmocka_unit_test(a_successor_gets_its_certificate_and_is_activated_by_itself),
         cmocka_unit_test(a_certificate_is_renewed_before_it_ends),
