@@ -368,12 +368,22 @@ void faults_set(struct faults *faults, enum fault fault, unsigned at)
     (void)pthread_mutex_unlock(&faults->lock);
 }
 
-void faults_kill_at_leaf(struct faults *faults, const char *text, unsigned calls_after)
+static void set_from_leaf(struct faults *faults, enum fault fault, const char *text, unsigned at)
 {
     (void)pthread_mutex_lock(&faults->lock);
-    (void)exchange(faults, FAULT_KILL, calls_after);
+    (void)exchange(faults, fault, at);
     faults->from = text;
     (void)pthread_mutex_unlock(&faults->lock);
+}
+
+void faults_kill_at_leaf(struct faults *faults, const char *text, unsigned calls_after)
+{
+    set_from_leaf(faults, FAULT_KILL, text, calls_after);
+}
+
+void faults_fail_behind_leaf(struct faults *faults, const char *text)
+{
+    set_from_leaf(faults, FAULT_WRITE, text, 1);
 }
 
 bool faults_happened(struct faults *faults)

@@ -41,6 +41,8 @@ void faults_set(struct faults *faults, enum fault fault, unsigned at);
  * 1 is its sync, if it is synced alone.
  */
 void faults_kill_at_leaf(struct faults *faults, const char *text, unsigned calls_after);
+/* FAULT_WRITE at whatever is written behind the first leaf that has this text in it. */
+void faults_fail_behind_leaf(struct faults *faults, const char *text);
 /* Whether it has happened since it was set. */
 bool faults_happened(struct faults *faults);
 /* The same, and from now on none happens. */

@@ -139,7 +139,7 @@ static void a_result_that_cannot_be_written_is_written_later(void **state)
 
     (void)state;
     ask_and_approve("key.create", "", EC_KEY("fail.result"), &draft);
-    faults_set(stack.faults, FAULT_WRITE, 1);
+    faults_fail_behind_leaf(stack.faults, "\"kind\":\"intent\"");
     expect(503, draft_execute(&stack, &draft, &body));
     assert_true(leaves_tell(&stack, draft.id, APPROVED " intent"));
     expect(404, stack_read(&stack, READ_KEY, "fail.result", &body));
@@ -159,7 +159,7 @@ static void a_rejection_whose_end_cannot_be_written_ends_it_later(void **state)
     (void)state;
     ask_and_approve("key.create", "", EC_KEY("fail.ended"), &draft);
     expect(200, draft_sign(&stack, &draft, "rejections", "bob", &body));
-    faults_set(stack.faults, FAULT_WRITE, 1);
+    faults_fail_behind_leaf(stack.faults, "\"kind\":\"signature\"");
     expect(503, draft_sign(&stack, &draft, "rejections", "carol", &body));
     assert_true(leaves_tell(&stack, draft.id, APPROVED " reject:bob reject:carol"));
     assert_in_range(draft_execute(&stack, &draft, &body), 409, 503);
