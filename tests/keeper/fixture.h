@@ -165,6 +165,35 @@ static inline PS_UNUSED void lose_pin(void)
     wait_for_text(READ_SYSTEM, "", "waits for 2 officers", 1);
 }
 
+/*
+ * Of one that takes long who executes it may be told that it goes on: the status of its end, and
+ * what a reader sees then. 0: the keeper has died of a fault.
+ */
+static inline PS_UNUSED unsigned execute_to_the_end(const struct draft *draft)
+{
+    const uint64_t deadline = ps_clock_mono_ns() + WIRE_LIMIT_MS * PS_NS_PER_MS;
+    unsigned status = draft_execute(&stack, draft, &body);
+
+    while (status == 202) {
+        assert_true(ps_clock_mono_ns() < deadline);
+        rest_a_while();
+        if (stack_read(&stack, READ_OPERATION, draft->id, &body) != 200) {
+            return 0;
+        }
+        status = body_has("\"state\":\"done\"") ? 201 : 202;
+    }
+    return status;
+}
+
+static inline PS_UNUSED unsigned change_to_the_end(const char *type, const char *subject,
+                                                   const char *parameters)
+{
+    DRAFT_AUTO draft;
+
+    ask_and_approve(type, subject, parameters, &draft);
+    return execute_to_the_end(&draft);
+}
+
 /* Asked again while the appliance works on the same key by itself. */
 static inline PS_UNUSED unsigned change_when_free(const char *type, const char *subject,
                                                   const char *parameters)

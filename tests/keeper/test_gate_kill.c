@@ -97,7 +97,7 @@ static unsigned execute(const struct round *round, const struct draft *draft)
     do {
         assert_true(ps_clock_mono_ns() < deadline);
         give(round->row->release);
-        status = draft_execute(&stack, draft, &body);
+        status = execute_to_the_end(draft);
     } while (kill_shares_are_missing(status) && has_rested());
     return status;
 }

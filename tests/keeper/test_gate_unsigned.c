@@ -130,7 +130,7 @@ static int make_stack(void **state)
         if (history[i].parameters == kill_chain) {
             kill_make_certificate(history[i].subject);
         }
-        status = change(history[i].type, history[i].subject, history[i].parameters);
+        status = change_to_the_end(history[i].type, history[i].subject, history[i].parameters);
         if (status != 200 && status != 201) {
             fail_msg("%s: %u", history[i].type, status);
         }

@@ -28,7 +28,7 @@
 /* Created, or changed. */
 static void done(const char *type, const char *subject, const char *parameters)
 {
-    const unsigned status = change(type, subject, parameters);
+    const unsigned status = change_to_the_end(type, subject, parameters);
 
     expect(status == 200 ? 200 : 201, status);
 }

@@ -76,7 +76,7 @@ static void expect_ended(const char *why)
 static void die_at_result(void)
 {
     faults_kill_at_leaf(stack.faults, "\"kind\":\"result\"", 0);
-    (void)draft_execute(&stack, &draft, &body);
+    (void)execute_to_the_end(&draft);
     assert_true(faults_clear(stack.faults));
     stack_kill_keeper(&stack);
 }
