@@ -18,7 +18,8 @@
 #define STACK_SO_PIN     "27182818"
 #define STACK_MODULE     "/usr/lib/softhsm/libsofthsm2.so"
 #define STACK_ORIGIN     "privyseal.test/keeper"
-#define STACK_REQUEST_MS 30000 /* for which a request waits for a token that is away */
+#define STACK_REQUEST_MS 30000 /* for which a request waits for a token that is away, */
+#define STACK_SOON_MS    3000  /* or for one that stays away: others wait so long for their turn */
 
 struct stack_token {
     const char *name; /* NULL: STACK_TOKEN */

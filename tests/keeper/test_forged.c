@@ -309,7 +309,7 @@ static void malformed_frames_end_the_channel_alone(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
         wire_send_octets(&stack.clients, ps_bytes(frames[i].octets, frames[i].len));
-        assert_true(wire_is_closed(&stack.clients, 5000));
+        assert_true(wire_is_closed(&stack.clients, WIRE_LIMIT_MS));
         the_keeper_lives();
     }
 }

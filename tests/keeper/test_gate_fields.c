@@ -177,7 +177,7 @@ static void a_step_with_an_oversized_field_ends_the_channel(void **state)
 
         put_unchecked_step(&messages[i], &frame);
         wire_send_octets(&stack.management, ps_buf_bytes(&frame));
-        assert_true(wire_is_closed(&stack.management, 5000));
+        assert_true(wire_is_closed(&stack.management, WIRE_LIMIT_MS));
         assert_int_equal(waitpid(stack.keeper, NULL, WNOHANG), 0);
         stack_connect_api(&stack, &stack.management, IPC_ROLE_API_MANAGEMENT);
     }

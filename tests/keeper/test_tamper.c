@@ -315,17 +315,17 @@ static void another_profile_waits_for_approval(void **state)
     stack_wait_state(&stack, APPLIANCE_OPERATIONAL);
     expect(201, change("token.approve", STACK_TOKEN, "{}"));
     expect(200, change("token.approve", STACK_TOKEN, "{}"));
-    stack.request_timeout_ms = 500;
+    stack.request_timeout_ms = STACK_SOON_MS;
     start_with_profile(OTHER_PROFILE);
     wait_for_unapproved_profile();
     wait_for_event("unapproved-profile: put back what was approved, or have people approve");
     expect(503, stack_sign_jws(&stack, KEY, "", "x", &body));
     ask_and_approve("token.approve", STACK_TOKEN, "{}", &draft);
+    stack.request_timeout_ms = STACK_REQUEST_MS;
     start_with_profile(NULL); /* nobody says which one it is */
     wait_for_unapproved_profile();
     expect(409, draft_execute(&stack, &draft, &body));
     assert_true(body_has("the token has changed since"));
-    stack.request_timeout_ms = STACK_REQUEST_MS;
     start_with_profile(OTHER_PROFILE);
     wait_for_unapproved_profile();
     expect(201, change("token.approve", STACK_TOKEN, "{}"));
