@@ -441,7 +441,7 @@ static void look_at_the_token_that_hangs_ends_the_process(void **state)
         struct process_setup setup = fake_setup();
 
         /* Nothing but the call that hangs may take so long, on a loaded machine either. */
-        setup.call_timeout_ms = 1000;
+        setup.call_timeout_ms = 5000;
         setup.sessions = sessions[i];
         restart(&setup);
         process_make_ready(&process);
