@@ -21,10 +21,17 @@ from .places import PRIVYSEALD
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 
 
+given_ports = set()
+
+
 def free_port():
-    """Below the ports that the kernel gives to whoever connects, so that it stays free."""
+    """Below the ports that the kernel gives to whoever connects, so that it stays free; never twice
+    the same."""
     while True:
         port = random.randrange(20000, 32000)
+        if port in given_ports:
+            continue
+        given_ports.add(port)
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))
@@ -47,6 +54,16 @@ class BareAppliance:
         self.process = None
 
     def __enter__(self):
+        try:
+            self.make()
+            self.launch()
+            wait_until(self.is_up, 30, "a bare appliance")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def make(self):
         for name in ("tls", "ca", "pins", "clients"):
             shutil.copytree(self.model / name, self.directory / name)
         for name in ("data", "tokens"):
@@ -63,9 +80,6 @@ class BareAppliance:
             self.add_console()
         if self.witness is not None:
             self.add_line("log", f"witness = {self.witness}")
-        self.launch()
-        wait_until(self.is_up, 30, "a bare appliance")
-        return self
 
     def add_token(self, name):
         """Initialises one and writes its section; its module is a copy that a test may change."""
@@ -164,5 +178,6 @@ class BareAppliance:
             self.process.wait()
 
     def __exit__(self, *exception):
-        self.stop()
+        if self.process is not None:
+            self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)

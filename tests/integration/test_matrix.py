@@ -378,6 +378,9 @@ def state(request, running):
     elif request.param == "locked":
         assert running.change("POST", "/v1/unlock").status == 201
     wait_until(lambda: states_of(directory) == {"operational"}, 20, "the appliance to be well again")
+    # The first change after a write of others has the catalog compared once more.
+    wait_until(lambda: running.management().post("/v1/clients/certify/suspend?dry_run=true",
+                                                 {}).status != 503, 20, "changes to be taken")
 
 
 def target_of(route, case):

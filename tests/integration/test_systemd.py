@@ -145,7 +145,9 @@ def restarts(machine):
 
 def stop_at(machine, number):
     """Sends a signal to the supervisor, as nobody of the machine would."""
-    machine.inside("kill", f"-{int(number)}", str(main_pid(machine)))
+    pid = main_pid(machine)
+    assert pid > 0, "it is being started again; 0 would be the group of who asks"
+    machine.inside("kill", f"-{int(number)}", str(pid))
 
 
 def test_a_supervisor_that_dies_is_started_again(service):
