@@ -40,6 +40,31 @@ def free_port():
                 continue
 
 
+def state_of_files(directory):
+    found = {}
+    for path in directory.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # another has taken its name
+            about = path.stat()
+            found[path] = about.st_ino, about.st_size, about.st_mtime_ns
+    return found
+
+
+def copy_of_log(log, target):
+    """Of one that may be in use, with nothing written while it was read: file by file it could have
+    a checkpoint without the leaves that it covers."""
+    def is_copied():
+        before = state_of_files(log)
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            shutil.copytree(log, target)
+        except shutil.Error:  # of a file that has gone
+            return False
+        return state_of_files(log) == before
+
+    wait_until(is_copied, 30, "a copy of the log")
+    return target
+
+
 class BareAppliance:
     """Takes settings, PINs and certificates of one that `privyseal dev` has made."""
 
@@ -150,6 +175,14 @@ class BareAppliance:
         answer = Gate(send, people).finish(answer.json())
         assert answer.status == 201, answer
         wait_until(lambda: '"operational"' in self.ready(), 30, "the appliance to work")
+
+    def wait_seen(self, token):
+        """Until its process has told which token it is: before that it is not accepted."""
+        def is_told():
+            tokens = self.management().get("/v1/system").json().get("tokens", [])
+            return any(item["token"] == token and item.get("serial") for item in tokens)
+
+        wait_until(is_told, 60, f"the token {token} to be seen")
 
     def children(self, *words):
         """Process ids of a role, by the words of its command line."""

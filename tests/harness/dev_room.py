@@ -10,6 +10,16 @@ from .people import AUDITORS, OFFICERS, REQUESTER
 from .room import refused
 
 
+def is_ready(client):
+    """As the api process behind it has been told."""
+    try:
+        return client.get("/health/ready").status == 200
+    except OSError:
+        return False
+    finally:
+        client.close()
+
+
 class DevRoom:
     def __init__(self, appliance):
         self.appliance = appliance
@@ -75,11 +85,5 @@ class DevRoom:
             keepers = set(self.appliance.pids("keeper"))
             if not keepers or keepers & pids:
                 return False
-            client = self.appliance.client(5)
-            try:
-                return client.get("/health/ready").status == 200
-            except OSError:
-                return False
-            finally:
-                client.close()
+            return is_ready(self.appliance.client(5)) and is_ready(self.appliance.management(5))
         return is_it

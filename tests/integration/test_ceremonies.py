@@ -152,6 +152,7 @@ def standing(room):
 
 def test_people_come_and_go(room):
     stale = room.start("lock-appliance", name="stale", requester=REQUESTER, reason="a test")
+    wait_until(lambda: list(room.directory.glob("stale.*.json")), 30, "its document")
     complete(room, "enrol-officer", ["grace statement", *A], entry=entry(room, "grace", "grace"))
     assert standing(room)["grace"] == "valid"
     assert stale.wait(PATIENCE_S) == 3
@@ -282,7 +283,9 @@ def test_a_changed_configuration_is_approved(room):
     configuration.write_text(text.replace("[backup]\n", f"[backup]\nkeep = {before + 1}\n", 1))
     room.bare.stop()
     room.bare.launch()
-    wait_until(lambda: '"locked"' in room.bare.ready(), 30, "the appliance to be locked")
+    wait_until(lambda: '"locked"' in room.bare.ready() and
+               room.bare.management().get("/v1/system").json().get("state") == "locked", 30,
+               "the appliance to be locked")
     present = room.bare.management().get("/v1/system").json()["configuration"]["present"]
     code, shown = room.play("approve-configuration", {"configuration": present, "reason": "a test",
                                                       "requester": REQUESTER}, signers=A)

@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 import re
-import signal
 import sqlite3
 import subprocess
 
@@ -204,11 +203,7 @@ def write_to_the_catalog(room, statement, *values):
     """As somebody who has the file; the next keeper finds it so."""
     with sqlite3.connect(room.appliance.directory / "data" / "catalog.sqlite", timeout=60) as rows:
         rows.execute(statement, values)
-    before = room.appliance.pids("keeper")
-    os.kill(before[0], signal.SIGKILL)
-    wait_until(lambda: room.appliance.pids("keeper") not in ([], before), 30, "a new keeper")
-    wait_until(lambda: room.appliance.client().get("/health/ready").json().get("state") == "operational", 60,
-               "it to be operational")
+    room.kill_keeper()
 
 
 def test_rows_that_somebody_planted_keep_no_token_from_its_inventory(room):

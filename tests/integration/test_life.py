@@ -17,7 +17,7 @@ import pytest
 
 from harness import documents
 from harness.appliance import wait_until
-from harness.bare import BareAppliance
+from harness.bare import BareAppliance, copy_of_log
 from harness.holders import Holders
 from harness.http_unix import Client
 from harness.leaves import read_events, whole_leaves
@@ -67,6 +67,8 @@ class Box:
         return self.send("GET", f"/v1/operations/{operation}").json().get("state")
 
     def do(self, kind, subject="", params=None):
+        if kind == "token.accept":
+            self.bare.wait_seen(subject)
         return self.change("POST", "/v1/operations",
                            {"type": kind, "subject": subject, "params": params or {}})
 
@@ -331,7 +333,7 @@ def lives(settings, tmp_path_factory):
         box.log()
         witness.see(bare)
         seen = shutil.copy(witness.seen(), bare.directory / "seen.txt")
-        mirror = shutil.copytree(box.log(), bare.directory / "mirror")
+        mirror = copy_of_log(box.log(), bare.directory / "mirror")
         shown = transcript(box, [carried, *removed], bare.directory / "before.json", said["genesis"])
         assert "officer.remove" in shown
         bare.stop()
@@ -420,7 +422,7 @@ def assert_held_against_the_witness(box, witness, put_back, directory):
     assert [row[:2] for row in found] == [("leaves", "events/entries")], found
     assert str(witness.leaves()) in found[0][2], found
     # The files of now, with the checkpoints of then.
-    cut = shutil.copytree(box.log(), directory / "cut")
+    cut = copy_of_log(box.log(), directory / "cut")
     for name in ("checkpoint", next((put_back / "events").glob("witnessed.*")).name):
         shutil.copy(put_back / "events" / name, cut / "events" / name)
     size = int((cut / "events" / "checkpoint").read_text().split("\n")[1])
@@ -458,7 +460,7 @@ def test_a_life_goes_on_with_the_second_token(lives, settings, tmp_path):
         witness = lives["witness"]
         witness.watch(log_key(box.log()), "--instead-of", log_key(lives["mirror"]))
         witness.see(bare)
-        put_back = shutil.copytree(box.log(), tmp_path / "put back")
+        put_back = copy_of_log(box.log(), tmp_path / "put back")
         ends = replace_holder(box, tmp_path / "holders")
         ends += [box.do("token.accept", "c"), *let_go(box, "c"), box.do("key.compromise", "kept.rsa-2048"), box.do("key.deactivate", "kept.ec-p384"),
                 box.do("key.destroy", "kept.ec-p384")]

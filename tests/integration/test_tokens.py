@@ -31,6 +31,8 @@ class Box:
         return gate.finish(answer.json()) if answer.status == 202 else answer
 
     def do(self, kind, subject="", params=None):
+        if kind == "token.accept":
+            self.bare.wait_seen(subject)
         answer = self.ask("/v1/operations", {"type": kind, "subject": subject, "params": params or {}})
         assert answer.status in (200, 201, 202), (kind, subject, answer)
         if answer.status == 202:
