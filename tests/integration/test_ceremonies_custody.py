@@ -12,7 +12,7 @@ from jwcrypto import jwe, jwk
 import pytest
 
 from harness import documents, memory, shares
-from harness.appliance import wait_until
+from harness.appliance import PATIENCE_S, wait_until
 from harness.bare import BareAppliance
 from harness.contract import Contract
 from harness.holders import Holders
@@ -127,7 +127,7 @@ def complete_with_so(room, holders, script, name, **settings):
     holders.release_so("officer-2", "officer-3")
     for person in A:
         room.sign(document, person)
-    assert running.wait(60) == 0, room.transcript(name)[-1]
+    assert running.wait(PATIENCE_S) == 0, room.transcript(name)[-1]
 
 
 def test_the_so_pin_is_made_by_the_token_too(room, holders):

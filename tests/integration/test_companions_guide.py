@@ -4,18 +4,18 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 
 import pytest
 
+from harness.bare import free_port
 from harness.certify import Authority, Certify, Wallet, body_1_0, configuration, decoded
 from harness.oidc import Oidc
 from harness.places import BUILD, TOP, private_copy
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plugins are root's")
 MARK = "--- block"
-LIMIT_S = 200
+LIMIT_S = 900
 
 
 def blocks_of(name, language):
@@ -23,17 +23,9 @@ def blocks_of(name, language):
     return [text for of, text in blocks if of == language]
 
 
-def free_ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
 def typed(text, appliance, plugins):
     """What a person types, with places and ports of this run."""
-    first, second = free_ports(2)
+    first, second = free_port(), free_port()
     for shown, here in (("/tmp/try", str(appliance.directory)), ("8443", str(first)), ("8444", str(second)),
                         ("/usr/local/lib/privyseal-try", str(plugins)), ("$PWD/build", str(BUILD)),
                         ('"$OLDPWD"/build', str(BUILD))):

@@ -37,7 +37,7 @@ class Page:
         self.directory = appliance.directory / "own"
         self.shared = self.directory / "shared"
         self.client = self.directory / "client"
-        self.port = free_port()
+        self.port = None  # taken when the listener is named: none is free for long
         for path in (self.directory, self.shared, self.client):
             path.mkdir(mode=0o755)
         os.chown(self.shared, STRANGER, -1)
@@ -82,6 +82,7 @@ class Page:
     def name_listener(self):
         """In the configuration, as the page says."""
         path = self.appliance.directory / "privyseald.conf"
+        self.port = free_port()
         lines = {"tls_port": self.port, "certificate": self.environment["TLS_CERTIFICATE"],
                  "key": self.environment["TLS_KEY"], "client_ca": self.environment["CLIENT_CA"]}
         path.write_text(path.read_text().replace("[clients]\n", "[clients]\n" + "".join(
