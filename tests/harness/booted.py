@@ -18,6 +18,7 @@ UNIFIED = [pathlib.Path(place) for place in ("/sys/fs/cgroup", "/sys/fs/cgroup/u
 # What it does not need: above all what reaches the kernel that it shares with us.
 WITHOUT = "audit_control,audit_write,mac_admin,mac_override,sys_boot,sys_module,sys_rawio,sys_time"
 TARGET = "privyseal-test.target"
+SERVICE = "privyseald.service"
 START_LIMIT_S = 60
 
 MAKE_ROOT = """
@@ -128,6 +129,11 @@ class Booted(Installed):
 
     def is_active(self, unit):
         return self.inside("systemctl", "is-active", "--quiet", unit, check=False).returncode == 0
+
+    def check_service(self):
+        """Nobody waits for one that systemd has given up."""
+        failed = self.inside("systemctl", "is-failed", "--quiet", SERVICE, check=False)
+        assert failed.returncode != 0, self.journal(SERVICE)
 
     def command(self, *command):
         return ["nsenter", "--target", str(self.first), "--mount", "--pid", "--cgroup", "--uts",

@@ -173,9 +173,14 @@ class Installed:
         def look():
             with contextlib.suppress(subprocess.CalledProcessError, LookupError):
                 return is_it(self.system(user))
+            self.check_service()
             return False
 
         wait_until(look, 20, what, COMMAND_STEP_S)
+
+    def check_service(self):
+        """Nobody waits for one that has ended for good."""
+        assert self.service is None or self.service.poll() is None, self.log()
 
     def wait_blank(self):
         self.wait_system("root", lambda system: system["tokens"][0]["state"] == "blank",

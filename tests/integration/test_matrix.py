@@ -369,14 +369,16 @@ def state(request, running):
         change_row(directory, '"suspended":false', '"suspended":true')
     elif request.param == "locked":
         assert running.change("POST", "/v1/lock").status == 201
-    wait_until(lambda: states_of(directory) == {request.param}, 20, request.param)
-    yield request.param, directory
-    if request.param == "degraded":
-        os.rename(away, store)
-    elif request.param == "failed":
-        change_row(directory, '"suspended":true', '"suspended":false')
-    elif request.param == "locked":
-        assert running.change("POST", "/v1/unlock").status == 201
+    try:
+        wait_until(lambda: states_of(directory) == {request.param}, 20, request.param)
+        yield request.param, directory
+    finally:  # or every state behind one that did not come is waited for in vain
+        if request.param == "degraded":
+            os.rename(away, store)
+        elif request.param == "failed":
+            change_row(directory, '"suspended":true', '"suspended":false')
+        elif request.param == "locked":
+            assert running.change("POST", "/v1/unlock").status == 201
     wait_until(lambda: states_of(directory) == {"operational"}, 20, "the appliance to be well again")
     # The first change after a write of others has the catalog compared once more.
     wait_until(lambda: running.management().post("/v1/clients/certify/suspend?dry_run=true",
