@@ -13,6 +13,48 @@ REFUSED_STEP_S = 0.1
 CONNECTION_LOST = (ConnectionError, http.client.HTTPException, BrokenPipeError)
 
 
+class Stalls:
+    """When the machine let nobody run, as it is seen by who sleeps for a moment again and again;
+    used as a context manager."""
+
+    STEP_S = 0.02
+    # The keeper gives up a call to a token after 2 s, of which the stall need not be all.
+    GIVEN_UP_S = 1.5
+
+    def __init__(self):
+        self.longest_s = 0.0
+        self.seen = []  # (when it ended, how long it was), of more than a step each
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.stopping.set()
+        self.thread.join()
+
+    def _watch(self):
+        while not self.stopping.is_set():
+            began = time.monotonic()
+            self.stopping.wait(self.STEP_S)
+            now = time.monotonic()
+            late_s = now - began - self.STEP_S
+            self.longest_s = max(self.longest_s, late_s)
+            if late_s > self.STEP_S:
+                self.seen.append((now, late_s))
+
+    def between(self, begin, end):
+        """The sum of what fell between two moments (time.monotonic())."""
+        return sum(max(0.0, min(ended, end) - max(ended - late_s, begin))
+                   for ended, late_s in list(self.seen))
+
+    def gave_up_calls(self):
+        """Whether one was so long that a call was given up with a token that is well."""
+        return self.longest_s >= self.GIVEN_UP_S
+
+
 class SigningLoad:
     """Used as a context manager; `received` and the times are complete after it."""
 
@@ -27,12 +69,16 @@ class SigningLoad:
         self.ends = []  # (when it ended, when it had begun, status or name), in order
         self.longest_wait_s = 0.0  # for any answer
         self.longest_without_s = 0.0  # a client without a signature, however often it asked
-        self.longest_stall_s = 0.0  # for which the machine let nobody run; a part of any time here
+        self.stalls = Stalls()  # a part of any time here
         self.threads = [threading.Thread(target=self._run, args=(number,), daemon=True)
                         for number in range(connections)]
-        self.threads.append(threading.Thread(target=self._watch, daemon=True))
+
+    @property
+    def longest_stall_s(self):
+        return self.stalls.longest_s
 
     def __enter__(self):
+        self.stalls.__enter__()
         for thread in self.threads:
             thread.start()
         return self
@@ -40,15 +86,9 @@ class SigningLoad:
     def __exit__(self, *exception):
         self.stopping.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(self.timeout + 30)
+        self.stalls.__exit__()
         assert not any(thread.is_alive() for thread in self.threads), "a client hangs"
-
-    def _watch(self):
-        while not self.stopping.is_set():
-            began = time.monotonic()
-            self.stopping.wait(0.02)
-            late_s = time.monotonic() - began - 0.02
-            self.longest_stall_s = max(self.longest_stall_s, late_s)
 
     def _note(self, what, began, last_good, jws=None):
         """Returns since when the client has been without a signature."""
