@@ -71,6 +71,14 @@ class Companion:
     def management(self):
         return Client(str(self.management_socket))
 
+    def end_turn(self):
+        """What it did with the requests before is over when it has answered another connection."""
+        client = self.management()
+        try:
+            assert client.get("/health/live").status == 200
+        finally:
+            client.close()
+
     def __enter__(self):
         return self.start()
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -259,15 +260,14 @@ def started_by(pid):
 
 
 def kill_at(appliance, moment):
-    """Starts it and kills it with SIGKILL when the moment has come. What it has started, a moment
-    ago perhaps, stops in order: until then its directory is taken."""
+    """Starts it and kills it with SIGKILL when the moment has come; False: it was ready before. What
+    it has started, a moment ago perhaps, stops in order: until then its directory is taken."""
     ready = appliance.launch()
     wait_until(lambda: moment() or not ready.empty(), 60, "the moment")
     process = appliance.process
     process.kill()
     code = process.wait()
     assert code == -signal.SIGKILL, appliance.log()[-4000:]
-    assert "ready" not in ready.queue, "it was ready before"
     appliance.process = None
     left = set()
 
@@ -276,6 +276,18 @@ def kill_at(appliance, moment):
         return not any(os.path.exists(f"/proc/{pid}") for pid in left)
 
     wait_until(is_over, 30, "its processes to end")
+    return "ready" not in ready.queue
+
+
+def kill_in_time(appliance, moment):
+    """The same, from the beginning again where this test had no processor at that moment."""
+    for _ in range(5):
+        if kill_at(appliance, moment):
+            return
+        shutil.rmtree(appliance.directory)
+        appliance.directory.mkdir()
+        appliance.directory.chmod(0o755)
+    pytest.fail("it was ready before")
 
 
 def test_a_start_that_is_killed_is_completed_by_the_next(tmp_path_factory):
@@ -303,7 +315,7 @@ def test_a_start_that_is_killed_is_completed_by_the_next(tmp_path_factory):
     ]
     try:
         for moment in moments:
-            kill_at(appliance, moment)
+            kill_in_time(appliance, moment)
         began = time.monotonic()
         appliance.start()
         print(f"completed in {time.monotonic() - began:.1f} s")

@@ -188,6 +188,7 @@ def test_what_a_registry_says_of_a_person_is_gone_when_it_is_told(appliance):
     try:
         with Oidc(appliance.environment["PRIVYSEAL_SOCKET"], more=people.settings()) as oidc:
             otp = told_about(oidc, people, "1000000001")
+            oidc.end_turn()
             assert stand_in(memory_of(oidc.process.pid), {
                 "row": "one@example.org", "answer": '{"name":"Sample One","email":"one@example.org"',
                 "message": f'"address":"one@example.org","otp":"{otp}"'}) == ["row"]
@@ -202,6 +203,7 @@ def test_what_a_credential_is_made_of_is_gone_when_it_is_issued(appliance, tmp_p
         assert certify.configure(configuration()).status == 201
         answer = certify.ask(authority.token(), body_1_0(Wallet().proof(certify.nonce())))
         assert answer.status == 200, answer
+        certify.end_turn()
         assert stand_in(memory_of(certify.process.pid), {
             "table": "ann@mail.example", "template": '"given_name":"Ann é","greeting":"Hello',
             "disclosure": '","given_name","Ann é"]'}) == ["table"]
