@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-import time
 
 import pytest
 
@@ -247,17 +246,30 @@ def test_a_suspension_takes_effect_at_once_and_ends_in_class_a(room):
     assert room.step(waiting, "rejections", "alice").status == 200
 
 
+def approved_in_time(room, name, span_s):
+    """What somebody has approved who is valid for so long; None when the machine took longer."""
+    until = (datetime.datetime.now(datetime.timezone.utc)
+             + datetime.timedelta(seconds=span_s)).replace(microsecond=0)
+    try:
+        enrol(room, name, valid_until=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        operation = ask_for_key(room, "oidc.late")
+        assert approve(room, operation, name, "bob")["state"] == "approved"
+    except AssertionError:
+        if datetime.datetime.now(datetime.timezone.utc) < until:
+            raise
+        return None
+    return operation
+
+
 def test_who_is_not_yet_or_no_longer_valid_does_not_count(room):
-    began = time.monotonic()
     enrol(room, "jana", valid_from=documents.moment(1))
     operation = ask_for_key(room, "oidc.early")
     refused(room.step(operation, "approvals", "jana"), 422, "not yet valid")
-    # Time enough for the same once more, however slow the machine is.
-    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(
-        seconds=4 + 8 * (time.monotonic() - began))
-    enrol(room, "kurt", valid_until=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    operation = ask_for_key(room, "oidc.late")
-    assert approve(room, operation, "kurt", "bob")["state"] == "approved"
+    span_s = 4
+    while (operation := approved_in_time(room, "kurt", span_s)) is None:
+        if room.get("/v1/officers/kurt").status == 200:
+            finish(room, room.ask("/v1/officers/kurt", {}, method="DELETE"))
+        span_s *= 2
     wait_until(lambda: room.get("/v1/officers/kurt").json()["standing"] == "no longer valid", 10,
                "somebody's time to end")
     refused(room.execute(operation), 409, "one officer more")
