@@ -45,7 +45,7 @@ static void check_body_length(struct http_request *request)
 {
     const bool has_body = request->chunked || request->body_length != 0;
 
-    if (request->status != 0 || !has_body) {
+    if (request->status != 0 || request->failed || !has_body) {
         return;
     }
     if (request->body_limit == 0) {

@@ -3,17 +3,33 @@
 
 #include "lib/http/server.h"
 
+#include <microhttpd.h>
+
 /* How connections end that no answer of ours can end in order. Deadlines are far away here. */
 static struct ps_loop *loop;
 static struct http_server *server;
 static char path[SCRATCH_PATH_MAX];
 static unsigned requests;
 static unsigned last_status;
+static bool out_of_memory; /* for answers */
+
+/* In place of the library's. */
+struct MHD_Response *MHD_create_response_from_buffer(size_t size, void *buffer,
+                                                     enum MHD_ResponseMemoryMode mode)
+{
+    (void)mode;
+    return out_of_memory ? NULL
+                         : MHD_create_response_from_buffer_with_free_callback(size, buffer, NULL);
+}
 
 static void on_head(void *context, struct http_request *request)
 {
     (void)context;
-    http_request_allow_body(request, 1000);
+    if (ps_bytes_equal_str(http_request_target(request)->path, "/refused")) {
+        http_refuse(request, &(struct http_problem){.problem = PS_PROBLEM_NOT_FOUND});
+    } else {
+        http_request_allow_body(request, 1000);
+    }
 }
 
 static void on_request(void *context, struct http_request *request)
@@ -206,6 +222,23 @@ static void a_higher_minor_version_is_served_as_1_1(void **state)
     client_close(&client);
 }
 
+static void a_refusal_without_memory_ends_the_connection(void **state)
+{
+    struct client client;
+
+    (void)state;
+    out_of_memory = true;
+    client_open(&client, loop, path);
+    client_send_str(&client, "POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+    client_wait_end(&client);
+    assert_int_equal(client.in.len, 0);
+    client_close(&client);
+    out_of_memory = false;
+    client_open(&client, loop, path);
+    assert_int_equal(client_status(&client, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
+    client_close(&client);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -218,6 +251,7 @@ int main(void)
         TEST(who_waits_with_an_open_half_is_left_alone),
         TEST(versions_that_do_not_exist_get_the_librarys_answer),
         TEST(a_higher_minor_version_is_served_as_1_1),
+        TEST(a_refusal_without_memory_ends_the_connection),
     };
 
     return cmocka_run_group_tests_name("http_ends", tests, NULL, NULL);
