@@ -18,8 +18,6 @@ class Stalls:
     used as a context manager."""
 
     STEP_S = 0.02
-    # The keeper gives up a call to a token after 2 s, of which the stall need not be all.
-    GIVEN_UP_S = 1.5
 
     def __init__(self):
         self.longest_s = 0.0
@@ -46,13 +44,10 @@ class Stalls:
                 self.seen.append((now, late_s))
 
     def between(self, begin, end):
-        """The sum of what fell between two moments (time.monotonic())."""
-        return sum(max(0.0, min(ended, end) - max(ended - late_s, begin))
-                   for ended, late_s in list(self.seen))
-
-    def gave_up_calls(self):
-        """Whether one was so long that a call was given up with a token that is well."""
-        return self.longest_s >= self.GIVEN_UP_S
+        """What fell between two moments (time.monotonic()); no more than the longest of the run."""
+        between = sum(max(0.0, min(ended, end) - max(ended - late_s, begin))
+                      for ended, late_s in list(self.seen))
+        return min(between, self.longest_s)
 
 
 class SigningLoad:

@@ -15,7 +15,7 @@ import pytest
 from harness.appliance import PATIENCE_S, wait_until
 from harness.callers import over_tls
 from harness.http_unix import Client, b64u
-from harness.load import SigningLoad, Stalls
+from harness.load import SigningLoad
 
 KEY = "certify.vc-jwt"
 BODY = json.dumps({"key": KEY, "payload": b64u(b"x")})
@@ -263,10 +263,6 @@ def live(appliance):
     return {role: pids for role, pids in appliance.roles().items() if pids}
 
 
-def without(prefix, roles):
-    return {role: pids for role, pids in roles.items() if not role.startswith(prefix)}
-
-
 def test_ten_thousand_mutations_are_4xx_or_a_good_answer(appliance):
     """Random octets of valid requests changed; a 5xx, a hang or a dead process would show here."""
     random.seed(20260101)
@@ -275,20 +271,15 @@ def test_ten_thousand_mutations_are_4xx_or_a_good_answer(appliance):
             post(b"/v1/jws/verify", body=b'{"jws":"a.b.c","key":"certify.vc-jwt"}')]
     pids = live(appliance)
     before = memory_kib(appliance, "api clients")
-    seen, refused = {}, []
+    seen = {}
     # The deadlines of head and body are 5 s and 10 s.
     exchanges = Exchanges(appliance.environment["PRIVYSEAL_SOCKET"], PATIENCE_S)
-    with Stalls() as stalls:
-        for octets, got in exchanges.run(mutations(good, 10000)):
-            for status in statuses(got) or ["closed"]:
-                seen[status] = seen.get(status, 0) + 1
-                # 505 is libmicrohttpd's, for a version of HTTP that does not exist.
-                assert status in ("closed", 503, 505) or status < 500, (status, bytes(octets))
-                refused += [bytes(octets)] if status == 503 else []
-    # A token process that a stall kept from answering is replaced.
-    assert not refused or stalls.gave_up_calls(), refused
-    excused = "token" if stalls.gave_up_calls() else "nobody"
-    assert without(excused, live(appliance)) == without(excused, pids), "a process died"
+    for octets, got in exchanges.run(mutations(good, 10000)):
+        for status in statuses(got) or ["closed"]:
+            seen[status] = seen.get(status, 0) + 1
+            # 505 is libmicrohttpd's, for a version of HTTP that does not exist.
+            assert status in ("closed", 505) or status < 500, (status, bytes(octets))
+    assert live(appliance) == pids, "a process died"
     assert seen.get(200, 0) > 100 and seen.get(400, 0) > 100, seen
     assert memory_kib(appliance, "api clients") < before + 32 * 1024
     print(seen)

@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -199,9 +200,14 @@ def test_of_many_that_create_one_client_at_once_exactly_one_does(oidc):
     assert sorted(answers) == [[]] + 7 * [["duplicate_client_id"]]
 
 
-@pytest.mark.parametrize("offset_s", [-125, 180])  # two minutes are borne; one may pass here
+@pytest.mark.parametrize("offset_s", [-125, 125])
 def test_a_request_of_another_time_is_refused(oidc, offset_s):
-    assert codes(oidc.manage("POST", "client", new_client("late"), offset_s)) == ["invalid_request"]
+    for number in range(5):
+        began = time.monotonic()
+        answer = oidc.manage("POST", "client", new_client(f"late-{number}"), offset_s)
+        if time.monotonic() - began < 4:  # two minutes are borne, and it has not become less
+            break
+    assert codes(answer) == ["invalid_request"]
 
 
 @pytest.mark.parametrize("body", [
