@@ -232,7 +232,9 @@ static enum ps_err enter(struct received *received, enum ipc_role role, struct p
     settle_signals();
     PS_TRY(receive_config(received, role));
     warm_up();
-    ps_turns_settle(role == IPC_ROLE_TOKEN ? PS_TURNS_LONG : PS_TURNS_SHORT);
+    if (role != IPC_ROLE_KEEPER) { /* it first starts the thread that goes before others */
+        ps_turns_settle(role == IPC_ROLE_TOKEN ? PS_TURNS_LONG : PS_TURNS_SHORT);
+    }
     if (role == IPC_ROLE_TOKEN) {
         role_settle_processor(&received->config.token);
     }

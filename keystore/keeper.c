@@ -408,6 +408,7 @@ static enum ps_err make_parts(struct keeper *keeper)
     PS_TRY(state_init(keeper));
     PS_TRY(held_new(&keeper->events_held));
     PS_TRY(held_new(&keeper->use_held));
+    PS_TRY(start_log_thread(keeper));
     PS_TRY(keys_new(&keeper->keys));
     PS_TRY(key_cache_new(keeper, &keeper->key_cache));
     PS_TRY(row_reader_new(keeper->loop, &keeper->row_reader));

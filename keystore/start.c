@@ -23,6 +23,7 @@
 #include "keystore/state/state.h"
 #include "keystore/writer.h"
 #include "lib/base/allocator.h"
+#include "lib/base/turns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,6 +61,14 @@ static const struct log_handler log_calls = {
     .on_failed = on_failed,
     .on_shard = on_shard,
 };
+
+enum ps_err start_log_thread(struct keeper *keeper)
+{
+    const enum ps_err err = log_writer_new(keeper->loop, &log_calls, keeper, &keeper->writer);
+
+    ps_turns_settle(PS_TURNS_SHORT);
+    return err;
+}
 
 static enum ps_err put_path(const struct keeper *keeper, const char *name, char *out)
 {
@@ -105,9 +114,6 @@ static enum ps_err open_logs(struct keeper *keeper)
 
     PS_TRY(put_path(keeper, "/log", path));
     PS_TRY(make_directory(path));
-    if (keeper->writer == NULL) {
-        PS_TRY(log_writer_new(keeper->loop, &log_calls, keeper, &keeper->writer));
-    }
     PS_TRY(open_log(keeper, "events", false, &keeper->events));
     return open_log(keeper, "use", true, &keeper->use);
 }

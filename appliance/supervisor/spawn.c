@@ -1,6 +1,7 @@
 #include "appliance/supervisor/spawn.h"
 
 #include "lib/base/line.h"
+#include "lib/base/turns.h"
 #include "lib/sandbox/sandbox.h"
 #include "lib/sandbox/variant.h"
 
@@ -14,6 +15,9 @@
 
 #define EXIT_NOT_EXECUTED 126
 #define VARIABLES_MAX     16
+
+/* A thread in real time that has computed for so long without a pause has gone astray. */
+#define REAL_TIME_MAX_US 1000000u
 
 static void reset_signals(void)
 {
@@ -54,6 +58,23 @@ static void raise_descriptor_limit(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+/*
+ * The keeper begins in real time where the supervisor may say so, and keeps that for its log's
+ * thread alone (start_log_thread). No role can take it for itself, and who does not give the
+ * processor back is killed: SIGKILL by RLIMIT_RTTIME, setrlimit(2).
+ */
+static void settle_real_time(enum ipc_role role)
+{
+    const struct rlimit none = {0, 0};
+    const struct rlimit most = {REAL_TIME_MAX_US, REAL_TIME_MAX_US};
+
+    if (role == IPC_ROLE_KEEPER) {
+        ps_turns_settle(PS_TURNS_NOW);
+    }
+    (void)setrlimit(RLIMIT_RTPRIO, &none);
+    (void)setrlimit(RLIMIT_RTTIME, &most);
 }
 
 static void put_environment(char *variables[VARIABLES_MAX], char room[VARIABLES_MAX][256])
@@ -98,6 +119,7 @@ static enum ps_err become_role(const struct child_spec *spec, int program_fd, in
     (void)setsid();
     (void)umask(077);
     raise_descriptor_limit();
+    settle_real_time(spec->id.role);
     if (chdir("/") != 0) {
         return ps_fail_errno(PS_E_INTERNAL, "chdir /");
     }

@@ -4,7 +4,7 @@
 enum ps_turns {
     PS_TURNS_LONG,  /* computes */
     PS_TURNS_SHORT, /* passes work on */
-    PS_TURNS_NOW    /* the same, and others wait for it: interrupts them */
+    PS_TURNS_NOW    /* the same, and others wait for it: interrupts them, in real time if it may */
 };
 
 /*

@@ -12,10 +12,11 @@
 
 /*
  * What the supervisor needs as long as it lives: users and groups of new roles, an empty bounding
- * set for them, SIGKILL for a hung one, its files at a reload.
+ * set for them, SIGKILL for a hung one, its files at a reload, and that the keeper's log does not
+ * wait for a processor (spawn.c).
  */
-static const cap_value_t kept[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
-                                   CAP_DAC_READ_SEARCH};
+static const cap_value_t kept[] = {CAP_SETUID, CAP_SETGID,          CAP_SETPCAP,
+                                   CAP_KILL,   CAP_DAC_READ_SEARCH, CAP_SYS_NICE};
 
 static void free_caps(cap_t *caps)
 {

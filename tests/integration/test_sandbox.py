@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import socket
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from harness.appliance import PATIENCE_S, wait_until
 
 NO_CAPABILITIES = "0" * 16
+CAP_SYS_NICE = 23
 ROOT = os.geteuid() == 0
 
 
@@ -62,15 +64,29 @@ def test_the_processes_of_a_token_share_the_processors(appliance):
     assert os.sched_getaffinity(roles["keeper"][0]) == allowed
 
 
+def may_run_in_real_time():
+    capabilities = int(status(os.getpid())["CapEff"], 16)
+    return bool(capabilities >> CAP_SYS_NICE & 1) or resource.getrlimit(resource.RLIMIT_RTPRIO)[1] != 0
+
+
 def test_only_the_thread_of_the_log_interrupts_others(appliance):
+    wanted = os.SCHED_FIFO if may_run_in_real_time() else os.SCHED_OTHER
     for role, pid in role_pids(appliance):
         policies = {}
         for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
                 name = (thread / "comm").read_text().strip()
                 policies[name] = os.sched_getscheduler(int(thread.name))
-        assert policies.pop("log", None) == (os.SCHED_OTHER if role == "keeper" else None), role
+        assert policies.pop("log", None) == (wanted if role == "keeper" else None), role
         assert set(policies.values()) == {os.SCHED_BATCH}, (role, policies)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root reads the limits of other processes")
+def test_no_role_takes_real_time_for_itself_or_keeps_a_processor_by_it(appliance):
+    for role, pid in role_pids(appliance):
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        assert re.search(r"^Max realtime priority +0 +0 ", limits, re.M), (role, limits)
+        assert re.search(r"^Max realtime timeout +1000000 +1000000 +us", limits, re.M), (role, limits)
 
 
 def test_nobody_but_root_reads_a_role_or_traces_it(appliance):

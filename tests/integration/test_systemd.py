@@ -1,7 +1,9 @@
 """The units under systemd as process 1: docs/install.md from its second step on, as it stands."""
 
+import collections
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -38,16 +40,18 @@ def main_pid(machine):
     return int(show(machine, "MainPID")["MainPID"])
 
 
-def roles(machine):
-    """{name of a role's user: how many processes run as it}, below the service's control group."""
+def processes(machine):
+    """[(name of a role's user, pid)] below the service's control group."""
     group = machine.group / show(machine, "ControlGroup")["ControlGroup"].lstrip("/")
     names = {machine.uid(f"privyseal-{role}"): role
              for role in ("keeper", "clients", "management", "token-a")}
-    found = {}
-    for pid in (group / "cgroup.procs").read_text().split():
-        role = names.get(os.stat(f"/proc/{pid}").st_uid, "other")
-        found[role] = found.get(role, 0) + 1
-    return found
+    return [(names.get(os.stat(f"/proc/{pid}").st_uid, "other"), int(pid))
+            for pid in (group / "cgroup.procs").read_text().split()]
+
+
+def roles(machine):
+    """{name of a role's user: how many processes run as it}."""
+    return collections.Counter(role for role, _ in processes(machine))
 
 
 def signs(machine):
@@ -90,6 +94,15 @@ def test_its_processes_are_the_roles_and_one_supervisor(service):
     assert set(found) == {"keeper", "clients", "management", "token-a"}
     main = main_pid(service)
     assert service.inside("stat", "-c", "%u", f"/proc/{main}").stdout.strip() == "0"
+
+
+def test_the_thread_of_the_log_runs_in_real_time(service):
+    """The unit leaves the supervisor what it takes."""
+    keeper = dict(processes(service))["keeper"]
+    policies = {(thread / "comm").read_text().strip(): os.sched_getscheduler(int(thread.name))
+                for thread in pathlib.Path(f"/proc/{keeper}/task").iterdir()}
+    assert policies.pop("log") == os.SCHED_FIFO, policies
+    assert set(policies.values()) == {os.SCHED_BATCH}, policies
 
 
 def test_the_sealed_pin_opens_the_token_and_a_signature_is_made(service):
