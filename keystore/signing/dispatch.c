@@ -17,6 +17,9 @@ static const unsigned action_costs[TOKEN_ACTION_COUNT] = {
     [TOKEN_DECRYPT_GCM] = 1,   [TOKEN_MAC] = 1,
 };
 
+/* So long a process may compute at a time that others run dry before the keeper has its turn. */
+#define COST_DEAR 5u
+
 /* Queues keep classes of mechanisms apart: signature schemes first, then actions. */
 #define FIRST_ACTION_CLASS (PS_SCHEME_EDDSA + 1u)
 
@@ -165,6 +168,7 @@ static enum ps_err send(struct sign_request *request, struct token *token, bool 
                ? send_signature(request, process, ps_buf_bytes(&record), is_backlog)
                : send_use(request, process, ps_buf_bytes(&record)));
     note_open(request, process, true);
+    request->signer->has_sent_dear |= request->item.cost >= COST_DEAR;
     return PS_OK;
 }
 

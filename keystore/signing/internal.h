@@ -135,16 +135,15 @@ struct signer {
     size_t unverified_count;
     struct sign_request *uncounted; /* linked as the unverified ones */
     struct checkup *checkups;       /* under way */
+    bool has_sent_dear;             /* to a token, since the last tick */
+    bool is_prompt;                 /* the turns of the loop's thread */
 };
 
 /* request.c */
 PS_MUST_USE enum ps_err sign_request_new(struct signer *signer, struct sign_request **ret_request);
 void sign_request_free(struct sign_request *request);
 void sign_requests_free_spare(struct signer *signer);
-static inline struct ps_bytes sign_request_id_of(const struct sign_request *request)
-{
-    return ps_bytes(request->request_id, request->request_id_len);
-}
+struct ps_bytes sign_request_id_of(const struct sign_request *request);
 void signer_random(struct signer *signer, void *out, size_t len);
 
 #endif

@@ -119,6 +119,11 @@ void sign_request_free(struct sign_request *request)
     signer->free_count++;
 }
 
+struct ps_bytes sign_request_id_of(const struct sign_request *request)
+{
+    return ps_bytes(request->request_id, request->request_id_len);
+}
+
 void sign_requests_free_spare(struct signer *signer)
 {
     while (signer->oldest != NULL) {

@@ -1,6 +1,7 @@
 #include "keystore/signing/signer.h"
 
 #include "keystore/signing/steps.h"
+#include "lib/base/turns.h"
 
 #include <stdlib.h>
 
@@ -150,6 +151,20 @@ static void abandon_old(struct signer *signer, uint64_t before_ns)
     }
 }
 
+/*
+ * Answers of dear operations come one by one, and while the keeper waits behind a process that goes
+ * on computing, the other may have nothing to do: so it interrupts. Cheap ones are passed on in
+ * larger groups when it does not.
+ */
+static void settle_turns(struct signer *signer)
+{
+    if (signer->has_sent_dear != signer->is_prompt) {
+        signer->is_prompt = signer->has_sent_dear;
+        ps_turns_settle(signer->is_prompt ? PS_TURNS_PROMPT : PS_TURNS_SHORT);
+    }
+    signer->has_sent_dear = false;
+}
+
 void signer_tick(struct signer *signer)
 {
     const struct keeper *keeper = signer->keeper;
@@ -169,6 +184,7 @@ void signer_tick(struct signer *signer)
         dispatch_lane(signer, token);
     }
     abandon_old(signer, before);
+    settle_turns(signer);
 }
 
 size_t signer_count(const struct signer *signer)

@@ -23,7 +23,8 @@ void ps_turns_settle(enum ps_turns turns)
 {
     struct sched_attr wanted = {
         .size = sizeof wanted,
-        .sched_policy = turns == PS_TURNS_NOW ? SCHED_NORMAL : SCHED_BATCH,
+        .sched_policy =
+            turns == PS_TURNS_PROMPT || turns == PS_TURNS_NOW ? SCHED_NORMAL : SCHED_BATCH,
         .sched_nice = getpriority(PRIO_PROCESS, 0),
         .sched_runtime = turns == PS_TURNS_LONG ? LONG_TURN_NS : SHORT_TURN_NS,
     };

@@ -2,9 +2,10 @@
 #define PS_BASE_TURNS_H
 
 enum ps_turns {
-    PS_TURNS_LONG,  /* computes */
-    PS_TURNS_SHORT, /* passes work on */
-    PS_TURNS_NOW    /* the same, and others wait for it: interrupts them, in real time if it may */
+    PS_TURNS_LONG,   /* computes */
+    PS_TURNS_SHORT,  /* passes work on */
+    PS_TURNS_PROMPT, /* the same, and interrupts who computes */
+    PS_TURNS_NOW     /* the same, and all wait for it: in real time if it may */
 };
 
 /*

@@ -81,6 +81,20 @@ def test_only_the_thread_of_the_log_interrupts_others(appliance):
         assert set(policies.values()) == {os.SCHED_BATCH}, (role, policies)
 
 
+def test_the_keeper_interrupts_others_while_they_compute_for_long(appliance):
+    """RSA takes a token process ten times as long as ES256."""
+    (keeper,) = appliance.roles()["keeper"]
+    client = appliance.client()
+
+    def is_so_after_signing(key, wanted):
+        answer = client.post("/v1/jws/sign", {"key": key, "payload": "e30"})
+        assert answer.status == 200, answer
+        return os.sched_getscheduler(keeper) == wanted
+
+    for key, wanted in (("oidc.id-token", os.SCHED_OTHER), ("certify.vc-jwt", os.SCHED_BATCH)):
+        wait_until(lambda: is_so_after_signing(key, wanted), PATIENCE_S, key)
+
+
 @pytest.mark.skipif(not ROOT, reason="only root reads the limits of other processes")
 def test_no_role_takes_real_time_for_itself_or_keeps_a_processor_by_it(appliance):
     for role, pid in role_pids(appliance):
