@@ -9,9 +9,9 @@ enum ps_turns {
 };
 
 /*
- * How the calling thread, and those that it starts, share the processors with others of ours. Who
- * computes or passes work on is not interrupted by work that arrives for another, so that each
- * passes on more of it at a time; the shorter turn goes first when a processor is free. Under the
+ * How the calling thread, and those that it starts, share the processors with others of ours. Of
+ * the first two kinds none interrupts another when work arrives for it, so that each passes on more
+ * of it at a time; the shorter turn goes first when a processor is free. Under the
  * sandbox only the keeper's threads may call it. A kernel that gives no turns of a thread's own
  * (before 6.12) does the rest of it; nothing fails.
  */
